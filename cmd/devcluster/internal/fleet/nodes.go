@@ -1,0 +1,271 @@
+package fleet
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// A node with this label and value has no kubelet: kwok leaves it alone.
+const (
+	KubeletLabel   = "devcluster/kubelet"
+	KubeletStopped = "stopped"
+)
+
+// Labels of the simulated nodes that no Kubernetes package names.
+const (
+	poolLabel         = "pool"
+	nodegroupLabel    = "eks.amazonaws.com/nodegroup"
+	teamLabel         = "team"
+	controlPlaneLabel = "node-role.kubernetes.io/control-plane"
+)
+
+// controlPlanePool holds the nodes that carry the control plane's taint.
+const controlPlanePool = "control-plane"
+
+// A Cluster describes one simulated cluster.
+type Cluster struct {
+	Name      string
+	Index     int // Distinguishes the clusters' addresses.
+	Nodes     int
+	NotReady  int
+	Cordoned  int
+	Pools     []string
+	Zones     []string
+	Region    string
+	Workloads bool
+}
+
+// A shape is what the nodes of a pool have in common.
+type shape struct {
+	weight       int // Share of the nodes, relative to the other pools.
+	instanceType string
+	cpu          int64 // Cores.
+	memory       int64 // GiB.
+	gpus         int64
+	teams        []string
+	taints       []corev1.Taint
+}
+
+func shapes() map[string]shape {
+	return map[string]shape{
+		controlPlanePool: {
+			instanceType: "m6i.xlarge", cpu: 4, memory: 16, teams: []string{"platform"},
+			taints: []corev1.Taint{{Key: controlPlaneLabel, Effect: corev1.TaintEffectNoSchedule}},
+		},
+		"general": {weight: 6, instanceType: "m6i.2xlarge", cpu: 8, memory: 32, teams: []string{"shop", "checkout", "search"}},
+		"compute": {weight: 3, instanceType: "c6i.4xlarge", cpu: 16, memory: 32, teams: []string{"data"}},
+		"gpu": {
+			weight: 1, instanceType: "g5.8xlarge", cpu: 32, memory: 128, gpus: 1, teams: []string{"ml"},
+			taints: []corev1.Taint{{Key: "gpu", Value: "true", Effect: corev1.TaintEffectNoSchedule}},
+		},
+	}
+}
+
+// shapeOf gives a pool that this package does not know a common shape.
+func shapeOf(pool string) shape {
+	if s, known := shapes()[pool]; known {
+		return s
+	}
+	return shape{weight: 3, instanceType: "m6i.xlarge", cpu: 4, memory: 16, teams: []string{pool}}
+}
+
+// kubeletVersions are those of a cluster whose upgrade is under way.
+func kubeletVersions() []string { return []string{"v1.36.2", "v1.37.2", "v1.36.3", "v1.37.2"} }
+
+// NodeObjects makes the nodes, complete with the status that a kubelet sends
+// when it registers: one request creates a node that is Ready.
+func (c *Cluster) NodeObjects() []*corev1.Node {
+	nodes := make([]*corev1.Node, 0, c.Nodes)
+	seen := map[string]int{} // Nodes so far per pool and per zone.
+	for i, pool := range c.poolOfEach() {
+		zone := c.Zones[seen[pool]%len(c.Zones)]
+		node := c.node(i, pool, zone, seen[pool], seen["zone "+zone])
+		seen[pool]++
+		seen["zone "+zone]++
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
+// poolOfEach deals the nodes out to the pools by weight, evenly mixed. The
+// first nodes are the control plane.
+func (c *Cluster) poolOfEach() []string {
+	var pools []string
+	for range c.controlPlaneNodes() {
+		pools = append(pools, controlPlanePool)
+	}
+	credit := make([]int, len(c.Pools))
+	for len(pools) < c.Nodes {
+		best, total := 0, 0
+		for i, pool := range c.Pools {
+			weight := max(shapeOf(pool).weight, 1)
+			credit[i] += weight
+			total += weight
+			if credit[i] > credit[best] {
+				best = i
+			}
+		}
+		credit[best] -= total
+		pools = append(pools, c.Pools[best])
+	}
+	return pools
+}
+
+func (c *Cluster) controlPlaneNodes() int {
+	switch {
+	case c.Nodes >= 10:
+		return 3
+	case c.Nodes >= 3:
+		return 1
+	}
+	return 0
+}
+
+// node makes node i of the cluster, the inPool-th of its pool and the
+// inZone-th of its zone. Like cloud providers do, it is named after its address.
+func (c *Cluster) node(i int, pool, zone string, inPool, inZone int) *corev1.Node {
+	s := shapeOf(pool)
+	third := 16*(1+slices.Index(c.Zones, zone)) + inZone/250
+	fourth := 4 + inZone%250
+	name := fmt.Sprintf("ip-10-%d-%d-%d.%s", c.Index, third, fourth, c.domain())
+	labels := map[string]string{
+		corev1.LabelHostname:           name,
+		corev1.LabelOSStable:           "linux",
+		corev1.LabelArchStable:         "amd64",
+		corev1.LabelTopologyRegion:     c.Region,
+		corev1.LabelTopologyZone:       c.Region + zone,
+		corev1.LabelInstanceTypeStable: s.instanceType,
+		poolLabel:                      pool,
+		nodegroupLabel:                 c.domain() + "-" + pool,
+		teamLabel:                      s.teams[inPool%len(s.teams)],
+	}
+	if pool == controlPlanePool {
+		labels[controlPlaneLabel] = ""
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Spec: corev1.NodeSpec{
+			ProviderID: fmt.Sprintf("kwok://%s/%s", c.Region+zone, name),
+			Taints:     s.taints,
+		},
+		Status: s.status(name, fmt.Sprintf("10.%d.%d.%d", c.Index, third, fourth), c.kubelet(i, pool)),
+	}
+}
+
+// kubelet gives the control plane the new version, as an upgrade would.
+func (c *Cluster) kubelet(i int, pool string) string {
+	versions := kubeletVersions()
+	if pool == controlPlanePool {
+		return versions[1]
+	}
+	return versions[i%len(versions)]
+}
+
+// domain is the first word of the cluster's name: prod for prod-cluster.
+func (c *Cluster) domain() string {
+	word, _, _ := strings.Cut(c.Name, "-")
+	return word
+}
+
+func (s shape) status(name, ip, kubelet string) corev1.NodeStatus {
+	capacity := s.capacity()
+	allocatable := maps.Clone(capacity)
+	// What the kubelet keeps for the system: 100m and 1 GiB.
+	allocatable[corev1.ResourceCPU] = *resource.NewMilliQuantity(s.cpu*1000-100, resource.DecimalSI)
+	allocatable[corev1.ResourceMemory] = *resource.NewQuantity((s.memory-1)<<30, resource.BinarySI)
+	return corev1.NodeStatus{
+		Phase:       corev1.NodeRunning, // Deprecated, but kwok's heartbeat stage asks for it.
+		Capacity:    capacity,
+		Allocatable: allocatable,
+		Conditions:  healthy(metav1.Now()),
+		Addresses: []corev1.NodeAddress{
+			{Type: corev1.NodeInternalIP, Address: ip},
+			{Type: corev1.NodeHostName, Address: name},
+		},
+		NodeInfo: corev1.NodeSystemInfo{
+			Architecture: "amd64", OperatingSystem: "linux",
+			OSImage: "Amazon Linux 2023.9.20261110", KernelVersion: "6.12.58-82.121.amzn2023.x86_64",
+			ContainerRuntimeVersion: "containerd://2.2.1", KubeletVersion: kubelet,
+		},
+	}
+}
+
+func (s shape) capacity() corev1.ResourceList {
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU:              *resource.NewQuantity(s.cpu, resource.DecimalSI),
+		corev1.ResourceMemory:           *resource.NewQuantity(s.memory<<30, resource.BinarySI),
+		corev1.ResourcePods:             resource.MustParse("110"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("100Gi"),
+	}
+	if s.gpus > 0 {
+		capacity["nvidia.com/gpu"] = *resource.NewQuantity(s.gpus, resource.DecimalSI)
+	}
+	return capacity
+}
+
+// healthy are the conditions of a node whose kubelet is content.
+func healthy(now metav1.Time) []corev1.NodeCondition {
+	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
+		return corev1.NodeCondition{
+			Type: kind, Status: status, Reason: reason, Message: message,
+			LastHeartbeatTime: now, LastTransitionTime: now,
+		}
+	}
+	return []corev1.NodeCondition{
+		condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+		condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+		condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+		condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady", "kubelet is posting ready status"),
+	}
+}
+
+// LostStatusPatch is the strategic merge patch of a node's status with which
+// the node lifecycle controller gives a silent kubelet up.
+func LostStatusPatch(now metav1.Time) ([]byte, error) {
+	conditions := healthy(now)
+	for i := range conditions {
+		conditions[i].Status = corev1.ConditionUnknown
+		conditions[i].Reason = "NodeStatusUnknown"
+		conditions[i].Message = "Kubelet stopped posting node status."
+	}
+	return json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
+}
+
+// Ready tells whether the node is Ready and past the taint with which every
+// node starts.
+func Ready(node *corev1.Node) bool {
+	for _, taint := range node.Spec.Taints {
+		if taint.Key == corev1.TaintNodeNotReady {
+			return false
+		}
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// Troubled names the nodes that lose their kubelet and those to cordon: the
+// last workers of the first pool, where most pods are, then any others.
+func (c *Cluster) Troubled(nodes []*corev1.Node) (notReady, cordoned []string) {
+	var first, others []string
+	for _, node := range slices.Backward(nodes) {
+		if node.Labels[poolLabel] == c.Pools[0] {
+			first = append(first, node.Name)
+		} else {
+			others = append(others, node.Name)
+		}
+	}
+	all := slices.Concat(first, others)
+	end := min(c.NotReady, len(all))
+	return all[:end], all[end:min(end+c.Cordoned, len(all))]
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"embed"
+	"os"
+	"path/filepath"
+
+	nodefast "sigs.k8s.io/kwok/kustomize/stage/node/fast"
+	nodelease "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
+)
+
+// The pod stages are our own; kwok's for nodes come from its module.
+//
+//go:embed stages/*.yaml
+var podStages embed.FS
+
+// writeStages writes what kwok plays into dir and returns the files' paths.
+func writeStages(dir string) ([]string, error) {
+	stages := map[string]string{
+		"node-initialize.yaml":           nodefast.DefaultNodeInit,
+		"node-heartbeat-with-lease.yaml": nodelease.DefaultNodeHeartbeatWithLease,
+	}
+	entries, err := podStages.ReadDir("stages")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		content, err := podStages.ReadFile("stages/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		stages[entry.Name()] = string(content)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	var paths []string
+	for name, content := range stages {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
