@@ -1,0 +1,358 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const goodPassword = "correct horse battery"
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+
+func (c *clock) add(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
+
+func newTest(t *testing.T) (*Service, *store.Store, *clock) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	st, err := store.Open(t.Context(), t.TempDir(), log)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
+	c := &clock{at: time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)}
+	s := New(st, log)
+	s.now = c.now
+	return s, st, c
+}
+
+// requireField asserts that err is CodeInvalid and names the field with text.
+func requireField(t *testing.T, err error, field, text string) {
+	t.Helper()
+	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
+	for _, f := range services.AsError(err).Fields {
+		if f.Field == field {
+			require.Equal(t, text, f.Text)
+			return
+		}
+	}
+	require.Fail(t, "field is not named", "%s in %v", field, err)
+}
+
+func TestSetup(t *testing.T) {
+	s, _, _ := newTest(t)
+	old, needed, err := s.SetupCode(t.Context())
+	require.NoError(t, err)
+	require.True(t, needed)
+	require.Len(t, old, 23)
+	code, needed, err := s.SetupCode(t.Context())
+	require.NoError(t, err)
+	require.True(t, needed)
+	require.NotEqual(t, old, code, "each start makes a new code")
+
+	_, err = s.CreateFirst(t.Context(), old, "ada", goodPassword)
+	requireField(t, err, "code", "error_setup_code")
+	_, err = s.CreateFirst(t.Context(), "", "ada", goodPassword)
+	requireField(t, err, "code", "error_setup_code")
+	_, err = s.CreateFirst(t.Context(), code, "ada", "short")
+	requireField(t, err, "password", "error_password_short")
+
+	sloppy := " " + strings.ToLower(strings.ReplaceAll(code, "-", " ")) + "\n"
+	u, err := s.CreateFirst(t.Context(), sloppy, "ada", goodPassword)
+	require.NoError(t, err, "case, blanks and dashes do not matter")
+	require.Equal(t, services.RoleAdmin, u.Role)
+
+	_, err = s.CreateFirst(t.Context(), code, "eve", goodPassword)
+	require.Equal(t, services.CodeConflict, services.CodeOf(err))
+	_, needed, err = s.SetupCode(t.Context())
+	require.NoError(t, err)
+	require.False(t, needed)
+}
+
+func TestCreateFirst_withoutCode(t *testing.T) {
+	s, _, _ := newTest(t)
+	_, err := s.CreateFirst(t.Context(), "", "ada", goodPassword)
+	requireField(t, err, "code", "error_setup_code")
+}
+
+func TestCreateFirst_raced(t *testing.T) {
+	s, _, _ := newTest(t)
+	code, _, err := s.SetupCode(t.Context())
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	errs := make([]error, 6)
+	for i := range errs {
+		group.Go(func() { _, errs[i] = s.CreateFirst(t.Context(), code, "user"+string(rune('a'+i)), goodPassword) })
+	}
+	group.Wait()
+	made := 0
+	for _, err := range errs {
+		if err == nil {
+			made++
+		}
+	}
+	require.Equal(t, 1, made)
+}
+
+func TestAddUser_rules(t *testing.T) {
+	long := strings.Repeat("x", 128)
+	tests := []struct {
+		name, user, password string
+		role                 services.Role
+		field, text          string // "" when it is right
+	}{
+		{name: "plain", user: "ada", password: goodPassword, role: services.RoleUser},
+		{name: "every sign", user: "a.b_c-d@e", password: goodPassword, role: services.RoleViewer},
+		{name: "letters of the world", user: "王小明", password: goodPassword, role: services.RoleAdmin},
+		{name: "longest name", user: long[:64], password: goodPassword, role: services.RoleUser},
+		{name: "shortest password", user: "p1", password: long[:12], role: services.RoleUser},
+		{name: "longest password", user: "p2", password: long, role: services.RoleUser},
+		{name: "characters, not bytes", user: "p3", password: strings.Repeat("密", 12), role: services.RoleUser},
+		{name: "no name", password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
+		{name: "blank", user: "a b", password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
+		{name: "new line", user: "ada\n", password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
+		{name: "long name", user: long[:65], password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
+		{name: "no password", user: "n1", role: services.RoleUser, field: "password", text: "error_password_short"},
+		{name: "short password", user: "n1", password: long[:11], role: services.RoleUser, field: "password", text: "error_password_short"},
+		{name: "long password", user: "n1", password: long + "x", role: services.RoleUser, field: "password", text: "error_password_long"},
+		{name: "blanks", user: "n1", password: strings.Repeat(" ", 20), role: services.RoleUser, field: "password", text: "error_password_blank"},
+		{name: "not text", user: "n1", password: strings.Repeat("\xff", 20), role: services.RoleUser, field: "password", text: "error_password_blank"},
+		{name: "role", user: "n1", password: goodPassword, role: "king", field: "role", text: "error_no_role"},
+	}
+	s, _, _ := newTest(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			u, err := s.AddUser(t.Context(), tt.user, tt.password, tt.role)
+			if tt.field != "" {
+				requireField(t, err, tt.field, tt.text)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, User{ID: u.ID, Name: tt.user, Role: tt.role, Epoch: 1}, u)
+		})
+	}
+}
+
+func TestAddUser_namesEveryWrongField(t *testing.T) {
+	s, _, _ := newTest(t)
+	_, err := s.AddUser(t.Context(), "", "", "")
+	requireField(t, err, "name", "error_name")
+	requireField(t, err, "password", "error_password_short")
+	requireField(t, err, "role", "error_no_role")
+}
+
+func TestAddUser_nameTaken(t *testing.T) {
+	s, _, _ := newTest(t)
+	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	_, err = s.AddUser(t.Context(), "ADA", goodPassword, services.RoleUser)
+	requireField(t, err, "name", "error_name_taken")
+}
+
+func TestAuthenticate(t *testing.T) {
+	s, _, _ := newTest(t)
+	ada, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+
+	got, err := s.Authenticate(t.Context(), "Ada", goodPassword)
+	require.NoError(t, err)
+	require.Equal(t, ada, got)
+
+	for _, wrong := range [][2]string{
+		{"ada", "wrong"},
+		{"ada", ""},
+		{"bob", goodPassword},
+		{"", ""},
+		{"ada", strings.Repeat("x", 1<<20)},
+		{"ada\x00", goodPassword},
+	} {
+		_, err := s.Authenticate(t.Context(), wrong[0], wrong[1])
+		require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err))
+		require.Equal(t, "error_login", services.AsError(err).Text, "the same for all")
+	}
+}
+
+func TestAuthenticate_disabled(t *testing.T) {
+	s, st, _ := newTest(t)
+	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1")
+	require.NoError(t, err)
+	_, err = s.Authenticate(t.Context(), "ada", goodPassword)
+	require.Equal(t, "error_login", services.AsError(err).Text)
+	_, err = s.ByID(t.Context(), u.ID)
+	require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err))
+}
+
+func TestAuthenticate_backOff(t *testing.T) {
+	s, _, c := newTest(t)
+	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	try := func(password string) error {
+		_, err := s.Authenticate(t.Context(), "ada", password)
+		return err
+	}
+	for range 5 {
+		require.Equal(t, services.CodeUnauthenticated, services.CodeOf(try("wrong")))
+	}
+	err = try(goodPassword)
+	require.Equal(t, services.CodeThrottled, services.CodeOf(err), "even the right one has to wait")
+	require.Equal(t, 3, services.AsError(err).Args["Seconds"])
+
+	for range 20 { // each failure doubles the wait, up to the longest
+		c.add(longest)
+		require.Equal(t, services.CodeUnauthenticated, services.CodeOf(try("wrong")))
+	}
+	c.add(longest)
+	require.NoError(t, try(goodPassword), "never locked for good")
+	require.Equal(t, services.CodeUnauthenticated, services.CodeOf(try("wrong")), "success forgets the failures")
+	require.NoError(t, try(goodPassword))
+}
+
+func TestDelay(t *testing.T) {
+	require.Zero(t, delay(0))
+	require.Zero(t, delay(4))
+	require.Equal(t, 2*time.Second, delay(5))
+	require.Equal(t, 4*time.Second, delay(6))
+	require.Equal(t, longest, delay(13))
+	require.Equal(t, longest, delay(1<<30))
+}
+
+func TestAuthenticate_triesAtOnce(t *testing.T) {
+	s, _, _ := newTest(t)
+	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	codes := make([]services.Code, 20)
+	for i := range codes {
+		group.Go(func() {
+			_, err := s.Authenticate(t.Context(), "ada", "wrong")
+			codes[i] = services.CodeOf(err)
+		})
+	}
+	group.Wait()
+	checked := 0
+	for _, code := range codes {
+		if code == services.CodeUnauthenticated {
+			checked++
+		}
+	}
+	require.Equal(t, freeTries, checked, "the rest was not even looked at")
+}
+
+func TestAuthenticate_rehashes(t *testing.T) {
+	s, st, _ := newTest(t)
+	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	weak, err := argon2id.CreateHash(goodPassword, &argon2id.Params{Memory: 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	require.NoError(t, err)
+	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET password_hash = $1", weak)
+	require.NoError(t, err)
+
+	got, err := s.Authenticate(t.Context(), "ada", goodPassword)
+	require.NoError(t, err)
+	require.Equal(t, u.Epoch, got.Epoch, "logins go on")
+	row, err := st.UserByID(t.Context(), u.ID)
+	require.NoError(t, err)
+	require.Contains(t, row.PasswordHash, "m=19456,t=2,p=1")
+	_, err = s.Authenticate(t.Context(), "ada", goodPassword)
+	require.NoError(t, err)
+}
+
+func TestAuthenticate_cancelledWhileWaiting(t *testing.T) {
+	s, _, _ := newTest(t)
+	for range hashers {
+		s.gate <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.hash(ctx, goodPassword)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestSetPassword(t *testing.T) {
+	s, _, _ := newTest(t)
+	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	require.NoError(t, s.SetPassword(t.Context(), "ada", "another good one"))
+	_, err = s.Authenticate(t.Context(), "ada", goodPassword)
+	require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err))
+	got, err := s.Authenticate(t.Context(), "ada", "another good one")
+	require.NoError(t, err)
+	require.Greater(t, got.Epoch, u.Epoch, "logins of before are void")
+
+	requireField(t, s.SetPassword(t.Context(), "ada", "short"), "password", "error_password_short")
+	require.Equal(t, services.CodeNotFound, services.CodeOf(s.SetPassword(t.Context(), "bob", goodPassword)))
+}
+
+func TestTokens(t *testing.T) {
+	s, st, c := newTest(t)
+	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	token, err := s.NewToken(t.Context(), "ada", "ci")
+	require.NoError(t, err)
+	require.Regexp(t, `^knm_[A-Z2-7]{26}$`, token)
+
+	got, err := s.ByToken(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, u, got)
+	c.add(30 * time.Second)
+	_, err = s.ByToken(t.Context(), token)
+	require.NoError(t, err)
+	row, err := st.TokenByHash(t.Context(), hashToken(token))
+	require.NoError(t, err)
+	require.True(t, c.now().Add(-30*time.Second).Equal(*row.LastUsedAt), "not written more than once a minute")
+
+	for _, wrong := range []string{"", "knm_", token[4:], strings.ToLower(token), token + "A", TokenPrefix + rand.Text()} {
+		_, err := s.ByToken(t.Context(), wrong)
+		require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err), wrong)
+	}
+	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1")
+	require.NoError(t, err)
+	_, err = s.ByToken(t.Context(), token)
+	require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err), "disabled users' tokens are void")
+}
+
+func TestNewToken_refused(t *testing.T) {
+	s, _, _ := newTest(t)
+	_, err := s.NewToken(t.Context(), "bob", "ci")
+	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
+	_, err = s.NewToken(t.Context(), "bob", "")
+	requireField(t, err, "label", "error_token_name")
+}
+
+// TestSecrets_notInTheDatabase looks for every secret in the whole file.
+func TestSecrets_notInTheDatabase(t *testing.T) {
+	s, st, _ := newTest(t)
+	code, _, err := s.SetupCode(t.Context())
+	require.NoError(t, err)
+	_, err = s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	token, err := s.NewToken(t.Context(), "ada", "ci")
+	require.NoError(t, err)
+	var found int
+	for _, secret := range []string{code, strings.ReplaceAll(code, "-", ""), goodPassword, token, token[4:]} {
+		require.NoError(t, st.Writer().QueryRowContext(t.Context(), `SELECT
+			(SELECT count(*) FROM settings WHERE instr(value, $1)) +
+			(SELECT count(*) FROM users WHERE instr(password_hash, $1)) +
+			(SELECT count(*) FROM tokens WHERE instr(hash, CAST($1 AS BLOB)) OR instr(name, $1))`, secret).Scan(&found))
+		require.Zero(t, found)
+	}
+}

@@ -1,0 +1,157 @@
+// Package cluster is the registry of clusters: where they come from, how to
+// reach them, and what was last seen of them. A cluster is named after its
+// context. Clients are made when first needed and connect with their first
+// call, so a cluster that is down delays nobody.
+package cluster
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube"
+)
+
+// Cluster is one cluster as the registry knows it.
+type Cluster struct {
+	Name   string
+	Server string // address of its API server
+	Source string // "kubeconfig" or "in-cluster"
+}
+
+// Status is what the last check of a cluster saw. The zero value says that
+// nobody has checked.
+type Status struct {
+	At      time.Time
+	Version string // of the API server; "" when Err is set
+	Err     error
+}
+
+// entry is one cluster and its client.
+type entry struct {
+	Cluster
+	client func() (*kube.Client, error) // makes it once
+
+	mu     sync.Mutex
+	status Status
+	made   *kube.Client
+}
+
+// Registry holds the clusters in the order of their source. It does not change
+// after Load.
+type Registry struct {
+	order  []*entry
+	byName map[string]*entry
+	now    func() time.Time
+}
+
+// checkTimeout bounds the check of one cluster; a person waits for it.
+const checkTimeout = 5 * time.Second
+
+func newRegistry() *Registry { return &Registry{byName: map[string]*entry{}, now: time.Now} }
+
+// add registers a cluster whose configuration is read when first needed.
+func (r *Registry) add(c Cluster, userAgent string, config func() (*rest.Config, error)) {
+	e := &entry{Cluster: c}
+	e.client = sync.OnceValues(func() (*kube.Client, error) {
+		cfg, err := config()
+		if err != nil {
+			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
+		}
+		client, err := kube.New(cfg, userAgent)
+		if err != nil {
+			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.made = client
+		return client, nil
+	})
+	r.order, r.byName[c.Name] = append(r.order, e), e
+}
+
+// Close drops the connections of every client; none may be in use any more.
+func (r *Registry) Close() {
+	for _, e := range r.order {
+		e.mu.Lock()
+		if e.made != nil {
+			e.made.Close()
+		}
+		e.mu.Unlock()
+	}
+}
+
+// List gives every cluster.
+func (r *Registry) List() []Cluster {
+	out := make([]Cluster, len(r.order))
+	for i, e := range r.order {
+		out[i] = e.Cluster
+	}
+	return out
+}
+
+// Get gives one cluster, or a CodeNotFound error.
+func (r *Registry) Get(name string) (Cluster, error) {
+	e, err := r.find(name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	return e.Cluster, nil
+}
+
+// Client gives the client of a cluster. Errors: CodeNotFound for the cluster,
+// CodeUnavailable when its configuration is broken.
+func (r *Registry) Client(name string) (*kube.Client, error) {
+	e, err := r.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.client()
+}
+
+func (r *Registry) find(name string) (*entry, error) {
+	e, ok := r.byName[name]
+	if !ok {
+		return nil, services.Errorf(services.CodeNotFound, "error_cluster_unknown", "Cluster", name)
+	}
+	return e, nil
+}
+
+// Check asks a cluster for its version and remembers the answer. The error is
+// only about who asks and for which cluster; what the cluster said is in the
+// Status.
+func (r *Registry) Check(ctx context.Context, name string) (Status, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+		return Status{}, err
+	}
+	e, err := r.find(name)
+	if err != nil {
+		return Status{}, err
+	}
+	s := Status{At: r.now()}
+	if client, err := e.client(); err != nil {
+		s.Err = err
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		defer cancel()
+		s.Version, s.Err = client.Version(ctx)
+	}
+	e.mu.Lock()
+	e.status = s
+	e.mu.Unlock()
+	return s, nil
+}
+
+// Status gives what the last check saw.
+func (r *Registry) Status(name string) Status {
+	e, err := r.find(name)
+	if err != nil {
+		return Status{}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.status
+}

@@ -1,0 +1,123 @@
+// Package kube is the only package that talks to Kubernetes: clients, read
+// calls, the write gateway, the classes of its errors and the control of how
+// many calls run at once. No other package holds a client, so nothing can
+// change a node but through the gateway.
+package kube
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// FieldManager is the name under which the API server records our writes.
+const FieldManager = "kube-node-manager"
+
+// Bounds of single calls. They are generous: the caller's context is what ends
+// a call that nobody waits for.
+const (
+	listTimeout  = 60 * time.Second
+	getTimeout   = 15 * time.Second
+	patchTimeout = 15 * time.Second
+)
+
+// Client is one cluster's API server seen with one credential. Its methods may
+// be called from any goroutine; nothing is sent before the first call.
+type Client struct {
+	reads   kubernetes.Interface
+	writes  rest.Interface
+	limiter *Limiter
+	close   func()
+}
+
+// New returns a client for cfg, which it copies. Reads and writes go over
+// transports of their own, so that a long list does not hold up patches.
+func New(cfg *rest.Config, userAgent string) (*Client, error) {
+	readConfig := rest.CopyConfig(cfg)
+	readConfig.UserAgent = userAgent
+	readConfig.QPS = -1 // our own limiter bounds the work, by what the server can take
+	// Compressing a list costs the API server more than the bytes it saves on a
+	// data centre's network.
+	readConfig.DisableCompression = true
+	reads, closeReads, err := newClientset(readConfig)
+	if err != nil {
+		return nil, err
+	}
+	writeConfig := rest.CopyConfig(readConfig)
+	writeConfig.DisableCompression = false // another transport; single nodes are too small to be compressed
+	writes, closeWrites, err := newClientset(writeConfig)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		reads: reads, writes: writes.CoreV1().RESTClient(), limiter: NewLimiter(),
+		close: func() { closeReads(); closeWrites() },
+	}, nil
+}
+
+func newClientset(cfg *rest.Config) (kubernetes.Interface, func(), error) {
+	h, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := kubernetes.NewForConfigAndClient(cfg, h)
+	return set, func() { utilnet.CloseIdleConnectionsFor(h.Transport) }, err
+}
+
+// Close drops the connections that no call is using.
+func (c *Client) Close() { c.close() }
+
+// Limiter gives the bound on calls that change this cluster.
+func (c *Client) Limiter() *Limiter { return c.limiter }
+
+// ListNodes gives all nodes by a consistent read: resourceVersion is unset, so
+// that the answer is never older than the call.
+func (c *Client) ListNodes(ctx context.Context) ([]corev1.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := c.reads.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, Explain(err, "list nodes")
+	}
+	return list.Items, nil
+}
+
+// GetNode gives one node by a consistent read.
+func (c *Client) GetNode(ctx context.Context, name string) (*corev1.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	n, err := c.reads.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, Explain(err, "get nodes")
+	}
+	return n, nil
+}
+
+// ListPods gives the pods that match a field selector; "" gives those of the
+// whole cluster. It reads from the server's watch cache at any age, which is
+// enough for sums and a fraction of the cost.
+func (c *Client) ListPods(ctx context.Context, fieldSelector string) ([]corev1.Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := c.reads.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: fieldSelector, ResourceVersion: "0"})
+	if err != nil {
+		return nil, Explain(err, "list pods")
+	}
+	return list.Items, nil
+}
+
+// Version gives the API server's version, such as "v1.37.2".
+func (c *Client) Version(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	raw, err := c.reads.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
+	if err != nil {
+		return "", Explain(err, "get version")
+	}
+	return gitVersion(raw)
+}

@@ -1,0 +1,176 @@
+package kubetest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// A Cluster is one Kubernetes cluster that belongs to one test.
+type Cluster struct {
+	// Name is also the name of the context in the kubeconfig files.
+	Name string
+	// Kubeconfig is the path of a kubeconfig file for the user "admin", who may
+	// do everything but is no member of system:masters: authorization and
+	// priority-and-fairness apply. ViewerKubeconfig is for the user "viewer",
+	// who may only look.
+	Kubeconfig       string
+	ViewerKubeconfig string
+	// Client is the test's own hand, without any limit. Its calls pass by
+	// every [Proxy].
+	Client kubernetes.Interface
+
+	plane *Plane
+}
+
+// Config returns a fresh client configuration for the user "admin".
+func (c *Cluster) Config() *rest.Config {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	if err != nil {
+		panic(err) // The file was readable when the cluster was leased.
+	}
+	return config
+}
+
+// Plane returns the plane that the cluster is part of.
+func (c *Cluster) Plane() *Plane { return c.plane }
+
+// Acquire leases a cluster for the rest of the test, among all tests of all
+// processes that share the plane, and waits as long as all are taken. The
+// cluster has no nodes, no pods and no namespaces but its own.
+//
+// A test that wants more than one cluster must ask for all at once, with
+// [AcquireN]: two tests that hold one each and wait for another wait for ever.
+func Acquire(t testing.TB) *Cluster {
+	t.Helper()
+	return AcquireN(t, 1)[0]
+}
+
+// AcquireN leases n different clusters, all or none at a time.
+func AcquireN(t testing.TB, n int) []*Cluster {
+	t.Helper()
+	plane := Start(t)
+	require.LessOrEqual(t, n, len(plane.clusters), "kubetest: the plane has too few clusters")
+	taken, err := plane.lease(n)
+	require.NoError(t, err, "kubetest: lease a cluster")
+	// Registered first, so that the leases end after everything else.
+	t.Cleanup(func() {
+		for _, l := range taken {
+			l.file.Close() // Drops the lock.
+		}
+	})
+	var clusters []*Cluster
+	for _, l := range taken {
+		clusters = append(clusters, plane.open(t, l.files))
+	}
+	return clusters
+}
+
+// A lease is a locked file. The kernel drops the lock when the process ends,
+// so a test that crashes takes no cluster with it.
+type lease struct {
+	files clusterFiles
+	file  *os.File
+}
+
+// lease waits until n clusters are free and takes them.
+func (p *Plane) lease(n int) ([]lease, error) {
+	for {
+		taken, err := p.tryLease(n)
+		if err != nil || len(taken) == n {
+			return taken, err
+		}
+		for _, l := range taken {
+			l.file.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// tryLease takes up to n clusters that are free now.
+func (p *Plane) tryLease(n int) ([]lease, error) {
+	dir := filepath.Join(p.Dir, "leases")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	var taken []lease
+	for _, files := range p.clusters {
+		if len(taken) == n {
+			break
+		}
+		file, err := os.OpenFile(filepath.Join(dir, files.Name), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return taken, err
+		}
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			taken = append(taken, lease{files, file})
+			continue
+		}
+		file.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return taken, err
+		}
+	}
+	return taken, nil
+}
+
+// open connects to a leased cluster and empties it, now and when the test ends.
+// Now, because the last user may have crashed; later, because a thousand
+// forgotten nodes slow all other tests down.
+func (p *Plane) open(t testing.TB, files clusterFiles) *Cluster {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", files.System)
+	require.NoError(t, err)
+	config.QPS = -1 // No limit.
+	config.WarningHandler = rest.NoWarnings{}
+	client, err := newClient(t, config)
+	require.NoError(t, err)
+	c := &Cluster{
+		Name: files.Name, Kubeconfig: files.Admin, ViewerKubeconfig: files.Viewer,
+		Client: client, plane: p,
+	}
+	require.NoError(t, c.reset(t.Context()), "kubetest: empty cluster %s", c.Name)
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		if err := c.reset(context.WithoutCancel(t.Context())); err != nil {
+			t.Logf("kubetest: empty cluster %s: %v", c.Name, err)
+		}
+	})
+	return c
+}
+
+// newClient makes a client with connections of its own, which end with the
+// test. Those of client-go's shared cache would stay, and goleak would see them.
+func newClient(t testing.TB, config *rest.Config) (kubernetes.Interface, error) {
+	tlsConfig, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	wrapped, err := rest.HTTPWrappersForConfig(config, transport)
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfigAndClient(config, &http.Client{Transport: wrapped})
+}
+
+// unique returns a short random word for names that must not repeat.
+func unique() string {
+	word := make([]byte, 4)
+	rand.Read(word) // Never fails: crypto/rand aborts the program instead.
+	return hex.EncodeToString(word)
+}

@@ -1,0 +1,151 @@
+package kubetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// strikes counts a call and tells whether the fault strikes it. The proxy's
+// lock must be held.
+func (i *Injected) strikes(r *Request) bool {
+	f := &i.fault
+	if !r.matches(f.Verb, f.Resource) ||
+		(f.Namespace != "" && f.Namespace != r.Namespace) ||
+		(f.Name != "" && f.Name != r.Name) {
+		return false
+	}
+	i.seen++
+	if i.seen <= f.Skip || (f.Times > 0 && i.hits >= f.Times) {
+		return false
+	}
+	i.hits++
+	return true
+}
+
+// wait pauses for a while and until hold is closed, or until the client is gone.
+func wait(ctx context.Context, delay time.Duration, hold <-chan struct{}) error {
+	if delay > 0 {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// errCut ends an answer in the middle.
+var errCut = errors.New("kubetest: the fault cut the answer off")
+
+// truncated is a body that breaks after a number of bytes.
+type truncated struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *truncated) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errCut
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// answerFault is the context key of the fault that strikes a call's answer.
+type answerFault struct{}
+
+// strike lets one call go wrong.
+func (p *Proxy) strike(w http.ResponseWriter, r *http.Request, f *Fault) {
+	if wait(r.Context(), f.Delay, f.Hold) != nil {
+		panic(http.ErrAbortHandler)
+	}
+	switch {
+	case f.Cut == CutBefore:
+		f.disconnect(r)
+		panic(http.ErrAbortHandler) // Breaks this call's stream.
+	case f.Handler != nil:
+		f.Handler(w, r)
+	case f.Code != 0:
+		f.refuse(w)
+	default:
+		p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), answerFault{}, f)))
+	}
+}
+
+// disconnect closes the client's connection, if the fault wants that.
+func (f *Fault) disconnect(r *http.Request) {
+	if conn, ok := r.Context().Value(connection{}).(net.Conn); ok && f.Connection {
+		conn.Close()
+	}
+}
+
+// modifyResponse strikes the answer that has come from the API server.
+func modifyResponse(response *http.Response) error {
+	f, struck := response.Request.Context().Value(answerFault{}).(*Fault)
+	if !struck {
+		return nil
+	}
+	if err := wait(response.Request.Context(), f.DelayAnswer, f.HoldAnswer); err != nil {
+		return err
+	}
+	if f.Cut == CutAfter {
+		f.disconnect(response.Request)
+		return errCut
+	}
+	if f.Truncate > 0 {
+		response.Body = &truncated{response.Body, f.Truncate}
+	}
+	return nil
+}
+
+// refuse answers as an API server does that cannot or will not.
+func (f *Fault) refuse(w http.ResponseWriter) {
+	message := f.Message
+	if message == "" {
+		message = "kubetest: " + http.StatusText(f.Code)
+	}
+	status := metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusFailure, Code: int32(f.Code), Reason: reason(f.Code), Message: message,
+	}
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
+		status.Details = &metav1.StatusDetails{RetryAfterSeconds: int32(f.RetryAfter)}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.Code)
+	_ = json.NewEncoder(w).Encode(status) // The client may be gone.
+}
+
+func reason(code int) metav1.StatusReason {
+	return map[int]metav1.StatusReason{
+		http.StatusUnauthorized:        metav1.StatusReasonUnauthorized,
+		http.StatusForbidden:           metav1.StatusReasonForbidden,
+		http.StatusNotFound:            metav1.StatusReasonNotFound,
+		http.StatusConflict:            metav1.StatusReasonConflict,
+		http.StatusGone:                metav1.StatusReasonExpired,
+		http.StatusUnprocessableEntity: metav1.StatusReasonInvalid,
+		http.StatusTooManyRequests:     metav1.StatusReasonTooManyRequests,
+		http.StatusInternalServerError: metav1.StatusReasonInternalError,
+		http.StatusServiceUnavailable:  metav1.StatusReasonServiceUnavailable,
+		http.StatusGatewayTimeout:      metav1.StatusReasonTimeout,
+	}[code]
+}

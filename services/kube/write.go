@@ -1,0 +1,90 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// NodePatch is one change of one node. A nil field is left alone; a nil value
+// in a map removes the key.
+type NodePatch struct {
+	// UID must be that of the node that is meant: the server refuses the patch
+	// for a node of the same name that replaced it.
+	UID string
+	// ResourceVersion, when set, makes the server refuse the patch if the node
+	// was changed since. Lists need it, since a patch replaces them whole.
+	ResourceVersion string
+	Unschedulable   *bool
+	Labels          map[string]*string
+	Annotations     map[string]*string
+}
+
+// PatchNode is the write gateway: every change of a node goes through it, as
+// one JSON merge patch without a read. It is sent once; FaultOf tells whether
+// sending it again makes sense, and whether it may have taken effect. The
+// answer is the node as the server stored it.
+func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*corev1.Node, error) {
+	body, err := p.body()
+	if err != nil {
+		return nil, fmt.Errorf("encode patch of node %s: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patchTimeout)
+	defer cancel()
+	node := &corev1.Node{}
+	err = c.writes.Patch(types.MergePatchType).
+		Resource("nodes").Name(name).
+		VersionedParams(&metav1.PatchOptions{FieldManager: FieldManager}, scheme.ParameterCodec).
+		Body(body).
+		MaxRetries(0). // the engine decides when to try again; client-go would sleep in here
+		Do(ctx).Into(node)
+	if err != nil {
+		return nil, Explain(err, "patch nodes")
+	}
+	return node, nil
+}
+
+func (p NodePatch) body() ([]byte, error) {
+	metadata := map[string]any{}
+	set := func(key, value string) {
+		if value != "" {
+			metadata[key] = value
+		}
+	}
+	set("uid", p.UID)
+	set("resourceVersion", p.ResourceVersion)
+	if len(p.Labels) > 0 {
+		metadata["labels"] = p.Labels
+	}
+	if len(p.Annotations) > 0 {
+		metadata["annotations"] = p.Annotations
+	}
+	patch := map[string]any{"metadata": metadata}
+	if p.Unschedulable != nil {
+		patch["spec"] = map[string]any{"unschedulable": unschedulable(*p.Unschedulable)}
+	}
+	return json.Marshal(patch)
+}
+
+// unschedulable gives the field's value in a patch: false is its absence.
+func unschedulable(v bool) any {
+	if v {
+		return true
+	}
+	return nil
+}
+
+func gitVersion(raw []byte) (string, error) {
+	var v struct {
+		GitVersion string `json:"gitVersion"`
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return "", fmt.Errorf("decode version: %w", err)
+	}
+	return v.GitVersion, nil
+}

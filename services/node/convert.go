@@ -1,0 +1,200 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/resource"
+)
+
+// Annotations that say why a node is cordoned. Ours are written by the cordon
+// operation; the legacy ones were written by the tool's earlier generation and
+// are only read.
+const (
+	AnnotationReason = "kube-node-manager.io/cordon-reason"
+	AnnotationBy     = "kube-node-manager.io/cordon-by"
+	AnnotationSince  = "kube-node-manager.io/cordon-since" // RFC 3339, UTC
+
+	LegacyReason = "deeproute.cn/kube-node-mgr"
+	LegacySince  = "deeproute.cn/kube-node-mgr-timestamp"
+)
+
+// CordonAnnotations lists every annotation that explains a cordon.
+func CordonAnnotations() []string {
+	return []string{AnnotationReason, AnnotationBy, AnnotationSince, LegacyReason, LegacySince}
+}
+
+const (
+	roleLabelPrefix = "node-role.kubernetes.io/"
+	roleLabel       = "kubernetes.io/role"
+)
+
+// poolLabels name a node's pool, the most specific first.
+func poolLabels() []string {
+	return []string{
+		"karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "cloud.google.com/gke-nodepool",
+		"kubernetes.azure.com/agentpool", "kops.k8s.io/instancegroup", "doks.digitalocean.com/node-pool",
+		"node.kubernetes.io/pool", "node-pool", "nodepool", "pool",
+	}
+}
+
+// FromKube makes the table's view of a node.
+func FromKube(n *corev1.Node) *Node {
+	v := &Node{
+		Name:              n.Name,
+		UID:               string(n.UID),
+		ResourceVersion:   n.ResourceVersion,
+		Unschedulable:     n.Spec.Unschedulable,
+		Roles:             rolesOf(n.Labels),
+		Version:           n.Status.NodeInfo.KubeletVersion,
+		Zone:              cmp.Or(n.Labels[corev1.LabelTopologyZone], n.Labels[corev1.LabelFailureDomainBetaZone]),
+		Pool:              poolOf(n.Labels),
+		InternalIP:        internalIP(n.Status.Addresses),
+		CreatedAt:         n.CreationTimestamp.Time,
+		Labels:            n.Labels,
+		Taints:            taintsOf(n.Spec.Taints),
+		Annotations:       pick(n.Annotations, CordonAnnotations()),
+		AllocatableCPU:    n.Status.Allocatable.Cpu().MilliValue(),
+		AllocatableMemory: n.Status.Allocatable.Memory().Value(),
+		AllocatablePods:   n.Status.Allocatable.Pods().Value(),
+	}
+	v.Status, v.StatusReason = statusOf(n.Status.Conditions)
+	v.Scheduling = schedulingOf(n)
+	v.explainCordon(n.Spec.Taints)
+	return v
+}
+
+// statusOf gives the STATUS word and, unless Ready, what the node says of it.
+// Unlike kubectl it keeps a Ready condition of Unknown apart from False.
+func statusOf(conditions []corev1.NodeCondition) (status, message string) {
+	for _, c := range conditions {
+		if c.Type != corev1.NodeReady {
+			continue
+		}
+		switch c.Status {
+		case corev1.ConditionTrue:
+			return StatusReady, ""
+		case corev1.ConditionFalse:
+			return StatusNotReady, c.Message
+		default:
+			return StatusUnknown, c.Message
+		}
+	}
+	return StatusUnknown, ""
+}
+
+func schedulingOf(n *corev1.Node) string {
+	if n.Spec.Unschedulable {
+		return Cordoned
+	}
+	for _, t := range n.Spec.Taints {
+		if t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectPreferNoSchedule {
+			return Limited
+		}
+	}
+	return Schedulable
+}
+
+// explainCordon fills in why, by whom and since when, for a cordoned node only:
+// an annotation that outlived its cordon says nothing.
+func (n *Node) explainCordon(taints []corev1.Taint) {
+	if !n.Unschedulable {
+		return
+	}
+	a := n.Annotations
+	n.Reason = cmp.Or(a[AnnotationReason], a[LegacyReason])
+	n.ReasonBy = a[AnnotationBy]
+	if at, err := time.Parse(time.RFC3339, cmp.Or(a[AnnotationSince], a[LegacySince])); err == nil {
+		n.ReasonSince = &at
+		return
+	}
+	for _, t := range taints {
+		if t.Key == corev1.TaintNodeUnschedulable && t.TimeAdded != nil {
+			n.ReasonSince = &t.TimeAdded.Time
+		}
+	}
+}
+
+// rolesOf gives kubectl's ROLES, sorted.
+func rolesOf(labels map[string]string) []string {
+	roles := []string{}
+	for key, value := range labels {
+		if role, ok := strings.CutPrefix(key, roleLabelPrefix); ok && role != "" {
+			roles = append(roles, role)
+		} else if key == roleLabel && value != "" {
+			roles = append(roles, value)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+func poolOf(labels map[string]string) string {
+	for _, key := range poolLabels() {
+		if v := labels[key]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func internalIP(addresses []corev1.NodeAddress) string {
+	for _, a := range addresses {
+		if a.Type == corev1.NodeInternalIP {
+			return a.Address
+		}
+	}
+	return ""
+}
+
+func taintsOf(taints []corev1.Taint) []Taint {
+	out := make([]Taint, len(taints))
+	for i, t := range taints {
+		out[i] = Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
+		if t.TimeAdded != nil {
+			out[i].TimeAdded = &t.TimeAdded.Time
+		}
+	}
+	return out
+}
+
+func pick(from map[string]string, keys []string) map[string]string {
+	var out map[string]string
+	for _, key := range keys {
+		if v, ok := from[key]; ok {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[key] = v
+		}
+	}
+	return out
+}
+
+// usageByNode adds up what pods have requested, as kubectl describe node does.
+func usageByNode(pods []corev1.Pod) map[string]Usage {
+	sums := map[string]Usage{}
+	for i := range pods {
+		p := &pods[i]
+		if p.Spec.NodeName == "" || finished(p) {
+			continue
+		}
+		cpu, memory := requests(p)
+		u := sums[p.Spec.NodeName]
+		sums[p.Spec.NodeName] = Usage{CPU: u.CPU + cpu, Memory: u.Memory + memory, Pods: u.Pods + 1}
+	}
+	return sums
+}
+
+func finished(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// requests gives a pod's requested CPU in milli cores and memory in bytes.
+func requests(p *corev1.Pod) (cpu, memory int64) {
+	r := resource.PodRequests(p, resource.PodResourcesOptions{})
+	return r.Cpu().MilliValue(), r.Memory().Value()
+}

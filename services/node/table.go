@@ -1,0 +1,249 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"kube-node-manager/services"
+)
+
+// normal fills in the defaults and refuses what the table does not know.
+func (q Query) normal() (Query, error) {
+	var wrong []services.FieldError
+	check := func(field, value string, allowed ...string) {
+		if value != "" && !slices.Contains(allowed, value) {
+			wrong = append(wrong, services.FieldError{Field: field, Text: "error_choice", Args: services.Args("Value", value, "Choices", strings.Join(allowed, ", "))})
+		}
+	}
+	check("status", q.Status, StatusReady, StatusNotReady, StatusUnknown)
+	check("sched", q.Scheduling, Schedulable, Limited, Cordoned)
+	check("sort", q.Sort, SortKeys()...)
+	if len(wrong) > 0 {
+		return q, services.InvalidFields(wrong...)
+	}
+	q.Text = strings.TrimSpace(q.Text)
+	q.Sort = cmp.Or(q.Sort, "name")
+	q.Page = max(1, q.Page)
+	if !slices.Contains(PageSizes(), q.Size) {
+		q.Size = PageSizes()[0]
+	}
+	return q, nil
+}
+
+// needsUsage reports whether the order of the table depends on pods.
+func (q Query) needsUsage() bool {
+	return q.Sort == "cpu" || q.Sort == "memory" || q.Sort == "pods"
+}
+
+// newPage filters, sorts and cuts, in this order and in this one place.
+func newPage(all Inventory, q Query, usage map[string]Usage) Page {
+	matched := q.filter(all.Nodes)
+	q.sort(matched, usage)
+	pages := max(1, (len(matched)+q.Size-1)/q.Size)
+	q.Page = min(q.Page, pages)
+	first := (q.Page - 1) * q.Size
+	return Page{
+		Query: q, Nodes: matched[first:min(first+q.Size, len(matched))], Usage: usage,
+		Total: len(all.Nodes), Match: len(matched), Pages: pages,
+		Summary: all.Summary(), AsOf: all.AsOf, Stale: all.Stale,
+	}
+}
+
+// filter gives the nodes that match, in a slice of its own.
+func (q Query) filter(nodes []*Node) []*Node {
+	words := strings.Fields(strings.ToLower(q.Text))
+	out := make([]*Node, 0, len(nodes))
+	for _, n := range nodes {
+		if q.matches(n) && matchesWords(n, words) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (q Query) matches(n *Node) bool {
+	return matchesStatus(n, q.Status) &&
+		(q.Scheduling == "" || n.Scheduling == q.Scheduling) &&
+		(q.Role == "" || slices.Contains(n.Roles, q.Role)) &&
+		(q.Label == "" || matchesLabel(n, q.Label)) &&
+		(q.Taint == "" || slices.ContainsFunc(n.Taints, func(t Taint) bool { return matchesTaint(t, q.Taint) }))
+}
+
+// matchesStatus takes kubectl's word: a node whose kubelet has stopped reporting
+// is NotReady too, and only the narrower question for Unknown leaves others out.
+func matchesStatus(n *Node, want string) bool {
+	return want == "" || n.Status == want || want == StatusNotReady && n.Status == StatusUnknown
+}
+
+// matchesLabel takes key or key=value.
+func matchesLabel(n *Node, want string) bool {
+	key, value, exact := strings.Cut(want, "=")
+	got, ok := n.Labels[key]
+	return ok && (!exact || got == value)
+}
+
+// matchesTaint takes key, key=value, key:Effect or key=value:Effect.
+func matchesTaint(t Taint, want string) bool {
+	rest, effect, _ := strings.Cut(want, ":")
+	key, value, exact := strings.Cut(rest, "=")
+	return t.Key == key && (!exact || t.Value == value) && (effect == "" || t.Effect == effect)
+}
+
+// matchesWords reports whether every word occurs in the node's name, address,
+// version, place, reason, labels or taints. A word with a ! in front must not.
+func matchesWords(n *Node, words []string) bool {
+	for _, w := range words {
+		w, not := strings.CutPrefix(w, "!")
+		if w != "" && mentions(n, w) == not {
+			return false
+		}
+	}
+	return true
+}
+
+func mentions(n *Node, word string) bool {
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), word) }
+	if has(n.Name) || has(n.InternalIP) || has(n.Version) || has(n.Zone) || has(n.Pool) || has(n.Reason) || has(n.ReasonBy) {
+		return true
+	}
+	for key, value := range n.Labels {
+		if has(key + "=" + value) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.Taints, func(t Taint) bool { return has(t.String()) })
+}
+
+func (q Query) sort(nodes []*Node, usage map[string]Usage) {
+	order := comparison(q.Sort, usage)
+	slices.SortStableFunc(nodes, func(a, b *Node) int {
+		by := order(a, b)
+		if q.Desc {
+			by = -by
+		}
+		return cmp.Or(by, compareNames(a.Name, b.Name))
+	})
+}
+
+func comparison(key string, usage map[string]Usage) func(a, b *Node) int {
+	switch key {
+	case "status":
+		return func(a, b *Node) int { return cmp.Compare(severity(a), severity(b)) }
+	case "version":
+		return func(a, b *Node) int { return compareNames(a.Version, b.Version) }
+	case "zone":
+		return func(a, b *Node) int { return cmp.Compare(a.Zone, b.Zone) }
+	case "pool":
+		return func(a, b *Node) int { return cmp.Compare(a.Pool, b.Pool) }
+	case "age":
+		return func(a, b *Node) int { return b.CreatedAt.Compare(a.CreatedAt) }
+	case "cpu":
+		return func(a, b *Node) int {
+			return cmp.Compare(share(usage[a.Name].CPU, a.AllocatableCPU), share(usage[b.Name].CPU, b.AllocatableCPU))
+		}
+	case "memory":
+		return func(a, b *Node) int {
+			return cmp.Compare(share(usage[a.Name].Memory, a.AllocatableMemory), share(usage[b.Name].Memory, b.AllocatableMemory))
+		}
+	case "pods":
+		return func(a, b *Node) int { return cmp.Compare(usage[a.Name].Pods, usage[b.Name].Pods) }
+	default:
+		return func(a, b *Node) int { return compareNames(a.Name, b.Name) }
+	}
+}
+
+func share(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// severity orders statuses from fine to bad.
+func severity(n *Node) int {
+	switch {
+	case n.Status != StatusReady:
+		return 3
+	case n.Scheduling == Cordoned:
+		return 2
+	case n.Scheduling == Limited:
+		return 1
+	default:
+		return 0
+	}
+}
+
+func sortByName(nodes []*Node) {
+	slices.SortFunc(nodes, func(a, b *Node) int { return compareNames(a.Name, b.Name) })
+}
+
+// compareNames orders names with the numbers in them by value, so that node-9
+// comes before node-10.
+func compareNames(a, b string) int {
+	for a != "" && b != "" {
+		na, nb := digits(a), digits(b)
+		if na > 0 && nb > 0 {
+			da, db := strings.TrimLeft(a[:na], "0"), strings.TrimLeft(b[:nb], "0")
+			if by := cmp.Or(cmp.Compare(len(da), len(db)), cmp.Compare(da, db)); by != 0 {
+				return by
+			}
+			a, b = a[na:], b[nb:]
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits counts the digits that s begins with.
+func digits(s string) int {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func summarize(nodes []*Node) Summary {
+	var s Summary
+	sets := map[string]map[string]bool{"role": {}, "version": {}, "zone": {}, "pool": {}}
+	for _, n := range nodes {
+		switch severity(n) {
+		case 3:
+			s.NotReady++
+		case 2:
+			s.Cordoned++
+		case 1:
+			s.Limited++
+		default:
+			s.Ready++
+		}
+		if n.ReasonSince != nil && (s.OldestCordon == nil || n.ReasonSince.Before(*s.OldestCordon)) {
+			s.OldestCordon = n.ReasonSince
+		}
+		sets["version"][n.Version], sets["zone"][n.Zone], sets["pool"][n.Pool] = true, true, true
+		for _, role := range n.Roles {
+			sets["role"][role] = true
+		}
+	}
+	s.Roles, s.Zones, s.Pools = sorted(sets["role"]), sorted(sets["zone"]), sorted(sets["pool"])
+	s.Versions = sorted(sets["version"])
+	slices.Reverse(s.Versions)
+	return s
+}
+
+func sorted(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for v := range set {
+		if v != "" {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, compareNames)
+	return out
+}

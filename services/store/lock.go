@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// errLocked says that another program holds the lock.
+var errLocked = errors.New("locked by another program")
+
+// Claim makes this program the only server of the data directory until Close:
+// two engines on one database would run the same batches. Commands that only
+// read or add a row need no claim. A crash gives the claim back.
+func (s *Store) Claim() error {
+	f, err := lockFile(s.lockPath("serve.lock"))
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("another server runs on the data directory %s; stop it first, or choose another with --data", filepath.Dir(s.file))
+	}
+	if err != nil {
+		return fmt.Errorf("claim the data directory: %w", err)
+	}
+	s.claim = f
+	return nil
+}
+
+func (s *Store) lockPath(name string) string { return filepath.Join(filepath.Dir(s.file), name) }
+
+// waitForLock is lockFile that waits for its turn.
+func waitForLock(ctx context.Context, path string) (*os.File, error) {
+	for {
+		f, err := lockFile(path)
+		if !errors.Is(err, errLocked) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another program that migrates the database: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// lockFile locks the file for as long as the result is open, or gives
+// errLocked at once.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
