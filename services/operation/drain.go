@@ -1,0 +1,157 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation/drain"
+)
+
+// Conductor is an operation that works on all nodes of its batch together,
+// because what it may do to one depends on the others.
+type Conductor interface {
+	Operation
+	// Survey says what the batch as a whole would do. It writes nothing.
+	Survey(ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string) (drain.Plan, error)
+	// Conduct works until every target has ended; see drain.Conduct.
+	Conduct(take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget) error
+}
+
+// NumberedTarget is a target with its number in the batch, and its zone.
+type NumberedTarget struct {
+	Target
+	Seq     int
+	Zone    string
+	Evicted int // pods that an earlier process evicted
+}
+
+// draining cordons a node and evicts its pods.
+type draining struct {
+	cordon
+	options drain.Options
+}
+
+func drainDefinition() Definition {
+	return Definition{
+		Name:     "drain",
+		Permit:   services.PermitDrain,
+		Long:     true,
+		CacheLog: schedulingLog("drain"),
+		Parse: func(form url.Values) (json.RawMessage, error) {
+			o, err := drain.ParseOptions(form)
+			if err != nil {
+				return nil, err
+			}
+			return o.Encode()
+		},
+		Authorize: authorizeDrain,
+		New: func(params json.RawMessage, m Meta) (Operation, error) {
+			o, err := drain.Decode(params)
+			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o}, err
+		},
+	}
+}
+
+// authorizeDrain asks an administrator to type the cluster's name before pods
+// go that nothing brings back.
+func authorizeDrain(actor services.Actor, cluster string, form url.Values, params json.RawMessage) error {
+	o, err := drain.Decode(params)
+	if err != nil || !o.Force {
+		return err
+	}
+	if err := actor.Require(services.PermitForce); err != nil {
+		return err
+	}
+	if form.Get("confirm") != cluster {
+		return services.Invalid("confirm", "error_confirm", "Cluster", cluster)
+	}
+	return nil
+}
+
+// perNodeLists is up to how many nodes are asked for their pods one by one.
+const perNodeLists = 10
+
+// Survey reads what the plan is made of, each once, and makes it. What the
+// account may not read is said to be unknown.
+func (o draining) Survey(ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string) (drain.Plan, error) {
+	f := drain.Facts{Nodes: nodes, Missing: missing, Now: time.Now(), Self: kube.Self()}
+	var err error
+	if f.PodsByNode, err = podsOf(ctx, c, nodes); err != nil {
+		return drain.Plan{}, err
+	}
+	list, err := c.ListBudgets(ctx)
+	if f.BudgetsUnread = services.CodeOf(err) == services.CodeForbidden; err != nil && !f.BudgetsUnread {
+		return drain.Plan{}, err
+	}
+	f.Budgets = make([]*policyv1.PodDisruptionBudget, len(list))
+	for i := range list {
+		f.Budgets[i] = &list[i]
+	}
+	if f.DaemonSets, err = c.DaemonSets(ctx); err != nil && services.CodeOf(err) != services.CodeForbidden {
+		return drain.Plan{}, err
+	}
+	return drain.MakePlan(f, o.options)
+}
+
+// podsOf reads the pods of the nodes: a few nodes one by one, many with one list.
+func podsOf(ctx context.Context, c *kube.Client, nodes []*node.Node) (map[string][]*corev1.Pod, error) {
+	byNode := make(map[string][]*corev1.Pod, len(nodes))
+	take := func(pods []corev1.Pod) {
+		for i := range pods {
+			byNode[pods[i].Spec.NodeName] = append(byNode[pods[i].Spec.NodeName], &pods[i])
+		}
+	}
+	if len(nodes) > perNodeLists {
+		pods, err := c.ListAllPods(ctx)
+		take(pods)
+		return byNode, err
+	}
+	for _, n := range nodes {
+		pods, err := c.ListNodePods(ctx, n.Name)
+		if err != nil {
+			return nil, err
+		}
+		take(pods)
+	}
+	return byNode, nil
+}
+
+// Conduct drains the targets.
+func (o draining) Conduct(take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget) error {
+	list := make([]drain.Target, len(targets))
+	for i, t := range targets {
+		list[i] = o.target(c, t)
+	}
+	return drain.Conduct(take, calls, c, host, o.options, list)
+}
+
+// target ties a node's cordon, and what lifts it again, to the write gateway.
+// Restore puts back what the plan saw; a node that was cordoned before the
+// batch stays so.
+func (o draining) target(c *kube.Client, t NumberedTarget) drain.Target {
+	before := t.Plan.Before
+	d := drain.Target{Seq: t.Seq, Node: t.Node, UID: t.UID, Zone: t.Zone, Evicted: t.Evicted}
+	d.Cordon = func(ctx context.Context) error {
+		result, err := o.cordon.Apply(ctx, c, t.Target)
+		if err == nil && t.UID == "" {
+			t.UID, before = result.UID, result.Before
+		}
+		return err
+	}
+	d.Restore = func(ctx context.Context) error {
+		if before.Unschedulable == nil || *before.Unschedulable {
+			return nil
+		}
+		_, err := c.PatchNode(ctx, t.Node, kube.NodePatch{UID: t.UID, Unschedulable: before.Unschedulable, Annotations: before.Annotations})
+		return err
+	}
+	return d
+}

@@ -1,0 +1,386 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"kube-node-manager/services/kube"
+)
+
+const (
+	// settle is how long after its cordon a node's pods are looked at for the
+	// last time: the scheduler may have bound one on what it knew before.
+	settle = 5 * time.Second
+	// maxCalls bounds the calls that a drain has asked the limiter for.
+	maxCalls = 64
+	// perBudget bounds the evictions under way for one budget: the API server
+	// retries conflicts on a budget's status itself, at 10 s and a seat each.
+	perBudget = 4
+	// breath is the least time between two looks at everything, so that a
+	// thousand ending pods are looked at together.
+	breath = 20 * time.Millisecond
+	// unreachableAfter is how long a node without a kubelet is waited for once
+	// nothing but terminating pods is left on it.
+	unreachableAfter = 30 * time.Second
+)
+
+// Host is the batch that a drain is conducted for. Seq is the number of a node
+// in the batch. Its methods must not block.
+type Host interface {
+	// Progress tells how a node is getting on.
+	Progress(seq int, p Progress)
+	// End tells that nothing more will happen to a node.
+	End(seq int, o Outcome)
+	// Cordoned tells, once, that every node has been cordoned that will be.
+	Cordoned()
+	// Paused reports whether no new evictions are to be begun.
+	Paused() bool
+	// Nudge gives a channel that receives after Paused has changed.
+	Nudge() <-chan struct{}
+}
+
+// Target is one node to drain.
+type Target struct {
+	Seq     int
+	Node    string
+	UID     string
+	Zone    string
+	Evicted int                             // pods that an earlier process evicted from it
+	Cordon  func(ctx context.Context) error // idempotent
+	Restore func(ctx context.Context) error // lifts the cordon if it is this batch's; nil when it is not
+}
+
+// Outcome is how a node's drain ended.
+type Outcome struct {
+	Evicted   int
+	Skipped   int
+	Err       error // nil: it was seen to be drained
+	Aside     bool  // not drained, which is no failure: the node is no more, or was not tried; Err says why
+	Cancelled bool  // the batch was called off before the node was done
+	Restored  bool  // its cordon was lifted again
+}
+
+// Cluster is what a drain needs of a cluster.
+type Cluster interface {
+	StartWatch(ctx context.Context, nodes []string, changed func()) (*kube.Watch, error)
+	DaemonSets(ctx context.Context) (map[types.UID]bool, error)
+	ListNodePods(ctx context.Context, node string) ([]corev1.Pod, error)
+	EvictPod(ctx context.Context, namespace, name, uid string, grace time.Duration) (kube.Eviction, error)
+	Limiter() *kube.Limiter
+}
+
+// conductor drains the nodes of one batch. All its state belongs to the
+// goroutine of run; calls are made by goroutines of their own, which hand back
+// what to do with their result.
+type conductor struct {
+	cluster Cluster
+	host    Host
+	world   world
+	watch   *kube.Watch
+	nodes   []*nodeState // in the order in which they are to be drained
+	budgets map[string]*budgetState
+	guards  budgets // as of the present step
+	now     time.Time
+	next    time.Time // when to look again, at the latest
+	failed  int       // nodes
+	begun   bool      // every node has been cordoned that will be
+
+	calls   context.Context // ends a moment after ctx
+	take    context.Context // ends when nothing more may be begun
+	results chan func()
+	flying  int
+	changed chan struct{}
+}
+
+// Conduct cordons every target and then drains them, as many at a time as the
+// options say. It returns when all have ended, or shortly after take has: then
+// the calls under way are waited for, until calls ends too. The error is for
+// what made the whole batch impossible.
+func Conduct(take, calls context.Context, c Cluster, host Host, o Options, targets []Target) error {
+	uids, err := c.DaemonSets(take)
+	if err != nil && kube.FaultOf(err).Retry {
+		return err // any other error: they cannot be read, and no orphan is assumed
+	}
+	w, err := newWorld(o, uids, time.Now())
+	if err != nil {
+		return err
+	}
+	d := &conductor{
+		cluster: c, host: host, world: w, take: take, calls: calls,
+		budgets: map[string]*budgetState{}, results: make(chan func(), maxCalls), changed: make(chan struct{}, 1),
+	}
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.Node
+		d.nodes = append(d.nodes, newNodeState(t))
+	}
+	if o.ByZone {
+		slices.SortStableFunc(d.nodes, func(a, b *nodeState) int { return strings.Compare(a.Zone, b.Zone) })
+	}
+	if d.watch, err = c.StartWatch(calls, names, d.wake); err != nil {
+		return err
+	}
+	defer d.watch.Stop()
+	d.run()
+	return nil
+}
+
+// wake asks for another look; it never blocks.
+func (d *conductor) wake() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (d *conductor) run() {
+	for {
+		d.step()
+		if d.take.Err() != nil {
+			d.callOff()
+			return
+		}
+		if d.ended() {
+			d.land()
+			return
+		}
+		d.await()
+	}
+}
+
+// await sleeps until something has happened or is due.
+func (d *conductor) await() {
+	timer := time.NewTimer(max(breath, time.Until(d.next)))
+	defer timer.Stop()
+	select {
+	case <-d.take.Done():
+		return
+	case fn := <-d.results:
+		d.accept(fn)
+	case <-d.changed:
+	case <-d.host.Nudge():
+	case <-timer.C:
+		return
+	}
+	time.Sleep(breath) // let what comes together be looked at together
+	for {
+		select {
+		case fn := <-d.results:
+			d.accept(fn)
+		default:
+			return
+		}
+	}
+}
+
+// accept takes in the result of one call.
+func (d *conductor) accept(fn func()) {
+	d.flying--
+	d.now = time.Now()
+	fn()
+}
+
+// call makes a call when the limiter allows it; then is run with its result by
+// the goroutine of run. It reports false when too many are under way.
+func (d *conductor) call(fn func(ctx context.Context) error, then func(err error)) bool {
+	if d.flying >= maxCalls || d.take.Err() != nil {
+		return false
+	}
+	d.flying++
+	go func() {
+		if err := d.cluster.Limiter().Acquire(d.take); err != nil {
+			d.results <- func() { then(err) }
+			return
+		}
+		began := time.Now()
+		err := fn(d.calls)
+		d.cluster.Limiter().Release(time.Since(began), kube.FaultOf(err))
+		d.results <- func() { then(err) }
+	}()
+	return true
+}
+
+// land waits for the calls under way.
+func (d *conductor) land() {
+	for d.flying > 0 {
+		d.accept(<-d.results)
+	}
+}
+
+func (d *conductor) ended() bool {
+	return !slices.ContainsFunc(d.nodes, func(n *nodeState) bool { return n.phase != phaseEnded })
+}
+
+// callOff ends a drain that was called off: nothing more is begun, what is under
+// way is waited for. Nodes are restored only where that was asked for.
+func (d *conductor) callOff() {
+	d.land()
+	for _, n := range d.nodes {
+		if n.phase == phaseEnded {
+			continue
+		}
+		o := Outcome{Cancelled: true, Err: context.Cause(d.take)}
+		if d.world.options.Restore && n.Restore != nil && n.cordoned() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(d.calls), settle)
+			o.Restored = n.Restore(ctx) == nil
+			cancel()
+		}
+		d.end(n, o)
+	}
+}
+
+// step looks at everything once and begins what can be begun.
+func (d *conductor) step() {
+	now := time.Now()
+	if d.host.Paused() && !d.now.IsZero() {
+		for _, n := range d.nodes {
+			n.deadline = n.deadline.Add(now.Sub(d.now)) // a pause costs no node its time
+		}
+	}
+	d.now, d.next = now, now.Add(time.Second)
+	d.world.now = now
+	list, known := d.watch.Budgets()
+	d.guards = newBudgets(list, known)
+	d.cordonAll()
+	d.startNodes()
+	for _, n := range d.nodes {
+		switch n.phase {
+		case phaseQueued: // only looked at, so that its pods count among those that are left
+			if !d.lost(n) {
+				d.survey(n)
+			}
+		case phaseDraining, phaseVerifying:
+			d.attend(n)
+		}
+		if n.phase != phaseEnded {
+			d.report(n)
+		}
+	}
+}
+
+// due asks for another look at t.
+func (d *conductor) due(t time.Time) {
+	if t.Before(d.next) {
+		d.next = t
+	}
+}
+
+// cordonAll cordons every node before the first pod moves: a pod that leaves one
+// of them must not land on the next.
+func (d *conductor) cordonAll() {
+	if d.host.Paused() {
+		return
+	}
+	for _, n := range d.nodes {
+		if n.phase != phaseNew || d.now.Before(n.retry) {
+			continue
+		}
+		begun := d.call(n.Cordon, func(err error) { d.cordonedOrNot(n, err) })
+		if !begun {
+			return
+		}
+		n.phase = phaseCordoning
+	}
+}
+
+// cordonTries is how often a cordon that fails for now is tried.
+const cordonTries = 6
+
+func (d *conductor) cordonedOrNot(n *nodeState, err error) {
+	switch {
+	case err == nil:
+		n.phase, n.cordonedAt = phaseQueued, time.Now()
+	case d.take.Err() != nil:
+		n.phase = phaseNew
+	case kube.FaultOf(err).Retry && n.tries < cordonTries:
+		n.tries++
+		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, backoff(200*time.Millisecond, 5*time.Second, n.tries)))
+	default:
+		d.fail(n, err)
+	}
+}
+
+// startNodes begins to drain queued nodes, in order.
+func (d *conductor) startNodes() {
+	active := 0
+	for _, n := range d.nodes {
+		switch n.phase {
+		case phaseNew, phaseCordoning:
+			return // not all are cordoned yet
+		case phaseDraining, phaseVerifying, phaseRestoring:
+			if !n.idle() {
+				active++
+			}
+		}
+	}
+	if !d.begun {
+		d.begun = true
+		d.host.Cordoned()
+	}
+	if d.host.Paused() {
+		return
+	}
+	zone, open := "", false
+	for _, n := range d.nodes {
+		if n.phase == phaseEnded {
+			continue
+		}
+		if d.world.options.ByZone && open && n.Zone != zone {
+			return // the zone before comes first
+		}
+		zone, open = n.Zone, true
+		if n.phase != phaseQueued {
+			continue
+		}
+		if limit := d.world.options.MaxFailures; limit > 0 && d.failed >= limit {
+			d.end(n, Outcome{Aside: true, Err: reason("drain_stopped", "Count", d.failed)})
+			continue
+		}
+		if active >= d.world.options.Parallel {
+			return
+		}
+		active++
+		n.phase, n.startedAt = phaseDraining, d.now
+		n.deadline = d.now.Add(d.world.options.timeout())
+	}
+}
+
+// fail ends a node that could not be drained; its cordon is lifted first if that
+// was asked for.
+func (d *conductor) fail(n *nodeState, err error) {
+	d.failed++
+	outcome := Outcome{Evicted: n.evicted, Skipped: n.skipped, Err: err}
+	if !d.world.options.Restore || n.Restore == nil || !n.cordoned() {
+		d.end(n, outcome)
+		return
+	}
+	n.phase = phaseRestoring
+	if !d.call(n.Restore, func(restoreErr error) {
+		outcome.Err, outcome.Restored = errors.Join(err, restoreErr), restoreErr == nil
+		d.end(n, outcome)
+	}) {
+		d.end(n, outcome)
+	}
+}
+
+func (d *conductor) end(n *nodeState, o Outcome) {
+	n.phase = phaseEnded
+	o.Evicted, o.Skipped = n.evicted, n.skipped
+	d.host.End(n.Seq, o)
+}
+
+// report tells of a node when anything about it is new.
+func (d *conductor) report(n *nodeState) {
+	p := n.progress(d.guards)
+	if p.equal(n.told) {
+		return
+	}
+	n.told = p
+	d.host.Progress(n.Seq, p)
+}

@@ -1,0 +1,176 @@
+package drain
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/node"
+)
+
+// Plan is what a drain of some nodes would do, before anything is written.
+type Plan struct {
+	Nodes   []NodePlan `json:"nodes"`
+	Budgets []*Demand  `json:"budgets"` // those that guard pods of the batch, the tightest first
+	Counts  Counts     `json:"summary"`
+	// Unread lists what the account may not read, such as "poddisruptionbudgets".
+	Unread []string `json:"unread,omitempty"`
+}
+
+// NodePlan is one node's part.
+type NodePlan struct {
+	Node     string            `json:"node"`
+	Zone     string            `json:"zone,omitempty"`
+	Cordoned bool              `json:"cordoned"` // already
+	Pods     []Judged          `json:"pods"`
+	Warnings []*services.Error `json:"-"`
+	Blockers []*services.Error `json:"-"`
+	Counts   Counts            `json:"counts"`
+}
+
+// Counts counts pods by verdict.
+type Counts struct {
+	Nodes       int `json:"nodes"`
+	Cordon      int `json:"cordon"` // nodes that are not cordoned yet
+	Evict       int `json:"evict"`  // pods that go, those that must wait for a budget included
+	Skip        int `json:"skip"`
+	Wait        int `json:"wait"`
+	Acknowledge int `json:"acknowledge"`
+	Blocked     int `json:"blocked"`
+	Never       int `json:"never"`
+	Unknown     int `json:"unknown"`
+}
+
+func (c *Counts) add(v Verdict) {
+	switch v {
+	case Evict:
+		c.Evict++
+	case Skip:
+		c.Skip++
+	case Wait:
+		c.Wait++
+	case Acknowledge:
+		c.Acknowledge++
+	case Blocked:
+		c.Evict++
+		c.Blocked++
+	case Never:
+		c.Never++
+	case Unknown:
+		c.Evict++
+		c.Unknown++
+	}
+}
+
+func (c *Counts) sum(o Counts) {
+	c.Nodes += o.Nodes
+	c.Cordon += o.Cordon
+	c.Evict += o.Evict
+	c.Skip += o.Skip
+	c.Wait += o.Wait
+	c.Acknowledge += o.Acknowledge
+	c.Blocked += o.Blocked
+	c.Never += o.Never
+	c.Unknown += o.Unknown
+}
+
+// Facts are what a plan is made of, read before.
+type Facts struct {
+	Nodes         []*node.Node // in the order of the batch
+	Missing       []string     // names that are no node
+	PodsByNode    map[string][]*corev1.Pod
+	Budgets       []*policyv1.PodDisruptionBudget
+	BudgetsUnread bool
+	DaemonSets    map[types.UID]bool // nil when the account may not read them
+	Self          string             // "namespace/name" of the pod that we run in, or ""
+	Now           time.Time
+}
+
+// MakePlan judges every pod of every node, and counts what the batch as a whole
+// wants of each budget. It is pure.
+func MakePlan(f Facts, o Options) (Plan, error) {
+	w, err := newWorld(o, f.DaemonSets, f.Now)
+	if err != nil {
+		return Plan{}, err
+	}
+	guards, demands := newBudgets(f.Budgets, !f.BudgetsUnread), map[string]*Demand{}
+	var p Plan
+	for _, n := range f.Nodes {
+		np := w.planNode(n, f, guards, demands)
+		p.Nodes = append(p.Nodes, np)
+		p.Counts.sum(np.Counts)
+	}
+	for _, name := range f.Missing {
+		p.Nodes = append(p.Nodes, NodePlan{Node: name, Blockers: []*services.Error{services.Errorf(services.CodeNotFound, "error_node_gone")}})
+	}
+	if f.BudgetsUnread {
+		p.Unread = append(p.Unread, "poddisruptionbudgets")
+	}
+	if f.DaemonSets == nil {
+		p.Unread = append(p.Unread, "daemonsets")
+	}
+	p.Budgets = slices.SortedFunc(maps.Values(demands), func(a, b *Demand) int {
+		return cmp.Or(cmp.Compare(a.Allowed-a.Demand, b.Allowed-b.Demand), cmp.Compare(a.Name, b.Name))
+	})
+	return p, nil
+}
+
+func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[string]*Demand) NodePlan {
+	np := NodePlan{Node: n.Name, Zone: n.Zone, Cordoned: n.Unschedulable, Counts: Counts{Nodes: 1}}
+	if !n.Unschedulable {
+		np.Counts.Cordon = 1
+	}
+	for _, pod := range f.PodsByNode[n.Name] {
+		j := w.judge(pod)
+		if j.Verdict == Evict || j.Verdict == Acknowledge {
+			guards.apply(&j, pod, demands)
+		}
+		if f.Self != "" && f.Self == pod.Namespace+"/"+pod.Name {
+			np.Warnings = append(np.Warnings, reason("drain_warn_self"))
+		}
+		np.Pods = append(np.Pods, j)
+		np.Counts.add(j.Verdict)
+	}
+	slices.SortFunc(np.Pods, func(a, b Judged) int {
+		return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	if slices.Contains(n.Roles, "control-plane") || slices.Contains(n.Roles, "master") {
+		np.Warnings = append(np.Warnings, reason("drain_warn_control_plane"))
+	}
+	if n.Status != node.StatusReady {
+		np.Warnings = append(np.Warnings, reason("drain_warn_not_ready", "Status", n.Status))
+	}
+	return np
+}
+
+// rank puts first what a person has to look at.
+func rank(v Verdict) int {
+	return slices.Index([]Verdict{Never, Acknowledge, Blocked, Unknown, Wait, Evict, Skip}, v)
+}
+
+// Refusal gives the error of a plan that nobody has agreed to yet: it names the
+// options that are missing. nil means that the drain may begin.
+func (p Plan) Refusal() error {
+	missing := map[string]int{}
+	for _, n := range p.Nodes {
+		for _, pod := range n.Pods {
+			if pod.Verdict == Acknowledge {
+				missing[pod.Field]++
+			}
+		}
+	}
+	var wrong []services.FieldError
+	for _, field := range slices.Sorted(maps.Keys(missing)) {
+		wrong = append(wrong, services.FieldError{Field: field, Text: "error_" + field, Args: services.Args("Count", missing[field])})
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return services.InvalidFields(wrong...)
+}

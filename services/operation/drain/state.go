@@ -1,0 +1,206 @@
+package drain
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+type phase int
+
+const (
+	phaseNew       phase = iota // not cordoned by us yet
+	phaseCordoning              // the call is under way
+	phaseQueued                 // cordoned, waits for its turn
+	phaseDraining
+	phaseVerifying // the last list is under way
+	phaseRestoring // its drain failed and the cordon is being lifted
+	phaseEnded
+)
+
+// nodeState is one node on its way.
+type nodeState struct {
+	Target
+	phase       phase
+	tries       int       // of the cordon
+	retry       time.Time // of the cordon
+	cordonedAt  time.Time
+	seenCordon  bool // the watch has shown the cordon: from then on its end is news
+	startedAt   time.Time
+	deadline    time.Time
+	idleSince   time.Time // only terminating pods are left, on a node without a kubelet
+	verifyAfter time.Time
+	pods        map[string]*podState // by UID: those that have to go
+	evicted     int                  // that left after we asked them to
+	skipped     int                  // that stay
+	broken      error                // a pod that can never go; the others still do
+	told        Progress
+}
+
+func newNodeState(t Target) *nodeState {
+	return &nodeState{Target: t, evicted: t.Evicted, pods: map[string]*podState{}}
+}
+
+// idle reports whether nothing happens to the node because all of its pods wait
+// for budgets. Another node may have its place meanwhile: one tight budget must
+// not hold up a whole batch.
+func (n *nodeState) idle() bool {
+	for _, p := range n.pods {
+		if p.phase != podBlocked {
+			return false
+		}
+	}
+	return len(n.pods) > 0
+}
+
+func (n *nodeState) cordoned() bool { return !n.cordonedAt.IsZero() }
+
+type podPhase int
+
+const (
+	podTodo        podPhase = iota
+	podEvicting             // the call is under way
+	podBlocked              // waits for its budget
+	podTerminating          // was told to end
+	podStuck                // cannot be evicted at all
+)
+
+// podState is one pod that has to go.
+type podState struct {
+	Judged
+	pod     *corev1.Pod
+	phase   podPhase
+	ours    bool      // we asked it to go
+	blocked time.Time // since when it has waited for its budget
+	next    time.Time // the next try
+	tries   int
+	message string // of the refusal
+	refused string // the budget's resource version when it refused
+}
+
+func (p *podState) key() string { return p.Namespace + "/" + p.Name }
+
+// enter changes the pod's phase. A try in between does not end a wait.
+func (p *podState) enter(to podPhase, now time.Time) {
+	p.phase = to
+	switch {
+	case to == podBlocked && p.blocked.IsZero():
+		p.blocked = now
+	case to == podTerminating || to == podStuck:
+		p.blocked = time.Time{}
+	}
+}
+
+// inOrder gives the node's pods in a steady order.
+func (n *nodeState) inOrder() []*podState {
+	return slices.SortedFunc(maps.Values(n.pods), func(a, b *podState) int { return strings.Compare(a.key(), b.key()) })
+}
+
+// budgetState is what we have used of a budget since its status was last news.
+type budgetState struct {
+	flying  int    // evictions under way
+	version string // of the status that spent refers to
+	spent   int    // evictions that succeeded against that status
+}
+
+// backoff gives a growing delay with jitter: half of it is chance.
+func backoff(first, most time.Duration, tries int) time.Duration {
+	d := min(most, first<<min(tries, 16))
+	if d <= 0 {
+		d = most
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// Words of Progress.Phase.
+const (
+	PhaseCordoning   = "cordoning"
+	PhaseQueued      = "queued"
+	PhaseEvicting    = "evicting"
+	PhaseTerminating = "terminating" // all are told to end; waits for the last
+	PhaseBlocked     = "blocked"     // waits for budgets and nothing else
+	PhaseVerifying   = "verifying"
+	PhaseRestoring   = "restoring"
+)
+
+// Progress is how a node is getting on.
+type Progress struct {
+	Phase       string  `json:"phase"`
+	Left        int     `json:"left"` // pods that have to go and have not
+	Evicted     int     `json:"evicted"`
+	Terminating int     `json:"terminating"`
+	Blocked     int     `json:"blocked"`
+	Blocks      []Block `json:"blocks,omitempty"` // the blocked pods, longest first, at most maxBlocks
+}
+
+// Block says what a pod waits for.
+type Block struct {
+	Pod     string    `json:"pod"`              // "namespace/name"
+	UID     string    `json:"uid"`              // of the pod
+	Budget  string    `json:"budget,omitempty"` // "namespace/name"
+	Healthy int       `json:"healthy"`
+	Needed  int       `json:"needed"`
+	Message string    `json:"message,omitempty"` // the API server's, when it gave one
+	Since   time.Time `json:"since"`
+	Next    time.Time `json:"next"` // the next try; earlier when the budget allows
+}
+
+// maxBlocks is how many blocked pods a node's Progress names.
+const maxBlocks = 8
+
+func (p Progress) equal(o Progress) bool {
+	return p.Phase == o.Phase && p.Left == o.Left && p.Evicted == o.Evicted && p.Terminating == o.Terminating &&
+		p.Blocked == o.Blocked && slices.Equal(p.Blocks, o.Blocks)
+}
+
+func (n *nodeState) progress(guards budgets) Progress {
+	p := Progress{Evicted: n.evicted, Left: len(n.pods)}
+	for _, pod := range n.inOrder() {
+		switch pod.phase {
+		case podTerminating:
+			p.Terminating++
+		case podBlocked:
+			p.Blocked++
+			p.Blocks = append(p.Blocks, pod.block(guards))
+		}
+	}
+	slices.SortStableFunc(p.Blocks, func(a, b Block) int { return a.Since.Compare(b.Since) })
+	p.Blocks = p.Blocks[:min(maxBlocks, len(p.Blocks))]
+	p.Phase = n.word(p)
+	return p
+}
+
+func (n *nodeState) word(p Progress) string {
+	switch n.phase {
+	case phaseNew, phaseCordoning:
+		return PhaseCordoning
+	case phaseQueued:
+		return PhaseQueued
+	case phaseVerifying:
+		return PhaseVerifying
+	case phaseRestoring:
+		return PhaseRestoring
+	}
+	switch {
+	case p.Left == 0:
+		return PhaseVerifying
+	case p.Blocked == p.Left:
+		return PhaseBlocked
+	case p.Blocked+p.Terminating == p.Left && p.Blocked == 0:
+		return PhaseTerminating
+	default:
+		return PhaseEvicting
+	}
+}
+
+func (p *podState) block(guards budgets) Block {
+	b := Block{Pod: p.key(), UID: p.UID, Budget: p.Budget, Message: p.message, Since: p.blocked, Next: p.next}
+	for _, g := range guards.of(p.pod) {
+		b.Budget, b.Healthy, b.Needed = g.key(), int(g.Status.CurrentHealthy), int(g.Status.DesiredHealthy)
+	}
+	return b
+}

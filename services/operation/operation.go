@@ -1,0 +1,118 @@
+// Package operation holds everything that changes nodes. An operation is a
+// small value that can plan and apply its change to one node; the batch engine
+// runs it over many. A new operation is one new file here and its line in All.
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube"
+	"kube-node-manager/services/node"
+)
+
+// Operation is a change that is the same for every node of a batch.
+type Operation interface {
+	// Plan says what the operation would change on n. It is pure.
+	Plan(n *node.Node) Plan
+	// Apply makes the change on one node through the write gateway. Calling it
+	// again after an error or a crash is safe. Its errors are those of the
+	// gateway, so kube.FaultOf tells whether to try again.
+	Apply(ctx context.Context, c Cluster, t Target) (Result, error)
+}
+
+// Cluster is what an operation needs of a cluster; *kube.Client is one.
+type Cluster interface {
+	GetNode(ctx context.Context, name string) (*corev1.Node, error)
+	PatchNode(ctx context.Context, name string, p kube.NodePatch) (*corev1.Node, error)
+	DeletePod(ctx context.Context, namespace, name, uid string, grace time.Duration) (gone bool, err error)
+}
+
+// State is the part of a node that an operation touches. A nil value in a map
+// means that the key is absent.
+type State struct {
+	Unschedulable *bool              `json:"unschedulable,omitempty"`
+	Annotations   map[string]*string `json:"annotations,omitempty"`
+	EvictedPods   int                `json:"evictedPods,omitempty"`
+	SkippedPods   int                `json:"skippedPods,omitempty"`
+	Pod           string             `json:"pod,omitempty"` // "namespace/name" of the one pod that it is about
+}
+
+// Plan is what an operation would do to one node.
+type Plan struct {
+	Before   State
+	After    State
+	Changes  bool              // false: the node is already as asked
+	Warnings []*services.Error // what a person should know before
+	Blockers []*services.Error // why it cannot be done
+}
+
+// Target is the node that a batch's item means.
+type Target struct {
+	Node string
+	UID  string // "" when the node was not known as the batch was made
+	Plan Plan   // zero when the node was not known
+}
+
+// Result is what was seen after Apply.
+type Result struct {
+	UID     string
+	Before  State
+	After   State
+	Changed bool
+}
+
+// Meta is what a batch says to its operation.
+type Meta struct {
+	Reason string
+	By     string
+	At     time.Time
+}
+
+// Definition describes one kind of operation.
+type Definition struct {
+	Name   string
+	Permit services.Permission
+	// Long says that a batch takes longer than a request may: it is followed by
+	// its progress from the start, and after a restart it waits for a person.
+	Long bool
+	// CacheLog names the operation in the log line of the cache's clearing;
+	// operators search for it.
+	CacheLog func(sync bool) string
+	// Parse reads the operation's own fields of a form. Its errors name them.
+	Parse func(form url.Values) (json.RawMessage, error)
+	// Authorize, when set, checks what the role alone does not settle.
+	Authorize func(actor services.Actor, cluster string, form url.Values, params json.RawMessage) error
+	// New makes the operation of a batch from what Parse gave.
+	New func(params json.RawMessage, m Meta) (Operation, error)
+}
+
+// All lists the operations.
+func All() []Definition {
+	return []Definition{cordonDefinition(), uncordonDefinition(), drainDefinition(), deletePodDefinition()}
+}
+
+// Permit gives the permission that an operation needs, and that controlling its
+// batches does.
+func Permit(name string) services.Permission {
+	d, _ := Find(name) // the permission of an unknown operation is nobody's
+	return d.Permit
+}
+
+// Find gives the definition of that name, or an error that names the field.
+func Find(name string) (Definition, error) {
+	for _, d := range All() {
+		if d.Name == name {
+			return d, nil
+		}
+	}
+	if name == "" {
+		return Definition{}, services.Invalid("operation", "error_operation_missing")
+	}
+	return Definition{}, services.Invalid("operation", "error_operation_unknown", "Operation", name)
+}
