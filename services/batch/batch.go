@@ -1,0 +1,44 @@
+// Package batch is the engine that runs every operation over many nodes:
+// durable items, bounded workers, progress, cancel, resume, and the order that
+// makes "done" mean "visible".
+package batch
+
+import (
+	"encoding/json"
+	"time"
+
+	"kube-node-manager/services/store"
+)
+
+// The domain words are the store's; the engine gives them behaviour.
+type (
+	// Batch is one run of an operation over a set of nodes.
+	Batch = store.Batch
+	// Item is one node of a batch.
+	Item = store.Item
+	// Counts says how many items are in each state.
+	Counts = store.Counts
+)
+
+// View is a batch as a person follows it: its row, its counts and what is
+// happening right now.
+type View struct {
+	Batch
+	Counts    Counts        `json:"counts"`
+	Running   []string      `json:"-"` // nodes at work, at most a handful
+	Failed    []Item        `json:"-"` // failed items, oldest first, at most FailedShown
+	Rate      float64       `json:"-"` // nodes per second over the run
+	Remaining time.Duration `json:"-"` // estimate; 0 when there is none
+	Elapsed   time.Duration `json:"-"`
+	Drain     *Drain        `json:"drain,omitempty"` // of a drain at work
+}
+
+// FailedShown is how many failed nodes a View carries; the rest is on the
+// batch's page.
+const FailedShown = 50
+
+// Done gives the number of items in a final state.
+func Done(c Counts) int { return c.Total() - c.Pending - c.Running - c.Waiting }
+
+// Params is an operation's parameters as they were asked for.
+type Params = json.RawMessage

@@ -1,0 +1,211 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/store"
+)
+
+// Clusters gives the client of a cluster, or a CodeNotFound error.
+type Clusters interface {
+	Client(cluster string) (*kube.Client, error)
+}
+
+// Nodes reads the nodes that a batch is planned over.
+type Nodes interface {
+	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
+}
+
+// Cache is what the engine clears.
+type Cache interface {
+	InvalidateCluster(cluster string)
+}
+
+// Watcher is told what happens. Its methods are called in the middle of the
+// work and must never block; a Watcher that cannot follow drops what it missed
+// and reads the present state with View.
+type Watcher interface {
+	// BatchChanged: the batch's View is another than before.
+	BatchChanged(cluster, id string)
+	// NodesChanged: the cluster's cache was cleared.
+	NodesChanged(cluster string)
+	// BatchEnded: the batch is in a final state. It is the last word of a batch,
+	// and comes after NodesChanged.
+	BatchEnded(cluster, id string, operation string, state store.State, counts Counts)
+}
+
+// Options are the engine's settings.
+type Options struct {
+	SyncLimit int           // a batch of at most so many nodes may end within its request ...
+	SyncWait  time.Duration // ... when it does so within this time
+	Resume    bool          // continue interrupted batches at start, where the operation allows it
+}
+
+// MaxNodes is how many nodes one batch may have.
+const MaxNodes = 10_000
+
+// Engine runs batches. Its methods may be called from any goroutine.
+type Engine struct {
+	store    *store.Store
+	clusters Clusters
+	nodes    Nodes
+	cache    Cache
+	watcher  Watcher
+	log      *slog.Logger
+	options  Options
+	now      func() time.Time
+
+	base context.Context // of all runs; has no end of its own
+
+	mu      sync.Mutex
+	stopped bool
+	runs    map[string]*run
+	running sync.WaitGroup
+}
+
+// Dependencies are what an Engine works with.
+type Dependencies struct {
+	Store    *store.Store
+	Clusters Clusters
+	Nodes    Nodes
+	Cache    Cache
+	Watcher  Watcher
+	Log      *slog.Logger
+}
+
+// NewEngine returns an engine that runs nothing yet.
+func NewEngine(d Dependencies, o Options) *Engine {
+	return &Engine{
+		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, cache: d.Cache, watcher: d.Watcher, log: d.Log,
+		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{},
+	}
+}
+
+// errShutdown, errCancelled and the like are why a run takes no more items.
+var (
+	errShutdown  = errors.New("the program is stopping")
+	errCancelled = errors.New("cancelled by a person")
+)
+
+// Start takes up what an earlier process left: a batch whose cancel was asked
+// for ends, one that may be continued is continued, and any other waits as
+// interrupted for a person. The values of ctx are those of every run's context.
+func (e *Engine) Start(ctx context.Context) error {
+	e.base = context.WithoutCancel(ctx)
+	open, err := e.store.OpenBatches(ctx)
+	if err != nil {
+		return fmt.Errorf("read unfinished batches: %w", err)
+	}
+	for _, b := range open {
+		if err := e.takeUp(ctx, b); err != nil {
+			return fmt.Errorf("take up batch %s: %w", b.ID, err)
+		}
+	}
+	return nil
+}
+
+// takeUp continues one batch of an earlier process, or marks it as interrupted.
+func (e *Engine) takeUp(ctx context.Context, b Batch) error {
+	definition, err := operation.Find(b.Operation)
+	if err == nil && (e.options.Resume && !definition.Long && !b.Paused || b.CancelRequested) {
+		err := e.resume(ctx, b)
+		if err == nil {
+			e.log.Info("Batch resumed after a restart", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation)
+			return nil
+		}
+		e.log.Warn("Batch cannot be resumed", "batch", b.ID, "cluster", b.Cluster, "error", err)
+	}
+	b.State = store.StateInterrupted
+	return e.store.SetBatch(ctx, b)
+}
+
+// resume launches a run over the items of b that have not ended.
+func (e *Engine) resume(ctx context.Context, b Batch) error {
+	definition, err := operation.Find(b.Operation)
+	if err != nil {
+		return err
+	}
+	items, err := e.store.OpenItems(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	b.State = store.StateRunning
+	r, err := e.newRun(b, definition)
+	if err != nil {
+		return err
+	}
+	if err := e.store.SetBatch(ctx, r.batch); err != nil {
+		return err
+	}
+	return e.launch(ctx, r, items)
+}
+
+// launch starts a run in the background.
+func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
+	counts, err := e.store.CountItems(ctx, r.batch.ID)
+	if err != nil {
+		return err
+	}
+	r.counts = counts[r.batch.ID]
+	// What an earlier process had begun is still to be done.
+	r.counts.Pending += r.counts.Running + r.counts.Waiting
+	r.counts.Running, r.counts.Waiting = 0, 0
+	if r.failed, err = e.store.FailedItems(ctx, r.batch.ID, FailedShown); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return services.Errorf(services.CodeUnavailable, "error_stopping")
+	}
+	if _, twice := e.runs[r.batch.ID]; twice {
+		return services.Errorf(services.CodeConflict, "error_batch_running")
+	}
+	e.runs[r.batch.ID] = r
+	e.running.Go(func() { r.execute(items) })
+	return nil
+}
+
+// forget takes a run that has ended off the list.
+func (e *Engine) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.runs, id)
+}
+
+func (e *Engine) find(id string) *run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runs[id]
+}
+
+// Stop takes no more items, lets the calls under way end, and leaves every
+// unfinished batch as interrupted. It waits until all is stored, or ctx ends.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	e.stopped = true
+	for _, r := range e.runs {
+		r.stop(errShutdown)
+	}
+	e.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		e.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for running batches: %w", ctx.Err())
+	}
+}

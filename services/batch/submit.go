@@ -1,0 +1,226 @@
+package batch
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/store"
+)
+
+// maxReason is the length of a reason in characters; it becomes an annotation
+// and a line of the table.
+const maxReason = 200
+
+// Request asks for a batch.
+type Request struct {
+	Cluster        string
+	Operation      string
+	Form           url.Values // the operation's own fields
+	Nodes          []string   // by name; a name that comes twice counts once
+	Reason         string
+	IdempotencyKey string // of the form; a second request with it gives the first one's batch
+
+	preview bool // only the plan is asked for: what must be confirmed for the deed may be left out
+}
+
+// Submit checks a request, stores the batch with its items, and starts it. Once
+// it returns, the batch survives anything short of the loss of the disk.
+//
+// Errors: CodeInvalid names the wrong fields; CodeForbidden; CodeNotFound for
+// the cluster; CodeConflict for an idempotency key that belongs to another
+// request; CodeUnavailable when the cluster's nodes cannot be read.
+func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
+	b, definition, nodes, err := e.check(ctx, q)
+	if err != nil {
+		return View{}, err
+	}
+	if earlier, found, err := e.repeated(ctx, b); found || err != nil {
+		return earlier, err
+	}
+	r, items, err := e.prepare(ctx, b, definition, nodes)
+	if err != nil {
+		return View{}, err
+	}
+	if err := e.store.InsertBatch(ctx, r.batch, items); err != nil {
+		if services.CodeOf(err) != services.CodeConflict {
+			return View{}, fmt.Errorf("store the batch: %w", err)
+		}
+		earlier, _, err := e.repeated(ctx, b) // the same form was sent twice at once
+		return earlier, err
+	}
+	// From here on the batch is accepted: a reader who goes away ends nothing.
+	if err := e.launch(context.WithoutCancel(ctx), r, items); err != nil {
+		return View{}, err
+	}
+	e.watcher.BatchChanged(b.Cluster, b.ID)
+	return r.view(), nil
+}
+
+// check refuses what is wrong with a request before anything is read or stored.
+func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definition, []string, error) {
+	actor := services.ActorFrom(ctx)
+	fail := func(err error) (Batch, operation.Definition, []string, error) {
+		return Batch{}, operation.Definition{}, nil, err
+	}
+	if _, err := e.clusters.Client(q.Cluster); err != nil {
+		return fail(err)
+	}
+	definition, err := operation.Find(q.Operation)
+	if err != nil {
+		return fail(err)
+	}
+	if err := actor.Require(definition.Permit); err != nil {
+		return fail(err)
+	}
+	params, err := definition.Parse(q.Form)
+	if err != nil {
+		return fail(err)
+	}
+	if definition.Authorize != nil && !q.preview {
+		if err := definition.Authorize(actor, q.Cluster, q.Form, params); err != nil {
+			return fail(err)
+		}
+	}
+	nodes, reason := unique(q.Nodes), strings.TrimSpace(q.Reason)
+	if wrong := append(checkNodes(nodes), checkReason(reason)...); len(wrong) > 0 {
+		return fail(services.InvalidFields(wrong...))
+	}
+	b := Batch{
+		Cluster: q.Cluster, Operation: q.Operation, Params: params, Reason: reason, Total: len(nodes),
+		ActorID: actor.ID, By: actor.Name, Address: actor.Address, RequestID: actor.RequestID,
+		IdempotencyKey: q.IdempotencyKey, State: store.StateRunning, CreatedAt: e.now().Truncate(time.Millisecond),
+	}
+	b.ID, b.Fingerprint = newID(b.CreatedAt), fingerprint(b, nodes)
+	return b, definition, nodes, nil
+}
+
+func checkNodes(nodes []string) []services.FieldError {
+	switch {
+	case len(nodes) == 0:
+		return []services.FieldError{{Field: "node", Text: "error_nodes_none"}}
+	case len(nodes) > MaxNodes:
+		return []services.FieldError{{Field: "node", Text: "error_nodes_many", Args: services.Args("Count", len(nodes), "Max", MaxNodes)}}
+	}
+	for _, name := range nodes {
+		if len(validation.IsDNS1123Subdomain(name)) > 0 {
+			return []services.FieldError{{Field: "node", Text: "error_node_name", Args: services.Args("Name", clip(name))}}
+		}
+	}
+	return nil
+}
+
+func checkReason(reason string) []services.FieldError {
+	if n := utf8.RuneCountInString(reason); n > maxReason {
+		return []services.FieldError{{Field: "reason", Text: "error_reason_long", Args: services.Args("Count", n, "Max", maxReason)}}
+	}
+	if strings.ContainsFunc(reason, unicode.IsControl) {
+		return []services.FieldError{{Field: "reason", Text: "error_reason_control"}}
+	}
+	return nil
+}
+
+// clip shortens what is quoted in an error.
+func clip(s string) string {
+	const most = 80
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
+
+// unique gives the names once each, in the order of their first use.
+func unique(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	out := make([]string, 0, len(names))
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// repeated gives the batch that the same form made before. A key that comes
+// back with another content is refused: to run it again would surprise, and to
+// show the old batch would lie.
+func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
+	if b.IdempotencyKey == "" {
+		return View{}, false, nil
+	}
+	earlier, err := e.store.BatchByKey(ctx, b.ActorID, b.IdempotencyKey)
+	switch {
+	case services.CodeOf(err) == services.CodeNotFound:
+		return View{}, false, nil
+	case err != nil:
+		return View{}, false, err
+	case earlier.Fingerprint != b.Fingerprint:
+		return View{}, false, services.Errorf(services.CodeConflict, "error_key_reused")
+	}
+	view, err := e.View(ctx, earlier.ID)
+	return view, true, err
+}
+
+// prepare plans every node and makes the run and its items.
+func (e *Engine) prepare(ctx context.Context, b Batch, definition operation.Definition, names []string) (*run, []Item, error) {
+	inventory, err := e.nodes.All(ctx, b.Cluster, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := e.newRun(b, definition)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := e.survey(ctx, r.op, r.client, inventory, names, true); err != nil {
+		return nil, nil, err
+	}
+	items := make([]Item, len(names))
+	for i, name := range names {
+		items[i] = Item{Seq: i, Node: name, State: store.ItemPending}
+		// A node that the table has not seen yet is looked up when its turn comes.
+		n := inventory.Find(name)
+		if n == nil {
+			continue
+		}
+		plan := r.op.Plan(n)
+		items[i].UID = n.UID
+		if items[i].Before, err = json.Marshal(plan.Before); err != nil {
+			return nil, nil, fmt.Errorf("encode plan of %s: %w", name, err)
+		}
+		if items[i].After, err = json.Marshal(plan.After); err != nil {
+			return nil, nil, fmt.Errorf("encode plan of %s: %w", name, err)
+		}
+	}
+	return r, items, nil
+}
+
+func metaOf(b Batch) operation.Meta {
+	return operation.Meta{Reason: b.Reason, By: b.By, At: b.CreatedAt}
+}
+
+// newID gives an id that sorts by its time: milliseconds in base 32, then chance.
+func newID(at time.Time) string {
+	return strings.ToLower(fmt.Sprintf("%09s", strconv.FormatInt(at.UnixMilli(), 32)) + rand.Text()[:8])
+}
+
+func fingerprint(b Batch, nodes []string) string {
+	h := sha256.New()
+	for _, part := range append([]string{b.Cluster, b.Operation, string(b.Params), b.Reason}, nodes...) {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails to write
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

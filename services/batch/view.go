@@ -1,0 +1,206 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/store"
+)
+
+// shownActive is how many nodes at work a View names.
+const shownActive = 16
+
+// View gives the present state of a batch.
+//
+// Errors: CodeNotFound, CodeForbidden.
+func (e *Engine) View(ctx context.Context, id string) (View, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+		return View{}, err
+	}
+	if r := e.find(id); r != nil {
+		return r.view(), nil
+	}
+	b, err := e.read(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	views, err := e.views(ctx, []Batch{b})
+	if err != nil {
+		return View{}, err
+	}
+	v := views[0]
+	v.Failed, err = e.store.FailedItems(ctx, id, FailedShown)
+	return v, err
+}
+
+// Items gives every item of a batch in the order in which they were asked for.
+//
+// Errors: CodeNotFound, CodeForbidden.
+func (e *Engine) Items(ctx context.Context, id string) ([]Item, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+		return nil, err
+	}
+	if _, err := e.read(ctx, id); err != nil {
+		return nil, err
+	}
+	return e.store.Items(ctx, id)
+}
+
+// List gives the newest batches, at most limit, made before the one named by
+// before unless that is empty.
+func (e *Engine) List(ctx context.Context, before string, limit int) ([]View, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+		return nil, err
+	}
+	batches, err := e.store.Batches(ctx, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return e.views(ctx, batches)
+}
+
+// Running gives the batches at work, newest first.
+func (e *Engine) Running() []View {
+	e.mu.Lock()
+	runs := slices.Collect(maps.Values(e.runs))
+	e.mu.Unlock()
+	views := make([]View, len(runs))
+	for i, r := range runs {
+		views[i] = r.view()
+	}
+	slices.SortFunc(views, func(a, b View) int { return cmp.Compare(b.ID, a.ID) })
+	return views
+}
+
+// Interrupted gives the batches that wait to be resumed, newest first. They are
+// an extra on a page: when they cannot be read there are none.
+func (e *Engine) Interrupted(ctx context.Context) []View {
+	open, err := e.store.OpenBatches(ctx)
+	if err != nil {
+		e.log.Warn("Interrupted batches cannot be read", "error", err)
+		return nil
+	}
+	waiting := slices.DeleteFunc(open, func(b Batch) bool { return b.State != store.StateInterrupted })
+	slices.Reverse(waiting)
+	views, err := e.views(ctx, waiting)
+	if err != nil {
+		e.log.Warn("Interrupted batches cannot be counted", "error", err)
+	}
+	return views
+}
+
+// Wait gives the batch as soon as it has ended, or as it is after d.
+func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (View, error) {
+	if r := e.find(id); r != nil {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-r.done:
+			return r.view(), nil
+		case <-timer.C:
+		case <-ctx.Done():
+			return View{}, context.Cause(ctx)
+		}
+	}
+	return e.View(ctx, id)
+}
+
+// SyncWait is how long a request may wait for the batch it made, or 0 when the
+// batch is followed by its progress from the start.
+func (e *Engine) SyncWait(v View) time.Duration {
+	if d, err := operation.Find(v.Operation); err != nil || d.Long || v.Total > e.options.SyncLimit {
+		return 0
+	}
+	return max(0, e.options.SyncWait-e.now().Sub(v.CreatedAt))
+}
+
+func (e *Engine) read(ctx context.Context, id string) (Batch, error) {
+	b, err := e.store.Batch(ctx, id)
+	if services.CodeOf(err) == services.CodeNotFound {
+		return Batch{}, services.Wrap(err, services.CodeNotFound, "error_batch_unknown")
+	}
+	return b, err
+}
+
+// controlled reads a batch that the actor may control and that has not ended.
+func (e *Engine) controlled(ctx context.Context, id string) (Batch, error) {
+	b, err := e.read(ctx, id)
+	if err != nil {
+		return Batch{}, err
+	}
+	definition, err := operation.Find(b.Operation)
+	if err != nil {
+		return Batch{}, err
+	}
+	if err := services.ActorFrom(ctx).Require(definition.Permit); err != nil {
+		return Batch{}, err
+	}
+	if b.State.Ended() {
+		return Batch{}, services.Errorf(services.CodeConflict, "error_batch_ended")
+	}
+	return b, nil
+}
+
+// views adds the counts, and what is only known while a batch is at work.
+func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
+	ids := make([]string, len(batches))
+	for i, b := range batches {
+		ids[i] = b.ID
+	}
+	counts, err := e.store.CountItems(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]View, len(batches))
+	for i, b := range batches {
+		if r := e.find(b.ID); r != nil {
+			views[i] = r.view()
+			continue
+		}
+		views[i] = newView(b, counts[b.ID], e.now())
+	}
+	return views, nil
+}
+
+// view gives the run's batch with its live counts.
+func (r *run) view() View {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := r.counts
+	counts.Pending -= len(r.active) + len(r.waiting)
+	counts.Running += len(r.active)
+	counts.Waiting += len(r.waiting)
+	v := newView(r.batch, counts, r.engine.now())
+	v.Paused, v.Drain = r.paused, r.drainView()
+	v.Failed = slices.Clone(r.failed)
+	seqs := slices.Sorted(maps.Keys(r.active))
+	for _, seq := range seqs[:min(shownActive, len(seqs))] {
+		v.Running = append(v.Running, r.active[seq])
+	}
+	return v
+}
+
+func newView(b Batch, c Counts, now time.Time) View {
+	v := View{Batch: b, Counts: c}
+	if b.StartedAt == nil {
+		return v
+	}
+	end := now
+	if b.EndedAt != nil {
+		end = *b.EndedAt
+	}
+	v.Elapsed = max(0, end.Sub(*b.StartedAt))
+	done := Done(c)
+	if v.Elapsed > 0 && b.State != store.StateInterrupted {
+		v.Rate = float64(done) / v.Elapsed.Seconds()
+	}
+	if left := b.Total - done; b.State == store.StateRunning && done > 0 && left > 0 {
+		v.Remaining = time.Duration(float64(v.Elapsed) / float64(done) * float64(left))
+	}
+	return v
+}
