@@ -1,0 +1,39 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"kube-node-manager/services/batch"
+	"kube-node-manager/views"
+)
+
+// BatchesCancel makes a batch take no more nodes.
+func (h *Handlers) BatchesCancel(w http.ResponseWriter, r *http.Request) error {
+	return h.control(w, r, h.Batches.Cancel)
+}
+
+// BatchesPause makes a batch begin nothing more until it is resumed.
+func (h *Handlers) BatchesPause(w http.ResponseWriter, r *http.Request) error {
+	return h.control(w, r, h.Batches.Pause)
+}
+
+// BatchesResume continues a paused or interrupted batch.
+func (h *Handlers) BatchesResume(w http.ResponseWriter, r *http.Request) error {
+	return h.control(w, r, h.Batches.Resume)
+}
+
+func (h *Handlers) control(w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error)) error {
+	v, err := act(r.Context(), pathParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	switch {
+	case wantsJSON(r):
+		return h.showBatch(w, r, http.StatusOK, v)
+	case isHTMX(r):
+		return render(w, r, http.StatusOK, views.BatchPanel(h.batchView(r, v)))
+	default:
+		return redirect(w, r, views.BatchURL(v.ID))
+	}
+}

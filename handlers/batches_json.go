@@ -1,0 +1,40 @@
+package handlers
+
+import (
+	"context"
+
+	"kube-node-manager/services/batch"
+	"kube-node-manager/views"
+)
+
+// batchJSON is a batch of the HTTP contract.
+type batchJSON struct {
+	batch.View
+	RetryOf *string    `json:"retryOf"`
+	UndoOf  *string    `json:"undoOf"`
+	Items   []itemJSON `json:"items,omitempty"`
+}
+
+// itemJSON is one node of a batch; Error is a sentence, "" without one.
+type itemJSON struct {
+	batch.Item
+	Error string `json:"error"`
+}
+
+func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJSON {
+	b := batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Items: make([]itemJSON, len(items))}
+	for i, it := range items {
+		b.Items[i].Item = it
+		if it.Error != nil {
+			b.Items[i].Error = views.Text(ctx, *it.Error)
+		}
+	}
+	return b
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,83 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/views"
+)
+
+// frame makes what stands around a page's content. cluster is "" for a page
+// that is about none.
+func (h *Handlers) frame(r *http.Request, current, title, cluster string) views.Frame {
+	actor := services.ActorFrom(r.Context())
+	running := h.Batches.Running()
+	open := append(slices.Clone(running), h.Batches.Interrupted(r.Context())...)
+	f := views.Frame{
+		Title: title, Current: current, Cluster: cluster, Clusters: h.clusterLinks(), Running: len(running),
+		User: actor.Name, Role: actor.Role, Theme: views.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(), Version: h.Version,
+	}
+	if cluster != "" {
+		f.Stream = views.EventsURL(cluster, "") + "&generation=" + strconv.FormatUint(h.Cache.Generation(cluster), 10)
+		f.Dock = h.dock(open, cluster, actor)
+	}
+	return f
+}
+
+// Frame is frame for the edge's error pages.
+func (h *Handlers) Frame(r *http.Request, title string) views.Frame {
+	return h.frame(r, "", title, "")
+}
+
+// dock gives the newest batch at work in a cluster, or one that waits to be
+// resumed, so that whoever opens the page finds it again.
+func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor) *views.BatchView {
+	mine := slices.DeleteFunc(open, func(v batch.View) bool { return v.Cluster != cluster })
+	if len(mine) == 0 {
+		return nil
+	}
+	return &views.BatchView{View: mine[0], MayControl: actor.May(operation.Permit(mine[0].Operation)), MayForce: actor.May(services.PermitForce), More: len(mine) - 1}
+}
+
+// batchView makes the view of one batch for the person who asks.
+func (h *Handlers) batchView(r *http.Request, v batch.View) views.BatchView {
+	others := 0
+	for _, other := range h.Batches.Running() {
+		if other.Cluster == v.Cluster && other.ID != v.ID {
+			others++
+		}
+	}
+	actor := services.ActorFrom(r.Context())
+	return views.BatchView{View: v, MayControl: actor.May(operation.Permit(v.Operation)), MayForce: actor.May(services.PermitForce), More: others}
+}
+
+// clusterLinks makes the rail from what is known, without asking a cluster.
+func (h *Handlers) clusterLinks() []views.ClusterLink {
+	clusters := h.Clusters.List()
+	links := make([]views.ClusterLink, len(clusters))
+	for i, c := range clusters {
+		links[i] = views.ClusterLink{Name: c.Name, Nodes: -1}
+		known, ok := h.Nodes.Known(c.Name)
+		if ok {
+			links[i].Nodes = len(known.Nodes)
+		}
+		switch s := known; {
+		case h.Clusters.Status(c.Name).Err != nil, ok && s.Stale != nil:
+			links[i].Worst = "bad"
+		case !ok:
+		case s.Summary().NotReady > 0:
+			links[i].Worst = "warn"
+		default:
+			links[i].Worst = "ok"
+		}
+	}
+	return links
+}
+
+// newKey gives the idempotency key of a form.
+func newKey() string { return rand.Text() }

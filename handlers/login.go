@@ -1,0 +1,70 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
+	"kube-node-manager/views"
+)
+
+// Authenticator checks names and passwords.
+type Authenticator interface {
+	Authenticate(ctx context.Context, name, password string) (account.User, error)
+}
+
+// LoginSessions begins and ends the login session of a request.
+type LoginSessions interface {
+	SignIn(ctx context.Context, u account.User) error
+	SignOut(ctx context.Context) error
+}
+
+// Login is the sign-in page.
+type Login struct {
+	accounts Authenticator
+	sessions LoginSessions
+}
+
+// NewLogin returns the sign-in page.
+func NewLogin(accounts Authenticator, sessions LoginSessions) *Login {
+	return &Login{accounts: accounts, sessions: sessions}
+}
+
+// Show answers GET /login. Whoever is signed in already goes straight on.
+func (h *Login) Show(w http.ResponseWriter, r *http.Request) error {
+	next := LocalPath(r.URL.Query().Get("next"))
+	if services.ActorFrom(r.Context()).ID != 0 {
+		return redirect(w, r, next)
+	}
+	return render(w, r, http.StatusOK, views.SignIn(views.SignInForm{Next: next}))
+}
+
+// Submit answers POST /login.
+func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.SignInForm{Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next"))}
+	u, err := h.accounts.Authenticate(r.Context(), form.Name, r.PostForm.Get("password"))
+	switch services.CodeOf(err) {
+	case "":
+	case services.CodeUnauthenticated, services.CodeThrottled:
+		return signInAgain(form, err)
+	default:
+		return err
+	}
+	if err := h.sessions.SignIn(r.Context(), u); err != nil {
+		return err
+	}
+	return redirect(w, r, form.Next)
+}
+
+func signInAgain(form views.SignInForm, err error) error {
+	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+		form.Problem = p
+		return views.SignIn(form)
+	}}
+}

@@ -1,0 +1,53 @@
+package handlers
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"kube-node-manager/services/node"
+)
+
+// nodeListJSON is the node list of the HTTP contract.
+type nodeListJSON struct {
+	Cluster      string     `json:"cluster"`
+	AsOf         time.Time  `json:"asOf"`
+	Total        int        `json:"total"`        // that the filters let through
+	ClusterTotal int        `json:"clusterTotal"` // in the cluster
+	Page         int        `json:"page"`
+	Size         int        `json:"size"`
+	Items        []nodeJSON `json:"items"`
+}
+
+type nodeJSON struct {
+	*node.Node
+	Usage *node.Usage `json:"usage,omitempty"`
+}
+
+func newNodeListJSON(cluster string, p node.Page) nodeListJSON {
+	items := make([]nodeJSON, len(p.Nodes))
+	for i, n := range p.Nodes {
+		items[i].Node = n
+		if p.Usage != nil {
+			u := p.Usage[n.Name]
+			items[i].Usage = &u
+		}
+	}
+	return nodeListJSON{Cluster: cluster, AsOf: p.AsOf.UTC(), Total: p.Match, ClusterTotal: p.Total, Page: p.Query.Page, Size: p.Query.Size, Items: items}
+}
+
+// nodeDetailJSON is one node with its age.
+type nodeDetailJSON struct {
+	Cluster string    `json:"cluster"`
+	AsOf    time.Time `json:"asOf"`
+	node.Detail
+}
+
+func joinLabels(labels map[string]string) string {
+	pairs := make([]string, 0, len(labels))
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		pairs = append(pairs, key+"="+labels[key])
+	}
+	return strings.Join(pairs, " ")
+}

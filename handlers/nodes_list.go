@@ -1,0 +1,150 @@
+package handlers
+
+import (
+	"encoding/csv"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/node"
+	"kube-node-manager/views"
+)
+
+// NodesList answers the node table: as a page, as its fragment, or as JSON. The
+// columns that need pods come with a second request (usage=1), so that they
+// never delay the table.
+func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
+	cluster := pathParam(r, "cluster")
+	if _, err := h.Clusters.Get(cluster); err != nil {
+		return err
+	}
+	q, err := nodeQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	withUsage := r.URL.Query().Get("usage") == "1"
+	page, err := h.Nodes.List(r.Context(), cluster, q, withUsage)
+	if wantsJSON(r) {
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, newNodeListJSON(cluster, page))
+	}
+	actor := services.ActorFrom(r.Context())
+	v := views.NodesView{
+		Cluster: cluster, Page: page, Now: h.now(), IdempotencyKey: newKey(),
+		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange), MayDrain: actor.May(services.PermitDrain),
+	}
+	status := http.StatusOK
+	if err != nil {
+		if v.Problem, status = h.clusterProblem(r, cluster, q, err); v.Problem == nil {
+			return err
+		}
+		v.Page.Query = q
+	}
+	v.Page.Query.Fresh = false // it was this request's wish, not the table's
+	if isHTMX(r) {
+		return render(w, r, http.StatusOK, views.NodesTable(v)) // also with a problem, which stands where the table would
+	}
+	rememberCluster(w, r, cluster)
+	return render(w, r, status, views.NodesPage(h.frame(r, "nodes", cluster, cluster), v))
+}
+
+// clusterProblem puts the reason why a cluster cannot be read into words, with
+// the status of a whole page that shows it. An error that is not the cluster's
+// has none.
+func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query, err error) (*views.Problem, int) {
+	status := http.StatusServiceUnavailable
+	switch services.CodeOf(err) {
+	case services.CodeInvalid, services.CodeInternal:
+		return nil, 0
+	case services.CodeForbidden:
+		status = http.StatusForbidden
+	}
+	p := views.NewProblem(r.Context(), err)
+	q.Fresh = true
+	p.RetryURL, p.RequestID = views.NodesURL(cluster, q), services.ActorFrom(r.Context()).RequestID
+	return p, status
+}
+
+// NodesCSV answers every node that the filters let through, as CSV.
+func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
+	cluster := pathParam(r, "cluster")
+	q, err := nodeQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	nodes, err := h.Nodes.Match(r.Context(), cluster, q)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="nodes.csv"`)
+	w.Header().Set("Cache-Control", "no-store")
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"name", "status", "scheduling", "roles", "pool", "zone", "version", "internalIP", "createdAt", "reason", "reasonBy", "reasonSince", "labels", "taints"})
+	for _, n := range nodes {
+		_ = out.Write(nodeRecord(n))
+	}
+	out.Flush() // a failing write means that the reader has gone
+	return nil
+}
+
+func nodeRecord(n *node.Node) []string {
+	taints := make([]string, len(n.Taints))
+	for i, t := range n.Taints {
+		taints[i] = t.String()
+	}
+	since := ""
+	if n.ReasonSince != nil {
+		since = n.ReasonSince.UTC().Format(time.RFC3339)
+	}
+	record := []string{
+		n.Name, n.StatusText(), n.Scheduling, strings.Join(n.Roles, " "), n.Pool, n.Zone, n.Version, n.InternalIP,
+		n.CreatedAt.UTC().Format(time.RFC3339), n.Reason, n.ReasonBy, since, joinLabels(n.Labels), strings.Join(taints, " "),
+	}
+	for i, cell := range record {
+		record[i] = harmless(cell)
+	}
+	return record
+}
+
+// harmless keeps a spreadsheet from reading a cell as a formula.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// nodeQuery reads the table's query. What is no number is refused by name.
+func nodeQuery(values url.Values) (node.Query, error) {
+	page, err := numberField(values, "page")
+	if err != nil {
+		return node.Query{}, err
+	}
+	size, err := numberField(values, "size")
+	if err != nil {
+		return node.Query{}, err
+	}
+	return node.Query{
+		Text: values.Get("q"), Status: values.Get("status"), Scheduling: values.Get("sched"), Role: values.Get("role"),
+		Label: values.Get("label"), Taint: values.Get("taint"), Sort: values.Get("sort"), Desc: values.Get("dir") == "desc",
+		Page: page, Size: size, Fresh: values.Get("fresh") == "1",
+	}, nil
+}
+
+func numberField(values url.Values, name string) (int, error) {
+	text := values.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, services.Invalid(name, "error_number", "Value", text)
+	}
+	return n, nil
+}

@@ -1,0 +1,65 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/views"
+)
+
+// The cookies that hold a reader's preferences. They are no secret and hold
+// before anybody signs in, so they are no part of the login session.
+const (
+	LangCookie  = "lang"
+	ThemeCookie = "theme"
+)
+
+const preferencesLast = 365 * 24 * time.Hour
+
+// Preferences keeps a reader's language and theme.
+type Preferences struct{ secure bool }
+
+// NewPreferences returns the keeper of preferences; secure marks its cookies
+// for HTTPS alone.
+func NewPreferences(secure bool) *Preferences { return &Preferences{secure: secure} }
+
+// Submit answers POST /preferences: lang, theme, either may be left out, and
+// back, the path to return to. An empty value forgets the choice.
+func (h *Preferences) Submit(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	choices := []struct {
+		cookie  string
+		allowed []string
+	}{
+		{LangCookie, views.Locales()},
+		{ThemeCookie, []string{"light", "dark"}},
+	}
+	for _, c := range choices {
+		value := r.PostForm.Get(c.cookie)
+		if value != "" && !slices.Contains(c.allowed, value) {
+			return services.Invalid(c.cookie, "error_choice", "Value", value, "Choices", strings.Join(c.allowed, ", "))
+		}
+	}
+	for _, c := range choices {
+		if r.PostForm.Has(c.cookie) {
+			h.keep(w, c.cookie, r.PostForm.Get(c.cookie))
+		}
+	}
+	return redirect(w, r, LocalPath(r.PostForm.Get("back")))
+}
+
+func (h *Preferences) keep(w http.ResponseWriter, name, value string) {
+	cookie := http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: int(preferencesLast / time.Second),
+		HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode,
+	}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(w, &cookie)
+}

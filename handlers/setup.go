@@ -1,0 +1,73 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
+	"kube-node-manager/views"
+)
+
+// FirstUser makes the first administrator.
+type FirstUser interface {
+	HasUsers(ctx context.Context) (bool, error)
+	CreateFirst(ctx context.Context, code, name, password string) (account.User, error)
+}
+
+// Setup is the page that makes the first administrator. It works once.
+type Setup struct {
+	accounts FirstUser
+	sessions LoginSessions
+}
+
+// NewSetup returns the set-up page.
+func NewSetup(accounts FirstUser, sessions LoginSessions) *Setup {
+	return &Setup{accounts: accounts, sessions: sessions}
+}
+
+// Show answers GET /setup; once there is a user it leads to the sign-in page.
+func (h *Setup) Show(w http.ResponseWriter, r *http.Request) error {
+	has, err := h.accounts.HasUsers(r.Context())
+	if err != nil {
+		return err
+	}
+	if has {
+		return redirect(w, r, views.SignInURL)
+	}
+	// The code is not taken from the query: addresses end up in logs.
+	return render(w, r, http.StatusOK, views.Setup(views.SetupForm{}))
+}
+
+// Submit answers POST /setup and signs the new administrator in.
+func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.SetupForm{Code: r.PostForm.Get("code"), Name: r.PostForm.Get("name")}
+	password := r.PostForm.Get("password")
+	if r.PostForm.Has("password2") && r.PostForm.Get("password2") != password {
+		return setUpAgain(form, services.Invalid("password2", "error_password_differs"))
+	}
+	u, err := h.accounts.CreateFirst(r.Context(), form.Code, form.Name, password)
+	switch services.CodeOf(err) {
+	case "":
+	case services.CodeInvalid:
+		return setUpAgain(form, err)
+	default:
+		return err
+	}
+	if err := h.sessions.SignIn(r.Context(), u); err != nil {
+		return err
+	}
+	return redirect(w, r, views.HomeURL)
+}
+
+func setUpAgain(form views.SetupForm, err error) error {
+	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+		form.Problem = p
+		return views.Setup(form)
+	}}
+}

@@ -1,0 +1,91 @@
+package static_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/static"
+)
+
+func TestVendored_unchanged(t *testing.T) {
+	for name, want := range map[string]string{
+		"vendor/htmx-2.0.11.min.js": "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
+		"fonts/inter-latin.woff2":   "3100e775e8616cd2611beecfa23a4263d7037586789b43f035236a2e6fbd4c62",
+	} {
+		body, err := static.FS.ReadFile(name)
+		require.NoError(t, err)
+		sum := sha256.Sum256(body)
+		require.Equal(t, want, hex.EncodeToString(sum[:]), name)
+	}
+	for _, name := range []string{"vendor/htmx-LICENSE.txt", "fonts/inter-OFL.txt"} {
+		body, err := static.FS.ReadFile(name)
+		require.NoError(t, err)
+		require.NotEmpty(t, body)
+	}
+}
+
+func TestHandler(t *testing.T) {
+	const forever, never = "public, max-age=31536000, immutable", "no-cache"
+	tests := []struct {
+		name, method, path string
+		status             int
+		kind, cache        string
+	}{
+		{"css", "GET", static.URL("app.css"), 200, "text/css; charset=utf-8", forever},
+		{"js", "GET", static.URL("app.js"), 200, "text/javascript; charset=utf-8", forever},
+		{"htmx", "HEAD", static.URL("vendor/htmx-2.0.11.min.js"), 200, "text/javascript; charset=utf-8", forever},
+		{"font", "GET", static.URL("fonts/inter-latin.woff2"), 200, "font/woff2", forever},
+		{"icon", "GET", static.URL("favicon.svg"), 200, "image/svg+xml", forever},
+		{"licence", "GET", static.URL("fonts/inter-OFL.txt"), 200, "text/plain; charset=utf-8", forever},
+		{"old checksum", "GET", "/static/0/app.css", 200, "text/css; charset=utf-8", never},
+		{"directory", "GET", static.URL("fonts"), 404, "", ""},
+		{"directory, slash", "GET", static.URL("fonts/"), 404, "", ""},
+		{"root", "GET", "/static/", 404, "", ""},
+		{"outside", "GET", "/static/0/../embed.go", 404, "", ""},
+		{"source", "GET", static.URL("embed.go"), 404, "", ""},
+		{"post", "POST", static.URL("app.css"), 405, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			static.Handler().ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
+			require.Equal(t, tt.status, w.Code)
+			if tt.status == http.StatusOK {
+				require.Equal(t, tt.kind, w.Header().Get("Content-Type"))
+				require.Equal(t, tt.cache, w.Header().Get("Cache-Control"))
+			}
+		})
+	}
+}
+
+func TestHandler_revalidates(t *testing.T) {
+	w := httptest.NewRecorder()
+	static.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/static/0/app.css", nil))
+	r := httptest.NewRequest("GET", "/static/0/app.css", nil)
+	r.Header.Set("If-None-Match", w.Header().Get("ETag"))
+	w = httptest.NewRecorder()
+	static.Handler().ServeHTTP(w, r)
+	require.Equal(t, http.StatusNotModified, w.Code)
+}
+
+// The browser's content security policy allows our own files alone, and no eval.
+func TestAssets_keepThePolicy(t *testing.T) {
+	css, err := static.FS.ReadFile("app.css")
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`url\("?([^")]+)"?\)`).FindAllStringSubmatch(string(css), -1) {
+		_, err := fs.Stat(static.FS, m[1])
+		require.NoError(t, err, "app.css names %s", m[1])
+	}
+	js, err := static.FS.ReadFile("app.js")
+	require.NoError(t, err)
+	require.NotRegexp(t, `\beval\(|new Function|innerHTML\s*=|document\.write|https?://`, string(js))
+	require.LessOrEqual(t, strings.Count(string(js), "\n"), 220, "app.js stays small")
+}

@@ -1,0 +1,126 @@
+package views
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
+)
+
+// itemTook is how long a node took, once it has begun.
+func itemTook(it batch.Item, now time.Time) (time.Duration, bool) {
+	if it.StartedAt == nil {
+		return 0, false
+	}
+	end := now
+	if it.EndedAt != nil {
+		end = *it.EndedAt
+	}
+	return end.Sub(*it.StartedAt), true
+}
+
+// itemsInOrder puts what needs eyes first: failures, then what is at work, then
+// the rest in the order of the batch.
+func itemsInOrder(items []batch.Item) []batch.Item {
+	rank := func(s store.ItemState) int {
+		switch s {
+		case store.ItemFailed:
+			return 0
+		case store.ItemRunning, store.ItemWaiting:
+			return 1
+		case store.ItemSkipped, store.ItemCancelled:
+			return 2
+		default:
+			return 3
+		}
+	}
+	out := slices.Clone(items)
+	slices.SortStableFunc(out, func(a, b batch.Item) int { return rank(a.State) - rank(b.State) })
+	return out
+}
+
+// change is one thing that an operation did to a node.
+type change struct {
+	Key, Before, After string // "" stands for: not there
+}
+
+// switched reports whether the change is a switch turned on or off.
+func (c change) switched() bool { return c.After == "true" || c.After == "false" }
+
+// changesOf compares what an item recorded before and after. The plain fields
+// are worth a chip; what lies deeper (annotations) goes into one line each.
+func changesOf(it batch.Item) (plain, deep []change) {
+	if it.State != store.ItemSucceeded && !it.Unknown {
+		return nil, nil
+	}
+	before, after := fields(it.Before), fields(it.After)
+	if after == nil {
+		return nil, nil
+	}
+	for _, key := range bothKeys(before, after) {
+		b, a := before[key], after[key]
+		if podField(key) {
+			continue
+		}
+		if bs, as := fields(b), fields(a); bs != nil || as != nil {
+			deep = append(deep, differences(bs, as)...)
+		} else if scalar(b) != scalar(a) {
+			plain = append(plain, change{key, scalar(b), scalar(a)})
+		}
+	}
+	return plain, deep
+}
+
+func differences(before, after map[string]json.RawMessage) []change {
+	var out []change
+	for _, key := range bothKeys(before, after) {
+		if b, a := scalar(before[key]), scalar(after[key]); b != a {
+			out = append(out, change{unprefixed(key), b, a})
+		}
+	}
+	return out
+}
+
+func bothKeys(a, b map[string]json.RawMessage) []string {
+	keys := maps.Clone(a)
+	if keys == nil {
+		keys = make(map[string]json.RawMessage, len(b))
+	}
+	maps.Copy(keys, b)
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// fields reads one level of a recorded state; nil for what is no object.
+func fields(raw json.RawMessage) map[string]json.RawMessage {
+	var out map[string]json.RawMessage
+	if json.Unmarshal(raw, &out) != nil {
+		return nil
+	}
+	return out
+}
+
+// scalar gives a recorded value as a person reads it, "" for null and nothing.
+func scalar(raw json.RawMessage) string {
+	var s string
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return ""
+	case json.Unmarshal(raw, &s) == nil:
+		return s
+	default:
+		return string(raw)
+	}
+}
+
+// changeLines lists changes for a title, one a line.
+func changeLines(changes []change) string {
+	lines := make([]string, len(changes))
+	for i, c := range changes {
+		lines[i] = c.Key + ": " + orDash(c.Before) + " → " + orDash(c.After)
+	}
+	return strings.Join(lines, "\n")
+}

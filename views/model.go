@@ -1,0 +1,174 @@
+// Package views holds the pages and components (templ), their view models, the
+// URLs of the product and its messages in English and Chinese. It knows plain
+// types of services and calls nothing.
+package views
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/operation/drain"
+)
+
+// Frame is what every signed-in page has around its content.
+type Frame struct {
+	Title    string // translated; of the browser's tab
+	Current  string // "nodes", "batches", "clusters" or ""
+	Cluster  string // the cluster that the page is about, or ""
+	Clusters []ClusterLink
+	Running  int // batches running now
+	User     string
+	Role     services.Role
+	Theme    string     // "", "light" or "dark"
+	Path     string     // the page's own path and query, to come back to
+	Stream   string     // URL of the page's event stream, without its batch; "" for none
+	Dock     *BatchView // the batch that the dock shows, or nil
+	Now      time.Time
+	Version  string
+}
+
+// ClusterLink is one line of the rail. Nodes is -1 while nobody has read them.
+type ClusterLink struct {
+	Name  string
+	Nodes int
+	Worst string // "ok", "warn", "bad" or "" when not known yet
+}
+
+// BatchView is a batch for the dock and its page.
+type BatchView struct {
+	batch.View
+	MayControl     bool
+	MayForce       bool   // the person may delete a pod past its budget
+	IdempotencyKey string // a fresh one for the form that the answer renews; "" leaves it
+	More           int    // other batches running in this cluster
+}
+
+// NodesView is the node table.
+type NodesView struct {
+	Cluster        string
+	Page           node.Page
+	Loading        bool     // the columns that need pods are on their way
+	Problem        *Problem // instead of the table, when the nodes cannot be read
+	MayChange      bool     // show the operations
+	MayDrain       bool
+	IdempotencyKey string // of the form
+	Now            time.Time
+}
+
+// NodeView is the page of one node.
+type NodeView struct {
+	Cluster        string
+	Node           node.Detail
+	AsOf           time.Time
+	MayChange      bool
+	MayDrain       bool
+	IdempotencyKey string
+	PodsProblem    *Problem
+	Now            time.Time
+}
+
+// BatchesView is the history in its first form.
+type BatchesView struct {
+	Batches []batch.View
+	Older   string // URL of the next page, or ""
+	Now     time.Time
+}
+
+// BatchPageView is the page of one batch: its panel and its items.
+type BatchPageView struct {
+	Batch BatchView
+	Items []batch.Item
+	Now   time.Time
+}
+
+// ClusterView is one row of the cluster page.
+type ClusterView struct {
+	Name    string
+	Server  string // address of the API server
+	Source  string // "kubeconfig" or "in-cluster"
+	Checked bool   // somebody has tried it
+	Version string
+	Nodes   int // -1 when not known
+	Problem *Problem
+	AsOf    time.Time
+}
+
+// Problem is what went wrong, in a person's words.
+type Problem struct {
+	Status    int
+	Code      services.Code
+	Text      string // what happened, translated
+	Hint      string // what to do, translated; may be empty
+	RetryURL  string // where Try again goes; "" shows no button
+	RequestID string
+	Fields    map[string]string // field name → translated text
+}
+
+// SignInForm is the sign-in page.
+type SignInForm struct {
+	Name    string
+	Next    string
+	Problem *Problem
+}
+
+// SetupForm is the page that makes the first administrator.
+type SetupForm struct {
+	Code    string
+	Name    string
+	Problem *Problem
+}
+
+// PlanView is the page that shows what an operation would do before it is
+// done, with its options and the button that does it.
+type PlanView struct {
+	Cluster        string
+	Operation      string
+	Reason         string
+	Nodes          []PlanNode
+	Summary        PlanSummary
+	Drain          *drain.Plan   // of a drain
+	Pod            *PlanPod      // of the deletion of one pod
+	Options        drain.Options // of a drain, as typed
+	Typed          url.Values    // the form, when its options could not be read
+	Names          []string      // of all nodes, for the form
+	Problem        *Problem      // what keeps it from being done; Fields names the options
+	MayForce       bool          // the person is an administrator
+	IdempotencyKey string
+	Back           string // URL of the page before
+}
+
+// PlanNode is one node of a plan that is not a drain's.
+type PlanNode struct {
+	Node     string
+	Changes  bool
+	Before   operation.State
+	After    operation.State
+	Warnings []string // translated
+	Blockers []string // translated
+}
+
+// PlanSummary counts the nodes of a plan.
+type PlanSummary struct {
+	Total     int `json:"total"`
+	Changed   int `json:"changed"`
+	Unchanged int `json:"unchanged"`
+	Blocked   int `json:"blocked"`
+}
+
+// PlanPod is the one pod that a plan is about.
+type PlanPod struct {
+	Name string // "namespace/name"
+	UID  string
+}
+
+// Short gives the pod's name without its namespace: what a person types to
+// confirm.
+func (p PlanPod) Short() string {
+	_, name, _ := strings.Cut(p.Name, "/")
+	return name
+}

@@ -1,0 +1,160 @@
+package views
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"kube-node-manager/services/node"
+)
+
+// Every URL of the product is made here. Names go through url.PathEscape: a
+// cluster is named after its kubeconfig context and may hold "/", ":" and "@".
+
+// Paths without parameters.
+const (
+	HomeURL        = "/"
+	ClustersURL    = "/clusters"
+	AllBatchesURL  = "/batches"
+	SetupURL       = "/setup"
+	SignInURL      = "/login"
+	LogoutURL      = "/logout"
+	PreferencesURL = "/preferences"
+)
+
+// LoginURL gives the sign-in page that goes on to next, a path of ours.
+func LoginURL(next string) string {
+	if next == "" || next == HomeURL {
+		return SignInURL
+	}
+	return withQuery(SignInURL, url.Values{"next": {next}})
+}
+
+// ClusterURL gives a cluster's page.
+func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEscape(cluster) }
+
+// ClusterTestURL is where "Try again" posts on the cluster page.
+func ClusterTestURL(cluster string) string { return ClusterURL(cluster) + "/test" }
+
+// NodesURL gives the node table; what q leaves at its default is left out.
+func NodesURL(cluster string, q node.Query) string {
+	return withQuery(nodesPath(cluster), QueryValues(q))
+}
+
+// NodesUsageURL is NodesURL with the columns that need pods.
+func NodesUsageURL(cluster string, q node.Query) string {
+	values := QueryValues(q)
+	values.Set("usage", "1")
+	return withQuery(nodesPath(cluster), values)
+}
+
+// NodesCSVURL gives every node that q lets through as CSV, whatever its page.
+func NodesCSVURL(cluster string, q node.Query) string {
+	q.Page, q.Size, q.Fresh = 0, 0, false
+	return withQuery(nodesPath(cluster)+".csv", QueryValues(q))
+}
+
+// NodeURL gives the page of one node.
+func NodeURL(cluster, name string) string {
+	return nodesPath(cluster) + "/" + url.PathEscape(name)
+}
+
+// NodeFreshURL is NodeURL past the cache.
+func NodeFreshURL(cluster, name string) string { return NodeURL(cluster, name) + "?fresh=1" }
+
+// BatchesURL is where batches for a cluster are posted.
+func BatchesURL(cluster string) string { return ClusterURL(cluster) + "/batches" }
+
+// OneBatchURL is BatchesURL for one node, for a form without fields.
+func OneBatchURL(cluster, operation, name string) string {
+	return withQuery(BatchesURL(cluster), url.Values{"operation": {operation}, "node": {name}})
+}
+
+// PreviewURL is where a plan is asked for.
+func PreviewURL(cluster string) string { return BatchesURL(cluster) + "/preview" }
+
+// OnePreviewURL is PreviewURL for one node, for a form without fields.
+func OnePreviewURL(cluster, operation, name string) string {
+	return withQuery(PreviewURL(cluster), url.Values{"operation": {operation}, "node": {name}})
+}
+
+// BatchURL gives the page of one batch.
+func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id) }
+
+// BatchControlURL is where a batch is cancelled, resumed and so on.
+func BatchControlURL(id, verb string) string { return BatchURL(id) + "/" + url.PathEscape(verb) }
+
+// EventsURL gives the event stream of a cluster's page; batch may be empty.
+func EventsURL(cluster, batch string) string {
+	values := url.Values{}
+	if cluster != "" {
+		values.Set("cluster", cluster)
+	}
+	if batch != "" {
+		values.Set("batch", batch)
+	}
+	return withQuery("/events", values)
+}
+
+// QueryValues gives the parameters of a node query, defaults left out.
+func QueryValues(q node.Query) url.Values {
+	values := url.Values{}
+	set := func(key, value string, keep bool) {
+		if keep && value != "" {
+			values.Set(key, value)
+		}
+	}
+	set("q", q.Text, true)
+	set("status", q.Status, true)
+	set("sched", q.Scheduling, true)
+	set("role", q.Role, true)
+	set("label", q.Label, true)
+	set("taint", q.Taint, true)
+	set("sort", q.Sort, q.Sort != node.SortKeys()[0] || q.Desc)
+	set("dir", "desc", q.Desc)
+	set("page", strconv.Itoa(q.Page), q.Page > 1)
+	set("size", strconv.Itoa(q.Size), q.Size != node.PageSizes()[0] && slices.Contains(node.PageSizes(), q.Size))
+	set("fresh", "1", q.Fresh)
+	return values
+}
+
+func nodesPath(cluster string) string { return ClusterURL(cluster) + "/nodes" }
+
+func withQuery(path string, values url.Values) string {
+	if len(values) == 0 {
+		return path
+	}
+	return path + "?" + values.Encode()
+}
+
+type assetsKey struct{}
+
+// WithAssets returns a context in which pages link their assets through
+// address, which is static.URL; views may not import static itself.
+func WithAssets(ctx context.Context, address func(name string) string) context.Context {
+	return context.WithValue(ctx, assetsKey{}, address)
+}
+
+// AssetURL gives the address of an asset. Without WithAssets it has no
+// checksum: such an address is served too, but not cached.
+func AssetURL(ctx context.Context, name string) string {
+	if address, ok := ctx.Value(assetsKey{}).(func(string) string); ok {
+		return address(name)
+	}
+	return "/static/0/" + name
+}
+
+type themeKey struct{}
+
+// WithTheme returns a context whose pages are "light" or "dark"; "" follows the
+// system. Frame.Theme wins over it.
+func WithTheme(ctx context.Context, theme string) context.Context {
+	return context.WithValue(ctx, themeKey{}, theme)
+}
+
+// Theme gives the context's theme.
+func Theme(ctx context.Context) string {
+	theme, _ := ctx.Value(themeKey{}).(string)
+	return theme
+}
