@@ -1,0 +1,318 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/r3labs/sse/v2"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/store"
+	"kube-node-manager/views"
+)
+
+const (
+	flushEvery = 250 * time.Millisecond // at most four progress events a second
+	heartbeat  = 15 * time.Second       // proxies close a connection that is silent for a minute
+	lingering  = 5 * time.Second        // how long a stream outlives its batch
+)
+
+// batchViewer gives the present state of a batch.
+type batchViewer interface {
+	View(ctx context.Context, id string) (batch.View, error)
+}
+
+// hub carries what the engine says to the pages that follow it. The engine only
+// leaves notes and never waits: one goroutine turns the notes into events and
+// offers them to every viewer; a viewer whose buffer is full is cut off. Its
+// browser comes back and is shown the present state.
+type hub struct {
+	server  *sse.Server
+	batches batchViewer
+	cleared func(cluster string) uint64 // the generation of a cluster's cache
+	log     *slog.Logger
+	dropped func() // counts viewers that were cut off
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	viewers map[string]*viewer
+	notes   []note          // in their order
+	changed map[string]bool // batches with news, told of at the next flush
+}
+
+// viewer is one open event stream.
+type viewer struct {
+	id         string
+	actor      services.Actor
+	locale     string
+	cluster    string
+	batch      string
+	generation string // of the cluster's cache when the page was made; "" when it does not say
+	cut        context.CancelFunc
+	events     uint64
+	ended      bool // its batch's last event has been sent
+	gone       bool // it was cut off
+}
+
+// note is something to tell, or a viewer to greet.
+type note struct {
+	cluster string
+	batch   string // set: this batch has ended; else the cluster's nodes changed
+	greet   *viewer
+}
+
+func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, dropped func()) *hub {
+	h := &hub{
+		server: sse.New(), cleared: cleared, log: log, dropped: dropped,
+		done: make(chan struct{}), wake: make(chan struct{}, 1),
+		viewers: map[string]*viewer{}, changed: map[string]bool{},
+	}
+	h.ctx, h.cancel = context.WithCancel(services.WithActor(context.WithoutCancel(ctx), services.Actor{Name: "hub", Role: services.RoleViewer}))
+	// One stream per connection: the library's streams let one stalled reader
+	// hold up all readers of the same stream, and the publisher with them.
+	h.server.AutoReplay = false
+	h.server.SplitData = true
+	h.server.BufferSize = 16
+	h.server.Headers = map[string]string{"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
+	// An event that is published before the library knows the subscriber is
+	// lost, so the greeting waits for this call.
+	h.server.OnSubscribe = func(id string, _ *sse.Subscriber) { h.greet(id) }
+	h.server.OnUnsubscribe = func(id string, _ *sse.Subscriber) { h.server.RemoveStream(id) }
+	return h
+}
+
+// start tells of the batches of b until close.
+func (h *hub) start(b batchViewer) {
+	h.batches = b
+	go h.loop()
+}
+
+// close ends every stream and waits for the hub's goroutine.
+func (h *hub) close() {
+	h.cancel()
+	if h.batches != nil {
+		<-h.done
+	}
+}
+
+// BatchChanged leaves a note; see batch.Watcher.
+func (h *hub) BatchChanged(_, id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changed[id] = true
+}
+
+// NodesChanged leaves a note; see batch.Watcher.
+func (h *hub) NodesChanged(cluster string) { h.leave(note{cluster: cluster}) }
+
+// BatchEnded leaves a note; see batch.Watcher.
+func (h *hub) BatchEnded(cluster, id, _ string, _ store.State, _ batch.Counts) {
+	h.leave(note{cluster: cluster, batch: id})
+}
+
+func (h *hub) leave(n note) {
+	h.mu.Lock()
+	h.notes = append(h.notes, n)
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (h *hub) greet(id string) {
+	h.mu.Lock()
+	v := h.viewers[id]
+	h.mu.Unlock()
+	if v != nil {
+		h.leave(note{greet: v})
+	}
+}
+
+func (h *hub) join(v *viewer) {
+	h.server.CreateStream(v.id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.viewers[v.id] = v
+}
+
+func (h *hub) quit(v *viewer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.viewers, v.id)
+}
+
+func (h *hub) loop() {
+	defer close(h.done)
+	flush, beat := time.NewTicker(flushEvery), time.NewTicker(heartbeat)
+	defer flush.Stop()
+	defer beat.Stop()
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-h.wake:
+			h.tellNotes()
+		case <-flush.C:
+			h.tellProgress()
+		case <-beat.C:
+			h.each(func(v *viewer) { h.offer(v, &sse.Event{Comment: []byte("still here")}) })
+		}
+	}
+}
+
+// tellNotes tells what was left, in its order.
+func (h *hub) tellNotes() {
+	h.mu.Lock()
+	notes := h.notes
+	h.notes = nil
+	for _, n := range notes {
+		delete(h.changed, n.batch)
+	}
+	h.mu.Unlock()
+	for _, n := range notes {
+		switch {
+		case n.greet != nil:
+			h.welcome(n.greet)
+		case n.batch != "":
+			h.tellBatch(n.batch)
+		default:
+			h.each(func(v *viewer) {
+				if v.cluster == n.cluster {
+					h.send(v, "nodes", strconv.FormatUint(h.cleared(n.cluster), 10))
+				}
+			})
+		}
+	}
+}
+
+// welcome shows a new viewer the present state: what it missed between its
+// page and its stream is in it.
+func (h *hub) welcome(v *viewer) {
+	if v.generation != "" && v.generation != strconv.FormatUint(h.cleared(v.cluster), 10) {
+		h.send(v, "nodes", v.cluster)
+	}
+	if v.batch != "" {
+		h.tellBatchTo([]*viewer{v}, v.batch)
+		return
+	}
+	h.offer(v, &sse.Event{Comment: []byte("welcome")})
+}
+
+// tellProgress tells of every batch with news, once for all that happened since
+// the last time.
+func (h *hub) tellProgress() {
+	h.mu.Lock()
+	changed := h.changed
+	h.changed = map[string]bool{}
+	h.mu.Unlock()
+	for id := range changed {
+		h.tellBatch(id)
+	}
+}
+
+func (h *hub) tellBatch(id string) {
+	var followers []*viewer
+	h.each(func(v *viewer) {
+		if v.batch == id && !v.ended {
+			followers = append(followers, v)
+		}
+	})
+	h.tellBatchTo(followers, id)
+}
+
+// tellBatchTo sends the batch's panel, rendered once per language and role. For
+// a batch that has ended it is the last event.
+func (h *hub) tellBatchTo(followers []*viewer, id string) {
+	if len(followers) == 0 {
+		return
+	}
+	state, err := h.batches.View(h.ctx, id)
+	if err != nil {
+		h.log.Error("Progress cannot be read", "batch", id, "error", err)
+		return
+	}
+	event := "progress"
+	if state.State.Ended() {
+		event = "done"
+	}
+	type variant struct {
+		locale     string
+		may, force bool
+	}
+	panels := map[variant]string{}
+	for _, v := range followers {
+		kind := variant{v.locale, v.actor.May(operation.Permit(state.Operation)), v.actor.May(services.PermitForce)}
+		if _, ok := panels[kind]; !ok {
+			panels[kind] = h.panel(views.BatchPanel(views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force}), kind.locale)
+		}
+		h.send(v, event, panels[kind])
+		if event == "done" {
+			v.ended = true
+			time.AfterFunc(lingering, v.cut)
+		}
+	}
+}
+
+// panel renders with the hub's context: the request that opened the stream is
+// somebody else's, and may be over.
+func (h *hub) panel(c templ.Component, locale string) string {
+	var out bytes.Buffer
+	if err := c.Render(views.WithLocale(h.ctx, locale), &out); err != nil {
+		h.log.Error("Progress cannot be rendered", "error", err)
+	}
+	return out.String()
+}
+
+// each calls fn for every viewer, outside the lock.
+func (h *hub) each(fn func(*viewer)) {
+	h.mu.Lock()
+	all := make([]*viewer, 0, len(h.viewers))
+	for _, v := range h.viewers {
+		all = append(all, v)
+	}
+	h.mu.Unlock()
+	for _, v := range all {
+		fn(v)
+	}
+}
+
+func (h *hub) send(v *viewer, name, data string) {
+	v.events++
+	h.offer(v, newEvent(name, strconv.FormatUint(v.events, 10), data))
+}
+
+// offer gives an event to a viewer, or cuts the viewer off when it does not
+// read: it comes back and is welcomed with the present state.
+func (h *hub) offer(v *viewer, e *sse.Event) {
+	if v.gone || h.server.TryPublish(v.id, e) {
+		return
+	}
+	v.gone = true
+	if h.server.StreamExists(v.id) { // else it left by itself
+		h.dropped()
+	}
+	v.cut()
+}
+
+// newEvent makes an event that the library cannot garble: it has data, which
+// holds no carriage return and begins no line with a colon by accident.
+func newEvent(name, id, data string) *sse.Event {
+	data = strings.ReplaceAll(data, "\r", "")
+	if strings.TrimSpace(data) == "" {
+		data = "-"
+	}
+	return &sse.Event{ID: []byte(id), Event: []byte(name), Data: []byte(data), Retry: []byte("3000")}
+}

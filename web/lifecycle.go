@@ -1,0 +1,90 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// cleanups is what has to be undone, last first. Each step has a name and a
+// time of its own, so that one that hangs takes nothing from the others.
+type cleanups struct {
+	log   *slog.Logger
+	mu    sync.Mutex
+	steps []cleanup
+}
+
+type cleanup struct {
+	name  string
+	limit time.Duration
+	run   func(ctx context.Context) error
+}
+
+// push adds a step that is run before all that are there already.
+func (c *cleanups) push(name string, limit time.Duration, run func(ctx context.Context) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.steps = append(c.steps, cleanup{name: name, limit: limit, run: run})
+}
+
+// run runs every step, whatever becomes of the ones before, and joins their
+// errors. Each step is run once, also when run is called again.
+func (c *cleanups) run(ctx context.Context) error {
+	var errs []error
+	for {
+		step, ok := c.pop()
+		if !ok {
+			return errors.Join(errs...)
+		}
+		if err := c.runStep(ctx, step); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", step.name, err))
+		}
+	}
+}
+
+func (c *cleanups) pop() (cleanup, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.steps) == 0 {
+		return cleanup{}, false
+	}
+	last := len(c.steps) - 1
+	step := c.steps[last]
+	c.steps = c.steps[:last]
+	return step, true
+}
+
+// runStep gives a step its time. A step that ignores the end of its context is
+// left behind: the program is about to end.
+func (c *cleanups) runStep(ctx context.Context, step cleanup) error {
+	ctx, cancel := context.WithTimeout(ctx, step.limit)
+	defer cancel()
+	begin := time.Now()
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("panic: %v", p)
+			}
+		}()
+		done <- step.run(ctx)
+	}()
+	select {
+	case err := <-done:
+		c.log.Debug("stopped", "step", step.name, "took", time.Since(begin))
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return fmt.Errorf("did not end within %s", time.Since(begin).Round(time.Millisecond))
+	}
+}
+
+// grace is how long a step may take to notice that its time is over.
+const grace = 200 * time.Millisecond

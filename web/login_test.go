@@ -1,0 +1,308 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func credentials(name, password string) url.Values {
+	return url.Values{"name": {name}, "password": {password}}
+}
+
+func TestSetup_everythingLeadsToIt(t *testing.T) {
+	a := startApp(t)
+	for _, path := range []string{"/", "/login", "/clusters", "/batches", "/clusters/x/nodes"} {
+		got := a.get(path)
+		require.Equal(t, http.StatusSeeOther, got.status, path)
+		require.Equal(t, "/setup", got.location(), path)
+	}
+	require.Equal(t, "/setup", a.post("/login", credentials("a", "b")).location())
+	got := a.get("/clusters", "HX-Request", "true")
+	require.Equal(t, http.StatusUnauthorized, got.status)
+	require.Equal(t, "/setup", got.header.Get("HX-Redirect"))
+	got = a.get("/clusters", "Accept", "application/json")
+	require.Equal(t, http.StatusUnauthorized, got.status)
+	require.Contains(t, got.body, "first administrator")
+
+	got = a.get("/setup")
+	require.Equal(t, http.StatusOK, got.status)
+	require.Equal(t, 1, got.page(t).Find(`form[action="/setup"] input[name=code]`).Length())
+	require.NotContains(t, got.body, a.SetupCode())
+}
+
+func TestSetup_wrongInput(t *testing.T) {
+	a := startApp(t)
+	form := url.Values{"code": {"AAAAA-BBBBB-CCCCC-DDDDD"}, "name": {"grace"}, "password": {testPassword}}
+	got := a.post("/setup", form)
+	require.Equal(t, http.StatusUnprocessableEntity, got.status)
+	page := got.page(t)
+	require.Contains(t, page.Find("#e-code").Text(), "not the code")
+	require.Equal(t, "grace", page.Find("input[name=name]").AttrOr("value", ""), "the form is kept")
+
+	form.Set("code", a.SetupCode())
+	form.Set("password2", "another")
+	require.Contains(t, a.post("/setup", form).page(t).Find("#e-password2").Text(), "not the same")
+	form.Set("password", "short")
+	form.Del("password2")
+	require.Contains(t, a.post("/setup", form).page(t).Find("#e-password").Text(), "at least 12")
+
+	got = a.post("/setup", form, "Accept", "application/json")
+	require.Equal(t, http.StatusUnprocessableEntity, got.status)
+	require.JSONEq(t, `{"code":"invalid","message":"Some of what you entered is not right.","fields":{"password":"Use at least 12 characters."},
+		"requestId":"`+got.header.Get("X-Request-Id")+`"}`, strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(got.body), `{"error":`), "}"))
+}
+
+func TestSetup_onlyOnce(t *testing.T) {
+	a := signedIn(t)
+	require.Equal(t, http.StatusOK, a.get("/clusters").status, "the new administrator is signed in")
+	other := a.another()
+	got := other.post("/setup", url.Values{"code": {a.SetupCode()}, "name": {"eve"}, "password": {testPassword}})
+	require.Equal(t, http.StatusConflict, got.status)
+	require.Equal(t, "/login", other.get("/setup").location())
+	require.Equal(t, "/login", other.get("/clusters").location()[:6])
+}
+
+func TestSetup_userAddedBeside(t *testing.T) {
+	a := startApp(t)
+	a.addUser(t, "bob", "viewer")
+	require.True(t, strings.HasPrefix(a.get("/clusters").location(), "/login"), "noticed at once")
+}
+
+func TestLogin(t *testing.T) {
+	a := signedIn(t)
+	b := a.another()
+	got := b.get("/clusters/prod%2Feu/nodes?q=x")
+	require.Equal(t, http.StatusSeeOther, got.status)
+	require.Equal(t, "/login?next=%2Fclusters%2Fprod%252Feu%2Fnodes%3Fq%3Dx", got.location())
+	page := b.get(got.location()).page(t)
+	next := page.Find("input[name=next]").AttrOr("value", "")
+	require.Equal(t, "/clusters/prod%2Feu/nodes?q=x", next)
+
+	got = b.post("/login", url.Values{"name": {testUser}, "password": {"wrong"}, "next": {next}})
+	require.Equal(t, http.StatusUnauthorized, got.status)
+	require.Contains(t, got.body, "Name or password is wrong.")
+	require.Equal(t, next, got.page(t).Find("input[name=next]").AttrOr("value", ""))
+	require.Equal(t, testUser, got.page(t).Find("input[name=name]").AttrOr("value", ""))
+	require.NotContains(t, got.body, `value="wrong"`, "a password is never sent back")
+
+	got = b.post("/login", url.Values{"name": {testUser}, "password": {testPassword}, "next": {next}})
+	require.Equal(t, http.StatusSeeOther, got.status)
+	require.Equal(t, next, got.location())
+	require.Equal(t, "/", b.get("/login").location(), "signed in already")
+	require.Equal(t, http.StatusOK, b.get("/clusters").status)
+}
+
+func TestLogin_nextStaysHere(t *testing.T) {
+	a := signedIn(t)
+	for _, next := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/%2Fevil.example"} {
+		form := credentials(testUser, testPassword)
+		form.Set("next", next)
+		require.Equal(t, "/", a.another().post("/login", form).location(), next)
+	}
+}
+
+func TestLogin_newTokenEachTime(t *testing.T) {
+	a := signedIn(t)
+	before := sessionCookie(t, a.browser)
+	got := a.post("/login", credentials(testUser, testPassword))
+	require.Equal(t, http.StatusSeeOther, got.status)
+	after := sessionCookie(t, a.browser)
+	require.NotEqual(t, before, after)
+
+	old := a.another()
+	require.True(t, strings.HasPrefix(old.get("/clusters", "Cookie", "knm="+before).location(), "/login"), "the old token is void")
+	require.Equal(t, http.StatusOK, old.get("/clusters", "Cookie", "knm="+after).status)
+	require.True(t, strings.HasPrefix(old.get("/clusters", "Cookie", "knm=planted").location(), "/login"))
+}
+
+func sessionCookie(t *testing.T, b *browser) string {
+	t.Helper()
+	u, err := url.Parse(b.base)
+	require.NoError(t, err)
+	for _, c := range b.client.Jar.Cookies(u) {
+		if c.Name == "knm" {
+			return c.Value
+		}
+	}
+	require.Fail(t, "there is no login session")
+	return ""
+}
+
+func TestLogin_tokenIsStoredAsHash(t *testing.T) {
+	a := signedIn(t)
+	var n int
+	a.admin(t, func(ad *Admin) {
+		require.NoError(t, ad.store.Writer().QueryRowContext(t.Context(),
+			"SELECT count(*) FROM sessions WHERE token = $1", sessionCookie(t, a.browser)).Scan(&n))
+	})
+	require.Zero(t, n)
+}
+
+func TestLogin_cookie(t *testing.T) {
+	a := signedIn(t)
+	got := a.another().post("/login", credentials(testUser, testPassword))
+	require.Regexp(t, `^knm=[\w-]{43}; Path=/; HttpOnly; SameSite=Lax$`, got.header.Get("Set-Cookie"))
+
+	secure := startApp(t, func(o *Options) { o.PublicURL = "https://nodes.example.com" })
+	got = secure.post("/setup", url.Values{"code": {secure.SetupCode()}, "name": {testUser}, "password": {testPassword}})
+	require.Regexp(t, `^__Host-knm=[\w-]{43}; Path=/; HttpOnly; Secure; SameSite=Lax$`, got.header.Get("Set-Cookie"))
+}
+
+func TestLogin_backOff(t *testing.T) {
+	a := signedIn(t)
+	b := a.another()
+	for range 5 {
+		require.Equal(t, http.StatusUnauthorized, b.post("/login", credentials(testUser, "wrong")).status)
+	}
+	got := b.post("/login", credentials(testUser, testPassword))
+	require.Equal(t, http.StatusTooManyRequests, got.status)
+	seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.InDelta(t, 2, seconds, 1)
+	require.Equal(t, 1, got.page(t).Find(`form[action="/login"]`).Length(), "the form is kept")
+	require.Equal(t, http.StatusOK, a.get("/clusters").status, "who is signed in stays so")
+}
+
+func TestLogin_limitedPerClient(t *testing.T) {
+	a := signedIn(t)
+	b := a.another()
+	var last answer
+	for range loginsPerClient { // one was the set-up
+		last = b.post("/login", url.Values{}, "Accept", "application/json")
+	}
+	require.Equal(t, http.StatusTooManyRequests, last.status)
+	require.Equal(t, "60", last.header.Get("Retry-After"))
+	require.Contains(t, last.body, `"throttled"`)
+	require.Contains(t, a.get("/metrics").body, `login_total{result="limited"} 1`)
+	page := b.post("/login", credentials(testUser, testPassword))
+	require.Equal(t, http.StatusTooManyRequests, page.status)
+	require.Equal(t, 1, page.page(t).Find("h1").Length())
+}
+
+func TestLogout(t *testing.T) {
+	a := signedIn(t)
+	token := sessionCookie(t, a.browser)
+	got := a.post("/logout", nil)
+	require.Equal(t, "/login", got.location())
+	require.True(t, strings.HasPrefix(a.get("/clusters").location(), "/login"))
+	require.True(t, strings.HasPrefix(a.another().get("/clusters", "Cookie", "knm="+token).location(), "/login"), "ended on our side too")
+	require.Equal(t, "/login", a.post("/logout", nil).location(), "twice is fine")
+	require.Equal(t, http.StatusMethodNotAllowed, a.get("/logout").status)
+}
+
+// testClock is a time that a test moves.
+type testClock struct{ offset atomic.Int64 }
+
+func (c *testClock) now() time.Time       { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *testClock) add(d time.Duration)  { c.offset.Add(int64(d)) }
+func (c *testClock) option(o *Options)    { o.now = c.now }
+func isSignedIn(b *browser) bool          { return b.get("/clusters").status == http.StatusOK }
+func followsStream(b *browser) (code int) { return b.get("/events").status } // 422: it names nothing to follow
+
+func TestSession_idle(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option)
+	for range 5 {
+		c.add(20 * time.Minute)
+		require.True(t, isSignedIn(a.browser), "each request begins the time again")
+	}
+	c.add(31 * time.Minute)
+	require.False(t, isSignedIn(a.browser))
+	c.add(-31 * time.Minute)
+	require.False(t, isSignedIn(a.browser), "ended for good")
+}
+
+func TestSession_shortIdle(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option, func(o *Options) { o.SessionIdle = 20 * time.Second })
+	for range 5 {
+		c.add(15 * time.Second)
+		require.True(t, isSignedIn(a.browser))
+	}
+	c.add(25 * time.Second)
+	require.False(t, isSignedIn(a.browser))
+}
+
+func TestSession_streamsDoNotKeepItAlive(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option)
+	c.add(20 * time.Minute)
+	require.Equal(t, http.StatusUnprocessableEntity, followsStream(a.browser))
+	c.add(20 * time.Minute)
+	require.False(t, isSignedIn(a.browser))
+}
+
+func TestSession_lifetime(t *testing.T) {
+	a := signedIn(t, func(o *Options) { o.SessionLifetime = time.Millisecond })
+	require.Eventually(t, func() bool { return !isSignedIn(a.browser) }, 5*time.Second, 10*time.Millisecond)
+}
+
+func TestSession_readsDoNotWrite(t *testing.T) {
+	a := signedIn(t)
+	for range 20 {
+		require.Empty(t, a.get("/clusters").header.Get("Set-Cookie"))
+	}
+}
+
+func TestSession_endsWithThePassword(t *testing.T) {
+	a := signedIn(t)
+	a.admin(t, func(ad *Admin) { require.NoError(t, ad.SetPassword(t.Context(), testUser, "another password")) })
+	require.False(t, isSignedIn(a.browser))
+	require.Equal(t, http.StatusUnauthorized, a.post("/login", credentials(testUser, testPassword)).status)
+	require.Equal(t, http.StatusSeeOther, a.post("/login", credentials(testUser, "another password")).status)
+	require.True(t, isSignedIn(a.browser))
+}
+
+func TestSession_endsWithTheUser(t *testing.T) {
+	a := signedIn(t)
+	a.addUser(t, "bob", "user")
+	b := a.another()
+	require.Equal(t, http.StatusSeeOther, b.post("/login", credentials("bob", testPassword)).status)
+	require.True(t, isSignedIn(b))
+	a.admin(t, func(ad *Admin) {
+		_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1 WHERE name = 'bob'")
+		require.NoError(t, err)
+	})
+	require.False(t, isSignedIn(b))
+	require.True(t, isSignedIn(a.browser))
+}
+
+func TestBearer(t *testing.T) {
+	a := signedIn(t)
+	token := a.addUser(t, "robot", "viewer")
+	b := a.another()
+	got := b.get("/clusters", "Authorization", "Bearer "+token, "Accept", "application/json")
+	require.Equal(t, http.StatusOK, got.status)
+	require.Contains(t, got.body, `"prod/eu"`)
+	require.Empty(t, got.header.Get("Set-Cookie"))
+	require.Equal(t, http.StatusOK, b.get("/clusters", "Authorization", "bearer "+token).status)
+
+	for _, header := range []string{"Bearer", "Bearer ", "Bearer knm_WRONG", "Bearer " + token + "x", "Bearer " + strings.ToLower(token)} {
+		got := b.get("/clusters", "Authorization", header, "Accept", "application/json")
+		require.Equal(t, http.StatusUnauthorized, got.status, header)
+		require.Equal(t, "Bearer", got.header.Get("WWW-Authenticate"))
+		require.Contains(t, got.body, `"unauthenticated"`)
+	}
+	require.Equal(t, http.StatusUnauthorized, a.get("/clusters", "Authorization", "Bearer knm_WRONG").status, "a wrong token is not saved by a cookie")
+	require.Equal(t, http.StatusOK, a.get("/clusters", "Authorization", "Basic eDp5").status, "other schemes are not ours")
+}
+
+func TestRoles_viewerChangesNothing(t *testing.T) {
+	a := signedIn(t)
+	token := a.addUser(t, "eye", "viewer")
+	form := url.Values{"operation": {"cordon"}, "node": {"n1"}, "reason": {"test"}}
+	for _, path := range []string{"/clusters/prod%2Feu/batches", "/batches/none/cancel", "/batches/none/resume"} {
+		got := a.another().post(path, form, "Authorization", "Bearer "+token, "Accept", "application/json")
+		require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, got.status, path+got.body)
+	}
+	got := a.another().post("/clusters/prod%2Feu/batches", form, "Authorization", "Bearer "+token, "Accept", "application/json")
+	require.Equal(t, http.StatusForbidden, got.status, got.body)
+	require.Contains(t, got.body, "Your role, viewer")
+}

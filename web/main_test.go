@@ -1,0 +1,191 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testUser     = "ada"
+	testPassword = "correct horse battery"
+	testCluster  = "prod/eu" // needs escaping in a path; nobody answers there
+)
+
+// kubeconfig names one cluster whose port refuses every connection.
+const kubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"prod/eu",
+"clusters":[{"name":"c","cluster":{"server":"https://127.0.0.1:1"}}],
+"users":[{"name":"u","user":{"token":"x"}}],
+"contexts":[{"name":"prod/eu","context":{"cluster":"c","user":"u"}}]}`
+
+// testOptions gives the options of a program that disturbs nobody.
+func testOptions(t *testing.T) Options {
+	t.Helper()
+	o := DefaultOptions()
+	o.Listen = "127.0.0.1:0"
+	o.Data = t.TempDir()
+	o.Kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, os.WriteFile(o.Kubeconfig, []byte(kubeconfig), 0o600))
+	o.Version = "test"
+	o.Log = slog.New(slog.DiscardHandler)
+	return o
+}
+
+// testApp is a started program and one browser.
+type testApp struct {
+	*App
+	*browser
+}
+
+// startApp starts the program, with the options that change leaves.
+func startApp(t *testing.T, change ...func(*Options)) *testApp {
+	t.Helper()
+	o := testOptions(t)
+	for _, c := range change {
+		c(&o)
+	}
+	a, err := New(o)
+	require.NoError(t, err)
+	require.NoError(t, a.Start(t.Context()))
+	t.Cleanup(func() { require.NoError(t, a.Stop(context.WithoutCancel(t.Context()))) })
+	return &testApp{App: a, browser: newBrowser(t, "http://"+a.Addr())}
+}
+
+// signedIn is startApp with the first administrator signed in.
+func signedIn(t *testing.T, change ...func(*Options)) *testApp {
+	t.Helper()
+	a := startApp(t, change...)
+	got := a.post("/setup", url.Values{"code": {a.SetupCode()}, "name": {testUser}, "password": {testPassword}})
+	require.Equal(t, http.StatusSeeOther, got.status, got.body)
+	return a
+}
+
+// addUser makes another user beside the program, as the command line does.
+func (a *testApp) addUser(t *testing.T, name, role string) (token string) {
+	t.Helper()
+	a.admin(t, func(ad *Admin) {
+		require.NoError(t, ad.AddUser(t.Context(), name, testPassword, role))
+		var err error
+		token, err = ad.NewToken(t.Context(), name, "test")
+		require.NoError(t, err)
+	})
+	return token
+}
+
+func (a *testApp) admin(t *testing.T, fn func(*Admin)) {
+	t.Helper()
+	ad, err := OpenAdmin(t.Context(), a.options.Data, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	fn(ad)
+	require.NoError(t, ad.Close(t.Context()))
+}
+
+// browser keeps cookies and follows no redirect.
+type browser struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+}
+
+func newBrowser(t *testing.T, base string) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{t: t, base: base, client: &http.Client{
+		Jar: jar, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// another gives a browser without the first one's cookies.
+func (b *browser) another() *browser { return newBrowser(b.t, b.base) }
+
+// answer is a response that has been read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// page gives the body as a document.
+func (a answer) page(t *testing.T) *goquery.Document {
+	t.Helper()
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
+	require.NoError(t, err)
+	return doc
+}
+
+func (a answer) location() string { return a.header.Get("Location") }
+
+// get asks for a path; headers are pairs of a name and a value.
+func (b *browser) get(path string, headers ...string) answer {
+	b.t.Helper()
+	return b.do(http.MethodGet, path, nil, headers...)
+}
+
+// post sends a form.
+func (b *browser) post(path string, form url.Values, headers ...string) answer {
+	b.t.Helper()
+	headers = append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)
+	return b.do(http.MethodPost, path, strings.NewReader(form.Encode()), headers...)
+}
+
+func (b *browser) do(method, path string, body io.Reader, headers ...string) answer {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, body)
+	require.NoError(b.t, err)
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := b.client.Do(req)
+	require.NoError(b.t, err)
+	defer func() { require.NoError(b.t, res.Body.Close()) }()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(b.t, err)
+	return answer{status: res.StatusCode, header: res.Header, body: string(text)}
+}
+
+// logBuffer collects the log of a program.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// logTo makes the program log everything to l.
+func logTo(l io.Writer) func(*Options) {
+	return func(o *Options) {
+		o.Log = slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+}

@@ -1,0 +1,128 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"kube-node-manager/handlers"
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
+	"kube-node-manager/views"
+)
+
+// limitWindow is the time over which tries to sign in are counted.
+const limitWindow = time.Minute
+
+// authenticate finds out who asks, by bearer token or by login session, and
+// puts the actor into the context. It lets everybody through.
+func (e *edge) authenticate(next http.Handler) http.Handler {
+	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
+		u, err := e.whoAsks(r)
+		if err != nil {
+			return err
+		}
+		if u.ID != 0 {
+			i := infoFrom(r.Context())
+			i.user = u.Name
+			actor := u.Actor(i.clientIP, i.id)
+			actor.Drains = e.options.UsersMayDrain
+			r = r.WithContext(services.WithActor(r.Context(), actor))
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// whoAsks gives the user, or the zero User for nobody. A token that is wrong is
+// an error even when there is a login session beside it.
+func (e *edge) whoAsks(r *http.Request) (account.User, error) {
+	if token, ok := bearer(r); ok {
+		return e.accounts.ByToken(r.Context(), token)
+	}
+	return e.sessions.user(r.Context(), e.accounts, r.URL.Path != eventsRoute)
+}
+
+// bearer gives the request's bearer token. Other schemes are some proxy's.
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
+}
+
+// requireSetup sends everybody to the set-up page until there is a user.
+func (e *edge) requireSetup(next http.Handler) http.Handler {
+	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
+		ready, err := e.hasUsers(r)
+		if err != nil {
+			return err
+		}
+		if ready {
+			next.ServeHTTP(w, r)
+			return nil
+		}
+		return e.sendAway(w, r, views.SetupURL, services.Errorf(services.CodeUnauthenticated, "error_setup_needed"))
+	})
+}
+
+// hasUsers asks the database until there is a user; from then on there is one.
+func (e *edge) hasUsers(r *http.Request) (bool, error) {
+	if e.setUp.Load() {
+		return true, nil
+	}
+	has, err := e.accounts.HasUsers(r.Context())
+	if has {
+		e.setUp.Store(true)
+	}
+	return has, err
+}
+
+// requireLogin sends whoever is not signed in to the sign-in page.
+func (e *edge) requireLogin(next http.Handler) http.Handler {
+	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if services.ActorFrom(r.Context()).ID == 0 {
+			return e.sendAway(w, r, views.LoginURL(e.comeBack(r)), services.Errorf(services.CodeUnauthenticated, "error_unauthenticated"))
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// sendAway sends a person to another page, and tells a script the error. HTMX
+// gets 401 with HX-Redirect: a redirect it would follow silently, and put the
+// sign-in page into a table.
+func (e *edge) sendAway(w http.ResponseWriter, r *http.Request, to string, err error) error {
+	w.Header().Set("Cache-Control", "no-store")
+	switch {
+	case r.Header.Get("HX-Request") == "true":
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusUnauthorized)
+	case handlers.WantsJSON(r), strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream"):
+		return err
+	default:
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	}
+	return nil
+}
+
+// comeBack gives the page to return to after signing in: the one that was asked
+// for, or the one that it was asked from.
+func (e *edge) comeBack(r *http.Request) string {
+	if r.Header.Get("HX-Request") == "true" {
+		return e.ownPage(r, r.Header.Get("HX-Current-URL"))
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return handlers.LocalPath(r.URL.RequestURI())
+	}
+	return e.ownPage(r, r.Referer())
+}
+
+// ownPage gives the path of an address of ours, or "/".
+func (e *edge) ownPage(r *http.Request, address string) string {
+	u, err := url.Parse(address)
+	// A proxy may have rewritten Host, so the public address is ours as well.
+	if err != nil || u.Host != r.Host && u.Scheme+"://"+u.Host != e.options.origin() {
+		return views.HomeURL
+	}
+	return handlers.LocalPath(u.RequestURI())
+}

@@ -1,0 +1,69 @@
+package web
+
+import (
+	"net/http"
+	"runtime"
+	"runtime/debug"
+
+	"kube-node-manager/handlers"
+)
+
+// healthz says that the process answers.
+func (e *edge) healthz(w http.ResponseWriter, r *http.Request) error {
+	return e.probe(w, r, http.StatusOK, "ok")
+}
+
+// readyz says whether requests should be sent here. It does not ask the
+// clusters: one that is down is no reason to take the page away that shows it.
+func (e *edge) readyz(w http.ResponseWriter, r *http.Request) error {
+	if !e.ready.Load() {
+		return e.probe(w, r, http.StatusServiceUnavailable, "not ready")
+	}
+	if err := e.store.Ping(r.Context()); err != nil {
+		e.log.ErrorContext(r.Context(), "not ready", "error", err)
+		return e.probe(w, r, http.StatusServiceUnavailable, "database unavailable")
+	}
+	return e.probe(w, r, http.StatusOK, "ready")
+}
+
+func (e *edge) probe(w http.ResponseWriter, r *http.Request, status int, text string) error {
+	if handlers.WantsJSON(r) {
+		return handlers.WriteJSON(w, status, map[string]string{"status": text})
+	}
+	return writeText(w, status, text)
+}
+
+// version says what runs.
+func (e *edge) version(w http.ResponseWriter, r *http.Request) error {
+	v := struct {
+		Version  string `json:"version"`
+		Revision string `json:"revision,omitempty"`
+		Go       string `json:"go"`
+	}{e.options.Version, revision(), runtime.Version()}
+	if handlers.WantsJSON(r) {
+		return handlers.WriteJSON(w, http.StatusOK, v)
+	}
+	return writeText(w, http.StatusOK, "kube-node-manager "+v.Version)
+}
+
+// revision gives the commit that the program was built from, if it is known.
+func revision() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range build.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+func writeText(w http.ResponseWriter, status int, text string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+	return nil
+}

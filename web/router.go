@@ -1,0 +1,130 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"kube-node-manager/handlers"
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
+	"kube-node-manager/services/store"
+	"kube-node-manager/static"
+	"kube-node-manager/views"
+)
+
+// edge is what all requests share.
+type edge struct {
+	options  *Options
+	log      *slog.Logger
+	metrics  *metrics
+	store    *store.Store
+	accounts *account.Service
+	sessions *sessions
+
+	// frame makes what stands around an error page for somebody signed in.
+	frame func(r *http.Request, title string) views.Frame
+
+	ready atomic.Bool // requests should be sent here
+	setUp atomic.Bool // there is a user
+}
+
+// router builds the routes. It is long because it is a list: of all that the
+// program answers, and of what each request passes on its way.
+func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, error) {
+	sameSite, err := e.sameSite()
+	if err != nil {
+		return nil, err
+	}
+	accounts := countLogins{e.accounts, e.metrics}
+	setup := handlers.NewSetup(accounts, e.sessions)
+	login := handlers.NewLogin(accounts, e.sessions)
+	logout := handlers.NewLogout(e.sessions)
+	limit := e.limitLogins()
+	preferences := handlers.NewPreferences(e.options.https())
+	do := e.handle
+
+	r := chi.NewRouter()
+	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, limitBody, middleware.GetHead)
+
+	// For machines and for the look of the pages: nobody has to sign in.
+	r.Group(func(r chi.Router) {
+		r.Use(compress())
+		r.Get("/healthz", do(e.healthz))
+		r.Get("/readyz", do(e.readyz))
+		r.Get("/version", do(e.version))
+		if e.options.MetricsAddr == "" {
+			r.Method(http.MethodGet, "/metrics", e.metrics.handler())
+		}
+		r.Method(http.MethodGet, "/static/*", static.Handler())
+	})
+
+	// For everybody in a browser.
+	r.Group(func(r chi.Router) {
+		r.Use(sameSite, varies, e.sessions.manager.LoadAndSave, e.authenticate)
+		r.NotFound(do(e.notFound))
+		r.MethodNotAllowed(do(e.methodNotAllowed))
+		r.Group(func(r chi.Router) {
+			r.Use(compress(), deadline)
+			r.Get("/setup", do(setup.Show))
+			r.With(limit...).Post("/setup", do(setup.Submit))
+			r.Post("/preferences", do(preferences.Submit))
+			r.With(e.requireSetup).Get("/login", do(login.Show))
+			r.With(e.requireSetup).With(limit...).Post("/login", do(login.Submit))
+			r.With(e.requireSetup).Post("/logout", do(logout.Submit))
+		})
+
+		// For those who have signed in; the services check what they may do.
+		r.Group(func(r chi.Router) {
+			r.Use(e.requireSetup, e.requireLogin)
+			// A stream holds its connection: a compressor would hold 1 MB with it.
+			r.Get(eventsRoute, do(events))
+			r.Group(func(r chi.Router) {
+				r.Use(compress(), deadline)
+				r.Get("/", do(h.Home))
+				r.Get("/clusters", do(h.ClustersList))
+				r.Get("/clusters/{cluster}", do(h.ClustersShow))
+				r.Post("/clusters/{cluster}/test", do(h.ClustersTest))
+				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
+				r.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
+				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))
+				r.Post("/clusters/{cluster}/batches", do(h.BatchesCreate))
+				r.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
+				r.Get("/batches", do(h.BatchesList))
+				r.Get("/batches/{id}", do(h.BatchesShow))
+				r.Post("/batches/{id}/cancel", do(h.BatchesCancel))
+				r.Post("/batches/{id}/pause", do(h.BatchesPause))
+				r.Post("/batches/{id}/resume", do(h.BatchesResume))
+			})
+		})
+	})
+	return r, nil
+}
+
+// methodNotAllowed answers a method that an address has no route for.
+func (e *edge) methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Allow", strings.Join(allowed(r), ", "))
+	return &statusError{
+		status: http.StatusMethodNotAllowed,
+		err:    services.Errorf(services.CodeInvalid, "error_method", "Method", methodOf(r)),
+	}
+}
+
+// allowed gives the methods that an address has routes for.
+func allowed(r *http.Request) []string {
+	path := r.URL.Path
+	if r.URL.RawPath != "" {
+		path = r.URL.RawPath
+	}
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, path) {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}

@@ -1,0 +1,225 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSecurityHeaders(t *testing.T) {
+	want := map[string]string{
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":       "nosniff",
+		"Referrer-Policy":              "same-origin",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy":           "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+		"Strict-Transport-Security":    "",
+	}
+	a := signedIn(t)
+	paths := []string{"/", "/login", "/setup", "/clusters", "/nothing", "/healthz", "/metrics", "/static/x/none"}
+	for _, path := range paths {
+		got := a.get(path)
+		for name, value := range want {
+			require.Equal(t, value, got.header.Get(name), "%s of %s", name, path)
+		}
+		require.Len(t, got.header.Get("X-Request-Id"), 16)
+		require.Empty(t, got.header.Get("Access-Control-Allow-Origin"))
+	}
+	secure := startApp(t, func(o *Options) { o.PublicURL = "https://nodes.example.com" })
+	require.Equal(t, "max-age=31536000", secure.get("/setup").header.Get("Strict-Transport-Security"))
+}
+
+func TestPagesAreNotKept(t *testing.T) {
+	a := signedIn(t)
+	for _, path := range []string{"/clusters", "/batches", "/", "/nothing"} {
+		got := a.get(path)
+		require.Contains(t, got.header.Values("Cache-Control"), "no-store", path)
+		vary := strings.Join(got.header.Values("Vary"), ", ")
+		for _, name := range []string{"HX-Request", "Accept", "Cookie"} {
+			require.Contains(t, vary, name, path)
+		}
+	}
+}
+
+func TestCrossSite(t *testing.T) {
+	a := signedIn(t)
+	form := url.Values{"lang": {"en"}}
+	tests := []struct {
+		name    string
+		headers []string
+		status  int
+	}{
+		{"same origin", []string{"Sec-Fetch-Site", "same-origin"}, 303},
+		{"no browser", nil, 303},
+		{"typed address", []string{"Sec-Fetch-Site", "none"}, 303},
+		{"another site", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"a sibling", []string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"old browser, another origin", []string{"Origin", "https://evil.example"}, 403},
+		{"old browser, our origin", []string{"Origin", a.base}, 303},
+		{"null origin", []string{"Origin", "null"}, 403},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			require.Equal(t, tt.status, a.post("/preferences", form, tt.headers...).status)
+			require.Equal(t, http.StatusOK, a.get("/clusters", tt.headers...).status, "reading is harmless")
+		})
+	}
+	got := a.post("/logout", nil, "Sec-Fetch-Site", "cross-site")
+	require.Equal(t, "This request came from another site, so nothing was done.", got.page(t).Find("h1").Text())
+	require.True(t, isSignedIn(a.browser))
+	got = a.post("/login", credentials(testUser, testPassword), "Sec-Fetch-Site", "cross-site", "Accept", "application/json")
+	require.Equal(t, http.StatusForbidden, got.status, "nobody is signed in by another site")
+	require.Contains(t, got.body, `"forbidden"`)
+}
+
+func TestCrossSite_behindAProxy(t *testing.T) {
+	a := signedIn(t, func(o *Options) { o.PublicURL = "http://nodes.example.com" })
+	headers := []string{"Origin", "http://nodes.example.com", "Host", "10.0.0.9:8080"}
+	require.Equal(t, http.StatusSeeOther, a.post("/preferences", url.Values{"lang": {"en"}}, headers...).status)
+	headers[1] = "http://other.example.com"
+	require.Equal(t, http.StatusForbidden, a.post("/preferences", url.Values{"lang": {"en"}}, headers...).status)
+}
+
+// public are the routes that nobody has to sign in for. A route that is in
+// neither list of the router's test is a mistake.
+func public() map[string]bool {
+	return map[string]bool{
+		"GET /healthz": true, "GET /readyz": true, "GET /version": true, "GET /metrics": true, "GET /static/*": true,
+		"GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true, "POST /logout": true, "POST /preferences": true,
+	}
+}
+
+func TestRoutes_needALogin(t *testing.T) {
+	a := signedIn(t)
+	routes, ok := a.server.Handler.(chi.Routes)
+	require.True(t, ok)
+	seen := 0
+	require.NoError(t, chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if public()[method+" "+route] {
+			return nil
+		}
+		seen++
+		path := strings.NewReplacer("{cluster}", "prod%2Feu", "{node}", "n", "{id}", "x").Replace(route)
+		b := a.another()
+		got := b.do(method, path, nil)
+		require.Equal(t, http.StatusSeeOther, got.status, method+route)
+		require.True(t, strings.HasPrefix(got.location(), "/login"), method+route)
+		got = b.do(method, path, nil, "HX-Request", "true")
+		require.Equal(t, http.StatusUnauthorized, got.status, method+route)
+		require.True(t, strings.HasPrefix(got.header.Get("HX-Redirect"), "/login"), method+route)
+		require.Empty(t, got.body, "no sign-in page in a table")
+		got = b.do(method, path, nil, "Accept", "application/json")
+		require.Equal(t, http.StatusUnauthorized, got.status, method+route)
+		require.Contains(t, got.body, `"unauthenticated"`)
+		return nil
+	}))
+	require.GreaterOrEqual(t, seen, 13)
+}
+
+func TestComeBack(t *testing.T) {
+	a := signedIn(t)
+	b := a.another()
+	got := b.get("/clusters", "HX-Request", "true", "HX-Current-URL", b.base+"/batches?before=x")
+	require.Equal(t, "/login?next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"), "to the page, not to its fragment")
+	got = b.get("/clusters", "HX-Request", "true", "HX-Current-URL", "https://evil.example/x")
+	require.Equal(t, "/login", got.header.Get("HX-Redirect"))
+	got = b.post("/batches/x/cancel", nil, "Referer", b.base+"/batches/x")
+	require.Equal(t, "/login?next=%2Fbatches%2Fx", got.location())
+	got = b.post("/batches/x/cancel", nil, "Referer", "https://evil.example/batches/x")
+	require.Equal(t, "/login", got.location())
+	got = b.get("/events?cluster=x", "Accept", "text/event-stream")
+	require.Equal(t, http.StatusUnauthorized, got.status)
+}
+
+func TestPreferences(t *testing.T) {
+	a := signedIn(t)
+	got := a.post("/preferences", url.Values{"lang": {"zh-CN"}, "back": {"/batches"}})
+	require.Equal(t, "/batches", got.location())
+	require.Equal(t, "zh-CN", a.get("/clusters").page(t).Find("html").AttrOr("lang", ""))
+	got = a.post("/preferences", url.Values{"theme": {"dark"}, "back": {"//evil.example"}})
+	require.Equal(t, "/", got.location())
+	page := a.get("/clusters").page(t).Find("html")
+	require.Equal(t, "dark", page.AttrOr("data-theme", ""))
+	require.Equal(t, "zh-CN", page.AttrOr("lang", ""), "the other choice stays")
+	require.Equal(t, "zh-CN", a.another().get("/login", "Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8").page(t).Find("html").AttrOr("lang", ""))
+
+	a.post("/preferences", url.Values{"theme": {""}})
+	require.Empty(t, a.get("/clusters").page(t).Find("html").AttrOr("data-theme", ""))
+	for _, wrong := range []url.Values{{"lang": {"xx"}}, {"theme": {"pink"}}} {
+		require.Equal(t, http.StatusUnprocessableEntity, a.post("/preferences", wrong).status)
+	}
+	cookie := a.post("/preferences", url.Values{"lang": {"en"}}).header.Get("Set-Cookie")
+	require.Equal(t, "lang=en; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", cookie)
+	require.Equal(t, http.StatusOK, a.another().get("/login", "Cookie", "lang=%00;theme=<script>").status)
+}
+
+func TestClientIP(t *testing.T) {
+	const forwarded = "203.0.113.9, 198.51.100.7"
+	tests := []struct {
+		name    string
+		trusted []netip.Prefix
+		want    string
+	}{
+		{"nobody is trusted", nil, "127.0.0.1"},
+		{"the peer is trusted", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "198.51.100.7"},
+		{"both proxies are trusted", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("198.51.100.0/24")}, "203.0.113.9"},
+		{"another one is trusted", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "127.0.0.1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var log logBuffer
+			a := startApp(t, logTo(&log), func(o *Options) { o.TrustedProxies = tt.trusted })
+			a.get("/clusters", "X-Forwarded-For", forwarded, "X-Real-Ip", "1.1.1.1", "True-Client-Ip", "2.2.2.2")
+			require.Equal(t, tt.want, accessLine(t, &log, "/clusters")["client_ip"])
+		})
+	}
+}
+
+// accessLine finds the line of a request in the log. The line is written after
+// the answer, so it may still be on its way.
+func accessLine(t *testing.T, log *logBuffer, path string) map[string]any {
+	t.Helper()
+	var found map[string]any
+	require.Eventually(t, func() bool {
+		for line := range strings.Lines(log.String()) {
+			var fields map[string]any
+			if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "request" && fields["path"] == path {
+				found = fields
+				return true
+			}
+		}
+		return false
+	}, eventually, tick)
+	return found
+}
+
+func TestAccessLog(t *testing.T) {
+	var log logBuffer
+	a := signedIn(t, logTo(&log))
+	got := a.get("/clusters/prod%2Feu")
+	line := accessLine(t, &log, "/clusters/prod/eu")
+	require.Equal(t, "INFO", line["level"])
+	require.Equal(t, "GET", line["method"])
+	require.Equal(t, "/clusters/{cluster}", line["route"])
+	require.InDelta(t, 303, line["status"], 0)
+	require.Equal(t, testUser, line["user"])
+	require.Equal(t, got.header.Get("X-Request-Id"), line["request_id"])
+	require.Equal(t, "127.0.0.1", line["client_ip"])
+	require.Contains(t, line, "dur_ms")
+	require.Contains(t, line, "bytes")
+
+	a.get("/healthz")
+	require.Equal(t, "DEBUG", accessLine(t, &log, "/healthz")["level"])
+	a.get("/static/0/app.css")
+	require.Equal(t, "DEBUG", accessLine(t, &log, "/static/0/app.css")["level"])
+	require.NotContains(t, log.String(), testPassword)
+	require.NotContains(t, log.String(), a.SetupCode())
+}

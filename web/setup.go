@@ -1,0 +1,191 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+
+	"kube-node-manager/cache"
+	"kube-node-manager/handlers"
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/store"
+)
+
+// setUp puts the program together, from the database up to the listener. It is
+// one straight line on purpose: what stands above is there for what stands
+// below, and is stopped after it.
+func (a *App) setUp(ctx context.Context) error {
+	st, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
+	e.metrics.watchStore(st)
+	e.accounts = account.New(st, a.log)
+	e.sessions = newSessions(st, &a.options, e.fail)
+	a.cleanups.push("stop the cleaning of login sessions", stopRest, e.sessions.stop)
+
+	clusters, err := cluster.Load(cluster.Source{
+		Kubeconfig: a.options.Kubeconfig, Contexts: a.options.Contexts, UserAgent: "kube-node-manager/" + a.options.Version,
+	})
+	if err != nil {
+		return err
+	}
+	a.cleanups.push("close the connections to clusters", stopRest, func(context.Context) error { clusters.Close(); return nil })
+	fenced := cache.New(ctx)
+	a.cleanups.push("stop the reads of clusters", stopRest, func(context.Context) error { fenced.Close(); return nil })
+	nodes := node.NewService(clusters, fenced, node.Options{
+		ListTTL: a.options.ListTTL, DetailTTL: a.options.DetailTTL, HardAge: a.options.HardAge,
+	})
+
+	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
+	engine := batch.NewEngine(batch.Dependencies{
+		Store: st, Clusters: clusters, Nodes: nodes, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
+	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume})
+	streams.start(engine)
+	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
+	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
+
+	h := handlers.New(handlers.Deps{
+		Clusters: clusters, Nodes: nodes, Batches: engine, Cache: fenced, Version: a.options.Version,
+	})
+	e.frame = h.Frame
+	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
+		_, err := clusters.Get(name)
+		return err
+	})))
+	if err != nil {
+		return err
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	// What an earlier process left is taken up before the first answer, so that
+	// nobody sees a batch as running that nobody runs.
+	if err := engine.Start(ctx); err != nil {
+		return err
+	}
+	a.server = a.newServer(ctx, routes)
+	// The server would wait for ever for streams that do not end by themselves.
+	a.server.RegisterOnShutdown(streams.cancel)
+	a.serve("web server", a.listener, a.server)
+	if err := a.serveMetrics(ctx, e.metrics); err != nil {
+		return err
+	}
+	if err := a.greet(ctx, e.accounts); err != nil {
+		return err
+	}
+	a.warm(ctx, clusters, nodes)
+	e.ready.Store(true)
+	a.cleanups.push("tell that it stops", stopRest, func(context.Context) error { e.ready.Store(false); return nil })
+	return nil
+}
+
+// openStore opens the database as its only server.
+func (a *App) openStore(ctx context.Context) (*store.Store, error) {
+	st, err := store.Open(ctx, a.options.Data, a.log)
+	if err != nil {
+		return nil, err
+	}
+	a.cleanups.push("close the database", stopRest, st.Close)
+	return st, st.Claim()
+}
+
+// listen takes the address. Who connects from here on waits for the server,
+// and is not refused.
+func (a *App) listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.options.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	a.listener = l
+	a.cleanups.push("give the address back", stopRest, func(context.Context) error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err // nothing has served it
+		}
+		return nil
+	})
+	return nil
+}
+
+// serveMetrics serves the metrics on an address of their own, if there is one.
+func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
+	if a.options.MetricsAddr == "" {
+		return nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.options.MetricsAddr)
+	if err != nil {
+		return fmt.Errorf("--metrics-addr: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", m.handler())
+	a.serve("metrics server", l, a.newServer(ctx, mux))
+	a.log.Info("serving metrics", "address", l.Addr().String())
+	return nil
+}
+
+// greet tells the one who started the program where it is and, while there is
+// no user, the code that makes the first one. The code goes to standard output
+// only: logs are kept, and read by many.
+func (a *App) greet(ctx context.Context, accounts *account.Service) error {
+	code, needed, err := accounts.SetupCode(ctx)
+	if err != nil {
+		return fmt.Errorf("make the set-up code: %w", err)
+	}
+	a.log.Info("listening", "address", a.addr(), "url", a.url(), "version", a.options.Version)
+	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
+	if needed {
+		a.setupCode = code
+		a.log.Info("there is no user yet; the code to make the first administrator is on standard output")
+		_, _ = fmt.Fprintf(a.options.Output, "There is no user yet. Open %s/setup and enter this code: %s\n", a.url(), code)
+	}
+	return nil
+}
+
+// warmers is how many clusters are asked at the same time at start.
+const warmers = 4
+
+// warm reads every cluster once in the background, so that the first page has
+// something to show. A cluster that does not answer shows itself on that page.
+func (a *App) warm(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
+	reader := services.Actor{Name: "start", Role: services.RoleViewer}
+	ctx, cancel := context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
+	var group sync.WaitGroup
+	names := make(chan string)
+	for range warmers {
+		group.Go(func() {
+			for name := range names {
+				warmOne(ctx, clusters, nodes, name)
+			}
+		})
+	}
+	group.Go(func() {
+		defer close(names)
+		for _, c := range clusters.List() {
+			select {
+			case names <- c.Name:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	a.cleanups.push("stop reading clusters ahead", stopRest, func(context.Context) error {
+		cancel()
+		group.Wait()
+		return nil
+	})
+}
+
+func warmOne(ctx context.Context, clusters *cluster.Registry, nodes *node.Service, name string) {
+	if s, err := clusters.Check(ctx, name); err != nil || s.Err != nil {
+		return // the registry keeps what was wrong
+	}
+	_, _ = nodes.All(ctx, name, false) // the page reads again and shows what is wrong
+}
