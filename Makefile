@@ -1,0 +1,69 @@
+# Kube Node Manager. "make help" lists the targets; "make demo" and "make test"
+# install or build whatever they need, on a Debian machine with Go.
+
+VERSION := $(shell cat VERSION)
+BIN     := bin
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# The control plane for demo, tests and benchmarks is a module of its own. Its
+# version is stamped into it: clients refuse a server that does not say one.
+PLANE     := cmd/devcluster
+K8S        = $(shell cd $(PLANE) && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+STAMP      = k8s.io/component-base/version
+PLANE_LD   = -s -w -X $(STAMP).gitVersion=$(K8S) -X $(STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S:v%=%))) -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S:v%=%))) -X $(STAMP).gitTreeState=clean
+
+# Tests run with so many control planes; each test that needs one leases it.
+TEST_CLUSTERS := 3
+
+.DEFAULT_GOAL := help
+.PHONY: help build generate lint test bench demo run plane chromium compiler screenshots clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: ## build the program into bin/
+	@echo "== building the program"
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
+
+run: build ## run the program against your own kubeconfig (KUBECONFIG or ~/.kube/config)
+	@$(BIN)/kube-node-manager
+
+demo: build plane ## run the program on a control plane of its own with two simulated clusters
+	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --workloads -- cmd/demo.sh
+
+generate: ## write the generated code again
+	@go tool templ generate -include-version=false -path views >/dev/null
+
+lint: ## generated code fresh, gofumpt, go vet, staticcheck
+	@echo "== checking generated code, format, vet, staticcheck"
+	@cmd/lint.sh
+
+plane: $(BIN)/devcluster $(BIN)/devcluster-kwok ## build the control plane (about ten minutes the first time)
+
+$(BIN)/devcluster: $(shell find $(PLANE) -name '*.go' -o -name '*.yaml' -o -name 'go.*')
+	@echo "== building the control plane (about ten minutes the first time)"
+	@cd $(PLANE) && go build -ldflags "$(PLANE_LD)" -o ../../$@ .
+
+$(BIN)/devcluster-kwok: $(PLANE)/go.mod
+	@echo "== building kwok"
+	@cd $(PLANE) && go build -ldflags "-s -w" -o ../../$@ sigs.k8s.io/kwok/cmd/kwok
+
+test: lint plane chromium compiler ## run every test, on a real control plane and in a real browser
+	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -timeout 30m ./...
+
+bench: build plane ## measure throughput and freshness on a plane of 1,000 nodes
+	@echo "== measuring on a control plane with 1,000 nodes"
+	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/acceptance
+
+screenshots: plane chromium ## make the pictures of the README again
+	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update
+
+chromium:
+	@command -v chromium >/dev/null || { echo "== installing chromium"; $(SUDO) apt-get update -qq; $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; }
+
+compiler: # the race detector needs a C compiler
+	@command -v gcc >/dev/null || { echo "== installing gcc"; $(SUDO) apt-get update -qq; $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gcc libc6-dev >/dev/null; }
+
+clean: ## remove what was built
+	@rm -rf $(BIN)

@@ -1,0 +1,166 @@
+package acceptance
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"kube-node-manager/services/kube/kubetest"
+)
+
+const (
+	benchNodes   = 1000
+	benchWorkers = 16  // of the plain client; the product begins with as many
+	kubectlNodes = 100 // kubectl is slow enough to show itself on fewer
+	benchRounds  = 3   // of everything in turn: what counts is the median of the ratios
+)
+
+// BenchmarkCordon compares, on one control plane and in one run, what the plain
+// client can do, what the whole product does, and what kubectl does.
+func BenchmarkCordon(b *testing.B) {
+	c := kubetest.Acquire(b)
+	names := c.Nodes(b, benchNodes)
+	p := startPlain(b, c.Kubeconfig)
+	raw := plainClient{c: c, uids: uidsOf(b, c, names)}
+	for b.Loop() {
+		var rounds []round
+		for range benchRounds {
+			var r round
+			r.raw = rate(benchNodes, raw.patchAll(b, names, `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":"kernel CVE","bench.example/by":"admin"}},"spec":{"unschedulable":true}}`))
+			raw.patchAll(b, names, `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":null,"bench.example/by":null}},"spec":{"unschedulable":null}}`)
+			r.ours, r.fresh = p.timedBatch(b, c.Name, "cordon")
+			p.timedBatch(b, c.Name, "uncordon")
+			r.kubectl = rate(kubectlNodes, kubectl(b, c, "cordon", names[:kubectlNodes]))
+			kubectl(b, c, "uncordon", names[:kubectlNodes])
+			rounds = append(rounds, r)
+			b.Logf("raw %.0f/s, product %.0f/s, kubectl %.1f/s, fresh table %s after the last write", r.raw, r.ours, r.kubectl, r.fresh.Round(time.Millisecond))
+		}
+		report(b, rounds)
+	}
+}
+
+// round is one turn of all contestants, in nodes per second.
+type round struct {
+	raw, ours, kubectl float64
+	fresh              time.Duration
+}
+
+func report(b *testing.B, rounds []round) {
+	b.ReportMetric(median(rounds, func(r round) float64 { return r.raw }), "raw-nodes/s")
+	b.ReportMetric(median(rounds, func(r round) float64 { return r.ours }), "product-nodes/s")
+	b.ReportMetric(median(rounds, func(r round) float64 { return r.kubectl }), "kubectl-nodes/s")
+	b.ReportMetric(median(rounds, func(r round) float64 { return r.ours / r.raw }), "x-raw")
+	b.ReportMetric(median(rounds, func(r round) float64 { return r.ours / r.kubectl }), "x-kubectl")
+	b.ReportMetric(median(rounds, func(r round) float64 { return float64(r.fresh.Milliseconds()) }), "ms-to-fresh-table")
+}
+
+func median(rounds []round, of func(round) float64) float64 {
+	values := make([]float64, len(rounds))
+	for i, r := range rounds {
+		values[i] = of(r)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func rate(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
+
+// startPlain runs the program without the race detector.
+func startPlain(b *testing.B, kubeconfig string) *program {
+	b.Helper()
+	path := b.TempDir() + "/kube-node-manager"
+	out, err := exec.Command("go", "build", "-o", path, "../kube-node-manager").CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	p := newProgramAt(b, path, kubeconfig)
+	p.start(b)
+	return p
+}
+
+func uidsOf(b *testing.B, c *kubetest.Cluster, names []string) map[string]types.UID {
+	b.Helper()
+	list, err := c.Client.CoreV1().Nodes().List(b.Context(), metav1.ListOptions{})
+	require.NoError(b, err)
+	require.Len(b, list.Items, len(names))
+	uids := make(map[string]types.UID, len(names))
+	for _, n := range list.Items {
+		uids[n.Name] = n.UID
+	}
+	return uids
+}
+
+// plainClient is client-go with workers and nothing else.
+type plainClient struct {
+	c    *kubetest.Cluster
+	uids map[string]types.UID
+}
+
+func (p plainClient) patchAll(b *testing.B, names []string, patch string) time.Duration {
+	b.Helper()
+	queue := make(chan string)
+	var workers sync.WaitGroup
+	began := time.Now()
+	for range benchWorkers {
+		workers.Go(func() {
+			for name := range queue {
+				_, err := p.c.Client.CoreV1().Nodes().Patch(b.Context(), name, types.MergePatchType, fmt.Appendf(nil, patch, p.uids[name]), metav1.PatchOptions{FieldManager: "bench"})
+				require.NoError(b, err)
+			}
+		})
+	}
+	for _, name := range names {
+		queue <- name
+	}
+	close(queue)
+	workers.Wait()
+	return time.Since(began)
+}
+
+// timedBatch runs an operation over every node: from the moment of the request
+// to the last event, in nodes per second; and from the last write of the batch
+// to a fresh table of all its nodes in the client's hands.
+func (p *program) timedBatch(b *testing.B, cluster, operation string) (perSecond float64, fresh time.Duration) {
+	b.Helper()
+	began := time.Now()
+	var batch batchDoc
+	p.request(b, http.MethodPost, "/clusters/"+url.PathEscape(cluster)+"/batches", url.Values{"operation": {operation}, "all": {"1"}, "reason": {"kernel CVE"}}, &batch)
+	events := p.follow(b, "batch="+batch.ID)
+	for {
+		e, open := next(b, events)
+		require.True(b, open)
+		if e.Name == "done" {
+			break
+		}
+	}
+	took := time.Since(began)
+	first := p.nodes(b, cluster, "size=200")
+	seen := time.Now()
+	require.Equal(b, benchNodes, first.Total)
+	for _, n := range first.Items {
+		require.Equal(b, operation == "cordon", n.Unschedulable)
+	}
+	batch = p.batch(b, batch.ID)
+	require.Equal(b, benchNodes, batch.Counts["succeeded"], "%v", batch.Counts)
+	last := slices.MaxFunc(batch.Items, func(x, y itemDoc) int { return x.EndedAt.Compare(*y.EndedAt) })
+	return rate(benchNodes, took), seen.Sub(*last.EndedAt)
+}
+
+func kubectl(b *testing.B, c *kubetest.Cluster, verb string, names []string) time.Duration {
+	b.Helper()
+	args := append([]string{"--kubeconfig", c.Kubeconfig, "--context", c.Name, verb}, names...)
+	cmd := exec.Command(c.Plane().Kubectl, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	began := time.Now()
+	require.NoError(b, cmd.Run(), "%s", out.String())
+	return time.Since(began)
+}

@@ -1,0 +1,265 @@
+package acceptance
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kube-node-manager/services/kube/kubetest"
+)
+
+// watchTables notes every table that comes into the page: whether the page knew
+// that the batch had ended when it asked for the table, and what that showed.
+const watchTables = `(() => {
+	let answered = false, ended = false;
+	window.tables = [];
+	document.addEventListener("htmx:beforeOnLoad", (e) => { answered ||= e.detail.requestConfig.verb === "post" && e.detail.xhr.status === 200; });
+	document.addEventListener("htmx:beforeRequest", (e) => {
+		const state = document.querySelector("#progress [data-batch]")?.dataset.state ?? "running";
+		if (e.detail.target.id === "nodes") ended = answered || state !== "running";
+	});
+	document.addEventListener("htmx:afterSettle", (e) => { if (e.target.id === "nodes") window.tables.push({ ended, rows: ` + statusOf + ` }); });
+	return null;
+})()`
+
+type seenTable struct {
+	Ended bool              `json:"ended"`
+	Rows  map[string]string `json:"rows"`
+}
+
+func (x *tab) watchTables() { x.t.Helper(); value[any](x, watchTables) }
+
+// noStaleTable checks that every table that was asked for after the page knew of
+// the batch's end showed these nodes with that status, and that there was one.
+func (x *tab) noStaleTable(want string, names ...string) {
+	x.t.Helper()
+	x.until(`window.tables.some((t) => t.ended)`)
+	for _, table := range value[[]seenTable](x, `window.tables`) {
+		if !table.Ended {
+			continue
+		}
+		for _, name := range names {
+			require.Equal(x.t, want, table.Rows[name], "a stale table came after the batch had ended")
+		}
+	}
+}
+
+// Cordon a few nodes: when the panel says that it is done, the table beside it
+// shows it, without anybody loading the page again.
+func TestBrowser_cordonThreeNodes(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 3)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.untilRows("Ready", names...)
+	x.watchTables()
+
+	x.tick(names...)
+	x.until(`document.querySelector("#picked").textContent === "3 selected"`)
+	x.fill("#reason", "kernel CVE")
+	x.operate("cordon")
+	x.untilBatch("succeeded")
+	x.untilRows("Ready,SchedulingDisabled", names...)
+	x.noStaleTable("Ready,SchedulingDisabled", names...)
+	x.settled() // with the columns that come after the table
+	require.Equal(t, "kernel CVE", value[string](x, `document.querySelector("#nodes .why .reason").textContent`))
+	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon operation"))
+	for _, name := range names {
+		require.True(t, c.Node(t, name).Spec.Unschedulable)
+	}
+}
+
+// Uncordon more nodes than answer at once: the progress is seen, and after its
+// end every row reads Ready.
+func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
+	c := kubetest.Acquire(t)
+	proxy := c.Proxy(t)
+	names := c.Nodes(t, 10, kubetest.Cordoned())
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.untilRows("Ready,SchedulingDisabled", names...)
+	hold := make(chan struct{})
+	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[9], Hold: hold})
+	x.watchTables()
+
+	x.press("#sel-page")
+	x.operate("uncordon")
+	x.untilBatch("running")
+	held.WaitHits(t, 1)
+	x.until(`document.querySelector("#dock progress").value === 9 && document.querySelector("#dock progress").max === 10`)
+	require.True(t, value[bool](x, `document.querySelector("#dock .bar-line rect").getBoundingClientRect().width > 0`), "the bar is drawn")
+	require.Contains(t, value[string](x, `document.querySelector("#dock .at-work").textContent`), names[9], "the node at work is named")
+	close(hold)
+	x.untilBatch("succeeded")
+	x.untilRows("Ready", names...)
+	x.noStaleTable("Ready", names...)
+	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch uncordon with progress"))
+}
+
+// Some nodes fail: the others are fresh, the failed ones are named with why,
+// and the cache is cleared once.
+func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 5)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.untilRows("Ready", names...)
+	for _, name := range names[3:] {
+		require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), name, metav1.DeleteOptions{}))
+	}
+	x.watchTables()
+	x.tick(names...)
+	x.operate("cordon")
+	id := x.untilBatch("partial")
+	x.untilRows("Ready,SchedulingDisabled", names[:3]...)
+	x.noStaleTable("Ready,SchedulingDisabled", names[:3]...)
+
+	failures := value[map[string]string](x, `Object.fromEntries([...document.querySelectorAll("#dock .failures li")].map((li) => [li.querySelector("a").textContent, li.querySelector(".st").textContent.trim()]))`)
+	require.Equal(t, map[string]string{
+		names[3]: "There is no such node in the cluster.",
+		names[4]: "There is no such node in the cluster.",
+	}, failures)
+	require.Equal(t, "3 of 5 nodes are done, 2 failed.", value[string](x, `document.querySelector("#dock .verdict").textContent`))
+	b := p.batch(t, id)
+	require.Equal(t, "partial", b.State)
+	require.Equal(t, 3, b.Counts["succeeded"])
+	require.Equal(t, 2, b.Counts["failed"])
+	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon operation"))
+	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache"))
+}
+
+// A batch that ends while the table is loading is not missed: the load began
+// before the change and may not show it, so another one follows.
+func TestBrowser_batchEndsDuringALoad(t *testing.T) {
+	c := kubetest.Acquire(t)
+	proxy := c.Proxy(t)
+	names := c.Nodes(t, 3)
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	hold := make(chan struct{})
+	held := proxy.Inject(kubetest.Fault{Verb: "list", Resource: "pods", Hold: hold, Times: 1})
+	x := startBrowser(t).tab(p).signIn() // and on to the nodes of the only cluster
+	held.WaitHits(t, 1)                  // the columns that need pods are being loaded
+	x.until(`document.body.dataset.live === "on" && document.querySelector("#nodes").getAttribute("aria-busy") === "true"`)
+	x.tick(names...)
+	x.operate("cordon")
+	x.untilBatch("succeeded")
+	close(hold)
+	x.untilRows("Ready,SchedulingDisabled", names...)
+}
+
+// A batch belongs to nobody's page: a second browser finds it at work, a
+// reload finds it again, and either can cancel it.
+func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
+	c := kubetest.Acquire(t)
+	proxy := c.Proxy(t)
+	c.Nodes(t, 24)
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	chromium := startBrowser(t)
+	one, two := chromium.tab(p).signIn(), chromium.tab(p).signIn()
+	one.openNodes(c.Name, "")
+	hold := make(chan struct{})
+	defer close(hold)
+	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 5, Hold: hold})
+	one.press("#sel-page")
+	one.operate("cordon")
+	id := one.untilBatch("running")
+	held.WaitHits(t, 1)
+
+	const fiveDone = `document.querySelector("#dock progress")?.value === 5`
+	one.until(fiveDone)
+	two.openNodes(c.Name, "")
+	require.Equal(t, id, two.untilBatch("running"))
+	two.until(fiveDone)
+	one.do(chromedp.Reload())
+	one.settled()
+	require.Equal(t, id, one.untilBatch("running"))
+	one.until(fiveDone)
+
+	two.watchTables()
+	two.press("#batch-cancel")
+	for _, x := range []*tab{one, two} {
+		require.Equal(t, id, x.untilBatch("cancelled"))
+		x.until(fmt.Sprintf(`Object.values(%s).filter((s) => s === "Ready,SchedulingDisabled").length === 5`, statusOf))
+	}
+	b := p.batch(t, id)
+	require.Equal(t, 5, b.Counts["succeeded"])
+	require.Equal(t, 19, b.Counts["cancelled"])
+	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
+}
+
+// The program is killed and started again while a page looks on: the page
+// comes back by itself, sees the batch end and a fresh table.
+func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
+	c := kubetest.Acquire(t)
+	proxy := c.Proxy(t)
+	names := c.Nodes(t, 20)
+	p := newProgram(t, proxy.Kubeconfig(t, c.Name), "--listen", freeAddress(t))
+	p.start(t)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	hold := make(chan struct{})
+	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 4, Hold: hold})
+	x.press("#sel-page")
+	x.operate("cordon")
+	id := x.untilBatch("running")
+	held.WaitHits(t, 1)
+	x.until(`document.querySelector("#dock progress").value === 4`)
+	value[any](x, `window.sameDocument = true`)
+	x.watchTables()
+
+	x.expect("net::ERR_", "htmx:sendError") // while nobody listens
+	p.end(t, syscall.SIGKILL)
+	x.until(`document.body.dataset.live === "wait"`)
+	p.start(t)
+	close(hold)
+	require.Equal(t, id, x.untilBatch("succeeded"))
+	x.untilRows("Ready,SchedulingDisabled", names...)
+	x.until(`document.body.dataset.live === "on"`)
+	require.True(t, value[bool](x, `window.sameDocument === true`), "the page was not loaded again")
+	x.noStaleTable("Ready,SchedulingDisabled", names...)
+	require.Equal(t, 20, p.batch(t, id).Counts["succeeded"])
+}
+
+// The program is started again and works before the page that follows only the
+// cluster is back: the page learns that its table is old.
+func TestBrowser_changesWhileThePageWasAway(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 3)
+	p := newProgram(t, c.Kubeconfig, "--listen", freeAddress(t))
+	p.start(t)
+	p.submit(t, c.Name, "cordon", names[0]) // the cache has been cleared once, before and after the restart
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.expect("net::ERR_", "htmx:sendError") // it was loading, perhaps
+	p.end(t, syscall.SIGKILL)
+	x.until(`document.body.dataset.live === "wait"`)
+	p.start(t)
+	p.submit(t, c.Name, "cordon", names[1:]...)
+	x.until(`document.body.dataset.live === "on"`)
+	x.untilRows("Ready,SchedulingDisabled", names...)
+}
+
+// freeAddress gives an address to listen on again and again: its port is none
+// of those that the system hands out by itself.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}

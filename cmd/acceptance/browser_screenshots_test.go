@@ -1,0 +1,111 @@
+package acceptance
+
+import (
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "make the pictures of docs/images again, on the clusters of \"devcluster run --workloads\"")
+
+const imagesDir = "../../docs/images"
+
+// The pictures of the documentation show the program as it is. They are made on
+// the simulated clusters of "make demo", whose nodes and pods look like real
+// ones, and only when they are asked for: see "make screenshots".
+func TestBrowser_screenshots(t *testing.T) {
+	if !*update {
+		t.Skip("no pictures are wanted; -update makes them")
+	}
+	require.NotEmpty(t, os.Getenv("DEVCLUSTER_DIR"), "this drains nodes, so it runs under \"devcluster run\" only")
+	const cluster = "prod-cluster"
+	p := startProgram(t, os.Getenv("KUBECONFIG"))
+	p.request(t, http.MethodPost, "/clusters/staging/test", nil, nil)
+	all := p.nodes(t, cluster, "size=200").Items
+	require.Greater(t, len(all), 40)
+	names := make([]string, len(all))
+	for i, n := range all {
+		names[i] = n.Name
+	}
+	cordoned := p.nodes(t, cluster, "sched=cordoned").Items
+	for i, n := range cordoned {
+		p.cordonFor(t, cluster, []string{"disk errors, ticket 4711", "kernel 6.12 upgrade"}[i%2], n.Name)
+	}
+
+	x := startBrowser(t).tab(p)
+	x.theme("light")
+	x.signIn()
+	for _, theme := range []string{"light", "dark"} {
+		x.theme(theme)
+		x.openNodes(cluster, "?sort=status&dir=desc")
+		if theme == "light" { // the selection stays
+			for _, row := range []string{"8", "9", "11", "12"} {
+				x.press("#nodes tbody tr:nth-child(" + row + ") input[name=node]")
+			}
+		}
+		x.picture(t, "nodes-"+theme)
+	}
+	for _, theme := range []string{"dark", "light"} {
+		x.theme(theme)
+		x.planDrain(cluster)
+		x.picture(t, "plan-"+theme)
+	}
+	x.consent(cluster)
+	x.press("#plan-do")
+	x.untilBatch("running")
+	x.until(`document.querySelectorAll("#progress .working tr").length > 4 && document.querySelector("#progress progress").value >= 4`)
+	x.picture(t, "batch-light")
+
+	x = startBrowserWith(t, withFinger).tab(p).signIn()
+	x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+	x.openNodes(cluster, "?sort=status&dir=desc")
+	x.until(`document.querySelector("#dock .dock-card")`)
+	x.picture(t, "phone")
+}
+
+// cordonFor is submit with a reason.
+func (p *program) cordonFor(t testing.TB, cluster, reason string, names ...string) {
+	t.Helper()
+	form := map[string][]string{"operation": {"cordon"}, "node": names, "reason": {reason}}
+	require.Less(t, p.request(t, http.MethodPost, "/clusters/"+cluster+"/batches", form, nil).StatusCode, 300)
+}
+
+// planDrain asks for the plan of one pool.
+func (x *tab) planDrain(cluster string) {
+	x.t.Helper()
+	value[any](x, `sessionStorage.clear()`) // with it goes what was selected before
+	x.openNodes(cluster, "?sort=zone&label=pool%3Dcompute")
+	x.press("#sel-page")
+	x.fill("#reason", "kernel 6.12 upgrade")
+	x.press("#bar button[value=drain]")
+	x.until(`document.querySelector("#plan-form")`)
+	x.press("#opt-delete_emptydir")
+	x.until(`!document.querySelector(".htmx-request")`)
+}
+
+// consent agrees to whatever the plan still asks for.
+func (x *tab) consent(cluster string) {
+	x.t.Helper()
+	if value[bool](x, `document.querySelector("#plan-short").textContent.trim() !== ""`) {
+		x.press("#opt-force")
+		x.until(`!document.querySelector(".htmx-request")`)
+		x.fill("#opt-confirm", cluster)
+	}
+}
+
+// picture writes what the browser shows.
+func (x *tab) picture(t testing.TB, name string) {
+	t.Helper()
+	x.until(`document.fonts.status === "loaded"`)
+	value[any](x, `document.activeElement.blur()`)
+	shot, err := chromedp.Call(x.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(imagesDir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(imagesDir, name+".png"), shot.Data, 0o644))
+}

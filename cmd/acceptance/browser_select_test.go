@@ -1,0 +1,231 @@
+package acceptance
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services/kube/kubetest"
+)
+
+// selected waits until the selection bar says so, in its own words.
+func (x *tab) selected(text string) {
+	x.t.Helper()
+	x.until(fmt.Sprintf(`document.body.hasAttribute("data-selected") && document.querySelector("#picked").textContent === %q`, text))
+}
+
+func (x *tab) nothingSelected() {
+	x.t.Helper()
+	x.until(`!document.body.hasAttribute("data-selected") && !document.querySelector("#nodes input[name=node]:checked")`)
+}
+
+// untilFirst waits until the table's first row is that node.
+func (x *tab) untilFirst(name string) {
+	x.t.Helper()
+	x.until(fmt.Sprintf(`document.querySelector("#nodes tr[data-node]")?.dataset.node === %q`, name))
+}
+
+// cordonedIn gives the nodes of a cluster that are cordoned, as it says itself.
+func (p *program) cordonedIn(t testing.TB, cluster string) []string {
+	t.Helper()
+	var names []string
+	for _, n := range p.nodes(t, cluster, "size=200&fresh=1&sched=cordoned").Items {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+// What is ticked stays ticked through filters, orders, pages and a reload, and
+// is what the batch gets.
+func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 120)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.tick(names[3], names[7])
+	x.selected("2 selected")
+
+	x.fill("#q", names[77]) // a filter that the first two do not pass
+	x.untilRows("Ready", names[77])
+	x.selected("2 selected")
+	x.tick(names[77])
+	x.selected("3 selected")
+	require.Contains(t, value[string](x, `location.search`), "q="+names[77], "the filter is in the address")
+	value[any](x, `document.querySelector("#q").select()`)
+	x.backspace()
+	x.enter()
+	x.untilFirst(names[0])
+
+	x.press("#sort-name") // the order that it has, the other way round
+	x.untilFirst(names[119])
+	x.press("#page-next")
+	x.untilFirst(names[69])
+	x.press("#page-next")
+	x.untilFirst(names[19])
+	x.selected("3 selected")
+	x.until(fmt.Sprintf(`document.querySelector(%q).checked && document.querySelector(%q).checked`, box(names[3]), box(names[7])))
+	x.do(chromedp.Reload())
+	x.untilFirst(names[19])
+	x.selected("3 selected")
+	x.settled()
+
+	x.operate("cordon")
+	id := x.untilBatch("succeeded")
+	require.Equal(t, 3, p.batch(t, id).Total)
+	require.ElementsMatch(t, []string{names[3], names[7], names[77]}, p.cordonedIn(t, c.Name))
+}
+
+// "All that match" is the query's matches over all pages, not what is shown.
+func TestBrowser_allThatMatch(t *testing.T) {
+	c := kubetest.Acquire(t)
+	web := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "db"}))
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "?label=team%3Dweb")
+	x.press("#sel-page")
+	x.selected("50 selected")
+	x.until(`document.querySelector("#pick-all").textContent === "all 60 that match"`)
+	x.press("#pick-all")
+	x.selected("all 60 that match")
+	x.operate("cordon")
+	id := x.untilBatch("succeeded")
+	require.Equal(t, 60, p.batch(t, id).Total)
+	require.ElementsMatch(t, web, p.cordonedIn(t, c.Name))
+	x.untilRows("Ready,SchedulingDisabled", web[:50]...)
+	x.settled()
+	x.press("#page-next")
+	x.untilRows("Ready,SchedulingDisabled", web[50:]...)
+
+	// Another filter means other nodes: "all" does not silently become theirs.
+	x.press("#page-prev")
+	x.untilFirst(web[0])
+	x.press("#bar [data-clear]")
+	x.nothingSelected()
+	x.press("#sel-page")
+	x.press("#pick-all")
+	x.selected("all 60 that match")
+	x.press("#tokens a")
+	x.until(`document.querySelector("#reload").dataset.match === "120"`)
+	x.until(`!document.querySelector("#picked").textContent.startsWith("all")`)
+}
+
+// The mouse and the keyboard.
+func TestBrowser_keys(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 12)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+
+	x.tick(names[2])
+	x.shiftClick(box(names[5]))
+	x.selected("4 selected")
+	x.shiftClick(box(names[4])) // off again, from the last one on
+	x.selected("2 selected")
+	x.escape()
+	x.nothingSelected()
+
+	x.key("/", "Slash", "/", 191)
+	x.until(`document.activeElement.id === "q"`)
+	x.tick(names[2], names[3])
+	x.press("#q")
+	x.letter('c') // in a field it is a letter
+	x.until(`location.search.includes("q=c")`)
+	x.backspace()
+	x.until(`!location.search.includes("q=")`)
+	x.escape() // leaves the field and keeps the selection
+	x.until(`document.activeElement.id !== "q"`)
+	x.selected("2 selected")
+	require.Empty(t, p.cordonedIn(t, c.Name))
+
+	x.letter('c')
+	id := x.untilBatch("succeeded")
+	require.Equal(t, "cordon", p.batch(t, id).Operation)
+	require.ElementsMatch(t, names[2:4], p.cordonedIn(t, c.Name))
+	x.letter('u')
+	x.until(fmt.Sprintf(`document.querySelector("#progress [data-batch]").dataset.batch !== %q`, id))
+	x.untilBatch("succeeded")
+	x.untilRows("Ready", names...)
+	require.Empty(t, p.cordonedIn(t, c.Name))
+
+	x.key("?", "Slash", "?", 191)
+	x.until(`document.querySelector("#keys").open`)
+	x.letter('c') // the dialog is open: nothing happens behind it
+	x.escape()
+	x.until(`!document.querySelector("#keys").open`)
+	x.selected("2 selected")
+	require.Empty(t, p.cordonedIn(t, c.Name))
+}
+
+// shiftClick clicks the middle of an element while Shift is down.
+func (x *tab) shiftClick(selector string) {
+	x.t.Helper()
+	type point struct {
+		X float64 `json:"x"`
+		Y float64 `json:"y"`
+	}
+	at := value[point](x, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return { x: r.x + r.width / 2, y: r.y + r.height / 2 }; })()`, selector))
+	x.do(chromedp.MouseClickXY(at.X, at.Y, chromedp.ButtonModifiers(chromedp.ModifierShift)))
+}
+
+// The button of a row means this node and none that is ticked.
+func TestBrowser_rowButton(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 4)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.tick(names[0], names[1])
+	x.press(fmt.Sprintf(`#nodes tr[data-node=%q] td.act button[id^=op-]`, names[3]))
+	x.untilBatch("succeeded")
+	x.until(fmt.Sprintf(`%s[%q] === "Ready,SchedulingDisabled"`, statusOf, names[3]))
+	require.Equal(t, []string{names[3]}, p.cordonedIn(t, c.Name))
+	x.selected("2 selected")
+}
+
+// The page of a node does what its one button says, and shows it.
+func TestBrowser_nodePage(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 2)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.press(fmt.Sprintf(`#nodes tr[data-node=%q] td.name a`, names[1]))
+	x.until(fmt.Sprintf(`document.querySelector("h1")?.textContent === %q && document.body.dataset.live === "on"`, names[1]))
+	x.fill("#reason", "disk swap")
+	x.press("#operate[value=cordon]")
+	x.untilBatch("succeeded")
+	x.until(`document.querySelector("#node .st").textContent.includes("SchedulingDisabled")`)
+	x.until(`document.querySelector("#node .why-full b")?.textContent === "disk swap"`)
+	x.press("#operate[value=uncordon]")
+	x.until(`!document.querySelector("#node .st").textContent.includes("SchedulingDisabled")`)
+	require.Empty(t, p.cordonedIn(t, c.Name))
+}
+
+// A login that has ended sends the page to the sign-in form, and back to where
+// it was; the table is never replaced by a form.
+func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 2)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "?size=100")
+	x.expect("401")
+	p.run(t, adminPassword+"\n", "user", "passwd", adminName, "--data", p.Data) // ends every login
+	x.press("#sort-name")
+	x.until(`location.pathname === "/login" && document.readyState === "complete"`)
+	require.Equal(t, nodesPath(c.Name)+"?size=100", value[string](x, `new URLSearchParams(location.search).get("next")`))
+	x.fill("#f-name", adminName)
+	x.fill("#f-password", adminPassword)
+	x.press("form.card button.primary")
+	x.until(fmt.Sprintf(`location.pathname + location.search === %q`, nodesPath(c.Name)+"?size=100"))
+	x.untilRows("Ready", names...)
+	response := p.request(t, http.MethodPost, "/logout", url.Values{}, nil)
+	require.Less(t, response.StatusCode, 400)
+}

@@ -1,0 +1,184 @@
+package acceptance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module  = "kube-node-manager/"
+	forTest = "services/kube/kubetest"
+)
+
+// rooms says which of our packages each of our packages may import. A name
+// that ends with "/..." stands for a package and all below it. A new package
+// needs a line here.
+var rooms = map[string][]string{
+	"cmd/kube-node-manager": {"web"},
+	"cmd/acceptance":        {}, // from outside, so it knows the program by what it answers
+
+	"web":      {"handlers", "views", "services/...", "cache", "static"},
+	"handlers": {"views", "services/..."},
+	"views":    {"services", "services/batch", "services/node", "services/operation/...", "services/store", "services/template", "services/account", "services/audit"},
+	"static":   {},
+	"cache":    {},
+
+	"services":                 {},
+	"services/store":           {"services"}, // the words of its errors
+	"services/kube":            {"services"},
+	forTest:                    {},
+	"services/cluster":         {"services", "services/kube", "services/store"},
+	"services/node":            {"services", "services/kube", "cache"},
+	"services/operation":       {"services", "services/kube", "services/node", "services/operation/drain"},
+	"services/operation/drain": {"services", "services/kube", "services/node"},
+	"services/batch":           {"services", "services/kube", "services/node", "services/operation/...", "services/store", "cache"},
+	"services/template":        {"services", "services/store"},
+	"services/account":         {"services", "services/store"},
+	"services/audit":           {"services", "services/store"},
+}
+
+// kubernetes says which of Kubernetes' modules a package may import. Those that
+// are not listed may import none: what they know of nodes they know from us.
+var kubernetes = map[string][]string{
+	"services/kube":            {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
+	forTest:                    {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/cluster":         {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
+	"services/node":            {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
+	"services/operation":       {"k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/operation/drain": {"k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
+	"web":                      {"k8s.io/klog/"}, // whose lines go to our log
+}
+
+// vague names say nothing of what a package is about.
+var vague = []string{"util", "utils", "common", "misc", "helper", "helpers", "base", "lib", "shared", "types"}
+
+// goPackage is what go list says of a package.
+type goPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func TestImports_runOneWay(t *testing.T) {
+	packages := listPackages(t, "../..")
+	require.Greater(t, len(packages), 10, "go list found too little")
+	require.Empty(t, violations(packages))
+	for _, p := range listPackages(t, "../devcluster") {
+		for _, path := range append(p.Imports, p.TestImports...) {
+			require.False(t, strings.HasPrefix(path, module) && !strings.HasPrefix(path, module+"cmd/devcluster/"), "%s imports %s", p.ImportPath, path)
+		}
+	}
+}
+
+// The rules find what they are there to find.
+func TestImports_brokenRulesAreFound(t *testing.T) {
+	for want, p := range map[string]goPackage{
+		"cache: imports services":                                         {ImportPath: "cache", Imports: []string{module + "services"}},
+		"cache: imports k8s.io/api/core/v1":                               {ImportPath: "cache", Imports: []string{"k8s.io/api/core/v1"}},
+		"services/kube: imports services/batch":                           {ImportPath: "services/kube", Imports: []string{module + "services/batch"}},
+		"services/batch: imports k8s.io/client-go/kubernetes":             {ImportPath: "services/batch", Imports: []string{"k8s.io/client-go/kubernetes"}},
+		"services/cluster: imports k8s.io/client-go/kubernetes":           {ImportPath: "services/cluster", Imports: []string{"k8s.io/client-go/kubernetes"}},
+		"handlers: imports web":                                           {ImportPath: "handlers", Imports: []string{module + "web"}},
+		"handlers: imports cache":                                         {ImportPath: "handlers", Imports: []string{module + "cache"}},
+		"views: imports handlers":                                         {ImportPath: "views", Imports: []string{module + "handlers"}},
+		"views: imports services/kube":                                    {ImportPath: "views", Imports: []string{module + "services/kube"}},
+		"cmd/kube-node-manager: imports services/store":                   {ImportPath: "cmd/kube-node-manager", Imports: []string{module + "services/store"}},
+		"web: imports services/kube/kubetest, which is for tests":         {ImportPath: "web", Imports: []string{module + forTest}},
+		"services/kube: its tests import web":                             {ImportPath: "services/kube", XTestImports: []string{module + "web"}},
+		"cmd/acceptance: its tests import services/store":                 {ImportPath: "cmd/acceptance", TestImports: []string{module + "services/store"}},
+		"services/utils: has no line in the table of rooms":               {ImportPath: "services/utils"},
+		"services/utils: its name says nothing of what is in the package": {ImportPath: "services/utils"},
+	} {
+		p.ImportPath = module + p.ImportPath
+		require.Contains(t, violations([]goPackage{p}), want)
+	}
+	require.Empty(t, violations([]goPackage{{
+		ImportPath: module + "services/batch", Imports: []string{"context", module + "services/operation/drain", module + "cache"},
+		TestImports: []string{module + forTest, module + "services/cluster", "k8s.io/client-go/kubernetes"},
+	}}))
+}
+
+// violations tells every import that runs against the table.
+func violations(packages []goPackage) []string {
+	var found []string
+	for _, p := range packages {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		report := func(format string, args ...any) { found = append(found, name+": "+fmt.Sprintf(format, args...)) }
+		if words := strings.Split(name, "/"); slices.Contains(vague, words[len(words)-1]) {
+			report("its name says nothing of what is in the package")
+		}
+		allowed, known := rooms[name]
+		if !known {
+			report("has no line in the table of rooms")
+			continue
+		}
+		for _, path := range p.Imports {
+			switch ours, is := strings.CutPrefix(path, module); {
+			case is && ours == forTest:
+				report("imports %s, which is for tests", ours)
+			case is && !mayImport(allowed, ours):
+				report("imports %s", ours)
+			case strings.HasPrefix(path, "k8s.io/") && !hasPrefix(path, kubernetes[name]):
+				report("imports %s", path)
+			}
+		}
+		for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
+			if ours, is := strings.CutPrefix(path, module); is && ours != name && ours != forTest && !mayImport(testMay(name, allowed), ours) {
+				report("its tests import %s", ours)
+			}
+		}
+	}
+	return found
+}
+
+// testMay gives what the tests of a package may import: those of a service are
+// free to put it together with others.
+func testMay(name string, allowed []string) []string {
+	if strings.HasPrefix(name, "services/") {
+		return append(slices.Clone(allowed), "services/...", "cache")
+	}
+	return allowed
+}
+
+func mayImport(allowed []string, name string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		tree, isTree := strings.CutSuffix(a, "/...")
+		return name == tree || isTree && strings.HasPrefix(name, tree+"/")
+	})
+}
+
+func hasPrefix(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
+}
+
+// listPackages asks the go command for the packages of a module.
+func listPackages(t *testing.T, dir string) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", stderr.String())
+	var packages []goPackage
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		require.NoError(t, err)
+		packages = append(packages, p)
+	}
+}

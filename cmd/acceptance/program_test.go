@@ -1,0 +1,349 @@
+// Package acceptance tries the whole program from outside, as its users and
+// scripts do: the real binary against a real control plane, over HTTP and in a
+// real browser. It has tests only.
+package acceptance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"kube-node-manager/services/kube/kubetest"
+)
+
+func TestMain(m *testing.M) {
+	code := kubetest.Main(m, func() error { return goleak.Find() })
+	if binary.dir != "" {
+		_ = os.RemoveAll(binary.dir)
+	}
+	os.Exit(code)
+}
+
+const (
+	adminName     = "admin"
+	adminPassword = "correct horse battery"
+	patience      = time.Minute // for what takes a second on an idle machine
+)
+
+// binary is the program, built once with the race detector.
+var binary struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+func buildProgram(t testing.TB) string {
+	t.Helper()
+	binary.once.Do(func() {
+		if binary.dir, binary.err = os.MkdirTemp("", "acceptance-"); binary.err != nil {
+			return
+		}
+		binary.path = filepath.Join(binary.dir, "kube-node-manager")
+		out, err := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary.path, "../kube-node-manager").CombinedOutput()
+		if err != nil {
+			binary.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	require.NoError(t, binary.err)
+	return binary.path
+}
+
+// program is the running binary over a data directory.
+type program struct {
+	URL   string
+	Data  string
+	Token string // of the administrator
+
+	path   string
+	args   []string
+	cmd    *exec.Cmd
+	stderr *os.File
+	exited chan error
+	client *http.Client
+}
+
+// newProgram prepares a data directory with an administrator; start runs it.
+func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
+	t.Helper()
+	return newProgramAt(t, buildProgram(t), kubeconfig, args...)
+}
+
+func newProgramAt(t testing.TB, path, kubeconfig string, args ...string) *program {
+	t.Helper()
+	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
+	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile()}, args...)
+	p.run(t, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", p.Data)
+	p.Token = strings.TrimSpace(p.run(t, "", "user", "token", adminName, "--data", p.Data))
+	t.Cleanup(p.client.CloseIdleConnections)
+	return p
+}
+
+// startProgram is newProgram and start.
+func startProgram(t testing.TB, kubeconfig string, args ...string) *program {
+	t.Helper()
+	p := newProgram(t, kubeconfig, args...)
+	p.start(t)
+	return p
+}
+
+func (p *program) logFile() string { return filepath.Join(p.Data, "app.log") }
+
+// log gives what the program has logged.
+func (p *program) log(t testing.TB) string {
+	t.Helper()
+	content, err := os.ReadFile(p.logFile())
+	require.NoError(t, err)
+	return string(content)
+}
+
+// run runs one command of the program to its end.
+func (p *program) run(t testing.TB, stdin string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(p.path, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.NoError(t, cmd.Run(), "%s: %s", strings.Join(args, " "), stderr.String())
+	return stdout.String()
+}
+
+// start runs the program until the test's end and waits for its address.
+func (p *program) start(t testing.TB) {
+	t.Helper()
+	p.cmd = exec.Command(p.path, p.args...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	p.stderr, err = os.OpenFile(filepath.Join(p.Data, "stderr.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	p.cmd.Stderr = p.stderr
+	require.NoError(t, p.cmd.Start())
+	lines := bufio.NewScanner(out)
+	require.True(t, lines.Scan(), "the program says nothing")
+	address := lines.Text()[strings.LastIndex(lines.Text(), " ")+1:]
+	require.True(t, strings.HasPrefix(address, "http://127.0.0.1:"), lines.Text())
+	p.URL = address
+	p.exited = make(chan error, 1)
+	cmd, exited := p.cmd, p.exited
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		exited <- cmd.Wait()
+	}()
+	t.Cleanup(func() { p.end(t, syscall.SIGTERM) })
+}
+
+// end sends a signal and waits for the program's end; a race or a goroutine
+// that hangs shows in the exit code.
+func (p *program) end(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if p.cmd == nil {
+		return
+	}
+	cmd := p.cmd
+	p.cmd = nil
+	defer func() { _ = p.stderr.Close() }()
+	p.client.CloseIdleConnections()
+	_ = cmd.Process.Signal(signal)
+	select {
+	case err := <-p.exited:
+		if signal == syscall.SIGTERM {
+			log, _ := os.ReadFile(p.stderr.Name())
+			require.NoError(t, err, "the program's end: %s", log)
+		}
+	case <-time.After(patience):
+		_ = cmd.Process.Kill()
+		<-p.exited
+		t.Errorf("the program did not end after %s", signal)
+	}
+}
+
+// request calls the program as a script does, and decodes its JSON.
+func (p *program) request(t testing.TB, method, path string, form url.Values, into any) *http.Response {
+	t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, p.URL+path, body)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+p.Token)
+	r.Header.Set("Accept", "application/json")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := p.client.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	if into != nil {
+		require.Less(t, response.StatusCode, 300, "%s %s: %s", method, path, raw)
+		require.NoError(t, json.Unmarshal(raw, into), "%s", raw)
+	}
+	return response
+}
+
+// The shapes of the HTTP contract, as a script would write them down.
+type (
+	nodeList struct {
+		Cluster string
+		AsOf    time.Time
+		Total   int
+		Page    int
+		Size    int
+		Items   []nodeRow
+	}
+	nodeRow struct {
+		Name, UID, Status, Scheduling string
+		Unschedulable                 bool
+		Roles                         []string
+		Version                       string
+		Labels                        map[string]string
+		Reason, ReasonBy              string
+		ReasonSince                   *time.Time
+	}
+	batchDoc struct {
+		ID, Cluster, Operation, Reason, By, State string
+		CreatedAt                                 time.Time
+		StartedAt, EndedAt                        *time.Time
+		Total                                     int
+		Counts                                    map[string]int
+		Items                                     []itemDoc
+		RetryOf, UndoOf                           *string
+	}
+	itemDoc struct {
+		Node, State, Error string
+		MayHaveChanged     bool
+		Before, After      json.RawMessage
+		StartedAt, EndedAt *time.Time
+	}
+)
+
+func (p *program) nodes(t testing.TB, cluster, query string) nodeList {
+	t.Helper()
+	var list nodeList
+	p.request(t, http.MethodGet, "/clusters/"+url.PathEscape(cluster)+"/nodes?"+query, nil, &list)
+	return list
+}
+
+// unschedulable gives every node of the cluster, a page at a time.
+func (p *program) unschedulable(t testing.TB, cluster string) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for page := 1; ; page++ {
+		list := p.nodes(t, cluster, fmt.Sprintf("size=200&page=%d", page))
+		for _, n := range list.Items {
+			all[n.Name] = n.Unschedulable
+		}
+		if page*list.Size >= list.Total {
+			return all
+		}
+	}
+}
+
+// submit starts a batch and gives it with the status of the answer.
+func (p *program) submit(t testing.TB, cluster, operation string, nodes ...string) (batchDoc, int) {
+	t.Helper()
+	var b batchDoc
+	form := url.Values{"operation": {operation}, "node": nodes, "reason": {"kernel CVE"}}
+	response := p.request(t, http.MethodPost, "/clusters/"+url.PathEscape(cluster)+"/batches", form, &b)
+	require.Equal(t, "/batches/"+b.ID, response.Header.Get("Location"))
+	return b, response.StatusCode
+}
+
+func (p *program) batch(t testing.TB, id string) batchDoc {
+	t.Helper()
+	var b batchDoc
+	p.request(t, http.MethodGet, "/batches/"+id, nil, &b)
+	return b
+}
+
+// awaitBatch waits for a batch's end.
+func (p *program) awaitBatch(t testing.TB, id string) batchDoc {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		b := p.batch(t, id)
+		if b.EndedAt != nil {
+			return b
+		}
+		require.True(t, time.Now().Before(end), "batch %s is %s: %v", id, b.State, b.Counts)
+	}
+}
+
+// event is one server-sent event.
+type event struct{ Name, Data string }
+
+// follow opens an event stream; its events come until it ends or the test does.
+func (p *program) follow(t testing.TB, query string) <-chan event {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/events?"+query, nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+p.Token)
+	transport := &http.Transport{}
+	response, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	events, done := make(chan event, 1024), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(events)
+		readEvents(response.Body, events)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		_ = response.Body.Close()
+		transport.CloseIdleConnections()
+	})
+	return events
+}
+
+func readEvents(body io.Reader, events chan<- event) {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, 1<<20)
+	var e event
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch {
+		case lines.Text() == "" && e.Name != "":
+			events <- e
+			e = event{}
+		case field == "event":
+			e.Name = value
+		case field == "data":
+			e.Data += value + "\n"
+		}
+	}
+}
+
+// next waits for the next event.
+func next(t testing.TB, events <-chan event) (event, bool) {
+	t.Helper()
+	select {
+	case e, open := <-events:
+		return e, open
+	case <-time.After(patience):
+		t.Fatal("no event came")
+		return event{}, false
+	}
+}

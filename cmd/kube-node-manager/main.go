@@ -1,0 +1,117 @@
+// Command kube-node-manager serves a browser tool for the maintenance of the
+// nodes of Kubernetes clusters. All of it is in package web; here are only its
+// command line and its exit code: 0 when it did what was asked, 1 when it could
+// not, 2 when the command line is wrong.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"kube-node-manager/web"
+)
+
+// version is set by the build: -ldflags "-X main.version=1.2.3".
+var version string
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the program in order, a second one at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// streams are the standard streams; tests bring their own.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is the command line. Each flag has an environment variable, its name in
+// capitals after KNM_: --public-url is KNM_PUBLIC_URL.
+type cli struct {
+	Version kong.VersionFlag `help:"Show the version." env:"-"`
+
+	Serve      serveCmd   `cmd:"" default:"withargs" help:"Serve the pages (this is the default)."`
+	User       userCmd    `cmd:"" help:"Add users, change passwords, make tokens; also while the program runs."`
+	Backup     backupCmd  `cmd:"" help:"Write a copy of the database into a new file; also while the program runs."`
+	VersionCmd versionCmd `cmd:"" name:"version" help:"Show the version."`
+}
+
+type serveCmd struct {
+	web.Options
+}
+
+// Run serves until the context ends.
+func (c *serveCmd) Run(ctx context.Context, s streams) error {
+	c.Options.Version, c.Output = buildVersion(), s.out
+	return web.Run(ctx, c.Options)
+}
+
+type versionCmd struct{}
+
+// Run shows the version.
+func (versionCmd) Run(s streams) error {
+	_, err := fmt.Fprintln(s.out, "kube-node-manager", buildVersion())
+	return err
+}
+
+// exit is how kong ends the program after --help and --version.
+type exit int
+
+// run does what the arguments say and gives the exit code.
+func run(ctx context.Context, args []string, s streams) (code int) {
+	defer func() {
+		if e, ok := recover().(exit); ok {
+			code = int(e)
+		}
+	}()
+	parser := kong.Must(&cli{},
+		kong.Name("kube-node-manager"),
+		kong.Description("Maintenance of the nodes of many Kubernetes clusters, in the browser."),
+		kong.DefaultEnvars("KNM"),
+		kong.Vars{"version": "kube-node-manager " + buildVersion()},
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	command, err := parser.Parse(args)
+	if err != nil {
+		return complain(s, exitUsage, err.Error()+" (see --help)")
+	}
+	if err := command.Run(); err != nil {
+		return complain(s, exitFailed, web.Explain(ctx, err))
+	}
+	return 0
+}
+
+// complain tells on one line what was wrong.
+func complain(s streams, code int, text string) int {
+	_, _ = fmt.Fprintln(s.err, "kube-node-manager: "+strings.ReplaceAll(text, "\n", "; "))
+	return code
+}
+
+// buildVersion gives the version of the build, or what Go knows of it.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
+		return build.Main.Version
+	}
+	return "(devel)"
+}
