@@ -55,6 +55,9 @@ type Taint struct {
 	TimeAdded *time.Time `json:"timeAdded,omitempty"`
 }
 
+// ID gives what makes a taint this one and no other: "key:Effect".
+func (t Taint) ID() string { return t.Key + ":" + t.Effect }
+
 // String gives kubectl's form: key=value:Effect, or key:Effect without a value.
 func (t Taint) String() string {
 	if t.Value == "" {

@@ -38,9 +38,15 @@ type Cluster interface {
 type State struct {
 	Unschedulable *bool              `json:"unschedulable,omitempty"`
 	Annotations   map[string]*string `json:"annotations,omitempty"`
-	EvictedPods   int                `json:"evictedPods,omitempty"`
-	SkippedPods   int                `json:"skippedPods,omitempty"`
-	Pod           string             `json:"pod,omitempty"` // "namespace/name" of the one pod that it is about
+	Labels        map[string]*string `json:"labels,omitempty"`
+	// Taints are by their identity; see node.Taint.ID.
+	Taints map[string]*node.Taint `json:"taints,omitempty"`
+	// Recomputed says that the node had changed since the plan, so that the
+	// change was computed again from what it was then.
+	Recomputed  bool   `json:"recomputed,omitempty"`
+	EvictedPods int    `json:"evictedPods,omitempty"`
+	SkippedPods int    `json:"skippedPods,omitempty"`
+	Pod         string `json:"pod,omitempty"` // "namespace/name" of the one pod that it is about
 }
 
 // Plan is what an operation would do to one node.

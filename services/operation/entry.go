@@ -1,0 +1,124 @@
+package operation
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/node"
+)
+
+// The modes of label and taint batches.
+const (
+	ModeAdd     = "add"     // set what is named, and remove what is named with a minus
+	ModeRemove  = "remove"  // remove what is named
+	ModeReplace = "replace" // set what is named, and remove the rest that is not protected
+	ModeMerge   = "merge"   // of a copy: add
+)
+
+// Effects lists the effects of taints.
+func Effects() []string { return []string{"NoSchedule", "PreferNoSchedule", "NoExecute"} }
+
+// Entries splits the values of a form's field into single entries: each may be
+// one, or several as they are pasted, with commas, blanks or lines between.
+func Entries(values []string) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, strings.FieldsFunc(v, func(r rune) bool {
+			return r == ',' || r == ' ' || r == '\t' || r == '\r' || r == '\n'
+		})...)
+	}
+	return out
+}
+
+// ParseLabel reads kubectl's forms "key=value" and, to remove, "key-". A bare
+// "key" is a key without a value, which only a removal can mean.
+//
+// Errors: CodeInvalid names the field "label".
+func ParseLabel(text string) (key, value string, form Form, err error) {
+	key, value, form = text, "", FormBare
+	if before, after, found := strings.Cut(text, "="); found {
+		key, value, form = before, after, FormSet
+	} else if before, found := strings.CutSuffix(text, "-"); found {
+		key, form = before, FormRemove
+	}
+	if err := CheckKey("label", text, key); err != nil {
+		return "", "", 0, err
+	}
+	return key, value, form, CheckValue("label", text, value)
+}
+
+// ParseTaint reads kubectl's forms "key=value:Effect" and "key:Effect" and, to
+// remove, "key:Effect-" and "key-". A bare "key" means every effect of the key,
+// which only a removal can.
+//
+// Errors: CodeInvalid names the field "taint".
+func ParseTaint(text string) (node.Taint, Form, error) {
+	rest, form := text, FormSet
+	if before, found := strings.CutSuffix(text, "-"); found {
+		rest, form = before, FormRemove
+	}
+	pair, effect, hasEffect := strings.Cut(rest, ":")
+	key, value, _ := strings.Cut(pair, "=")
+	t := node.Taint{Key: key, Value: value, Effect: effect}
+	if form == FormSet && !hasEffect {
+		form = FormBare
+	}
+	if err := CheckKey("taint", text, key); err != nil {
+		return t, form, err
+	}
+	if err := CheckValue("taint", text, value); err != nil {
+		return t, form, err
+	}
+	if hasEffect {
+		return t, form, CheckEffect("taint", text, effect)
+	}
+	return t, form, nil
+}
+
+// Form says how an entry was written.
+type Form int
+
+// The forms of an entry.
+const (
+	FormSet    Form = iota + 1 // with a value, or an effect
+	FormRemove                 // with a minus at its end
+	FormBare                   // a key alone
+)
+
+// CheckKey checks the key of a label or taint as the API server does. The error
+// names the field and quotes the entry.
+func CheckKey(field, entry, key string) error {
+	if wrong := validation.IsQualifiedName(key); len(wrong) > 0 {
+		return services.Invalid(field, "error_entry_key", "Entry", clip(entry), "Key", clip(key))
+	}
+	return nil
+}
+
+// CheckValue checks the value of a label or taint as the API server does.
+func CheckValue(field, entry, value string) error {
+	if wrong := validation.IsValidLabelValue(value); len(wrong) > 0 {
+		return services.Invalid(field, "error_entry_value", "Entry", clip(entry), "Value", clip(value))
+	}
+	return nil
+}
+
+// CheckEffect checks the effect of a taint.
+func CheckEffect(field, entry, effect string) error {
+	for _, e := range Effects() {
+		if e == effect {
+			return nil
+		}
+	}
+	return services.Invalid(field, "error_entry_effect", "Entry", clip(entry), "Effect", clip(effect))
+}
+
+// clip shortens what is quoted in an error.
+func clip(s string) string {
+	const most = 80
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
