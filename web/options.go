@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"kube-node-manager/services/operation"
 )
 
 // Options are the settings of the program. Their names, defaults and help are
@@ -34,7 +36,8 @@ type Options struct {
 	SyncLimit int           `help:"A batch of up to this many nodes may answer at once." default:"5"`
 	SyncWait  time.Duration `help:"Longest wait for such a batch before its progress is shown." default:"2s"`
 
-	UsersMayDrain bool `help:"Let users drain nodes; otherwise only administrators may."`
+	Protect       []string `help:"Labels and taints that a replacement or a copy never touches, beside those of Kubernetes, clouds and controllers: a key, or domain/* with its subdomains. With ! in front they are free." placeholder:"PATTERN"`
+	UsersMayDrain bool     `help:"Let users drain nodes; otherwise only administrators may."`
 
 	ListTTL   time.Duration `help:"Time that a node list counts as fresh." default:"30s"`
 	DetailTTL time.Duration `help:"Time that the detail of a node counts as fresh." default:"5m"`
@@ -61,12 +64,21 @@ func DefaultOptions() Options {
 	}
 }
 
+// validProtect names the patterns that cannot be used.
+func validProtect(patterns []string) error {
+	if _, err := operation.NewProtection(patterns...); err != nil {
+		return fmt.Errorf("--protect: %w", err)
+	}
+	return nil
+}
+
 // Validate names every option that cannot be used. The command line calls it
 // too, to tell a mistake in a flag from a failing start.
 func (o *Options) Validate() error {
 	errs := []error{
 		validAddress("listen", o.Listen),
 		validPublicURL(o.PublicURL),
+		validProtect(o.Protect),
 		positive("session-lifetime", o.SessionLifetime),
 		positive("session-idle", o.SessionIdle),
 		positive("list-ttl", o.ListTTL),

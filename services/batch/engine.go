@@ -47,7 +47,8 @@ type Watcher interface {
 type Options struct {
 	SyncLimit int           // a batch of at most so many nodes may end within its request ...
 	SyncWait  time.Duration // ... when it does so within this time
-	Resume    bool          // continue interrupted batches at start, where the operation allows it
+	Protect   operation.Protection
+	Resume    bool // continue interrupted batches at start, where the operation allows it
 }
 
 // MaxNodes is how many nodes one batch may have.
@@ -55,14 +56,15 @@ const MaxNodes = 10_000
 
 // Engine runs batches. Its methods may be called from any goroutine.
 type Engine struct {
-	store    *store.Store
-	clusters Clusters
-	nodes    Nodes
-	cache    Cache
-	watcher  Watcher
-	log      *slog.Logger
-	options  Options
-	now      func() time.Time
+	store     *store.Store
+	clusters  Clusters
+	nodes     Nodes
+	templates operation.Templates
+	cache     Cache
+	watcher   Watcher
+	log       *slog.Logger
+	options   Options
+	now       func() time.Time
 
 	base context.Context // of all runs; has no end of its own
 
@@ -74,18 +76,19 @@ type Engine struct {
 
 // Dependencies are what an Engine works with.
 type Dependencies struct {
-	Store    *store.Store
-	Clusters Clusters
-	Nodes    Nodes
-	Cache    Cache
-	Watcher  Watcher
-	Log      *slog.Logger
+	Store     *store.Store
+	Clusters  Clusters
+	Nodes     Nodes
+	Templates operation.Templates
+	Cache     Cache
+	Watcher   Watcher
+	Log       *slog.Logger
 }
 
 // NewEngine returns an engine that runs nothing yet.
 func NewEngine(d Dependencies, o Options) *Engine {
 	return &Engine{
-		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, cache: d.Cache, watcher: d.Watcher, log: d.Log,
+		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
 		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{},
 	}
 }

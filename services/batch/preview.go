@@ -2,6 +2,12 @@ package batch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/kube"
@@ -12,13 +18,26 @@ import (
 
 // Preview is what a request would do.
 type Preview struct {
-	Nodes []NodePlan
-	Drain *drain.Plan // of a drain
+	Nodes     []NodePlan
+	Drain     *drain.Plan         // of a drain
+	Evictions operation.Evictions // that a NoExecute taint would cause
+	// Named lists the protected keys that the request names; an administrator
+	// has to confirm them.
+	Named []string
+	// Digest stands for what the plan would change. A request that carries it is
+	// refused when the plan has become another.
+	Digest string
+	// Params are the operation's, with what was read for the whole batch.
+	Params Params
+
+	client    *kube.Client
+	inventory node.Inventory
 }
 
 // NodePlan is what a batch would do to one node.
 type NodePlan struct {
 	Node string
+	UID  string // "" for a node that is not known
 	operation.Plan
 }
 
@@ -32,23 +51,72 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	op, err := definition.New(b.Params, metaOf(b))
-	if err != nil {
+	if err := e.resolve(ctx, &b, definition); err != nil {
 		return Preview{}, err
+	}
+	return e.plan(ctx, b, definition, names, false)
+}
+
+// resolve completes the parameters with what is read once for the whole batch.
+func (e *Engine) resolve(ctx context.Context, b *Batch, definition operation.Definition) error {
+	if definition.Resolve == nil {
+		return nil
 	}
 	client, err := e.clusters.Client(b.Cluster)
 	if err != nil {
-		return Preview{}, err
+		return err
 	}
-	inventory, err := e.nodes.All(ctx, b.Cluster, false)
+	b.Params, err = definition.Resolve(ctx, operation.Sources{Cluster: b.Cluster, Nodes: client, Templates: e.templates}, b.Params)
+	if t := operation.TemplateOf(b.Params); t != nil {
+		b.TemplateID = t.ID
+	}
+	return err
+}
+
+// readAgain is from how many nodes on a fresh list costs less than the writes
+// that would be refused for a plan of old versions.
+const readAgain = 20
+
+// plan says what the batch would do to every node, and to all together. A plan
+// that is to be carried out may begin with a fresh read.
+func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definition, names []string, forReal bool) (Preview, error) {
+	op, err := definition.New(b.Params, e.metaOf(b))
 	if err != nil {
 		return Preview{}, err
 	}
-	p := Preview{Nodes: make([]NodePlan, len(names))}
-	for i, name := range names {
-		p.Nodes[i] = planFor(op, name, inventory.Find(name))
+	p := Preview{Nodes: make([]NodePlan, len(names)), Params: b.Params}
+	if p.client, err = e.clusters.Client(b.Cluster); err != nil {
+		return Preview{}, err
 	}
-	p.Drain, err = e.survey(ctx, op, client, inventory, names, false)
+	v, ok := op.(operation.Versioned)
+	fresh := forReal && ok && v.Versioned() && len(names) >= readAgain
+	if p.inventory, err = e.nodes.All(ctx, b.Cluster, fresh); err != nil {
+		return Preview{}, err
+	}
+	var nodes []*node.Node
+	var missing []string
+	for i, name := range names {
+		n := p.inventory.Find(name)
+		if p.Nodes[i] = planFor(op, name, n); n == nil {
+			missing = append(missing, name)
+		} else {
+			nodes = append(nodes, n)
+		}
+	}
+	p.Digest = digest(p.Nodes)
+	if n, ok := op.(operation.Namer); ok {
+		p.Named = n.Named()
+	}
+	if c, ok := op.(operation.Conductor); ok {
+		survey, err := c.Survey(ctx, p.client, nodes, missing)
+		if err != nil {
+			return Preview{}, err
+		}
+		p.Drain = &survey
+	}
+	if o, ok := op.(operation.Evicting); ok {
+		p.Evictions, err = o.Evictions(ctx, p.client, nodes)
+	}
 	return p, err
 }
 
@@ -56,33 +124,55 @@ func planFor(op operation.Operation, name string, n *node.Node) NodePlan {
 	if n == nil {
 		return NodePlan{Node: name, Plan: operation.Plan{Blockers: []*services.Error{services.Errorf(services.CodeNotFound, "error_node_gone")}}}
 	}
-	return NodePlan{Node: name, Plan: op.Plan(n)}
+	return NodePlan{Node: name, UID: n.UID, Plan: op.Plan(n)}
 }
 
-// survey makes the plan of the batch as a whole, for an operation that has one.
-// With agreed, a plan that still asks for a consent is an error.
-func (e *Engine) survey(ctx context.Context, op operation.Operation, client *kube.Client, inventory node.Inventory, names []string, agreed bool) (*drain.Plan, error) {
-	c, ok := op.(operation.Conductor)
-	if !ok {
-		return nil, nil
+// digest sums up which nodes a plan is about and what it changes on each. What
+// every plan has of its own, as the time of a cordon, is left out.
+func digest(plans []NodePlan) string {
+	h := sha256.New()
+	for _, p := range plans {
+		before, after := p.Before, p.After
+		before.Annotations, after.Annotations = nil, nil
+		// A hash never fails to write, and these values can always be encoded.
+		_ = json.NewEncoder(h).Encode([]any{p.Node, p.UID, p.Changes, len(p.Blockers), before, after})
 	}
-	var nodes []*node.Node
-	var missing []string
-	for _, name := range names {
-		if n := inventory.Find(name); n != nil {
-			nodes = append(nodes, n)
-		} else {
-			missing = append(missing, name)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// agreed refuses a plan as long as a consent that it needs is missing, or when
+// it is not the plan that was shown.
+func (p Preview) agreed(actor services.Actor, cluster string, form url.Values) error {
+	if shown := form.Get("plan"); shown != "" && shown != p.Digest {
+		return services.Errorf(services.CodeConflict, "error_plan_changed")
+	}
+	if len(p.Named) > 0 {
+		keys := strings.Join(p.Named, ", ")
+		if !actor.May(services.PermitForce) {
+			return services.Errorf(services.CodeForbidden, "error_protected", "Keys", keys)
+		}
+		if form.Get("confirm") != cluster {
+			return services.Invalid("confirm", "error_confirm_protected", "Keys", keys, "Cluster", cluster)
 		}
 	}
-	plan, err := c.Survey(ctx, client, nodes, missing)
-	if err != nil {
-		return nil, err
+	if p.Drain != nil {
+		return p.Drain.Refusal()
 	}
-	if agreed {
-		if err := plan.Refusal(); err != nil {
-			return nil, err
-		}
+	return agreedEvictions(p.Evictions, form.Get("confirm_pods"))
+}
+
+// evictionsUnread is what confirms evictions that nobody could count.
+const evictionsUnread = "unknown"
+
+func agreedEvictions(e operation.Evictions, confirmed string) error {
+	switch count, err := strconv.Atoi(confirmed); {
+	case !e.Any(), e.Unread && confirmed == evictionsUnread:
+		return nil
+	case e.Unread:
+		return services.Invalid("confirm_pods", "error_confirm_pods_unread")
+	case err != nil || count < e.Pods:
+		return services.Invalid("confirm_pods", "error_confirm_pods", "Count", e.Pods, "Nodes", len(e.ByNode))
+	default:
+		return nil
 	}
-	return &plan, nil
 }

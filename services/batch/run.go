@@ -10,6 +10,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/kube"
+	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
@@ -32,6 +33,9 @@ type run struct {
 	define operation.Definition
 	client *kube.Client
 	log    *slog.Logger
+	// planned is the nodes as the batch was planned over them; empty after a
+	// restart.
+	planned node.Inventory
 
 	// take ends when no more items are to be begun; its cause says why. calls
 	// ends a grace later, and with it the calls under way.
@@ -63,7 +67,7 @@ func (e *Engine) newRun(b Batch, definition operation.Definition) (*run, error) 
 	if err != nil {
 		return nil, err
 	}
-	op, err := definition.New(b.Params, metaOf(b))
+	op, err := definition.New(b.Params, e.metaOf(b))
 	if err != nil {
 		return nil, err
 	}

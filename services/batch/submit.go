@@ -51,10 +51,25 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if earlier, found, err := e.repeated(ctx, b); found || err != nil {
 		return earlier, err
 	}
-	r, items, err := e.prepare(ctx, b, definition, nodes)
+	if err := e.resolve(ctx, &b, definition); err != nil {
+		return View{}, err
+	}
+	plan, err := e.plan(ctx, b, definition, nodes, true)
 	if err != nil {
 		return View{}, err
 	}
+	if err := plan.agreed(services.ActorFrom(ctx), b.Cluster, q.Form); err != nil {
+		return View{}, err
+	}
+	items, err := itemsOf(plan)
+	if err != nil {
+		return View{}, err
+	}
+	r, err := e.newRun(b, definition)
+	if err != nil {
+		return View{}, err
+	}
+	r.planned = plan.inventory
 	if err := e.store.InsertBatch(ctx, r.batch, items); err != nil {
 		if services.CodeOf(err) != services.CodeConflict {
 			return View{}, fmt.Errorf("store the batch: %w", err)
@@ -175,41 +190,28 @@ func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
 	return view, true, err
 }
 
-// prepare plans every node and makes the run and its items.
-func (e *Engine) prepare(ctx context.Context, b Batch, definition operation.Definition, names []string) (*run, []Item, error) {
-	inventory, err := e.nodes.All(ctx, b.Cluster, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	r, err := e.newRun(b, definition)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := e.survey(ctx, r.op, r.client, inventory, names, true); err != nil {
-		return nil, nil, err
-	}
-	items := make([]Item, len(names))
-	for i, name := range names {
-		items[i] = Item{Seq: i, Node: name, State: store.ItemPending}
-		// A node that the table has not seen yet is looked up when its turn comes.
-		n := inventory.Find(name)
-		if n == nil {
+// itemsOf makes the items of a plan. A node that the table has not seen yet is
+// looked up when its turn comes.
+func itemsOf(p Preview) ([]Item, error) {
+	items := make([]Item, len(p.Nodes))
+	for i, n := range p.Nodes {
+		items[i] = Item{Seq: i, Node: n.Node, UID: n.UID, State: store.ItemPending}
+		if n.UID == "" {
 			continue
 		}
-		plan := r.op.Plan(n)
-		items[i].UID = n.UID
-		if items[i].Before, err = json.Marshal(plan.Before); err != nil {
-			return nil, nil, fmt.Errorf("encode plan of %s: %w", name, err)
+		var err error
+		if items[i].Before, err = json.Marshal(n.Before); err != nil {
+			return nil, fmt.Errorf("encode plan of %s: %w", n.Node, err)
 		}
-		if items[i].After, err = json.Marshal(plan.After); err != nil {
-			return nil, nil, fmt.Errorf("encode plan of %s: %w", name, err)
+		if items[i].After, err = json.Marshal(n.After); err != nil {
+			return nil, fmt.Errorf("encode plan of %s: %w", n.Node, err)
 		}
 	}
-	return r, items, nil
+	return items, nil
 }
 
-func metaOf(b Batch) operation.Meta {
-	return operation.Meta{Reason: b.Reason, By: b.By, At: b.CreatedAt}
+func (e *Engine) metaOf(b Batch) operation.Meta {
+	return operation.Meta{Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect}
 }
 
 // newID gives an id that sorts by its time: milliseconds in base 32, then chance.

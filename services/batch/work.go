@@ -53,7 +53,11 @@ func (r *run) try(it *Item) (operation.Result, error) {
 		r.client.Limiter().Release(0, kube.Fault{})
 		return operation.Result{}, err
 	}
+	target.Seen = r.planned.Find(it.Node)
 	for tries := 1; ; tries++ {
+		if target.Again = it.Attempts > 0; target.Again {
+			target.Seen = nil
+		}
 		it.Attempts++
 		began := time.Now()
 		result, err := r.apply(target)

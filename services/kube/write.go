@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,9 @@ type NodePatch struct {
 	Unschedulable   *bool
 	Labels          map[string]*string
 	Annotations     map[string]*string
+	// Taints, when set, is the whole list. It goes with a ResourceVersion only:
+	// whatever another writer has added since would be lost with it.
+	Taints *[]corev1.Taint
 }
 
 // PatchNode is the write gateway: every change of a node goes through it, as
@@ -64,9 +68,19 @@ func (p NodePatch) body() ([]byte, error) {
 	if len(p.Annotations) > 0 {
 		metadata["annotations"] = p.Annotations
 	}
-	patch := map[string]any{"metadata": metadata}
+	spec := map[string]any{}
 	if p.Unschedulable != nil {
-		patch["spec"] = map[string]any{"unschedulable": unschedulable(*p.Unschedulable)}
+		spec["unschedulable"] = unschedulable(*p.Unschedulable)
+	}
+	if p.Taints != nil {
+		if p.ResourceVersion == "" {
+			return nil, errors.New("a list of taints without the version that it was made from")
+		}
+		spec["taints"] = *p.Taints
+	}
+	patch := map[string]any{"metadata": metadata}
+	if len(spec) > 0 {
+		patch["spec"] = spec
 	}
 	return json.Marshal(patch)
 }

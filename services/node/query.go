@@ -16,6 +16,7 @@ type Query struct {
 	Page       int // from 1; 0 is 1
 	Size       int // one of PageSizes; 0 is the first
 	Fresh      bool
+	Apply      string // "{kind}-{id}" of the template that nodes are chosen for; it filters nothing and goes along
 }
 
 // PageSizes are the page sizes that the table offers.

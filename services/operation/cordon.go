@@ -51,7 +51,7 @@ func (c cordon) Plan(n *node.Node) Plan {
 		After:  State{Unschedulable: &c.unschedulable},
 	}
 	p.After.Annotations = c.annotations(n)
-	p.Changes = n.Unschedulable != c.unschedulable || !sameAnnotations(p.Before.Annotations, p.After.Annotations)
+	p.Changes = n.Unschedulable != c.unschedulable || !maps.EqualFunc(p.Before.Annotations, p.After.Annotations, same)
 	return p
 }
 
@@ -90,49 +90,18 @@ func (c cordon) annotations(n *node.Node) map[string]*string {
 	return after
 }
 
-func sameAnnotations(a, b map[string]*string) bool {
-	return maps.EqualFunc(a, b, func(x, y *string) bool {
-		return (x == nil) == (y == nil) && (x == nil || *x == *y)
-	})
-}
-
-// Apply sends one merge patch with the node's UID and no read before it. Only
-// a node that was not known, or that seems to be as asked already, is read
-// first, and patched only when it is not.
+// Apply sends one merge patch with the node's UID and no read before it.
 func (c cordon) Apply(ctx context.Context, k Cluster, t Target) (Result, error) {
-	if t.UID == "" || !t.Plan.Changes {
-		current, err := k.GetNode(ctx, t.Node)
-		if err != nil {
-			return Result{}, err
-		}
-		if t.UID != "" && t.UID != string(current.UID) {
-			return Result{}, services.Errorf(services.CodeConflict, "error_node_replaced")
-		}
-		t.UID, t.Plan = string(current.UID), c.Plan(node.FromKube(current))
-		if !t.Plan.Changes {
-			return Result{UID: t.UID, Before: t.Plan.Before, After: t.Plan.Before}, nil
-		}
-	}
-	return c.patch(ctx, k, t)
+	return applyBlind(ctx, k, t, c)
 }
 
-func (c cordon) patch(ctx context.Context, k Cluster, t Target) (Result, error) {
-	stored, err := k.PatchNode(ctx, t.Node, kube.NodePatch{
-		UID:           t.UID,
-		Unschedulable: t.Plan.After.Unschedulable,
-		// All of them, absent ones as null: the plan may be some seconds old, and
-		// no reason of an earlier cordon may outlive it.
-		Annotations: t.Plan.After.Annotations,
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	seen := node.FromKube(stored)
-	if seen.Unschedulable != c.unschedulable {
-		return Result{}, services.Errorf(services.CodeConflict, "error_node_resisted")
-	}
-	return Result{
-		UID: t.UID, Before: t.Plan.Before, Changed: true,
-		After: State{Unschedulable: &seen.Unschedulable, Annotations: cordonAnnotations(seen)},
-	}, nil
+// patch names all annotations, absent ones as null: the plan may be some seconds
+// old, and no reason of an earlier cordon may outlive it.
+func (c cordon) patch(_ *node.Node, p Plan) kube.NodePatch {
+	return kube.NodePatch{Unschedulable: p.After.Unschedulable, Annotations: p.After.Annotations}
+}
+
+// reached says how the node is scheduled now, and why.
+func (c cordon) reached(n *node.Node, _ Plan) (State, bool) {
+	return State{Unschedulable: &n.Unschedulable, Annotations: cordonAnnotations(n)}, n.Unschedulable == c.unschedulable
 }

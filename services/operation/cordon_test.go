@@ -182,7 +182,10 @@ func TestAll_logLines(t *testing.T) {
 		"uncordon": {"uncordon operation", "uncordon with progress"},
 		"drain":    {"drain operation", "drain with progress"},
 
-		"delete-pod": {"pod delete", "pod delete"},
+		"delete-pod":  {"pod delete", "pod delete"},
+		"label":       {"label update", "label update"},
+		"taint":       {"taint update", "taint update"},
+		"copy-taints": {"taint copy", "taint copy"},
 	}
 	for _, d := range All() {
 		require.Equal(t, want[d.Name], [2]string{d.CacheLog(true), d.CacheLog(false)}, "the log line of %s", d.Name)

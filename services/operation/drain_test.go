@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/kube"
@@ -31,6 +32,14 @@ func TestMain(m *testing.M) {
 	os.Exit(kubetest.Main(m, func() error { return goleak.Find() }))
 }
 
+func clientOf(t *testing.T, config *rest.Config) *kube.Client {
+	t.Helper()
+	client, err := kube.New(config, "test")
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return client
+}
+
 // survey plans a drain of the nodes with the form's options.
 func survey(t *testing.T, c *kubetest.Cluster, form url.Values, names ...string) drain.Plan {
 	t.Helper()
@@ -40,9 +49,7 @@ func survey(t *testing.T, c *kubetest.Cluster, form url.Values, names ...string)
 	require.NoError(t, err)
 	op, err := d.New(params, Meta{By: "oncall", At: at})
 	require.NoError(t, err)
-	client, err := kube.New(c.Config(), "test")
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
+	client := clientOf(t, c.Config())
 	var nodes []*node.Node
 	for _, name := range names {
 		nodes = append(nodes, node.FromKube(c.Node(t, name)))

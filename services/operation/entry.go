@@ -1,6 +1,8 @@
 package operation
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -60,7 +62,7 @@ func ParseTaint(text string) (node.Taint, Form, error) {
 		rest, form = before, FormRemove
 	}
 	pair, effect, hasEffect := strings.Cut(rest, ":")
-	key, value, _ := strings.Cut(pair, "=")
+	key, value, hasValue := strings.Cut(pair, "=")
 	t := node.Taint{Key: key, Value: value, Effect: effect}
 	if form == FormSet && !hasEffect {
 		form = FormBare
@@ -71,7 +73,7 @@ func ParseTaint(text string) (node.Taint, Form, error) {
 	if err := CheckValue("taint", text, value); err != nil {
 		return t, form, err
 	}
-	if hasEffect {
+	if hasEffect || hasValue { // a value is of one effect
 		return t, form, CheckEffect("taint", text, effect)
 	}
 	return t, form, nil
@@ -112,6 +114,35 @@ func CheckEffect(field, entry, effect string) error {
 		}
 	}
 	return services.Invalid(field, "error_entry_effect", "Entry", clip(entry), "Effect", clip(effect))
+}
+
+// parseMode reads the mode, the first of the allowed ones unless one is named.
+func parseMode(form url.Values, allowed ...string) (string, error) {
+	mode := form.Get("mode")
+	switch {
+	case mode == "":
+		return allowed[0], nil
+	case slices.Contains(allowed, mode):
+		return mode, nil
+	default:
+		return "", services.Invalid("mode", "error_choice", "Value", clip(mode), "Choices", strings.Join(allowed, ", "))
+	}
+}
+
+// removes reports whether an entry that was written so removes in this mode. In
+// the mode that removes, a minus may be left out; a replacement names only what
+// stays.
+func removes(field, text, mode string, how Form) (bool, error) {
+	switch {
+	case mode == ModeRemove && how == FormSet:
+		return false, services.Invalid(field, "error_entry_remove_value", "Entry", clip(text))
+	case mode == ModeReplace && how == FormRemove:
+		return false, services.Invalid(field, "error_entry_replace_minus", "Entry", clip(text))
+	case mode != ModeRemove && how == FormBare:
+		return false, services.Invalid(field, "error_entry_bare_"+field, "Entry", clip(text))
+	default:
+		return how != FormSet, nil
+	}
 }
 
 // clip shortens what is quoted in an error.

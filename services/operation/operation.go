@@ -51,18 +51,24 @@ type State struct {
 
 // Plan is what an operation would do to one node.
 type Plan struct {
-	Before   State
-	After    State
-	Changes  bool              // false: the node is already as asked
-	Warnings []*services.Error // what a person should know before
-	Blockers []*services.Error // why it cannot be done
+	Before    State
+	After     State
+	Changes   bool              // false: the node is already as asked
+	Protected []string          // labels' keys or taints' ids that would go, were they not protected
+	Warnings  []*services.Error // what a person should know before
+	Blockers  []*services.Error // why it cannot be done
 }
 
 // Target is the node that a batch's item means.
 type Target struct {
 	Node string
 	UID  string // "" when the node was not known as the batch was made
-	Plan Plan   // zero when the node was not known
+	// Seen is the node as it was planned with, or nil when that is not known any
+	// more or too old: after a restart, and after a try that failed.
+	Seen *node.Node
+	// Again says that an earlier try may have taken effect.
+	Again bool
+	Plan  Plan // zero when the node was not known
 }
 
 // Result is what was seen after Apply.
@@ -73,11 +79,33 @@ type Result struct {
 	Changed bool
 }
 
+// Namer is an operation that may name protected labels or taints. Only an
+// administrator may do that, with a typed confirmation.
+type Namer interface {
+	// Named gives the protected keys and ids that the request names.
+	Named() []string
+}
+
+// Versioned is an operation whose writes may name the version of the node that
+// they were made for. The older the plan, the more of them are refused.
+type Versioned interface {
+	// Versioned reports whether they do.
+	Versioned() bool
+}
+
 // Meta is what a batch says to its operation.
 type Meta struct {
-	Reason string
-	By     string
-	At     time.Time
+	Reason  string
+	By      string
+	At      time.Time
+	Protect Protection
+}
+
+// Sources is what an operation may read once for a whole batch.
+type Sources struct {
+	Cluster   string
+	Nodes     Cluster
+	Templates Templates
 }
 
 // Definition describes one kind of operation.
@@ -92,6 +120,9 @@ type Definition struct {
 	CacheLog func(sync bool) string
 	// Parse reads the operation's own fields of a form. Its errors name them.
 	Parse func(form url.Values) (json.RawMessage, error)
+	// Resolve, when set, completes the parameters with what has to be read once
+	// for the whole batch, so that every node gets the same.
+	Resolve func(ctx context.Context, from Sources, params json.RawMessage) (json.RawMessage, error)
 	// Authorize, when set, checks what the role alone does not settle.
 	Authorize func(actor services.Actor, cluster string, form url.Values, params json.RawMessage) error
 	// New makes the operation of a batch from what Parse gave.
@@ -100,7 +131,10 @@ type Definition struct {
 
 // All lists the operations.
 func All() []Definition {
-	return []Definition{cordonDefinition(), uncordonDefinition(), drainDefinition(), deletePodDefinition()}
+	return []Definition{
+		cordonDefinition(), uncordonDefinition(), drainDefinition(), deletePodDefinition(),
+		labelDefinition(), taintDefinition(), copyTaintsDefinition(),
+	}
 }
 
 // Permit gives the permission that an operation needs, and that controlling its

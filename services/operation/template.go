@@ -1,6 +1,15 @@
 package operation
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kube-node-manager/services"
+)
 
 // The kinds of templates.
 const (
@@ -37,4 +46,86 @@ type TemplateRef struct {
 	ID     int64             `json:"id"`
 	Name   string            `json:"name"`             // as it was called then
 	Values map[string]string `json:"values,omitempty"` // that were chosen, by key
+}
+
+// TemplateOf gives the template that a batch's parameters came from, or nil.
+func TemplateOf(params json.RawMessage) *TemplateRef {
+	var p struct {
+		Template *TemplateRef `json:"template"`
+	}
+	_ = json.Unmarshal(params, &p) // parameters without a template have none
+	return p.Template
+}
+
+// valuePrefix begins the fields that choose a template's values: value.{key},
+// or value.{key}:{Effect} where a key has several effects.
+const valuePrefix = "value."
+
+// parseTemplateRef reads the template of a form, nil when there is none.
+func parseTemplateRef(form url.Values, mode string) (*TemplateRef, error) {
+	text := form.Get("template")
+	if text == "" {
+		return nil, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return nil, services.Invalid("template", "error_template_id", "Value", clip(text))
+	}
+	if mode == ModeRemove {
+		return nil, services.Invalid("mode", "error_template_mode")
+	}
+	ref := TemplateRef{ID: id, Values: map[string]string{}}
+	for name := range form {
+		if key, ok := strings.CutPrefix(name, valuePrefix); ok {
+			ref.Values[key] = form.Get(name)
+		}
+	}
+	return &ref, nil
+}
+
+// choice is one entry of a template with the value that was chosen.
+type choice struct{ Key, Value, Effect string }
+
+// chosen reads the template and picks its values. ref then says what was picked
+// for every entry, also where the first was taken unasked.
+func chosen(ctx context.Context, from Sources, kind string, ref *TemplateRef) ([]choice, error) {
+	t, err := from.Templates.Template(ctx, kind, ref.ID, from.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	asked := ref.Values
+	ref.Name, ref.Values = t.Name, make(map[string]string, len(t.Entries))
+	choices := make([]choice, len(t.Entries))
+	for i, e := range t.Entries {
+		value, err := e.pick(asked)
+		if err != nil {
+			return nil, err
+		}
+		choices[i] = choice{Key: e.Key, Value: value, Effect: e.Effect}
+		ref.Values[e.id()] = value
+	}
+	return choices, nil
+}
+
+// id gives what tells the entry from the template's others.
+func (e TemplateEntry) id() string {
+	if e.Effect == "" {
+		return e.Key
+	}
+	return e.Key + ":" + e.Effect
+}
+
+// pick gives the value that was asked for, the first unless one was.
+func (e TemplateEntry) pick(asked map[string]string) (string, error) {
+	for _, name := range []string{e.id(), e.Key} {
+		value, ok := asked[name]
+		if !ok {
+			continue
+		}
+		if !slices.Contains(e.Values, value) {
+			return "", services.Invalid(valuePrefix+name, "error_template_value", "Key", e.Key, "Value", clip(value), "Choices", strings.Join(e.Values, ", "))
+		}
+		return value, nil
+	}
+	return e.Values[0], nil
 }

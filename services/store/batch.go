@@ -65,6 +65,7 @@ type Batch struct {
 	Total           int             `json:"total"`
 	RetryOf         string          `json:"retryOf,omitempty"`
 	UndoOf          string          `json:"undoOf,omitempty"`
+	TemplateID      int64           `json:"-"` // the template that it came from, 0 for none; it may be gone since
 }
 
 // Item is one node of a batch.

@@ -11,23 +11,27 @@ import (
 
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
 	coalesce(idempotency_key, ''), fingerprint, sync, state, created_at, started_at, ended_at, cleared_at,
-	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused`
+	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused, coalesce(template_id, 0)`
 
 const itemColumns = `seq, node, uid, state, error_code, error, unknown, attempts, before, after, started_at, ended_at`
 
 // InsertBatch stores a batch with all its items in one transaction: once it
-// returns, nothing of the batch can get lost. A second batch of the same actor
-// with the same idempotency key is a CodeConflict error.
+// returns, nothing of the batch can get lost. It counts as a use of its template.
+// A second batch of the same actor with the same idempotency key is a
+// CodeConflict error.
 func (s *Store) InsertBatch(ctx context.Context, b Batch, items []Item) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO batches
 			(id, cluster, operation, params, reason, actor_id, actor, address, request_id, idempotency_key, fingerprint,
-			 state, created_at, started_at, total, retry_of, undo_of)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, nullif($16, ''), nullif($17, ''))`,
+			 state, created_at, started_at, total, retry_of, undo_of, template_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, nullif($16, ''), nullif($17, ''), nullif($18, 0))`,
 			b.ID, b.Cluster, b.Operation, string(b.Params), b.Reason, b.ActorID, b.By, b.Address, b.RequestID, b.IdempotencyKey, b.Fingerprint,
-			string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total, b.RetryOf, b.UndoOf)
+			string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total, b.RetryOf, b.UndoOf, b.TemplateID)
 		if err != nil {
 			return fmt.Errorf("insert batch: %w", err)
+		}
+		if err := useTemplate(ctx, tx, b.TemplateID, b.CreatedAt); err != nil {
+			return err
 		}
 		return insertItems(ctx, tx, b.ID, items)
 	})
@@ -141,7 +145,7 @@ func scanBatch(row scanner) (Batch, error) {
 	var started, ended, cleared sql.NullInt64
 	err := row.Scan(&b.ID, &b.Cluster, &b.Operation, &params, &b.Reason, &b.ActorID, &b.By, &b.Address, &b.RequestID,
 		&b.IdempotencyKey, &b.Fingerprint, &b.Sync, &state, &created, &started, &ended, &cleared,
-		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused)
+		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused, &b.TemplateID)
 	if err != nil {
 		return Batch{}, mapErr(fmt.Errorf("read batch: %w", err))
 	}

@@ -1,0 +1,316 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube/kubetest"
+	"kube-node-manager/services/node"
+)
+
+func protection(t testing.TB, patterns ...string) Protection {
+	t.Helper()
+	p, err := NewProtection(patterns...)
+	require.NoError(t, err)
+	return p
+}
+
+// operationOf makes an operation of a form, as the engine does.
+func operationOf(t testing.TB, name string, form url.Values) Operation {
+	t.Helper()
+	d, err := Find(name)
+	require.NoError(t, err)
+	params, err := d.Parse(form)
+	require.NoError(t, err)
+	op, err := d.New(params, Meta{By: "oncall", At: at, Protect: protection(t)})
+	require.NoError(t, err)
+	return op
+}
+
+// entriesOf writes a touched part of a node as kubectl would: "key=value",
+// "key-" for what is absent.
+func entriesOf(s State) []string {
+	out := []string{}
+	for key, value := range s.Labels {
+		if value == nil {
+			out = append(out, key+"-")
+		} else {
+			out = append(out, key+"="+*value)
+		}
+	}
+	for id, taint := range s.Taints {
+		if taint == nil {
+			out = append(out, id+"-")
+		} else {
+			out = append(out, taint.String())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestParseForms(t *testing.T) {
+	for name, c := range map[string]struct {
+		operation string
+		form      url.Values
+		want      string // the parameters, or the field and the message of the error
+	}{
+		"labels":                      {"label", url.Values{"label": {"a=b", "c="}}, `{"mode":"add","set":{"a":"b","c":""},"overwrite":true}`},
+		"pasted labels":               {"label", url.Values{"label": {"a=b,c=d\r\n e- "}}, `{"mode":"add","set":{"a":"b","c":"d"},"remove":["e"],"overwrite":true}`},
+		"keep what is there":          {"label", url.Values{"label": {"a=b"}, "overwrite": {"0"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`},
+		"remove labels":               {"label", url.Values{"mode": {"remove"}, "label": {"a", "b-", "a"}}, `{"mode":"remove","remove":["a","b"],"overwrite":true}`},
+		"the same twice":              {"label", url.Values{"label": {"a=b", "a=b"}}, `{"mode":"add","set":{"a":"b"},"overwrite":true}`},
+		"two values":                  {"label", url.Values{"label": {"a=b", "a=c"}}, "label: error_entry_twice"},
+		"set and removed":             {"label", url.Values{"label": {"a=b", "a-"}}, "label: error_entry_twice"},
+		"removed and set":             {"label", url.Values{"label": {"a-", "a=b"}}, "label: error_entry_twice"},
+		"no label":                    {"label", url.Values{"label": {" , "}}, "label: error_labels_none"},
+		"mode":                        {"label", url.Values{"mode": {"merge"}, "label": {"a=b"}}, "mode: error_choice"},
+		"bare label":                  {"label", url.Values{"label": {"a"}}, "label: error_entry_bare_label"},
+		"removal with a value":        {"label", url.Values{"mode": {"remove"}, "label": {"a=b"}}, "label: error_entry_remove_value"},
+		"replacement with a minus":    {"label", url.Values{"mode": {"replace"}, "label": {"a-"}}, "label: error_entry_replace_minus"},
+		"bad key":                     {"label", url.Values{"label": {"-a=b"}}, "label: error_entry_key"},
+		"no key":                      {"label", url.Values{"label": {"=b"}}, "label: error_entry_key"},
+		"bad value":                   {"label", url.Values{"label": {"a=b?"}}, "label: error_entry_value"},
+		"long value":                  {"label", url.Values{"label": {"a=" + strings.Repeat("b", 64)}}, "label: error_entry_value"},
+		"template":                    {"label", url.Values{"template": {"3"}, "value.a": {"b"}, "mode": {"replace"}}, `{"mode":"replace","overwrite":true,"template":{"id":3,"name":"","values":{"a":"b"}}}`},
+		"template that is no number":  {"label", url.Values{"template": {"x"}}, "template: error_template_id"},
+		"template to remove":          {"taint", url.Values{"template": {"3"}, "mode": {"remove"}}, "mode: error_template_mode"},
+		"taints":                      {"taint", url.Values{"taint": {"a=b:NoSchedule,c:NoExecute"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"},{"key":"c","effect":"NoExecute"}]}`},
+		"taints to remove":            {"taint", url.Values{"taint": {"a:NoSchedule-", "b-"}}, `{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""}]}`},
+		"taints to remove, by mode":   {"taint", url.Values{"mode": {"remove"}, "taint": {"a:NoSchedule", "b", "c:NoExecute-"}}, `{"mode":"remove","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""},{"key":"c","effect":"NoExecute"}]}`},
+		"a key of two effects":        {"taint", url.Values{"taint": {"a:NoSchedule", "a=b:NoExecute"}}, `{"mode":"add","set":[{"key":"a","effect":"NoSchedule"},{"key":"a","value":"b","effect":"NoExecute"}]}`},
+		"taint of two values":         {"taint", url.Values{"taint": {"a=b:NoSchedule", "a=c:NoSchedule"}}, "taint: error_entry_twice"},
+		"taint set and its key gone":  {"taint", url.Values{"taint": {"a=b:NoSchedule", "a-"}}, "taint: error_entry_twice"},
+		"effect":                      {"taint", url.Values{"taint": {"a=b:Never"}}, "taint: error_entry_effect"},
+		"taint without an effect":     {"taint", url.Values{"taint": {"a=b"}}, "taint: error_entry_effect"},
+		"bare taint":                  {"taint", url.Values{"taint": {"a"}}, "taint: error_entry_bare_taint"},
+		"no taint":                    {"taint", nil, "taint: error_taints_none"},
+		"taint to remove, with value": {"taint", url.Values{"mode": {"remove"}, "taint": {"a=b:NoSchedule"}}, "taint: error_entry_remove_value"},
+		"copy":                        {"copy-taints", url.Values{"source": {"n1"}}, `{"source":"n1","mode":"replace"}`},
+		"copy without a source":       {"copy-taints", nil, "source: error_source_missing"},
+		"copy from no name":           {"copy-taints", url.Values{"source": {"N 1"}}, "source: error_node_name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Find(c.operation)
+			require.NoError(t, err)
+			params, err := d.Parse(c.form)
+			if !strings.HasPrefix(c.want, "{") {
+				e := services.AsError(err)
+				require.Equal(t, services.CodeInvalid, e.Code)
+				require.Equal(t, c.want, e.Fields[0].Field+": "+e.Fields[0].Text)
+				return
+			}
+			require.NoError(t, err)
+			require.JSONEq(t, c.want, string(params))
+		})
+	}
+}
+
+func TestProtection(t *testing.T) {
+	p := protection(t, "team.example/*", "owner", "!node-role.kubernetes.io/*")
+	for key, want := range map[string]bool{
+		"kubernetes.io/hostname": true, "topology.kubernetes.io/zone": true, "node.kubernetes.io/not-ready": true,
+		"eks.amazonaws.com/nodegroup": true, "karpenter.sh/nodepool": true, "node.cluster.x-k8s.io/uninitialized": true,
+		"ToBeDeletedByClusterAutoscaler": true, "DeletionCandidateOfClusterAutoscaler": true,
+		"team.example/a": true, "sub.team.example/a": true, "owner": true,
+		"node-role.kubernetes.io/worker": false, "owner2": false, "tier": false, "example.com/a": false,
+		"notkubernetes.io/a": false, "kubernetes.io": false, "myteam.example/a": false,
+	} {
+		require.Equal(t, want, p.Label(key), key)
+		require.Equal(t, want, p.Taint(node.Taint{Key: key}), key)
+	}
+	for _, wrong := range []string{"a b", "Example_/*", "!", "", "x/y/*"} {
+		_, err := NewProtection(wrong)
+		require.ErrorContains(t, err, `"`+wrong+`"`)
+	}
+}
+
+// Every plan, from what is on the node to what will be, in kubectl's words.
+func TestPlanOfLabelsAndTaints(t *testing.T) {
+	since := at.Add(-time.Hour)
+	n := &node.Node{
+		Name: "n",
+		Labels: map[string]string{
+			"env": "dev", "tier": "gold", "empty": "", "kubernetes.io/hostname": "n", "eks.amazonaws.com/nodegroup": "a",
+		},
+		Taints: []node.Taint{
+			{Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule", TimeAdded: &since},
+			{Key: "gpu", Value: "a100", Effect: "NoSchedule"},
+			{Key: "gpu", Value: "a100", Effect: "NoExecute", TimeAdded: &since},
+			{Key: "spot", Effect: "PreferNoSchedule"},
+		},
+	}
+	for name, c := range map[string]struct {
+		operation     string
+		form          url.Values
+		before, after []string
+		protected     []string
+		blocked       bool
+		same          bool
+	}{
+		"set a label":          {operation: "label", form: url.Values{"label": {"env=prod", "new="}}, before: []string{"env=dev", "new-"}, after: []string{"env=prod", "new="}},
+		"set what it is":       {operation: "label", form: url.Values{"label": {"env=dev", "empty="}}, before: []string{"empty=", "env=dev"}, after: []string{"empty=", "env=dev"}, same: true},
+		"remove labels":        {operation: "label", form: url.Values{"mode": {"remove"}, "label": {"env", "ghost"}}, before: []string{"env=dev"}, after: []string{"env-"}},
+		"remove nothing":       {operation: "label", form: url.Values{"label": {"ghost-"}}, before: []string{}, after: []string{}, same: true},
+		"not over a value":     {operation: "label", form: url.Values{"label": {"env=prod", "new=1"}, "overwrite": {"0"}}, before: []string{"env=dev", "new-"}, after: []string{"env=prod", "new=1"}, blocked: true, same: true},
+		"the value it has":     {operation: "label", form: url.Values{"label": {"env=dev", "new=1"}, "overwrite": {"0"}}, before: []string{"env=dev", "new-"}, after: []string{"env=dev", "new=1"}},
+		"replace labels":       {operation: "label", form: url.Values{"mode": {"replace"}, "label": {"env=prod"}}, before: []string{"empty=", "env=dev", "tier=gold"}, after: []string{"empty-", "env=prod", "tier-"}, protected: []string{"eks.amazonaws.com/nodegroup", "kubernetes.io/hostname"}},
+		"add a taint":          {operation: "taint", form: url.Values{"taint": {"maint:NoSchedule"}}, before: []string{"maint:NoSchedule-"}, after: []string{"maint:NoSchedule"}},
+		"another effect":       {operation: "taint", form: url.Values{"taint": {"gpu=a100:PreferNoSchedule"}}, before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=a100:PreferNoSchedule"}},
+		"another value":        {operation: "taint", form: url.Values{"taint": {"gpu=h100:NoSchedule"}}, before: []string{"gpu=a100:NoSchedule"}, after: []string{"gpu=h100:NoSchedule"}},
+		"the taint it has":     {operation: "taint", form: url.Values{"taint": {"spot:PreferNoSchedule"}}, before: []string{"spot:PreferNoSchedule"}, after: []string{"spot:PreferNoSchedule"}, same: true},
+		"remove one effect":    {operation: "taint", form: url.Values{"taint": {"gpu:NoExecute-"}}, before: []string{"gpu=a100:NoExecute"}, after: []string{"gpu:NoExecute-"}},
+		"remove every effect":  {operation: "taint", form: url.Values{"mode": {"remove"}, "taint": {"gpu"}}, before: []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule"}, after: []string{"gpu:NoExecute-", "gpu:NoSchedule-"}},
+		"remove and add":       {operation: "taint", form: url.Values{"taint": {"spot-", "maint:NoSchedule"}}, before: []string{"maint:NoSchedule-", "spot:PreferNoSchedule"}, after: []string{"maint:NoSchedule", "spot:PreferNoSchedule-"}},
+		"replace taints":       {operation: "taint", form: url.Values{"mode": {"replace"}, "taint": {"gpu=a100:NoSchedule"}}, before: []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule", "spot:PreferNoSchedule"}, after: []string{"gpu:NoExecute-", "gpu=a100:NoSchedule", "spot:PreferNoSchedule-"}, protected: []string{"node.kubernetes.io/unschedulable:NoSchedule"}},
+		"remove a taint never": {operation: "taint", form: url.Values{"taint": {"ghost-"}}, before: []string{}, after: []string{}, same: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := operationOf(t, c.operation, c.form).Plan(n)
+			require.Equal(t, c.before, entriesOf(p.Before))
+			require.Equal(t, c.after, entriesOf(p.After))
+			require.Equal(t, c.protected, p.Protected)
+			require.Equal(t, c.blocked, len(p.Blockers) > 0)
+			require.Equal(t, !c.same, p.Changes)
+		})
+	}
+}
+
+func TestNamed(t *testing.T) {
+	for _, c := range []struct {
+		operation string
+		form      url.Values
+		want      []string
+	}{
+		{"label", url.Values{"label": {"tier=gold", "topology.kubernetes.io/zone=b", "kubernetes.io/os-"}}, []string{"kubernetes.io/os", "topology.kubernetes.io/zone"}},
+		{"label", url.Values{"mode": {"replace"}, "label": {"tier=gold"}}, nil},
+		{"taint", url.Values{"taint": {"node.kubernetes.io/out-of-service=x:NoExecute", "gpu-"}}, []string{"node.kubernetes.io/out-of-service"}},
+	} {
+		require.ElementsMatch(t, c.want, operationOf(t, c.operation, c.form).(Namer).Named())
+	}
+}
+
+func TestCopy_leavesProtectedTaintsBehind(t *testing.T) {
+	c := newCopying(copyParams{Source: "n0", Mode: ModeReplace, Taints: []node.Taint{
+		{Key: "gpu", Value: "a100", Effect: "NoSchedule"}, {Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule"},
+	}}, protection(t))
+	require.Equal(t, []node.Taint{{Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule"}}, c.Left)
+	p := c.Plan(&node.Node{Taints: []node.Taint{{Key: "spot", Effect: "NoSchedule"}, {Key: "node.kubernetes.io/not-ready", Effect: "NoExecute"}}})
+	require.Equal(t, []string{"gpu=a100:NoSchedule", "spot:NoSchedule-"}, entriesOf(p.After))
+	require.Equal(t, []string{"node.kubernetes.io/not-ready:NoExecute"}, p.Protected)
+	require.Empty(t, c.Named(), "a copy never touches what is protected, so it needs no consent")
+}
+
+// shelf is a set of templates.
+type shelf map[int64]Template
+
+func (s shelf) Template(_ context.Context, kind string, id int64, _ string) (Template, error) {
+	if t, ok := s[id]; ok && t.Kind == kind {
+		return t, nil
+	}
+	return Template{}, services.Invalid("template", "error_template_unknown")
+}
+
+func TestTemplate_isResolvedOnceForTheBatch(t *testing.T) {
+	templates := shelf{
+		1: {ID: 1, Kind: LabelTemplate, Name: "pool", Entries: []TemplateEntry{{Key: "tier", Values: []string{"gold", "silver"}}, {Key: "spare", Values: []string{""}}}},
+		2: {ID: 2, Kind: TaintTemplate, Name: "gpu", Entries: []TemplateEntry{{Key: "gpu", Effect: "NoSchedule", Values: []string{"a", "b"}}, {Key: "gpu", Effect: "NoExecute", Values: []string{"a", "b"}}}},
+	}
+	for name, c := range map[string]struct {
+		operation string
+		form      url.Values
+		want      string
+	}{
+		"first values":     {"label", url.Values{"template": {"1"}}, `{"mode":"add","set":{"spare":"","tier":"gold"},"overwrite":true,"template":{"id":1,"name":"pool","values":{"spare":"","tier":"gold"}}}`},
+		"chosen":           {"label", url.Values{"template": {"1"}, "value.tier": {"silver"}}, `{"mode":"add","set":{"spare":"","tier":"silver"},"overwrite":true,"template":{"id":1,"name":"pool","values":{"spare":"","tier":"silver"}}}`},
+		"not a choice":     {"label", url.Values{"template": {"1"}, "value.tier": {"tin"}}, "value.tier: error_template_value"},
+		"of another kind":  {"taint", url.Values{"template": {"1"}}, "template: error_template_unknown"},
+		"by key":           {"taint", url.Values{"template": {"2"}, "value.gpu": {"b"}}, `{"mode":"add","set":[{"key":"gpu","value":"b","effect":"NoSchedule"},{"key":"gpu","value":"b","effect":"NoExecute"}],"template":{"id":2,"name":"gpu","values":{"gpu:NoExecute":"b","gpu:NoSchedule":"b"}}}`},
+		"by key and effct": {"taint", url.Values{"template": {"2"}, "value.gpu:NoExecute": {"b"}}, `{"mode":"add","set":[{"key":"gpu","value":"a","effect":"NoSchedule"},{"key":"gpu","value":"b","effect":"NoExecute"}],"template":{"id":2,"name":"gpu","values":{"gpu:NoExecute":"b","gpu:NoSchedule":"a"}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Find(c.operation)
+			require.NoError(t, err)
+			params, err := d.Parse(c.form)
+			require.NoError(t, err)
+			params, err = d.Resolve(t.Context(), Sources{Cluster: "prod", Templates: templates}, params)
+			if !strings.HasPrefix(c.want, "{") {
+				e := services.AsError(err)
+				require.Equal(t, c.want, e.Fields[0].Field+": "+e.Fields[0].Text)
+				return
+			}
+			require.NoError(t, err)
+			require.JSONEq(t, c.want, string(params))
+			require.NotEmpty(t, TemplateOf(params).Name)
+		})
+	}
+}
+
+// The pods that a NoExecute taint would evict, counted as the controller that
+// evicts them reads tolerations.
+func TestEvictions(t *testing.T) {
+	c := kubetest.Acquire(t)
+	nodes, ns := c.Nodes(t, 2), c.Namespace(t)
+	for name, tolerations := range map[string][]corev1.Toleration{
+		"plain":   nil,
+		"other":   {{Key: "spot", Operator: corev1.TolerationOpExists}},
+		"stays":   {{Key: "maint", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute}},
+		"all":     {{Operator: corev1.TolerationOpExists}},
+		"value":   {{Key: "maint", Operator: corev1.TolerationOpEqual, Value: "now"}},
+		"a-while": {{Key: "maint", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(600))}},
+	} {
+		c.Pod(t, ns, name, nodes[0], kubetest.Tolerations(tolerations...))
+	}
+	finish(t, c, ns, nodes[0])
+	client := clientOf(t, c.Config())
+	count := func(form url.Values) Evictions {
+		var list []*node.Node
+		for _, name := range nodes {
+			list = append(list, node.FromKube(c.Node(t, name)))
+		}
+		e, err := operationOf(t, "taint", form).(Evicting).Evictions(t.Context(), client, list)
+		require.NoError(t, err)
+		return e
+	}
+	require.Equal(t, Evictions{Pods: 4, Delayed: 1, ByNode: map[string]int{nodes[0]: 4}}, count(url.Values{"taint": {"maint:NoExecute"}}), "plain, other, value and, later, a-while")
+	require.Equal(t, 3, count(url.Values{"taint": {"maint=now:NoExecute"}}).Pods, "the value of one pod's toleration fits now")
+	require.False(t, count(url.Values{"taint": {"maint:NoSchedule"}}).Any())
+	require.False(t, count(url.Values{"taint": {"maint-"}}).Any())
+}
+
+func FuzzEntries(f *testing.F) {
+	for _, seed := range []string{"a=b", "a=b,c=d", "k=v:NoSchedule", "k:NoExecute-", "k-", "k", "=", ":", "-", "a/b/c=d", "é=ü:NoSchedule", "a=b:NoSchedule:NoExecute", "k=v-", "\x00", "a==b"} {
+		f.Add(seed, "add")
+		f.Add(seed, "remove")
+		f.Add(seed, "replace")
+	}
+	protect := protection(f)
+	f.Fuzz(func(t *testing.T, text, mode string) {
+		n := &node.Node{Labels: map[string]string{"a": "b"}, Taints: []node.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}}}
+		for _, name := range []string{"label", "taint", "copy-taints"} {
+			d, err := Find(name)
+			require.NoError(t, err)
+			params, err := d.Parse(url.Values{"mode": {mode}, "label": {text}, "taint": {text}, "source": {text}})
+			if err != nil {
+				require.Equal(t, services.CodeInvalid, services.CodeOf(err))
+				require.NotEmpty(t, services.AsError(err).Fields)
+				continue
+			}
+			require.True(t, json.Valid(params))
+			op, err := d.New(params, Meta{Protect: protect})
+			require.NoError(t, err)
+			for id, taint := range op.Plan(n).After.Taints {
+				require.True(t, taint == nil || taint.ID() == id)
+			}
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package operation
+
+import (
+	"bytes"
+	"maps"
+	"net/url"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube/kubetest"
+	"kube-node-manager/services/node"
+)
+
+func kubectl(t *testing.T, c *kubetest.Cluster, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command(c.Plane().Kubectl, append([]string{"--kubeconfig", c.Kubeconfig}, args...)...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
+
+// applied does to one node what a batch does, and reports its error.
+func applied(t *testing.T, c *kubetest.Cluster, operation string, form url.Values, name string) error {
+	t.Helper()
+	op, n := operationOf(t, operation, form), node.FromKube(c.Node(t, name))
+	_, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: n.UID, Seen: n, Plan: op.Plan(n)})
+	return err
+}
+
+// labelsOf gives what a test set on the node, without what tells it from others.
+func labelsOf(c *kubetest.Cluster, t *testing.T, name string) map[string]string {
+	t.Helper()
+	labels := maps.Clone(c.Node(t, name).Labels)
+	delete(labels, corev1.LabelHostname)
+	return labels
+}
+
+// taintsOn gives the taints of a node, in an order of their own: that of the
+// list means nothing.
+func taintsOn(c *kubetest.Cluster, t *testing.T, name string) []string {
+	t.Helper()
+	out := []string{}
+	for _, one := range node.FromKube(c.Node(t, name)).Taints {
+		out = append(out, one.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Two nodes that are alike, one changed by kubectl and one by us, are alike
+// again. Where they are not meant to be, the case says why.
+func TestLabel_agreesWithKubectl(t *testing.T) {
+	c := kubetest.Acquire(t)
+	for name, k := range map[string]struct {
+		args []string
+		form url.Values
+		only string // who refuses
+	}{
+		"set":                    {args: []string{"new=1", "env=prod", "--overwrite"}, form: url.Values{"label": {"new=1,env=prod"}}},
+		"set and remove":         {args: []string{"new=1", "env-", "ghost-"}, form: url.Values{"label": {"new=1,env-,ghost-"}}},
+		"the empty value":        {args: []string{"new="}, form: url.Values{"label": {"new="}}},
+		"a domain":               {args: []string{"example.com/a=b"}, form: url.Values{"label": {"example.com/a=b"}}},
+		"no overwriting, equal":  {args: []string{"env=dev", "new=1"}, form: url.Values{"label": {"env=dev,new=1"}, "overwrite": {"0"}}},
+		"no overwriting, other":  {args: []string{"env=prod", "new=1"}, form: url.Values{"label": {"env=prod,new=1"}, "overwrite": {"0"}}, only: "both"},
+		"a value that cannot be": {args: []string{"env=a b"}, form: url.Values{"label": {"env=a_?"}}, only: "both"},
+		// kubectl lets a key be set and removed in any order of its own; we ask
+		// which of the two is meant.
+		"set and removed": {args: []string{"env=prod", "env-", "--overwrite"}, form: url.Values{"label": {"env=prod", "env-"}}, only: "both"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nodes := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"env": "dev", "tier": "gold"}))
+			out, err := kubectl(t, c, append([]string{"label", "node", nodes[0]}, k.args...)...)
+			if k.only == "both" {
+				require.Error(t, err, out)
+				d, _ := Find("label")
+				if _, err := d.Parse(k.form); err == nil {
+					require.Equal(t, services.CodeConflict, services.CodeOf(applied(t, c, "label", k.form, nodes[1])))
+				}
+			} else {
+				require.NoError(t, err, out)
+				require.NoError(t, applied(t, c, "label", k.form, nodes[1]))
+			}
+			require.Equal(t, labelsOf(c, t, nodes[0]), labelsOf(c, t, nodes[1]))
+		})
+	}
+}
+
+func TestTaint_agreesWithKubectl(t *testing.T) {
+	c := kubetest.Acquire(t)
+	for name, k := range map[string]struct {
+		args   []string
+		form   url.Values
+		theirs bool // kubectl refuses, and we do not: the case says why
+	}{
+		"add":                   {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}}},
+		"without a value":       {args: []string{"maint:NoExecute"}, form: url.Values{"taint": {"maint:NoExecute"}}},
+		"another effect":        {args: []string{"gpu=a:PreferNoSchedule"}, form: url.Values{"taint": {"gpu=a:PreferNoSchedule"}}},
+		"another value":         {args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=b:NoSchedule"}}},
+		"remove one effect":     {args: []string{"gpu:NoSchedule-"}, form: url.Values{"taint": {"gpu:NoSchedule-"}}},
+		"remove every effect":   {args: []string{"gpu-"}, form: url.Values{"taint": {"gpu-"}}},
+		"add and remove":        {args: []string{"maint:NoSchedule", "spot-"}, form: url.Values{"taint": {"maint:NoSchedule,spot-"}}},
+		"the same, overwriting": {args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}},
+		// A batch over many nodes finds what it adds on some of them: that is no
+		// fault. kubectl asks for --overwrite even where nothing would change.
+		"the same": {args: []string{"gpu=a:NoSchedule"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}, theirs: true},
+		// And what it removes is missing on some.
+		"remove what is not there": {args: []string{"ghost-"}, form: url.Values{"taint": {"ghost-"}}, theirs: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nodes := c.Nodes(t, 2, kubetest.WithTaints(
+				corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoSchedule},
+				corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoExecute},
+				corev1.Taint{Key: "spot", Effect: corev1.TaintEffectPreferNoSchedule},
+			))
+			out, err := kubectl(t, c, append([]string{"taint", "node", nodes[0]}, k.args...)...)
+			require.Equal(t, k.theirs, err != nil, out)
+			require.NoError(t, applied(t, c, "taint", k.form, nodes[1]))
+			require.Equal(t, taintsOn(c, t, nodes[0]), taintsOn(c, t, nodes[1]))
+		})
+	}
+}
+
+// kubectl sends the list that it read, whatever came since. We never lose
+// another writer's taint, nor since when it is there.
+func TestTaint_losesNobodysTaint(t *testing.T) {
+	c := kubetest.Acquire(t)
+	name := c.Nodes(t, 1)[0]
+	op := operationOf(t, "taint", url.Values{"taint": {"maint:NoSchedule"}})
+	old := node.FromKube(c.Node(t, name))
+	since := metav1.Now().Rfc3339Copy()
+	foreign := corev1.Taint{Key: "node.kubernetes.io/out-of-service", Value: "nodeshutdown", Effect: corev1.TaintEffectNoSchedule, TimeAdded: &since}
+	current := c.Node(t, name)
+	current.Spec.Taints = append(current.Spec.Taints, foreign)
+	_, err := c.Client.CoreV1().Nodes().Update(t.Context(), current, metav1.UpdateOptions{})
+	require.NoError(t, err)
+
+	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)})
+	require.NoError(t, err)
+	require.Equal(t, []string{"maint:NoSchedule", "node.kubernetes.io/out-of-service=nodeshutdown:NoSchedule"}, taintsOn(c, t, name))
+	for _, one := range c.Node(t, name).Spec.Taints {
+		if one.Key == foreign.Key {
+			require.True(t, one.TimeAdded.Equal(&since))
+		}
+	}
+	require.False(t, got.After.Recomputed, "the node had changed, but not what is done to it")
+}
+
+func TestGuarded_saysWhenTheNodeHadChanged(t *testing.T) {
+	c := kubetest.Acquire(t)
+	name := c.Nodes(t, 1, kubetest.WithLabels(map[string]string{"env": "dev"}))[0]
+	op := operationOf(t, "label", url.Values{"mode": {"replace"}, "label": {"tier=gold"}})
+	old := node.FromKube(c.Node(t, name))
+	_, err := kubectl(t, c, "label", "node", name, "late=1")
+	require.NoError(t, err)
+	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)})
+	require.NoError(t, err)
+	require.True(t, got.After.Recomputed)
+	require.Equal(t, []string{"env-", "late-", "tier=gold"}, entriesOf(State{Labels: got.After.Labels}))
+	require.Equal(t, []string{"env=dev", "late=1", "tier-"}, entriesOf(State{Labels: got.Before.Labels}))
+}
+
+// A try whose answer was lost may have done it: the next one finds the node as
+// asked, and what it was before is what the first one saw.
+func TestGuarded_secondTryKnowsWhatWasBefore(t *testing.T) {
+	c := kubetest.Acquire(t)
+	name := c.Nodes(t, 1)[0]
+	client := clientOf(t, c.Config())
+	op := operationOf(t, "taint", url.Values{"taint": {"maint:NoSchedule"}})
+	old := node.FromKube(c.Node(t, name))
+	target := Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)}
+	_, err := op.Apply(t.Context(), client, target)
+	require.NoError(t, err)
+	target.Seen, target.Again = nil, true
+	got, err := op.Apply(t.Context(), client, target)
+	require.NoError(t, err)
+	require.True(t, got.Changed)
+	require.Equal(t, []string{"maint:NoSchedule-"}, entriesOf(got.Before))
+	require.Equal(t, []string{"maint:NoSchedule"}, entriesOf(got.After))
+}
+
+func TestGuarded_givesUpOnANodeThatNeverRests(t *testing.T) {
+	c := kubetest.Acquire(t)
+	proxy := c.Proxy(t)
+	name := c.Nodes(t, 1)[0]
+	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Code: 409})
+	op := operationOf(t, "taint", url.Values{"taint": {"maint:NoSchedule"}})
+	n := node.FromKube(c.Node(t, name))
+	_, err := op.Apply(t.Context(), clientOf(t, proxy.Config()), Target{Node: name, UID: n.UID, Seen: n, Plan: op.Plan(n)})
+	require.Equal(t, "error_node_contended", services.AsError(err).Text)
+	require.Equal(t, guardedTries, proxy.Calls("patch", "nodes"))
+}

@@ -1,0 +1,350 @@
+package template
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/store"
+)
+
+const (
+	apiVersion = "kube-node-manager.io/v1"
+	// maxDocument bounds what is imported, in bytes: what a request may send, and
+	// more than a thousand templates.
+	maxDocument = 512 << 10
+	maxImport   = 500 // templates of one document
+)
+
+// documentKind names the kind of a document.
+func documentKind(kind string) string {
+	if kind == operation.TaintTemplate {
+		return "TaintTemplates"
+	}
+	return "LabelTemplates"
+}
+
+// document is what is exported and imported.
+type document struct {
+	APIVersion exact              `json:"apiVersion"`
+	Kind       exact              `json:"kind"`
+	Templates  []documentTemplate `json:"templates"`
+}
+
+type documentTemplate struct {
+	Name        exact           `json:"name"`
+	Description exact           `json:"description"`
+	Clusters    []exact         `json:"clusters"`
+	Entries     []documentEntry `json:"entries"`
+}
+
+type documentEntry struct {
+	Key    exact   `json:"key"`
+	Effect exact   `json:"effect"`
+	Values []exact `json:"values"`
+}
+
+// exact is a text that was written as one. YAML reads yes as true and 1.10 as
+// 1.1, so anything that is no text has to be refused: as a text it would be
+// another one than was meant.
+type exact string
+
+// UnmarshalJSON takes a text and nothing else.
+func (e *exact) UnmarshalJSON(raw []byte) error {
+	if len(raw) == 0 || raw[0] != '"' {
+		return &notText{clip(string(raw))}
+	}
+	return json.Unmarshal(raw, (*string)(e))
+}
+
+// notText is the error of a value that needs quotes.
+type notText struct{ value string }
+
+func (n *notText) Error() string { return n.value + " is no text" }
+
+func (t documentTemplate) draft() Draft {
+	d := Draft{Name: string(t.Name), Description: string(t.Description), Clusters: texts(t.Clusters)}
+	for _, e := range t.Entries {
+		d.Entries = append(d.Entries, operation.TemplateEntry{Key: string(e.Key), Effect: string(e.Effect), Values: texts(e.Values)})
+	}
+	return d.tidy()
+}
+
+func texts(values []exact) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// Export writes the templates of a kind, or the one of that id, as one YAML
+// document that Import reads.
+//
+// Errors: CodeNotFound.
+func (s *Service) Export(ctx context.Context, kind string, id int64) ([]byte, error) {
+	if id != 0 {
+		t, err := s.Get(ctx, kind, id)
+		return write(kind, t), err
+	}
+	if err := permit(ctx, services.PermitSee, kind); err != nil {
+		return nil, err
+	}
+	rows, _, err := s.store.Templates(ctx, store.TemplateQuery{Kind: kind})
+	if err != nil {
+		return nil, err
+	}
+	all, err := fromStore(rows)
+	return write(kind, all...), err
+}
+
+// write writes the document by hand: in the order in which people read, and with
+// quotes around every text, so that no reader of YAML takes it for anything else.
+func write(kind string, all ...Template) []byte {
+	var out bytes.Buffer
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&out, format+"\n", args...) } // memory takes all
+	line("apiVersion: %s\nkind: %s", apiVersion, documentKind(kind))
+	if len(all) == 0 {
+		line("templates: []")
+		return out.Bytes()
+	}
+	line("templates:")
+	for _, t := range all {
+		line("  - name: %s", quote(t.Name))
+		if t.Description != "" {
+			line("    description: %s", quote(t.Description))
+		}
+		if len(t.Clusters) > 0 {
+			line("    clusters: %s", quoteAll(t.Clusters))
+		}
+		line("    entries:")
+		for _, e := range t.Entries {
+			line("      - key: %s", quote(e.Key))
+			if e.Effect != "" {
+				line("        effect: %s", e.Effect)
+			}
+			line("        values: %s", quoteAll(e.Values))
+		}
+	}
+	return out.Bytes()
+}
+
+// quote writes a text as JSON, which YAML reads too.
+func quote(s string) string {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a text can be encoded
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+func quoteAll(values []string) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = quote(v)
+	}
+	return "[" + strings.Join(words, ", ") + "]"
+}
+
+// Outcome says what became of a template that was imported.
+type Outcome string
+
+// The outcomes. When one template is refused, nothing is done; the others then
+// say what would have become of them.
+const (
+	Created  Outcome = "created"
+	Replaced Outcome = "replaced"
+	Refused  Outcome = "refused"
+)
+
+// Imported is one template of a document.
+type Imported struct {
+	Name    string
+	Outcome Outcome
+	Why     *services.Error // of a refused one
+}
+
+// Import reads a document and stores all its templates, or none. Those of a name
+// in use replace the others when replace says so, and are refused otherwise.
+//
+// Errors: CodeInvalid names the field "document" when it cannot be read, and
+// "templates.N" for each refused template, which the result says too.
+func (s *Service) Import(ctx context.Context, kind, text string, replace bool) ([]Imported, error) {
+	if err := permit(ctx, services.PermitChange, kind); err != nil {
+		return nil, err
+	}
+	drafts, err := read(kind, text)
+	if err != nil {
+		return nil, err
+	}
+	result := checkAll(kind, drafts)
+	if refused(result) == nil {
+		err = s.save(ctx, kind, drafts, replace, result)
+	}
+	if err == nil {
+		err = refused(result)
+	}
+	if err == nil {
+		s.log.InfoContext(ctx, "imported templates", "kind", kind, "count", len(result), "user", services.ActorFrom(ctx).Name)
+	}
+	return result, err
+}
+
+// save stores the drafts and notes what became of each.
+func (s *Service) save(ctx context.Context, kind string, drafts []Draft, replace bool, result []Imported) error {
+	rows := make([]store.Template, len(drafts))
+	for i, d := range drafts {
+		var err error
+		if rows[i], err = s.row(ctx, kind, d); err != nil {
+			return err
+		}
+	}
+	saved, err := s.store.SaveTemplates(ctx, rows, replace)
+	if err != nil {
+		return err
+	}
+	for i, what := range saved {
+		switch what {
+		case store.SavedOver:
+			result[i].Outcome = Replaced
+		case store.NotSaved:
+			result[i].Outcome = Refused
+			result[i].Why = services.Invalid("name", "error_template_exists")
+		case store.SavedNew:
+		}
+	}
+	return nil
+}
+
+// checkAll refuses what is wrong with each template by itself, and a name that
+// the document gives twice.
+func checkAll(kind string, drafts []Draft) []Imported {
+	result, seen := make([]Imported, len(drafts)), map[string]bool{}
+	for i, d := range drafts {
+		wrong := fieldErrors(d.check(kind))
+		if name := strings.ToLower(d.Name); seen[name] {
+			wrong.add("name", "error_template_named_twice")
+		} else {
+			seen[name] = true
+		}
+		result[i] = Imported{Name: clip(d.Name), Outcome: Created}
+		if len(wrong) > 0 {
+			result[i].Outcome, result[i].Why = Refused, services.InvalidFields(wrong...)
+		}
+	}
+	return result
+}
+
+// refused gives the error that names each refused template, or nil.
+func refused(result []Imported) error {
+	var wrong fieldErrors
+	for i, r := range result {
+		if r.Outcome == Refused {
+			first := r.Why.Fields[0]
+			wrong.add(fmt.Sprintf("templates.%d", i+1), first.Text, pairs(first.Args)...)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	err := services.InvalidFields(wrong...)
+	err.Text = "error_template_import"
+	return err
+}
+
+// pairs gives arguments as services.Args takes them.
+func pairs(args map[string]any) []any {
+	var out []any
+	for name, value := range args {
+		out = append(out, name, value)
+	}
+	return out
+}
+
+// read reads a document of one kind.
+func read(kind, text string) ([]Draft, error) {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return nil, services.Invalid("document", "error_template_yaml_none")
+	case len(text) > maxDocument:
+		return nil, services.Invalid("document", "error_template_yaml_large", "Max", maxDocument>>10)
+	case !oneDocument(text):
+		return nil, services.Invalid("document", "error_template_yaml_many")
+	}
+	var doc document
+	if err := yaml.UnmarshalStrict([]byte(text), &doc); err != nil {
+		return nil, explain(err)
+	}
+	switch {
+	case doc.APIVersion != apiVersion:
+		return nil, services.Invalid("document", "error_template_yaml_version", "Value", clip(string(doc.APIVersion)), "Want", apiVersion)
+	case string(doc.Kind) != documentKind(kind):
+		return nil, services.Invalid("document", "error_template_yaml_kind", "Value", clip(string(doc.Kind)), "Want", documentKind(kind))
+	case len(doc.Templates) == 0:
+		return nil, services.Invalid("document", "error_template_yaml_empty")
+	case len(doc.Templates) > maxImport:
+		return nil, services.Invalid("document", "error_template_yaml_too_many", "Count", len(doc.Templates), "Max", maxImport)
+	}
+	drafts := make([]Draft, len(doc.Templates))
+	for i, t := range doc.Templates {
+		drafts[i] = t.draft()
+	}
+	return drafts, nil
+}
+
+// mark is a line that begins or ends a document.
+var mark = regexp.MustCompile(`^(---|\.\.\.)(\s|$)`)
+
+// oneDocument reports whether a text is one YAML document. The library reads the
+// first and is silent about the others.
+func oneDocument(text string) bool {
+	begun, ended := false, false
+	for line := range strings.Lines(strings.ReplaceAll(text, "\r", "\n")) {
+		switch line = strings.TrimPrefix(line, "\ufeff"); {
+		case strings.HasPrefix(line, "...") && mark.MatchString(line):
+			ended = true
+		case mark.MatchString(line):
+			if begun || ended {
+				return false
+			}
+			begun = true
+		case !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "%") && strings.TrimSpace(line) != "":
+			if ended {
+				return false
+			}
+			begun = true
+		}
+	}
+	return true
+}
+
+var (
+	yamlLine     = regexp.MustCompile(`line (\d+): `)
+	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
+)
+
+// explain says what cannot be read: a value without quotes, a field that does
+// not exist, or the line where the text is no YAML.
+func explain(err error) error {
+	if value, ok := errors.AsType[*notText](err); ok {
+		return services.Invalid("document", "error_template_yaml_quotes", "Value", value.value)
+	}
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
+		return services.Invalid("document", "error_template_yaml_type", "Field", mistyped.Field, "Value", mistyped.Value)
+	}
+	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
+		return services.Invalid("document", "error_template_yaml_field", "Field", clip(found[1]))
+	}
+	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
+		return services.Invalid("document", "error_template_yaml_line", "Line", found[1])
+	}
+	return services.Invalid("document", "error_template_yaml")
+}
