@@ -26,9 +26,11 @@ type View struct {
 	Batch
 	Counts    Counts        `json:"counts"`
 	Running   []string      `json:"-"` // nodes at work, at most a handful
-	Failed    []Item        `json:"-"` // failed items, oldest first, at most FailedShown
-	Rate      float64       `json:"-"` // nodes per second over the run
-	Remaining time.Duration `json:"-"` // estimate; 0 when there is none
+	Gate      *Gate         `json:"gate,omitempty"`
+	WaitsFor  []string      `json:"waitsFor,omitempty"` // batches that have some of its nodes first
+	Failed    []Item        `json:"-"`                  // failed items, oldest first, at most FailedShown
+	Rate      float64       `json:"-"`                  // nodes per second over the run
+	Remaining time.Duration `json:"-"`                  // estimate; 0 when there is none
 	Elapsed   time.Duration `json:"-"`
 	Drain     *Drain        `json:"drain,omitempty"` // of a drain at work
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
@@ -35,13 +36,15 @@ const DrainShown = 50
 
 // conduct lets the operation work on all items together.
 func (r *run) conduct(c operation.Conductor, items []Item) {
+	if r.awaitAll(items) != nil {
+		return
+	}
 	for chunk := range slices.Chunk(items, claimSize) {
 		if r.take.Err() != nil || !r.claim(chunk) {
 			return
 		}
 	}
-	zones := r.zones()
-	r.recall()
+	inventory := r.look()
 	targets := make([]operation.NumberedTarget, 0, len(items))
 	host := &drainHost{run: r, items: make(map[int]Item, len(items))}
 	for _, it := range items {
@@ -52,7 +55,7 @@ func (r *run) conduct(c operation.Conductor, items []Item) {
 			continue
 		}
 		host.items[it.Seq] = it
-		targets = append(targets, operation.NumberedTarget{Target: target, Seq: it.Seq, Zone: zones[it.Node], Evicted: stateOf(it.After).EvictedPods})
+		targets = append(targets, operation.NumberedTarget{Target: target, Seq: it.Seq, Zone: zoneOf(inventory.Find(it.Node)), Evicted: stateOf(it.After).EvictedPods})
 	}
 	if err := c.Conduct(r.take, r.calls, r.client, host, targets); err != nil {
 		for _, seq := range slices.Sorted(maps.Keys(host.items)) {
@@ -61,21 +64,61 @@ func (r *run) conduct(c operation.Conductor, items []Item) {
 	}
 }
 
-// zones gives the zone of every node that is known; a drain by zone begins with
-// the others.
-func (r *run) zones() map[string]string {
-	ctx, cancel := context.WithTimeout(services.WithActor(r.calls, services.Actor{Name: r.batch.By, Role: services.RoleViewer}), 10*time.Second)
+// awaitAll waits until no other batch has any of the nodes: what this one does
+// to the first depends on the last. Then those that were waited for are planned
+// again.
+func (r *run) awaitAll(items []Item) error {
+	for {
+		_, held := r.mine(items)
+		if len(held) == 0 {
+			break
+		}
+		if err := r.awaitTurn(); err != nil {
+			return err
+		}
+	}
+	if len(r.waited) == 0 {
+		return nil
+	}
+	ctx, cancel := r.reading()
 	defer cancel()
-	zones := map[string]string{}
+	inventory, err := r.engine.nodes.All(ctx, r.batch.Cluster, true)
+	if err != nil {
+		r.log.Warn("Nodes that another batch had first cannot be read again", "error", err)
+		return nil
+	}
+	for i, it := range items {
+		if n := inventory.Find(it.Node); r.waited[it.Seq] && n != nil && n.UID == it.UID {
+			plan := r.op.Plan(n)
+			items[i].Before, items[i].After = encode(plan.Before, it.Before), encode(plan.After, it.After)
+		}
+	}
+	return nil
+}
+
+// reading gives a context for reads of the cluster's nodes.
+func (r *run) reading() (context.Context, context.CancelFunc) {
+	reader := services.Actor{Name: r.batch.By, Role: services.RoleViewer}
+	return context.WithTimeout(services.WithActor(r.calls, reader), 10*time.Second)
+}
+
+// look gives the cluster's nodes; none when they cannot be read.
+func (r *run) look() node.Inventory {
+	ctx, cancel := r.reading()
+	defer cancel()
 	inventory, err := r.engine.nodes.All(ctx, r.batch.Cluster, false)
 	if err != nil {
 		r.log.Warn("Zones cannot be read", "error", err)
-		return zones
 	}
-	for _, n := range inventory.Nodes {
-		zones[n.Name] = n.Zone
+	return inventory
+}
+
+// zoneOf gives a node's zone; a drain by zone begins with those that have none.
+func zoneOf(n *node.Node) string {
+	if n == nil {
+		return ""
 	}
-	return zones
+	return n.Zone
 }
 
 // drainHost is the run as a drain sees it. Its methods are called by one

@@ -23,7 +23,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) (View, error) {
 	}
 	r := e.find(id)
 	if r == nil { // interrupted: there is nobody at work, so end it here
-		if err := e.resume(context.WithoutCancel(ctx), b); err != nil && services.CodeOf(err) != services.CodeConflict {
+		if err := e.resume(context.WithoutCancel(ctx), b, false); err != nil && services.CodeOf(err) != services.CodeConflict {
 			return View{}, err
 		}
 		r = e.find(id)
@@ -35,8 +35,8 @@ func (e *Engine) Cancel(ctx context.Context, id string) (View, error) {
 	return e.Wait(ctx, id, time.Second)
 }
 
-// Resume continues a batch that is paused, or one that was interrupted, with
-// the items that have not ended.
+// Resume continues a batch that is paused, one that rests between two waves, or
+// one that was interrupted, with the items that have not ended.
 //
 // Errors: CodeNotFound, CodeForbidden, CodeConflict for a batch that is neither.
 func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
@@ -45,6 +45,9 @@ func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	r := e.find(id)
+	if r != nil && r.skipGate() {
+		return e.View(ctx, id)
+	}
 	if r != nil && !r.isPaused() || r == nil && b.State != store.StateInterrupted {
 		return View{}, services.Errorf(services.CodeConflict, "error_batch_running")
 	}
@@ -55,7 +58,7 @@ func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
 		r.pauseOrGo(false)
 	} else {
 		b.Paused = false
-		if err := e.resume(context.WithoutCancel(ctx), b); err != nil {
+		if err := e.resume(context.WithoutCancel(ctx), b, true); err != nil {
 			return View{}, err
 		}
 	}

@@ -26,6 +26,17 @@ func evictionsOf(proxy *kubetest.Proxy) []kubetest.Request {
 	return out
 }
 
+// timesOf gives when calls came, in their order.
+func timesOf(proxy *kubetest.Proxy, verb, resource string) []time.Time {
+	var out []time.Time
+	for _, r := range proxy.Requests() {
+		if r.Verb == verb && r.Resource == resource {
+			out = append(out, r.Time)
+		}
+	}
+	return out
+}
+
 // A pod that leaves one of the nodes must not land on the next victim.
 func TestDrain_cordonsEveryNodeBeforeTheFirstPodMoves(t *testing.T) {
 	c, proxy, p := behind(t, usual)
@@ -47,15 +58,22 @@ func TestDrain_cordonsEveryNodeBeforeTheFirstPodMoves(t *testing.T) {
 func TestDrain_podThatIsBoundAfterTheCordonGoesToo(t *testing.T) {
 	c, proxy, p := behind(t, usual)
 	node, ns := c.Nodes(t, 1)[0], c.Namespace(t)
+	cordon, look := make(chan struct{}), make(chan struct{})
+	cordoning := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Hold: cordon})
 	v, err := p.drain(t, c.Name, []string{node}, "force", "1", "confirm", c.Name)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return c.Node(t, node).Spec.Unschedulable }, time.Minute, 10*time.Millisecond)
-	time.Sleep(2 * time.Second) // a scheduler that is that much behind
+	cordoning.WaitHits(t, 1)
+	last := proxy.Inject(kubetest.Fault{Verb: "list", Resource: "pods", Hold: look})
+	close(cordon)
+	last.WaitHits(t, 1) // the last look is about to be taken
+	cordoned, looked := timesOf(proxy, "patch", "nodes")[0], timesOf(proxy, "list", "pods")
+	require.Greater(t, looked[len(looked)-1].Sub(cordoned), 4*time.Second, "the scheduler had no time to learn of the cordon")
 	_, err = c.Client.CoreV1().Pods(ns).Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "late"},
 		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "main", Image: "main"}}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
+	close(look)
 	v = p.wait(t, v.ID)
 	require.Equal(t, store.StateSucceeded, v.State)
 	require.Empty(t, podsOn(t, c, node))

@@ -227,24 +227,26 @@ func TestDrain_cancelStopsAtOnceAndPauseHolds(t *testing.T) {
 	nodes := c.Nodes(t, 2)
 	ns := c.Namespace(t)
 	c.Deployment(t, ns, "web", 40, kubetest.OnNodes(nodes[0]))
-	slow := proxy.Inject(kubetest.Fault{Verb: "create", Resource: "pods/eviction", Delay: 300 * time.Millisecond})
+	c.Budget(t, ns, "web", 0) // it lets all go, and four at a time
+	hold := make(chan struct{})
+	held := proxy.Inject(kubetest.Fault{Verb: "create", Resource: "pods/eviction", Skip: 4, Hold: hold})
 	v, err := p.drain(t, c.Name, nodes[:1])
 	require.NoError(t, err)
-	slow.WaitHits(t, 5)
+	held.WaitHits(t, 4)
 	v, err = p.engine.Pause(as(t, services.RoleAdmin), v.ID)
 	require.NoError(t, err)
 	require.True(t, v.Paused)
-	require.Eventually(t, func() bool { return settled(proxy) }, time.Minute, time.Second, "a pause begins nothing new")
+	held.Remove()
+	close(hold)
+	require.True(t, settled(proxy))
+	require.Equal(t, 8, proxy.Calls("create", "pods/eviction"), "a pause begins nothing new")
+	held = proxy.Inject(kubetest.Fault{Verb: "create", Resource: "pods/eviction", Hold: make(chan struct{})})
 	_, err = p.engine.Resume(as(t, services.RoleAdmin), v.ID)
 	require.NoError(t, err)
-	paused := proxy.Calls("create", "pods/eviction")
-	if paused < 40 {
-		require.Eventually(t, func() bool { return proxy.Calls("create", "pods/eviction") > paused }, time.Minute, 10*time.Millisecond)
-	}
-	began := time.Now()
-	v, err = p.engine.Cancel(as(t, services.RoleAdmin), v.ID)
+	held.WaitHits(t, 1)
+	_, err = p.engine.Cancel(as(t, services.RoleAdmin), v.ID)
 	require.NoError(t, err)
-	require.Equal(t, store.StateCancelled, v.State, "within the second that Cancel waits; it took %s", time.Since(began))
+	require.Equal(t, store.StateCancelled, p.wait(t, v.ID).State, "what was held was called off")
 	require.True(t, settled(proxy), "no call after it")
 	require.Equal(t, "Ready,SchedulingDisabled", p.table(t, c.Name)[nodes[0]], "the cordon stands, and the table shows it")
 }
@@ -257,11 +259,14 @@ func settled(proxy *kubetest.Proxy) bool {
 }
 
 func TestDrain_restartWaitsForAPersonAndGoesOn(t *testing.T) {
+	t.Parallel()
 	c := kubetest.Acquire(t)
 	proxy := c.Proxy(t)
 	nodes := c.Nodes(t, 2)
 	ns := c.Namespace(t)
 	c.Deployment(t, ns, "web", 20, kubetest.OnNodes(nodes[0]))
+	c.Deployment(t, ns, "cart", 1, kubetest.OnNodes(nodes[0]))
+	c.Budget(t, ns, "cart", 1) // keeps the drain from ending before the restart
 	dir := t.TempDir()
 	first := startProcess(t, proxy.Kubeconfig(t, c.Name), dir, usual)
 	slow := proxy.Inject(kubetest.Fault{Verb: "create", Resource: "pods/eviction", Delay: 300 * time.Millisecond})
@@ -269,19 +274,31 @@ func TestDrain_restartWaitsForAPersonAndGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	slow.WaitHits(t, 10)
 	first.stop()
-	sent := proxy.Calls("create", "pods/eviction")
+	sent := evictionsOfApp(proxy, "web")
 	proxy.Reset()
 	second := startProcess(t, proxy.Kubeconfig(t, c.Name), dir, usual)
 	now, err := second.engine.View(as(t, services.RoleViewer), v.ID)
 	require.NoError(t, err)
 	require.Equal(t, store.StateInterrupted, now.State)
+	require.NoError(t, c.Client.PolicyV1().PodDisruptionBudgets(ns).Delete(t.Context(), "cart", metav1.DeleteOptions{}))
 	_, err = second.engine.Resume(as(t, services.RoleAdmin), v.ID)
 	require.NoError(t, err)
 	require.Equal(t, store.StateSucceeded, second.wait(t, v.ID).State)
 	require.Empty(t, podsOn(t, c, nodes[0]))
-	again := proxy.Calls("create", "pods/eviction")
+	again := evictionsOfApp(proxy, "web")
 	require.LessOrEqual(t, sent+again, 20, "no pod is asked twice")
 	require.GreaterOrEqual(t, evicted(t, second.items(t, v.ID)[nodes[0]]), again, "what the first process evicted counts as far as it saw it")
+}
+
+// evictionsOfApp counts the evictions of the pods of one workload.
+func evictionsOfApp(proxy *kubetest.Proxy, app string) int {
+	count := 0
+	for _, r := range evictionsOf(proxy) {
+		if strings.HasPrefix(r.Name, app+"-") {
+			count++
+		}
+	}
+	return count
 }
 
 func TestDrain_nodeChangesUnderIt(t *testing.T) {

@@ -66,7 +66,8 @@ type Engine struct {
 	options   Options
 	now       func() time.Time
 
-	base context.Context // of all runs; has no end of its own
+	base  context.Context // of all runs; has no end of its own
+	turns *turns
 
 	mu      sync.Mutex
 	stopped bool
@@ -89,7 +90,7 @@ type Dependencies struct {
 func NewEngine(d Dependencies, o Options) *Engine {
 	return &Engine{
 		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
-		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{},
+		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(),
 	}
 }
 
@@ -120,7 +121,7 @@ func (e *Engine) Start(ctx context.Context) error {
 func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 	definition, err := operation.Find(b.Operation)
 	if err == nil && (e.options.Resume && !definition.Long && !b.Paused || b.CancelRequested) {
-		err := e.resume(ctx, b)
+		err := e.resume(ctx, b, false)
 		if err == nil {
 			e.log.Info("Batch resumed after a restart", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation)
 			return nil
@@ -131,8 +132,9 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 	return e.store.SetBatch(ctx, b)
 }
 
-// resume launches a run over the items of b that have not ended.
-func (e *Engine) resume(ctx context.Context, b Batch) error {
+// resume launches a run over the items of b that have not ended. Approved says
+// that a person wants it.
+func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 	definition, err := operation.Find(b.Operation)
 	if err != nil {
 		return err
@@ -142,10 +144,11 @@ func (e *Engine) resume(ctx context.Context, b Batch) error {
 		return err
 	}
 	b.State = store.StateRunning
-	r, err := e.newRun(b, definition)
+	r, err := e.newRun(ctx, b, definition)
 	if err != nil {
 		return err
 	}
+	r.approved = approved
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {
 		return err
 	}
@@ -174,6 +177,7 @@ func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
 		return services.Errorf(services.CodeConflict, "error_batch_running")
 	}
 	e.runs[r.batch.ID] = r
+	e.turns.join(r, items)
 	e.running.Go(func() { r.execute(items) })
 	return nil
 }

@@ -59,6 +59,14 @@ func (j *journal) all() []string {
 	return slices.Clone(j.lines)
 }
 
+// forget begins the journal anew.
+func (j *journal) forget() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = nil
+	j.logged.Reset()
+}
+
 func (j *journal) log() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -120,7 +128,9 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 	return p
 }
 
-var usual = batch.Options{SyncLimit: 5, SyncWait: 2 * time.Second, Resume: true}
+// usual options; the long wait makes the log's words go by a batch's size alone,
+// however busy the machine is.
+var usual = batch.Options{SyncLimit: 5, SyncWait: time.Minute, Resume: true}
 
 // as gives a context of somebody with the role.
 func as(t *testing.T, role services.Role) context.Context {

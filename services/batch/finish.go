@@ -70,6 +70,8 @@ func (r *run) endRest(ctx context.Context, cause error) error {
 	switch {
 	case refused != nil:
 		return r.engine.store.EndOpenItems(ctx, r.batch.ID, store.ItemSkipped, string(refused.Code), &store.Text{ID: "error_not_tried"}, r.engine.now())
+	case errors.Is(cause, errFailures):
+		return r.engine.store.EndOpenItems(ctx, r.batch.ID, store.ItemSkipped, "", &store.Text{ID: "error_too_many_failed"}, r.engine.now())
 	case errors.Is(cause, errCancelled):
 		return r.engine.store.EndOpenItems(ctx, r.batch.ID, store.ItemCancelled, "", nil, r.engine.now())
 	default:

@@ -27,7 +27,7 @@ import (
 // not.
 type law struct {
 	// form is the operation's own fields; it may make what they speak of.
-	form func(t *testing.T, c *kubetest.Cluster, nodes []string) url.Values
+	form func(t *testing.T, k *court) url.Values
 	// done reports whether the table shows the node as the operation leaves it.
 	done func(n *node.Node) bool
 	// verb and resource are the call that does it.
@@ -38,8 +38,8 @@ type law struct {
 	waits          bool            // after a restart it waits for a person
 }
 
-func formOf(pairs ...string) func(*testing.T, *kubetest.Cluster, []string) url.Values {
-	return func(*testing.T, *kubetest.Cluster, []string) url.Values {
+func formOf(pairs ...string) func(*testing.T, *court) url.Values {
+	return func(*testing.T, *court) url.Values {
 		form := url.Values{}
 		for i := 0; i < len(pairs); i += 2 {
 			form.Add(pairs[i], pairs[i+1])
@@ -62,9 +62,9 @@ func laws() map[string]law {
 			done: func(n *node.Node) bool { return n.Unschedulable && n.Reason == "kernel CVE" },
 		},
 		"uncordon": {
-			form: func(t *testing.T, c *kubetest.Cluster, nodes []string) url.Values {
-				for _, name := range nodes {
-					_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+			form: func(t *testing.T, k *court) url.Values {
+				for _, name := range k.names {
+					_, err := k.c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
 					require.NoError(t, err)
 				}
 				return nil
@@ -77,9 +77,9 @@ func laws() map[string]law {
 			done: func(n *node.Node) bool { return n.Unschedulable },
 		},
 		"delete-pod": {
-			form: func(t *testing.T, c *kubetest.Cluster, nodes []string) url.Values {
-				pod := c.Pod(t, c.Namespace(t), "stuck", nodes[0])
-				return url.Values{"pod": {pod.Namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name}, "node": nodes}
+			form: func(t *testing.T, k *court) url.Values {
+				pod := k.c.Pod(t, k.c.Namespace(t), "stuck", k.names[0])
+				return url.Values{"pod": {pod.Namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name}, "node": k.names}
 			},
 			verb: "delete", resource: "pods", count: 1, refused: allButAdmin, log: "pod delete",
 			done: func(*node.Node) bool { return true },
@@ -93,12 +93,22 @@ func laws() map[string]law {
 			done: hasTaint("maint:NoSchedule"),
 		},
 		"copy-taints": {
-			form: func(t *testing.T, c *kubetest.Cluster, _ []string) url.Values {
-				source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoSchedule}))
+			form: func(t *testing.T, k *court) url.Values {
+				source := k.c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoSchedule}))
 				return url.Values{"source": source, "mode": {"merge"}}
 			},
 			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "taint copy",
 			done: hasTaint("gpu:NoSchedule"),
+		},
+		"undo": {
+			form: func(t *testing.T, k *court) url.Values {
+				v, err := k.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: k.c.Name, Operation: "label", Nodes: k.names, Form: url.Values{"label": {"tier=gold,old-"}}})
+				require.NoError(t, err)
+				k.wait(t, v.ID)
+				return url.Values{"undo_of": {v.ID}}
+			},
+			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "undo",
+			done: func(n *node.Node) bool { _, tier := n.Labels["tier"]; return !tier && n.Labels["old"] == "1" },
 		},
 	}
 }
@@ -113,6 +123,7 @@ type court struct {
 	dir     string
 	names   []string
 	request batch.Request
+	earlier int // batches from before
 }
 
 func newCourt(t *testing.T, name string, l law) *court {
@@ -122,8 +133,11 @@ func newCourt(t *testing.T, name string, l law) *court {
 	k.names = c.Nodes(t, l.count,
 		kubetest.WithLabels(map[string]string{"old": "1", "foreign": "stays"}),
 		kubetest.WithTaints(corev1.Taint{Key: "foreign", Value: "stays", Effect: corev1.TaintEffectPreferNoSchedule}))
-	k.request = batch.Request{Cluster: c.Name, Operation: name, Nodes: k.names, Reason: "kernel CVE", Form: l.form(t, c, k.names)}
 	k.process = startProcess(t, k.proxy.Kubeconfig(t, c.Name), k.dir, usual)
+	k.request = batch.Request{Cluster: c.Name, Operation: name, Nodes: k.names, Reason: "kernel CVE", Form: l.form(t, k)}
+	k.earlier = k.batches(t)
+	k.seen.forget()
+	k.proxy.Reset()
 	return k
 }
 
@@ -140,6 +154,13 @@ func (k *court) ask(ctx context.Context, t *testing.T) batch.View {
 	v, err := k.engine.Submit(ctx, k.request)
 	require.NoError(t, err)
 	return v
+}
+
+func (k *court) batches(t *testing.T) int {
+	t.Helper()
+	stored, err := k.store.Batches(t.Context(), "", 10)
+	require.NoError(t, err)
+	return len(stored)
 }
 
 func (k *court) writes() int { return k.proxy.Calls(k.verb, k.resource) }
@@ -181,9 +202,7 @@ func (k *court) denies(t *testing.T) {
 	for _, call := range k.proxy.Requests() {
 		require.Contains(t, []string{"get", "list", "watch"}, call.Verb, call.Path)
 	}
-	stored, err := k.store.Batches(t.Context(), "", 10)
-	require.NoError(t, err)
-	require.Empty(t, stored)
+	require.Equal(t, k.earlier, k.batches(t))
 	require.Empty(t, k.seen.all())
 }
 

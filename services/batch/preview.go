@@ -59,7 +59,7 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 
 // resolve completes the parameters with what is read once for the whole batch.
 func (e *Engine) resolve(ctx context.Context, b *Batch, definition operation.Definition) error {
-	if definition.Resolve == nil {
+	if definition.Resolve == nil || b.RetryOf != "" { // what was read for the first try holds for the second
 		return nil
 	}
 	client, err := e.clusters.Client(b.Cluster)
@@ -80,7 +80,7 @@ const readAgain = 20
 // plan says what the batch would do to every node, and to all together. A plan
 // that is to be carried out may begin with a fresh read.
 func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definition, names []string, forReal bool) (Preview, error) {
-	op, err := definition.New(b.Params, e.metaOf(b))
+	op, err := e.operationOf(ctx, b, definition)
 	if err != nil {
 		return Preview{}, err
 	}

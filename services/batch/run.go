@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,6 +29,7 @@ const (
 
 // run is one batch at work. It lives from its launch until its end is stored.
 type run struct {
+	id     string // of the batch
 	engine *Engine
 	op     operation.Operation
 	define operation.Definition
@@ -52,22 +54,37 @@ type run struct {
 	counts  Counts          // of the stored rows
 	active  map[int]string  // nodes at work, by the item's number
 	waiting map[int]string  // nodes that wait for their turn, or for a budget
+	waited  map[int]bool    // items whose nodes another batch had first
+	ahead   map[string]bool // batches that are waited for
 	failed  []Item          // the first FailedShown
 	refused *services.Error // why the rest was not tried, when the cluster refused one
 	tenths  int             // of the items that the log has told of
 
+	rollout  Rollout
+	approved bool          // a person has resumed the batch in this process
+	settled  map[int]bool  // items that are stored in a final state
+	counted  chan struct{} // receives after an item was
+	gate     *Gate         // between two waves
+	goOn     chan struct{} // receives when a person ends a timed gate
+	slots    chan struct{} // has room for as many nodes as may be at work; nil for no limit
+
 	paused   bool
 	nudge    chan struct{}     // receives after paused has changed
+	turn     chan struct{}     // receives when another batch has left a node
 	progress map[int]DrainNode // of a drain's nodes that have not ended
 	evicted  int               // pods, from nodes that have
 }
 
-func (e *Engine) newRun(b Batch, definition operation.Definition) (*run, error) {
+func (e *Engine) newRun(ctx context.Context, b Batch, definition operation.Definition) (*run, error) {
 	client, err := e.clusters.Client(b.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	op, err := definition.New(b.Params, e.metaOf(b))
+	op, err := e.operationOf(ctx, b, definition)
+	if err != nil {
+		return nil, err
+	}
+	rollout, err := decodeRollout(b.Rollout)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +93,15 @@ func (e *Engine) newRun(b Batch, definition operation.Definition) (*run, error) 
 		b.StartedAt = &now
 	}
 	r := &run{
-		engine: e, op: op, define: definition, client: client,
+		id: b.ID, engine: e, op: op, define: definition, client: client,
 		log:   e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
 		ended: make(chan Item, 2*claimSize), done: make(chan struct{}),
-		batch: b, active: map[int]string{}, waiting: map[int]string{},
-		paused: b.Paused, nudge: make(chan struct{}, 1), progress: map[int]DrainNode{},
+		batch: b, active: map[int]string{}, waiting: map[int]string{}, waited: map[int]bool{},
+		paused: b.Paused, nudge: make(chan struct{}, 1), turn: make(chan struct{}, 1), progress: map[int]DrainNode{},
+		rollout: rollout, settled: map[int]bool{}, counted: make(chan struct{}, 1), goOn: make(chan struct{}, 1),
+	}
+	if rollout.Parallel > 0 {
+		r.slots = make(chan struct{}, rollout.Parallel)
 	}
 	r.take, r.stopTake = context.WithCancelCause(e.base)
 	r.calls, r.stopCall = context.WithCancel(e.base)
@@ -110,32 +131,83 @@ func (r *run) execute(items []Item) {
 	if r.batch.CancelRequested {
 		r.stop(errCancelled)
 	}
-	if c, together := r.op.(operation.Conductor); together {
-		r.conduct(c, items)
-	} else {
-		r.dispatch(items)
-	}
+	r.roll(items)
 	close(r.ended)
 	<-recorded
 	r.finish()
+	r.engine.turns.leave(r, items)
+}
+
+// roll works through the items, wave by wave.
+func (r *run) roll(items []Item) {
+	waves := r.waves(items)
+	c, together := r.op.(operation.Conductor)
+	if together {
+		r.recall()
+	}
+	for i, w := range waves {
+		switch {
+		case len(w.items) == 0:
+		case together:
+			r.conduct(c, w.items)
+		default:
+			r.dispatch(w.items)
+		}
+		if i == len(waves)-1 || r.take.Err() != nil || r.pass(w) != nil {
+			return
+		}
+	}
 }
 
 // dispatch begins item after item, as many at once as the cluster takes, and
-// returns when the last one has ended.
+// returns when the last one has ended. Nodes that other batches have first come
+// when their turn does.
 func (r *run) dispatch(items []Item) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	for chunk := range slices.Chunk(items, claimSize) {
-		if r.take.Err() != nil || !r.claim(chunk) {
-			return
-		}
-		for i, it := range chunk {
-			if r.waitWhilePaused() != nil || r.client.Limiter().Acquire(r.take) != nil {
-				r.release(chunk[i:])
+	for {
+		free, held := r.mine(items)
+		for chunk := range slices.Chunk(free, cmp.Or(r.rollout.Parallel, claimSize)) {
+			if r.take.Err() != nil || !r.claim(chunk) {
 				return
 			}
-			workers.Go(func() { r.work(it) })
+			for i, it := range chunk {
+				if r.place() != nil {
+					r.release(chunk[i:])
+					return
+				}
+				workers.Go(func() {
+					r.work(it)
+					r.vacate()
+				})
+			}
 		}
+		if items = held; len(items) == 0 || r.awaitTurn() != nil {
+			return
+		}
+	}
+}
+
+// place waits until one more item may be begun: the batch is not paused, and
+// neither the rollout nor the cluster's load forbids it.
+func (r *run) place() error {
+	if err := r.waitWhilePaused(); err != nil {
+		return err
+	}
+	if r.slots != nil {
+		select {
+		case r.slots <- struct{}{}:
+		case <-r.take.Done():
+			return context.Cause(r.take)
+		}
+	}
+	return r.client.Limiter().Acquire(r.take)
+}
+
+// vacate gives a place of the rollout back; the item has given the cluster's.
+func (r *run) vacate() {
+	if r.slots != nil {
+		<-r.slots
 	}
 }
 
@@ -204,6 +276,7 @@ func (r *run) record() {
 		}
 		if r.save(items) {
 			r.count(items)
+			r.engine.turns.leave(r, items)
 		}
 	}
 }
@@ -221,12 +294,21 @@ func (r *run) count(items []Item) {
 		delete(r.waiting, it.Seq)
 		r.evicted += r.progress[it.Seq].Evicted
 		delete(r.progress, it.Seq)
+		r.settled[it.Seq] = true
 	}
 	done, counts := Done(r.counts), r.counts
 	tenths := 10 * done / max(1, r.batch.Total)
 	tell := tenths > r.tenths && tenths < 10
 	r.tenths = max(tenths, r.tenths)
+	tooMany := r.tooMany()
 	r.mu.Unlock()
+	if tooMany {
+		r.stop(errFailures)
+	}
+	select {
+	case r.counted <- struct{}{}:
+	default:
+	}
 	if tell {
 		r.log.Info("Batch progress", "done", done, "of", r.batch.Total, "failed", counts.Failed)
 	}

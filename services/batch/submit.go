@@ -33,6 +33,9 @@ type Request struct {
 	Nodes          []string   // by name; a name that comes twice counts once
 	Reason         string
 	IdempotencyKey string // of the form; a second request with it gives the first one's batch
+	// RetryOf is an ended batch whose operation is to be tried again, with its
+	// parameters, on those of its nodes that did not get there.
+	RetryOf string
 
 	preview bool // only the plan is asked for: what must be confirmed for the deed may be left out
 }
@@ -65,7 +68,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	r, err := e.newRun(b, definition)
+	r, err := e.newRun(ctx, b, definition)
 	if err != nil {
 		return View{}, err
 	}
@@ -101,7 +104,14 @@ func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definit
 	if err := actor.Require(definition.Permit); err != nil {
 		return fail(err)
 	}
-	params, err := definition.Parse(q.Form)
+	from, mine, err := e.origin(ctx, q)
+	if err != nil {
+		return fail(err)
+	}
+	params := from.Params
+	if q.RetryOf == "" {
+		params, err = definition.Parse(q.Form)
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -110,7 +120,14 @@ func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definit
 			return fail(err)
 		}
 	}
+	rollout, err := ParseRollout(q.Form, definition.Long)
+	if err != nil {
+		return fail(err)
+	}
 	nodes, reason := unique(q.Nodes), strings.TrimSpace(q.Reason)
+	if from.ID != "" {
+		nodes = mine
+	}
 	if wrong := append(checkNodes(nodes), checkReason(reason)...); len(wrong) > 0 {
 		return fail(services.InvalidFields(wrong...))
 	}
@@ -119,6 +136,10 @@ func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definit
 		ActorID: actor.ID, By: actor.Name, Address: actor.Address, RequestID: actor.RequestID,
 		IdempotencyKey: q.IdempotencyKey, State: store.StateRunning, CreatedAt: e.now().Truncate(time.Millisecond),
 	}
+	if b.Rollout, err = encodeRollout(rollout); err != nil {
+		return fail(err)
+	}
+	b.RetryOf, b.UndoOf = q.RetryOf, operation.UndoOf(params)
 	b.ID, b.Fingerprint = newID(b.CreatedAt), fingerprint(b, nodes)
 	return b, definition, nodes, nil
 }
@@ -210,8 +231,13 @@ func itemsOf(p Preview) ([]Item, error) {
 	return items, nil
 }
 
-func (e *Engine) metaOf(b Batch) operation.Meta {
-	return operation.Meta{Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect}
+// operationOf makes the operation of a batch.
+func (e *Engine) operationOf(ctx context.Context, b Batch, definition operation.Definition) (operation.Operation, error) {
+	records, err := e.records(ctx, b.Params)
+	if err != nil {
+		return nil, err
+	}
+	return definition.New(b.Params, operation.Meta{Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect, Records: records})
 }
 
 // newID gives an id that sorts by its time: milliseconds in base 32, then chance.
@@ -221,7 +247,7 @@ func newID(at time.Time) string {
 
 func fingerprint(b Batch, nodes []string) string {
 	h := sha256.New()
-	for _, part := range append([]string{b.Cluster, b.Operation, string(b.Params), b.Reason}, nodes...) {
+	for _, part := range append([]string{b.Cluster, b.Operation, string(b.Params), string(b.Rollout), b.Reason}, nodes...) {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails to write
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -178,6 +178,8 @@ func (r *run) view() View {
 	v := newView(r.batch, counts, r.engine.now())
 	v.Paused, v.Drain = r.paused, r.drainView()
 	v.Failed = slices.Clone(r.failed)
+	v.Gate = r.gate
+	v.WaitsFor = slices.Sorted(maps.Keys(r.ahead))
 	seqs := slices.Sorted(maps.Keys(r.active))
 	for _, seq := range seqs[:min(shownActive, len(seqs))] {
 		v.Running = append(v.Running, r.active[seq])

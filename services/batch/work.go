@@ -53,7 +53,9 @@ func (r *run) try(it *Item) (operation.Result, error) {
 		r.client.Limiter().Release(0, kube.Fault{})
 		return operation.Result{}, err
 	}
-	target.Seen = r.planned.Find(it.Node)
+	if target.Old = r.hadToWait(it.Seq); !target.Old {
+		target.Seen = r.planned.Find(it.Node)
+	}
 	for tries := 1; ; tries++ {
 		if target.Again = it.Attempts > 0; target.Again {
 			target.Seen = nil
@@ -75,6 +77,13 @@ func (r *run) try(it *Item) (operation.Result, error) {
 			return operation.Result{}, err
 		}
 	}
+}
+
+// hadToWait reports whether another batch had the item's node first.
+func (r *run) hadToWait(seq int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.waited[seq]
 }
 
 // apply calls the operation and turns its panic into an error of this item.
@@ -138,9 +147,15 @@ func encode(s operation.State, otherwise json.RawMessage) json.RawMessage {
 // fail notes why an item did not work out.
 func (r *run) fail(it *Item, err error) {
 	e := services.AsError(err)
-	it.ErrorCode, it.Error, it.State, it.After = string(e.Code), &store.Text{ID: e.Text, Args: e.Args}, store.ItemFailed, nil
+	it.ErrorCode, it.Error, it.State = string(e.Code), &store.Text{ID: e.Text, Args: e.Args}, store.ItemFailed
+	if _, aside := errors.AsType[*operation.SkipError](err); aside {
+		it.State = store.ItemSkipped
+	}
 	if errors.Is(context.Cause(r.take), errCancelled) && (kube.FaultOf(err).Retry || r.calls.Err() != nil) {
 		it.State = store.ItemCancelled // it was not refused; it was called off
+	}
+	if !it.Unknown {
+		it.After = nil // what was planned has not happened
 	}
 	if e.Code == services.CodeInternal {
 		it.Unknown = true

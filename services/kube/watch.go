@@ -30,6 +30,9 @@ type Watch struct {
 	budgets cache.SharedIndexInformer // nil when the account may not read them
 	running sync.WaitGroup
 	cancel  context.CancelFunc
+
+	mu         sync.Mutex
+	uncordoned map[string]bool // nodes, by name; see Uncordoned
 }
 
 // StartWatch begins to follow and returns when the first state is complete.
@@ -38,7 +41,7 @@ type Watch struct {
 // called unless there is an error.
 func (c *Client) StartWatch(ctx context.Context, nodes []string, changed func()) (*Watch, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Watch{cancel: cancel}
+	w := &Watch{cancel: cancel, uncordoned: map[string]bool{}}
 	core, policy := c.reads.CoreV1().RESTClient(), c.reads.PolicyV1().RESTClient()
 	selectors := []string{""}
 	if len(nodes) <= perNodeWatches {
@@ -100,7 +103,7 @@ func (w *Watch) follow(ctx context.Context, client rest.Interface, resource, sel
 	}
 	notify := cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { changed() },
-		UpdateFunc: func(any, any) { changed() },
+		UpdateFunc: func(before, now any) { w.note(before, now); changed() },
 		DeleteFunc: func(any) { changed() },
 	}
 	registration, err := informer.AddEventHandler(notify)
@@ -174,6 +177,25 @@ func (w *Watch) Node(name string) *corev1.Node {
 		return nil
 	}
 	return o.(*corev1.Node)
+}
+
+// note keeps what a look at the present state may come too late for.
+func (w *Watch) note(before, now any) {
+	old, ok := before.(*corev1.Node)
+	if !ok || !old.Spec.Unschedulable || now.(*corev1.Node).Spec.Unschedulable {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.uncordoned[old.Name] = true
+}
+
+// Uncordoned reports whether a node's cordon was lifted since the beginning,
+// however short it had stood.
+func (w *Watch) Uncordoned(name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.uncordoned[name]
 }
 
 // Budgets gives every budget; known is false when the account may not read them.

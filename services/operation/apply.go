@@ -22,10 +22,10 @@ type change interface {
 }
 
 // applyBlind sends the patch of the plan without a read before it. Only a node
-// that was not known, or that seems to be as asked already, is read first, and
-// patched only when it is not.
+// that was not known, that seems to be as asked already, or that another batch
+// has changed since is read first, and patched only when it is not as asked.
 func applyBlind(ctx context.Context, k Cluster, t Target, c change) (Result, error) {
-	if t.UID != "" && t.Plan.Changes {
+	if t.UID != "" && t.Plan.Changes && !t.Old {
 		return send(ctx, k, t, c, nil)
 	}
 	current, err := read(ctx, k, t)

@@ -186,6 +186,7 @@ func TestAll_logLines(t *testing.T) {
 		"label":       {"label update", "label update"},
 		"taint":       {"taint update", "taint update"},
 		"copy-taints": {"taint copy", "taint copy"},
+		"undo":        {"undo", "undo"},
 	}
 	for _, d := range All() {
 		require.Equal(t, want[d.Name], [2]string{d.CacheLog(true), d.CacheLog(false)}, "the log line of %s", d.Name)

@@ -102,7 +102,7 @@ var (
 
 func kubectlDrain(t *testing.T, c *kubetest.Cluster, name string, flags ...string) theirs {
 	t.Helper()
-	args := append([]string{"--kubeconfig", c.Kubeconfig, "drain", name, "--dry-run=server", "--timeout=3s"}, flags...)
+	args := append([]string{"--kubeconfig", c.Kubeconfig, "drain", name, "--dry-run=server", "--timeout=10s"}, flags...)
 	cmd := exec.Command(c.Plane().Kubectl, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -29,13 +29,18 @@ type Evictions struct {
 // Any reports whether a pod may leave.
 func (e Evictions) Any() bool { return e.Pods > 0 || e.Unread }
 
-// Evictions is Evicting's. It reads pods only when a NoExecute taint is new on
-// one of the nodes.
+// Evictions is Evicting's.
 func (t tainting) Evictions(ctx context.Context, c *kube.Client, nodes []*node.Node) (Evictions, error) {
+	return evictionsBy(ctx, c, nodes, t.Plan)
+}
+
+// evictionsBy counts what the plans of the nodes would evict. It reads pods only
+// when a NoExecute taint is new on one of them.
+func evictionsBy(ctx context.Context, c *kube.Client, nodes []*node.Node, plan func(*node.Node) Plan) (Evictions, error) {
 	fresh := map[string][]corev1.Taint{}
 	var hit []*node.Node
 	for _, n := range nodes {
-		if taints := newNoExecute(t.Plan(n)); len(taints) > 0 {
+		if taints := newNoExecute(plan(n)); len(taints) > 0 {
 			fresh[n.Name] = taints
 			hit = append(hit, n)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,7 @@ func labelsOf(c *kubetest.Cluster, t *testing.T, name string) map[string]string 
 	t.Helper()
 	labels := maps.Clone(c.Node(t, name).Labels)
 	delete(labels, corev1.LabelHostname)
+	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "beta.kubernetes.io/") }) // a controller adds them to new nodes
 	return labels
 }
 

@@ -66,6 +66,8 @@ type Target struct {
 	// Seen is the node as it was planned with, or nil when that is not known any
 	// more or too old: after a restart, and after a try that failed.
 	Seen *node.Node
+	// Old says that another batch has worked on the node since it was planned.
+	Old bool
 	// Again says that an earlier try may have taken effect.
 	Again bool
 	Plan  Plan // zero when the node was not known
@@ -93,12 +95,22 @@ type Versioned interface {
 	Versioned() bool
 }
 
+// SkipError says that a node was left alone on purpose.
+type SkipError struct{ Reason *services.Error }
+
+// Error gives the log form.
+func (e *SkipError) Error() string { return e.Reason.Error() }
+
+// Unwrap gives the reason.
+func (e *SkipError) Unwrap() error { return e.Reason }
+
 // Meta is what a batch says to its operation.
 type Meta struct {
 	Reason  string
 	By      string
 	At      time.Time
 	Protect Protection
+	Records map[string]Record // of an undo: what the batch did, by node
 }
 
 // Sources is what an operation may read once for a whole batch.
@@ -133,7 +145,7 @@ type Definition struct {
 func All() []Definition {
 	return []Definition{
 		cordonDefinition(), uncordonDefinition(), drainDefinition(), deletePodDefinition(),
-		labelDefinition(), taintDefinition(), copyTaintsDefinition(),
+		labelDefinition(), taintDefinition(), copyTaintsDefinition(), undoDefinition(),
 	}
 }
 

@@ -3,6 +3,7 @@ package operation
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 
@@ -185,11 +186,17 @@ func (t tainting) Apply(ctx context.Context, k Cluster, target Target) (Result, 
 	return applyGuarded(ctx, k, target, t)
 }
 
-// patch makes the new list: what the node has, in its order and untouched but
-// for what the plan is about, and then what is new.
 func (t tainting) patch(n *node.Node, p Plan) kube.NodePatch {
-	list := make([]corev1.Taint, 0, len(n.Taints)+len(t.Set))
+	return kube.NodePatch{Taints: taintList(n, p)}
+}
+
+// taintList makes the new list: what the node has, in its order and untouched
+// but for what the plan is about, and then what is new.
+func taintList(n *node.Node, p Plan) *[]corev1.Taint {
+	list := make([]corev1.Taint, 0, len(n.Taints)+len(p.After.Taints))
+	has := make(map[string]bool, len(n.Taints))
 	for _, old := range n.Taints {
+		has[old.ID()] = true
 		after, touched := p.After.Taints[old.ID()]
 		switch {
 		case !touched:
@@ -198,12 +205,12 @@ func (t tainting) patch(n *node.Node, p Plan) kube.NodePatch {
 			list = append(list, toKube(*after))
 		}
 	}
-	for _, wanted := range t.Set {
-		if find(n.Taints, wanted) == nil {
-			list = append(list, toKube(wanted))
+	for _, id := range slices.Sorted(maps.Keys(p.After.Taints)) {
+		if after := p.After.Taints[id]; after != nil && !has[id] {
+			list = append(list, toKube(*after))
 		}
 	}
-	return kube.NodePatch{Taints: &list}
+	return &list
 }
 
 func toKube(t node.Taint) corev1.Taint {

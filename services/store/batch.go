@@ -63,6 +63,7 @@ type Batch struct {
 	EndedAt         *time.Time      `json:"endedAt"`
 	ClearedAt       *time.Time      `json:"-"` // when the cluster's cache was cleared
 	Total           int             `json:"total"`
+	Rollout         json.RawMessage `json:"rollout,omitempty"`
 	RetryOf         string          `json:"retryOf,omitempty"`
 	UndoOf          string          `json:"undoOf,omitempty"`
 	TemplateID      int64           `json:"-"` // the template that it came from, 0 for none; it may be gone since

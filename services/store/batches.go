@@ -11,7 +11,7 @@ import (
 
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
 	coalesce(idempotency_key, ''), fingerprint, sync, state, created_at, started_at, ended_at, cleared_at,
-	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused, coalesce(template_id, 0)`
+	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused, coalesce(template_id, 0), rollout`
 
 const itemColumns = `seq, node, uid, state, error_code, error, unknown, attempts, before, after, started_at, ended_at`
 
@@ -23,10 +23,10 @@ func (s *Store) InsertBatch(ctx context.Context, b Batch, items []Item) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO batches
 			(id, cluster, operation, params, reason, actor_id, actor, address, request_id, idempotency_key, fingerprint,
-			 state, created_at, started_at, total, retry_of, undo_of, template_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, nullif($16, ''), nullif($17, ''), nullif($18, 0))`,
+			 state, created_at, started_at, total, retry_of, undo_of, template_id, rollout)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, nullif($16, ''), nullif($17, ''), nullif($18, 0), $19)`,
 			b.ID, b.Cluster, b.Operation, string(b.Params), b.Reason, b.ActorID, b.By, b.Address, b.RequestID, b.IdempotencyKey, b.Fingerprint,
-			string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total, b.RetryOf, b.UndoOf, b.TemplateID)
+			string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total, b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout))
 		if err != nil {
 			return fmt.Errorf("insert batch: %w", err)
 		}
@@ -143,12 +143,14 @@ func scanBatch(row scanner) (Batch, error) {
 	var params, state string
 	var created int64
 	var started, ended, cleared sql.NullInt64
+	var rollout sql.NullString
 	err := row.Scan(&b.ID, &b.Cluster, &b.Operation, &params, &b.Reason, &b.ActorID, &b.By, &b.Address, &b.RequestID,
 		&b.IdempotencyKey, &b.Fingerprint, &b.Sync, &state, &created, &started, &ended, &cleared,
-		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused, &b.TemplateID)
+		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused, &b.TemplateID, &rollout)
 	if err != nil {
 		return Batch{}, mapErr(fmt.Errorf("read batch: %w", err))
 	}
+	b.Rollout = rawJSON(rollout)
 	b.Params, b.State, b.CreatedAt = json.RawMessage(params), State(state), fromMillis(created)
 	b.StartedAt, b.EndedAt, b.ClearedAt = fromNullMillis(started), fromNullMillis(ended), fromNullMillis(cleared)
 	return b, nil

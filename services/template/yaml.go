@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -186,8 +187,11 @@ func (s *Service) Import(ctx context.Context, kind, text string, replace bool) (
 		return nil, err
 	}
 	result := checkAll(kind, drafts)
-	if refused(result) == nil {
+	switch {
+	case refused(result) == nil:
 		err = s.save(ctx, kind, drafts, replace, result)
+	case !replace:
+		err = s.refuseTaken(ctx, kind, drafts, result) // all that is wrong at once
 	}
 	if err == nil {
 		err = refused(result)
@@ -216,12 +220,31 @@ func (s *Service) save(ctx context.Context, kind string, drafts []Draft, replace
 		case store.SavedOver:
 			result[i].Outcome = Replaced
 		case store.NotSaved:
-			result[i].Outcome = Refused
-			result[i].Why = services.Invalid("name", "error_template_exists")
+			result[i].refuse(services.FieldError{Field: "name", Text: "error_template_exists"})
 		case store.SavedNew:
 		}
 	}
 	return nil
+}
+
+// refuseTaken refuses those of the others whose name is in use.
+func (s *Service) refuseTaken(ctx context.Context, kind string, drafts []Draft, result []Imported) error {
+	rows, _, err := s.store.Templates(ctx, store.TemplateQuery{Kind: kind})
+	if err != nil {
+		return err
+	}
+	for i, d := range drafts {
+		taken := slices.ContainsFunc(rows, func(row store.Template) bool { return strings.EqualFold(row.Name, d.Name) })
+		if taken && result[i].Outcome != Refused {
+			result[i].refuse(services.FieldError{Field: "name", Text: "error_template_exists"})
+		}
+	}
+	return nil
+}
+
+// refuse notes why a template is not imported.
+func (i *Imported) refuse(wrong ...services.FieldError) {
+	i.Outcome, i.Why = Refused, services.InvalidFields(wrong...)
 }
 
 // checkAll refuses what is wrong with each template by itself, and a name that
@@ -237,7 +260,7 @@ func checkAll(kind string, drafts []Draft) []Imported {
 		}
 		result[i] = Imported{Name: clip(d.Name), Outcome: Created}
 		if len(wrong) > 0 {
-			result[i].Outcome, result[i].Why = Refused, services.InvalidFields(wrong...)
+			result[i].refuse(wrong...)
 		}
 	}
 	return result

@@ -84,6 +84,10 @@ templates:
 	require.NoError(t, err)
 	require.Equal(t, []Template{old}, page.Items, "nothing was imported")
 
+	result, err = s.Import(bob, "labels", text+"  - {name: third}\n", false)
+	require.Equal(t, map[string]string{"templates.2": "error_template_exists", "templates.3": "error_template_entries_none_labels"}, wrongFields(t, err))
+	require.Equal(t, []Outcome{Created, Refused, Refused}, []Outcome{result[0].Outcome, result[1].Outcome, result[2].Outcome})
+
 	result, err = s.Import(bob, "labels", text, true)
 	require.NoError(t, err)
 	require.Equal(t, []Imported{{Name: "new", Outcome: Created}, {Name: "old", Outcome: Replaced}}, result)

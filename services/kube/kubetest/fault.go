@@ -57,10 +57,11 @@ type Fault struct {
 
 // An Injected is a fault at work in a [Proxy].
 type Injected struct {
-	proxy *Proxy
-	fault Fault
-	seen  int // Calls that the fault selects. Guarded by the proxy's lock.
-	hits  int
+	proxy   *Proxy
+	fault   Fault
+	seen    int // Calls that the fault selects. Guarded by the proxy's lock.
+	hits    int
+	answers int
 }
 
 // Hits counts the calls that the fault has struck so far. A call counts from
@@ -74,14 +75,35 @@ func (i *Injected) Hits() int {
 // WaitHits waits, up to a minute, until the fault has struck n calls.
 func (i *Injected) WaitHits(t testing.TB, n int) {
 	t.Helper()
+	i.await(t, func() bool { return i.hits >= n })
+}
+
+// WaitAnswers waits, up to a minute, until the API server has answered n of the
+// calls that the fault has struck, whatever becomes of its answers.
+func (i *Injected) WaitAnswers(t testing.TB, n int) {
+	t.Helper()
+	i.await(t, func() bool { return i.answers >= n })
+}
+
+func (i *Injected) await(t testing.TB, enough func() bool) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	require.NoError(t, poll(ctx, func(context.Context) error {
-		if i.Hits() < n {
+		i.proxy.mu.Lock()
+		defer i.proxy.mu.Unlock()
+		if !enough() {
 			return errors.New("kubetest: the fault has not struck often enough")
 		}
 		return nil
 	}))
+}
+
+// answered counts an answer of the API server.
+func (i *Injected) answered() {
+	i.proxy.mu.Lock()
+	defer i.proxy.mu.Unlock()
+	i.answers++
 }
 
 // Remove ends the fault. Calls that it holds are not released.

@@ -25,6 +25,7 @@
 package kubetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,8 @@ const (
 	ownClusters = "2"
 	// startTimeout bounds the start of that plane; it takes 4 s on an idle machine.
 	startTimeout = 3 * time.Minute
+	// checkTimeout bounds each check at the end of a run.
+	checkTimeout = 10 * time.Second
 )
 
 // A Plane is a set of clusters, shared by all tests of this process and
@@ -77,7 +80,8 @@ var shared struct {
 
 // Main runs the tests and then stops the plane, if this process has started
 // one. It returns the exit code for os.Exit. Each of checks runs at the very
-// end, when all tests passed; an error makes the run fail:
+// end, when all tests passed, and has a few seconds to come true, since what was
+// told to end may need a moment; an error makes the run fail:
 //
 //	os.Exit(kubetest.Main(m, func() error { return goleak.Find() }))
 //
@@ -94,7 +98,10 @@ func Main(m *testing.M, checks ...func() error) int {
 		if code != 0 {
 			break
 		}
-		if err := check(); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+		err := poll(ctx, func(context.Context) error { return check() })
+		cancel()
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "FAIL:", err)
 			code = 1
 		}

@@ -85,8 +85,14 @@ type lease struct {
 	file  *os.File
 }
 
-// lease waits until n clusters are free and takes them.
+// lease waits until n clusters are free and takes them. Tests wait in a queue,
+// so that the one that wants two is not overtaken for ever.
 func (p *Plane) lease(n int) ([]lease, error) {
+	head, err := p.queue()
+	if err != nil {
+		return nil, err
+	}
+	defer head.Close() // Drops the lock.
 	for {
 		taken, err := p.tryLease(n)
 		if err != nil || len(taken) == n {
@@ -99,12 +105,25 @@ func (p *Plane) lease(n int) ([]lease, error) {
 	}
 }
 
-// tryLease takes up to n clusters that are free now.
-func (p *Plane) tryLease(n int) ([]lease, error) {
+// queue returns when it is the caller's turn.
+func (p *Plane) queue() (*os.File, error) {
 	dir := filepath.Join(p.Dir, "leases")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	file, err := os.OpenFile(filepath.Join(dir, "queue"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	}
+	return file, err
+}
+
+// tryLease takes up to n clusters that are free now.
+func (p *Plane) tryLease(n int) ([]lease, error) {
+	dir := filepath.Join(p.Dir, "leases")
 	var taken []lease
 	for _, files := range p.clusters {
 		if len(taken) == n {

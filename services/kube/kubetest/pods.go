@@ -3,6 +3,7 @@ package kubetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -142,8 +143,8 @@ func (c *Cluster) Pod(t testing.TB, namespace, name, node string, options ...Pod
 }
 
 // Budget creates a PodDisruptionBudget for the workload of that name and
-// returns when the disruption controller has counted its pods. With
-// minAvailable equal to the number of pods it blocks every eviction.
+// returns when the disruption controller has counted all of its pods that are
+// ready. With minAvailable equal to the number of pods it blocks every eviction.
 func (c *Cluster) Budget(t testing.TB, namespace, workload string, minAvailable int) *policyv1.PodDisruptionBudget {
 	t.Helper()
 	minimum := intstr.FromInt(minAvailable)
@@ -155,12 +156,33 @@ func (c *Cluster) Budget(t testing.TB, namespace, workload string, minAvailable 
 	require.NoError(t, err)
 	c.Eventually(t, func(ctx context.Context) error {
 		budget, err = client.Get(ctx, workload, metav1.GetOptions{})
-		if err == nil && budget.Status.ObservedGeneration < budget.Generation {
-			err = fmt.Errorf("budget %s has not been counted", workload)
+		if err != nil {
+			return err
+		}
+		ready, err := c.ready(ctx, namespace, workload)
+		if budget.Status.ObservedGeneration < budget.Generation || budget.Status.CurrentHealthy != ready {
+			return fmt.Errorf("budget %s has counted %d pods of %d", workload, budget.Status.CurrentHealthy, ready)
 		}
 		return err
 	})
 	return budget
+}
+
+// ready counts the pods of a workload that are ready.
+func (c *Cluster) ready(ctx context.Context, namespace, workload string) (int32, error) {
+	pods, err := c.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: appLabel + "=" + workload})
+	if err != nil {
+		return 0, err
+	}
+	count := int32(0)
+	for _, pod := range pods.Items {
+		if pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		}) {
+			count++
+		}
+	}
+	return count, nil
 }
 
 // WaitRunning waits until exactly n pods of a workload run, and returns them.

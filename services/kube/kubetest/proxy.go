@@ -129,7 +129,7 @@ func (p *Proxy) certificate(t testing.TB) tls.Certificate {
 
 // drain waits for the calls that the closed server has left, a moment later.
 func (p *Proxy) drain(t testing.TB) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), waitTimeout)
 	defer cancel()
 	if err := poll(ctx, p.idle); err != nil {
 		t.Errorf("kubetest: %v", err)
@@ -222,14 +222,14 @@ func (p *Proxy) Peak(verb, resource string) int {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request := parseRequest(r)
 	readBody(r, &request)
-	fault := p.begin(&request)
+	injected := p.begin(&request)
 	answer := &recorder{ResponseWriter: w}
 	defer p.end(&request, answer)
-	if fault == nil {
+	if injected == nil {
 		p.forward.ServeHTTP(answer, r)
 		return
 	}
-	p.strike(answer, r, fault)
+	p.strike(answer, r, injected)
 }
 
 // readBody keeps what a call writes. API objects are small.
@@ -246,7 +246,7 @@ func readBody(r *http.Request, request *Request) {
 }
 
 // begin counts a call and finds the fault that strikes it, if any.
-func (p *Proxy) begin(request *Request) *Fault {
+func (p *Proxy) begin(request *Request) *Injected {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, request)
@@ -254,8 +254,7 @@ func (p *Proxy) begin(request *Request) *Fault {
 	p.countPeaks(request)
 	for _, injected := range p.faults {
 		if injected.strikes(request) {
-			fault := injected.fault
-			return &fault
+			return injected
 		}
 	}
 	return nil

@@ -73,7 +73,8 @@ func (b *truncated) Read(p []byte) (int, error) {
 type answerFault struct{}
 
 // strike lets one call go wrong.
-func (p *Proxy) strike(w http.ResponseWriter, r *http.Request, f *Fault) {
+func (p *Proxy) strike(w http.ResponseWriter, r *http.Request, i *Injected) {
+	f := &i.fault
 	if wait(r.Context(), f.Delay, f.Hold) != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -86,7 +87,7 @@ func (p *Proxy) strike(w http.ResponseWriter, r *http.Request, f *Fault) {
 	case f.Code != 0:
 		f.refuse(w)
 	default:
-		p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), answerFault{}, f)))
+		p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), answerFault{}, i)))
 	}
 }
 
@@ -99,10 +100,12 @@ func (f *Fault) disconnect(r *http.Request) {
 
 // modifyResponse strikes the answer that has come from the API server.
 func modifyResponse(response *http.Response) error {
-	f, struck := response.Request.Context().Value(answerFault{}).(*Fault)
+	i, struck := response.Request.Context().Value(answerFault{}).(*Injected)
 	if !struck {
 		return nil
 	}
+	i.answered()
+	f := &i.fault
 	if err := wait(response.Request.Context(), f.DelayAnswer, f.HoldAnswer); err != nil {
 		return err
 	}

@@ -1,11 +1,15 @@
 package kubetest
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,7 +40,32 @@ func (c *Cluster) User(t testing.TB, rules ...rbacv1.PolicyRule) *rest.Config {
 	require.NoError(t, err)
 	config := c.Config()
 	config.BearerToken = token.Status.Token
+	c.awaitRights(t, config, rules)
 	return config
+}
+
+// awaitRights waits until the API server knows of the user and the user's
+// rights: it learns of new ones a moment after they were stored.
+func (c *Cluster) awaitRights(t testing.TB, config *rest.Config, rules []rbacv1.PolicyRule) {
+	t.Helper()
+	client, err := newClient(t, rest.CopyConfig(config))
+	require.NoError(t, err)
+	c.Eventually(t, func(ctx context.Context) error {
+		own, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, &authorizationv1.SelfSubjectRulesReview{
+			Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: metav1.NamespaceDefault},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		for _, rule := range rules {
+			if !slices.ContainsFunc(own.Status.ResourceRules, func(r authorizationv1.ResourceRule) bool {
+				return slices.Equal(r.Verbs, rule.Verbs) && slices.Equal(r.Resources, rule.Resources)
+			}) {
+				return fmt.Errorf("the API server does not know yet that %v %v is allowed", rule.Verbs, rule.Resources)
+			}
+		}
+		return nil
+	})
 }
 
 func (c *Cluster) allow(t testing.TB, account string, rules []rbacv1.PolicyRule) {

@@ -57,9 +57,8 @@ func (d *conductor) lost(n *nodeState) bool {
 	case n.UID != "" && string(seen.UID) != n.UID:
 		d.end(n, Outcome{Aside: true, Err: services.Errorf(services.CodeConflict, "error_node_replaced")})
 	case seen.Spec.Unschedulable:
-		n.seenCordon = true
 		return false
-	case n.seenCordon:
+	case d.watch.Uncordoned(n.Node):
 		d.failed++
 		d.end(n, Outcome{Err: services.Errorf(services.CodeConflict, "error_drain_uncordoned")})
 	default:

@@ -73,7 +73,9 @@ func ParseOptions(form url.Values) (Options, error) {
 	o.Timeout = p.seconds("timeout", o.Timeout, 0, 7*24*3600)
 	o.SkipWait = p.seconds("skip_wait_seconds", 0, 0, 24*3600)
 	o.Parallel = p.seconds("parallel", o.Parallel, 1, 100)
-	o.MaxFailures = p.seconds("max_failures", 0, 0, 10_000)
+	if !strings.HasSuffix(form.Get("max_failures"), "%") { // a share of the batch is the engine's business
+		o.MaxFailures = p.seconds("max_failures", 0, 0, 10_000)
+	}
 	o.PodSelector = strings.TrimSpace(form.Get("pod_selector"))
 	if _, err := labels.Parse(o.PodSelector); err != nil {
 		p.refuse("pod_selector", "error_selector", "Value", o.PodSelector)

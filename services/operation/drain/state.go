@@ -29,7 +29,6 @@ type nodeState struct {
 	tries       int       // of the cordon
 	retry       time.Time // of the cordon
 	cordonedAt  time.Time
-	seenCordon  bool // the watch has shown the cordon: from then on its end is news
 	startedAt   time.Time
 	deadline    time.Time
 	idleSince   time.Time // only terminating pods are left, on a node without a kubelet

@@ -1,0 +1,82 @@
+package batch_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/kube/kubetest"
+	"kube-node-manager/services/store"
+)
+
+// Two batches that share nodes: the second works on the others meanwhile, waits
+// where the first is, says for whom, and finds the nodes as the first left them.
+func TestTurns_secondBatchWaitsWhereTheFirstIs(t *testing.T) {
+	c, proxy, p := behind(t, usual)
+	names := c.Nodes(t, 8)
+	hold := make(chan struct{})
+	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Times: 6, Hold: hold})
+	first := p.submit(t, c.Name, "cordon", names[:6]...)
+	held.WaitHits(t, 6)
+	second := p.submit(t, c.Name, "uncordon", names[2:]...)
+	third := p.submit(t, c.Name, "cordon", names[5:]...)
+	view := func(id string) batch.View {
+		v, err := p.engine.View(as(t, services.RoleViewer), id)
+		require.NoError(t, err)
+		return v
+	}
+	require.Eventually(t, func() bool { return view(second.ID).Counts.Unchanged == 2 }, time.Minute, 5*time.Millisecond)
+	v := view(second.ID)
+	require.Equal(t, batch.Counts{Unchanged: 2, Waiting: 4}, v.Counts)
+	require.Equal(t, []string{first.ID}, v.WaitsFor)
+	require.Contains(t, view(third.ID).WaitsFor, second.ID)
+	close(hold)
+	require.Equal(t, store.StateSucceeded, p.wait(t, first.ID).State)
+	v = p.wait(t, second.ID)
+	require.Equal(t, batch.Counts{Unchanged: 2, Succeeded: 4}, v.Counts, "they were cordoned when its turn came")
+	require.Empty(t, v.WaitsFor)
+	for _, name := range names[2:6] {
+		require.JSONEq(t, `true`, field(t, p.items(t, second.ID)[name].Before, "unschedulable"))
+	}
+	require.Equal(t, store.StateSucceeded, p.wait(t, third.ID).State)
+	for i, name := range names {
+		require.Equal(t, i < 2 || i >= 5, c.Node(t, name).Spec.Unschedulable, name)
+	}
+}
+
+// A drain needs all its nodes at once; who waits can be cancelled, and leaves
+// the line.
+func TestTurns_drainWaitsForAllAndACancelledBatchLeavesTheLine(t *testing.T) {
+	c, proxy, p := behind(t, usual)
+	names := c.Nodes(t, 3)
+	hold := make(chan struct{})
+	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[0], Times: 1, Hold: hold})
+	first := p.submit(t, c.Name, "cordon", names[0])
+	held.WaitHits(t, 1)
+	drain, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Reason: "kernel CVE", Form: url.Values{}})
+	require.NoError(t, err)
+	doomed := p.submit(t, c.Name, "uncordon", names...)
+	last := p.submit(t, c.Name, "cordon", names[2])
+	require.Equal(t, 1, proxy.Calls("patch", "nodes"), "nothing of the drain has begun")
+	_, err = p.engine.Cancel(as(t, services.RoleUser), doomed.ID)
+	require.NoError(t, err)
+	require.Equal(t, batch.Counts{Cancelled: 3}, p.wait(t, doomed.ID).Counts)
+	close(hold)
+	p.wait(t, first.ID)
+	require.Equal(t, batch.Counts{Succeeded: 3}, p.wait(t, drain.ID).Counts)
+	require.JSONEq(t, `true`, field(t, p.items(t, drain.ID)[names[0]].Before, "unschedulable"), "as the first batch left it")
+	require.Equal(t, batch.Counts{Unchanged: 1}, p.wait(t, last.ID).Counts)
+}
+
+// field gives one field of a recorded state as JSON.
+func field(t *testing.T, raw []byte, name string) string {
+	t.Helper()
+	var object map[string]json.RawMessage
+	decode(t, raw, &object)
+	return string(object[name])
+}
