@@ -50,7 +50,7 @@ $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 
 test: lint plane chromium compiler ## run every test, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
-	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -timeout 30m ./...
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -parallel $(TEST_CLUSTERS) -timeout 30m ./...
 
 bench: build plane ## measure throughput and freshness on a plane of 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"

@@ -296,7 +296,7 @@ func TestClose_endsLoadsAndRefusesReaders(t *testing.T) {
 func TestFence_holdsUnderChance(t *testing.T) {
 	c := New(t.Context())
 	defer c.Close()
-	short := Policy{TTL: time.Millisecond, HardAge: 4 * time.Millisecond, Timeout: time.Second}
+	short := Policy{TTL: time.Millisecond, HardAge: 4 * time.Millisecond, Timeout: time.Minute}
 	var version, cleared atomic.Int64
 	load := func(context.Context) (int64, error) {
 		v := version.Load()

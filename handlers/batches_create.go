@@ -3,9 +3,9 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"kube-node-manager/services/batch"
-	"kube-node-manager/services/store"
 	"kube-node-manager/views"
 )
 
@@ -20,10 +20,20 @@ func (h *Handlers) BatchesCreate(w http.ResponseWriter, r *http.Request) error {
 	if keepsForm(r, err) {
 		return h.refusePlan(w, r, q, err)
 	}
+	if planMoved(err) && !isHTMX(r) {
+		return h.refuseMoved(w, r, q, err)
+	}
 	if err != nil {
 		return err
 	}
+	return h.answerBatch(w, r, v)
+}
+
+// answerBatch answers a new batch: its end, if it is small and ends at once,
+// else its progress.
+func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.View) error {
 	if wait := h.Batches.SyncWait(v); wait > 0 {
+		var err error
 		if v, err = h.Batches.Wait(r.Context(), v.ID, wait); err != nil {
 			return err
 		}
@@ -61,14 +71,35 @@ func (h *Handlers) batchRequest(r *http.Request) (batch.Request, error) {
 	}
 	q := batch.Request{
 		Cluster: pathParam(r, "cluster"), Operation: r.Form.Get("operation"), Form: r.Form, Nodes: r.Form["node"],
-		Reason: r.Form.Get("reason"), IdempotencyKey: r.Form.Get("idempotency_key"),
+		Reason: r.Form.Get("reason"), IdempotencyKey: r.Form.Get("idempotency_key"), RetryOf: r.Form.Get("retry_of"),
+	}
+	for _, names := range r.Form["nodes"] { // many in one field, as the forms carry them on
+		q.Nodes = append(q.Nodes, strings.Fields(names)...)
 	}
 	if r.Form.Get("all") != "1" {
 		return q, nil
 	}
-	names, err := h.matchingNames(r, q.Cluster, r.Form)
+	names, err := h.matchingNames(r, q.Cluster, listQuery(r.Form))
 	q.Nodes = names
 	return q, err
+}
+
+// listQuery gives the fields of the list's query in a batch's form. "label" and
+// "taint" belong to the operation where that has such fields; the filters of the
+// same names are then written "filter.label" and "filter.taint", as any of them
+// may be.
+func listQuery(form url.Values) url.Values {
+	query := url.Values{}
+	for _, name := range []string{"q", "status", "sched", "role", "label", "taint", "sort", "dir"} {
+		own := form.Get("operation") == name
+		switch values := form["filter."+name]; {
+		case len(values) > 0:
+			query[name] = values
+		case !own:
+			query[name] = form[name]
+		}
+	}
+	return query
 }
 
 func (h *Handlers) matchingNames(r *http.Request, cluster string, form url.Values) ([]string, error) {
@@ -85,25 +116,4 @@ func (h *Handlers) matchingNames(r *http.Request, cluster string, form url.Value
 		names[i] = n.Name
 	}
 	return names, nil
-}
-
-// showBatch answers one batch with its items, as a page or as JSON.
-func (h *Handlers) showBatch(w http.ResponseWriter, r *http.Request, status int, v batch.View) error {
-	items, err := h.Batches.Items(r.Context(), v.ID)
-	if err != nil {
-		return err
-	}
-	if wantsJSON(r) {
-		return writeJSON(w, status, newBatchJSON(r.Context(), v, items))
-	}
-	page := views.BatchPageView{Batch: h.batchView(r, v), Items: items, Now: h.now()}
-	if isHTMX(r) {
-		return render(w, r, status, views.BatchItems(page))
-	}
-	f := h.frame(r, "batches", views.T(r.Context(), "batch_title", "Operation", v.Operation, "Cluster", v.Cluster), v.Cluster)
-	f.Dock = nil // the page itself is the batch
-	if v.State == store.StateInterrupted {
-		f.Path = views.BatchURL(v.ID)
-	}
-	return render(w, r, status, views.BatchPage(f, page))
 }

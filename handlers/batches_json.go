@@ -13,6 +13,7 @@ type batchJSON struct {
 	RetryOf *string    `json:"retryOf"`
 	UndoOf  *string    `json:"undoOf"`
 	Items   []itemJSON `json:"items,omitempty"`
+	batch.Successors
 }
 
 // itemJSON is one node of a batch; Error is a sentence, "" without one.

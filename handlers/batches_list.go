@@ -2,41 +2,55 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/views"
 )
 
-// batchesPerPage is how many batches the history shows at once.
-const batchesPerPage = 50
-
-// BatchesList answers the history, newest first.
+// BatchesList answers a page of the history, newest first.
 func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
-	found, err := h.Batches.List(r.Context(), r.URL.Query().Get("before"), batchesPerPage)
-	if err != nil {
+	q := historyQuery(r.URL.Query())
+	page, err := h.Batches.List(r.Context(), q)
+	switch {
+	case wantsJSON(r) && err == nil:
+		return writeJSON(w, http.StatusOK, newBatchListJSON(page))
+	case err == nil:
+		return h.showBatches(w, r, http.StatusOK, views.BatchesView{Page: page})
+	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
 		return err
+	default: // the form comes back with what is wrong in it
+		return h.showBatches(w, r, http.StatusUnprocessableEntity, views.BatchesView{Page: batch.Page{Query: q}, Problem: views.NewProblem(r.Context(), err)})
 	}
-	older := ""
-	if len(found) == batchesPerPage {
-		older = views.AllBatchesURL + "?before=" + found[len(found)-1].ID
-	}
-	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, newBatchListJSON(found, older))
-	}
-	v := views.BatchesView{Batches: found, Older: older, Now: h.now()}
-	return render(w, r, http.StatusOK, views.BatchesPage(h.frame(r, "batches", views.T(r.Context(), "nav_batches"), ""), v))
 }
 
-// batchListJSON is the history; Older is the path of the next page.
+func (h *Handlers) showBatches(w http.ResponseWriter, r *http.Request, status int, v views.BatchesView) error {
+	v.Now = h.now()
+	return render(w, r, status, views.BatchesPage(h.frame(r, "batches", views.T(r.Context(), "nav_batches"), ""), v))
+}
+
+// historyQuery reads the filters; the engine checks what they say.
+func historyQuery(values url.Values) batch.Query {
+	return batch.Query{
+		Cluster: values.Get("cluster"), Operation: values.Get("operation"), State: values.Get("state"), By: values.Get("by"),
+		From: values.Get("from"), To: values.Get("to"), Node: values.Get("node"), Before: values.Get("before"),
+	}
+}
+
+// batchListJSON is a page of the history; Older is the path of the next one.
 type batchListJSON struct {
 	Items []batchJSON `json:"items"`
 	Older string      `json:"older,omitempty"`
 }
 
-func newBatchListJSON(found []batch.View, older string) batchListJSON {
-	list := batchListJSON{Items: make([]batchJSON, len(found)), Older: older}
-	for i, v := range found {
+func newBatchListJSON(p batch.Page) batchListJSON {
+	list := batchListJSON{Items: make([]batchJSON, len(p.Items))}
+	for i, v := range p.Items {
 		list.Items[i] = batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf)}
+	}
+	if p.Older != "" {
+		list.Older = views.OlderBatchesURL(p)
 	}
 	return list
 }

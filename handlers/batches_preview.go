@@ -14,11 +14,14 @@ import (
 // BatchesPreview says what a batch would change, node by node, and writes
 // nothing.
 func (h *Handlers) BatchesPreview(w http.ResponseWriter, r *http.Request) error {
-	q, err := h.batchRequest(r)
+	typed, err := h.batchRequest(r)
 	if err != nil {
 		return err
 	}
-	p, err := h.Batches.Preview(r.Context(), q)
+	q, p, err := h.plan(r, typed)
+	if done, err := h.refusal(w, r, typed, err); done {
+		return err
+	}
 	if keepsForm(r, err) && !isHTMX(r) {
 		return h.showPlan(w, r, http.StatusUnprocessableEntity, q, batch.Preview{}, err)
 	}
@@ -31,10 +34,27 @@ func (h *Handlers) BatchesPreview(w http.ResponseWriter, r *http.Request) error 
 	return h.showPlan(w, r, http.StatusOK, q, p, nil)
 }
 
+// plan makes the plan of a request; what a form says in rows is entries in the
+// request that it gives back.
+func (h *Handlers) plan(r *http.Request, typed batch.Request) (batch.Request, batch.Preview, error) {
+	q, err := unfold(typed)
+	if err != nil {
+		return q, batch.Preview{}, err
+	}
+	p, err := h.Batches.Preview(r.Context(), q)
+	return q, p, err
+}
+
 // keepsForm reports whether the options on a plan's page were wrong: its form
 // comes back then, as it was typed.
 func keepsForm(r *http.Request, err error) bool {
 	return services.CodeOf(err) == services.CodeInvalid && r.Form.Get("options") == "1" && !wantsJSON(r)
+}
+
+// planMoved reports whether a request was refused because its plan has become
+// another than the one that was shown.
+func planMoved(err error) bool {
+	return services.CodeOf(err) == services.CodeConflict && services.AsError(err).Text == "error_plan_changed"
 }
 
 // showPlan answers the page of a plan; problem is why it was not carried out.
@@ -43,25 +63,35 @@ func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, 
 		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
 		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: views.NodesURL(q.Cluster, node.Query{}),
 		Summary: summarize(p.Nodes), Problem: views.NewProblem(r.Context(), problem),
+		Rollout: r.Form, Refusal: refusalOf(r, p.Refusal),
+	}
+	if v.Origin = planOrigin(q, p); v.Origin != nil {
+		v.Back = views.BatchURL(v.Origin.ID)
+		if len(p.Nodes) > 0 {
+			v.Names = plannedNodes(p)
+		}
+	}
+	if v.Change = h.planChange(q, p); v.Change != nil && planMoved(problem) {
+		v.Change.Moved, v.Problem = true, nil
 	}
 	if q.Operation == "delete-pod" {
 		v.Pod = &views.PlanPod{Name: q.Form.Get("pod"), UID: q.Form.Get("uid")}
 	}
 	if p.Drain != nil {
-		v.Options, _ = drain.ParseOptions(q.Form) // they were good enough for the plan
+		v.Options, _ = drain.Decode(p.Params) // they were good enough for the plan
 	} else if problem != nil {
 		v.Typed = r.Form // there is no plan of options that cannot be read
 	}
 	for _, n := range p.Nodes {
 		v.Nodes = append(v.Nodes, views.PlanNode{
 			Node: n.Node, Changes: n.Changes, Before: n.Before, After: n.After,
-			Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers),
+			Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected,
 		})
 	}
 	if v.Pod != nil {
 		return render(w, r, status, views.PodDeletePage(h.frame(r, "nodes", views.T(r.Context(), "pod_delete_title", "Pod", v.Pod.Short()), q.Cluster), v))
 	}
-	title := views.T(r.Context(), "plan_title", "Operation", views.T(r.Context(), "operation_"+q.Operation), "Cluster", q.Cluster)
+	title := views.PlanTitle(r.Context(), q.Operation, q.Cluster)
 	return render(w, r, status, views.PlanPage(h.frame(r, "nodes", title, q.Cluster), v))
 }
 
@@ -71,6 +101,18 @@ type planJSON struct {
 	Nodes     []nodePlanJSON    `json:"nodes"`
 	Summary   views.PlanSummary `json:"summary"`
 	Drain     *drainPlanJSON    `json:"drain,omitempty"`
+	// Digest is what "plan" carries when the plan is to be carried out as shown.
+	Digest    string              `json:"digest"`
+	Evictions operation.Evictions `json:"evictions"`
+	// Named are protected keys that the request names; see "confirm".
+	Named []string `json:"named,omitempty"`
+	// Refusal is why the cluster would refuse the change.
+	Refusal *refusalJSON `json:"refusal,omitempty"`
+}
+
+type refusalJSON struct {
+	Code    services.Code `json:"code"`
+	Message string        `json:"message"`
 }
 
 type nodePlanJSON struct {
@@ -78,6 +120,8 @@ type nodePlanJSON struct {
 	Change   changeJSON `json:"change"`
 	Warnings []string   `json:"warnings"`
 	Blockers []string   `json:"blockers"`
+	// Protected are labels or taints that the change leaves alone.
+	Protected []string `json:"protected,omitempty"`
 }
 
 type changeJSON struct {
@@ -110,9 +154,15 @@ type budgetJSON struct {
 }
 
 func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
-	out := planJSON{Operation: name, Nodes: make([]nodePlanJSON, len(p.Nodes)), Summary: summarize(p.Nodes)}
+	out := planJSON{
+		Operation: name, Nodes: make([]nodePlanJSON, len(p.Nodes)), Summary: summarize(p.Nodes),
+		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named,
+	}
+	if said := refusalOf(r, p.Refusal); said != nil {
+		out.Refusal = &refusalJSON{said.Code, said.Text}
+	}
 	for i, n := range p.Nodes {
-		out.Nodes[i] = nodePlanJSON{Node: n.Node, Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers)}
+		out.Nodes[i] = nodePlanJSON{Node: n.Node, Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected}
 		if len(n.Blockers) == 0 {
 			out.Nodes[i].Change = changeJSON{Before: &n.Before, After: &n.After}
 		}
@@ -137,6 +187,14 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 		out.Drain.Budgets = append(out.Drain.Budgets, one)
 	}
 	return out
+}
+
+// refusalOf is what the cluster would refuse, in a person's words; nil without.
+func refusalOf(r *http.Request, e *services.Error) *views.Problem {
+	if e == nil {
+		return nil
+	}
+	return views.NewProblem(r.Context(), e)
 }
 
 func summarize(plans []batch.NodePlan) views.PlanSummary {

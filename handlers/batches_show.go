@@ -1,12 +1,75 @@
 package handlers
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+	"slices"
 
-// BatchesShow answers one batch and its items.
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
+	"kube-node-manager/views"
+)
+
+// BatchesShow answers one batch and its nodes. "state" chooses among the nodes;
+// a page shows a part of them, JSON has them all.
 func (h *Handlers) BatchesShow(w http.ResponseWriter, r *http.Request) error {
 	v, err := h.Batches.View(r.Context(), pathParam(r, "id"))
 	if err != nil {
 		return err
 	}
-	return h.showBatch(w, r, http.StatusOK, v)
+	q, err := itemQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	return h.showItems(w, r, http.StatusOK, v, q)
+}
+
+// itemQuery reads which nodes of a batch are asked for; the engine checks the
+// state.
+func itemQuery(values url.Values) (batch.ItemQuery, error) {
+	page, err := numberField(values, "page")
+	return batch.ItemQuery{State: values.Get("state"), Page: page}, err
+}
+
+// showBatch answers one batch with its nodes, as a page or as JSON.
+func (h *Handlers) showBatch(w http.ResponseWriter, r *http.Request, status int, v batch.View) error {
+	return h.showItems(w, r, status, v, batch.ItemQuery{})
+}
+
+func (h *Handlers) showItems(w http.ResponseWriter, r *http.Request, status int, v batch.View, q batch.ItemQuery) error {
+	shown, err := h.Batches.ItemPage(r.Context(), v.ID, q)
+	if err != nil {
+		return err
+	}
+	later, err := h.Batches.Successors(r.Context(), v.ID)
+	if err != nil {
+		return err
+	}
+	if wantsJSON(r) {
+		return h.writeBatch(w, r, status, v, later, q)
+	}
+	page := views.BatchPageView{Batch: h.batchView(r, v), ItemPage: shown, Later: later, Now: h.now()}
+	if isHTMX(r) {
+		return render(w, r, status, views.BatchItems(page))
+	}
+	f := h.frame(r, "batches", views.T(r.Context(), "batch_title", "Operation", v.Operation, "Cluster", v.Cluster), v.Cluster)
+	f.Dock = nil // the page itself is the batch
+	if v.State == store.StateInterrupted {
+		f.Path = views.BatchURL(v.ID)
+	}
+	return render(w, r, status, views.BatchPage(f, page))
+}
+
+// writeBatch writes one batch with every node that the query asks for.
+func (h *Handlers) writeBatch(w http.ResponseWriter, r *http.Request, status int, v batch.View, later batch.Successors, q batch.ItemQuery) error {
+	items, err := h.Batches.Items(r.Context(), v.ID)
+	if err != nil {
+		return err
+	}
+	if q.State != "" {
+		items = slices.DeleteFunc(items, func(it batch.Item) bool { return string(it.State) != q.State })
+	}
+	b := newBatchJSON(r.Context(), v, items)
+	b.Successors = later
+	return writeJSON(w, status, b)
 }

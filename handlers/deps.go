@@ -2,11 +2,16 @@ package handlers
 
 import (
 	"context"
+	"iter"
+	"net/url"
 	"time"
 
+	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/template"
 )
 
 // clusterRegistry is what the handlers need of cluster.Registry.
@@ -34,12 +39,46 @@ type batchEngine interface {
 	SyncWait(v batch.View) time.Duration
 	View(ctx context.Context, id string) (batch.View, error)
 	Items(ctx context.Context, id string) ([]batch.Item, error)
-	List(ctx context.Context, before string, limit int) ([]batch.View, error)
+	Successors(ctx context.Context, id string) (batch.Successors, error)
+	List(ctx context.Context, q batch.Query) (batch.Page, error)
+	ItemPage(ctx context.Context, id string, q batch.ItemQuery) (batch.ItemPage, error)
+	Report(ctx context.Context, id string) (batch.Batch, iter.Seq2[batch.Item, error], error)
+	OnNode(ctx context.Context, cluster, node string) ([]batch.NodeItem, error)
 	Running() []batch.View
 	Interrupted(ctx context.Context) []batch.View
 	Cancel(ctx context.Context, id string) (batch.View, error)
 	Pause(ctx context.Context, id string) (batch.View, error)
 	Resume(ctx context.Context, id string) (batch.View, error)
+	Retry(ctx context.Context, id string, form url.Values, key string) (batch.View, error)
+	Undo(ctx context.Context, id string, form url.Values, reason, key string) (batch.View, error)
+}
+
+// templateKeeper is what the handlers need of template.Service.
+type templateKeeper interface {
+	operation.Templates
+	List(ctx context.Context, q template.Query) (template.Page, error)
+	Get(ctx context.Context, kind string, id int64) (template.Template, error)
+	Usable(ctx context.Context, cluster string) ([]template.Template, error)
+	Create(ctx context.Context, kind string, d template.Draft) (template.Template, error)
+	Update(ctx context.Context, kind string, id int64, d template.Draft, seen time.Time) (template.Template, error)
+	Duplicate(ctx context.Context, kind string, id int64) (template.Template, error)
+	Delete(ctx context.Context, kind string, id int64) (template.Template, error)
+	Export(ctx context.Context, kind string, id int64) ([]byte, error)
+	Import(ctx context.Context, kind, text string, replace bool) ([]template.Imported, error)
+}
+
+// auditLog is what the handlers need of audit.Service.
+type auditLog interface {
+	List(ctx context.Context, q audit.Query) (audit.Page, error)
+	All(ctx context.Context, q audit.Query) (iter.Seq2[audit.Entry, error], error)
+	Export(ctx context.Context, action audit.Action, cluster, object string) error
+}
+
+// protection says which labels and taints belong to somebody else; it is an
+// operation.Protection.
+type protection interface {
+	Label(key string) bool
+	Taint(t node.Taint) bool
 }
 
 // generations tells how often a cluster's cache was cleared; a page's event
@@ -51,11 +90,14 @@ type generations interface {
 
 // Deps are the services that Handlers call.
 type Deps struct {
-	Clusters clusterRegistry
-	Nodes    nodeReader
-	Batches  batchEngine
-	Cache    generations
-	Version  string
+	Clusters  clusterRegistry
+	Nodes     nodeReader
+	Batches   batchEngine
+	Templates templateKeeper
+	Audit     auditLog
+	Cache     generations
+	Protect   protection
+	Version   string
 }
 
 // Handlers answers the routes of clusters, nodes and batches.

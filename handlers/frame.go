@@ -41,7 +41,9 @@ func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor)
 	if len(mine) == 0 {
 		return nil
 	}
-	return &views.BatchView{View: mine[0], MayControl: actor.May(operation.Permit(mine[0].Operation)), MayForce: actor.May(services.PermitForce), More: len(mine) - 1}
+	v := viewFor(actor, mine[0])
+	v.More = len(mine) - 1
+	return &v
 }
 
 // batchView makes the view of one batch for the person who asks.
@@ -52,8 +54,17 @@ func (h *Handlers) batchView(r *http.Request, v batch.View) views.BatchView {
 			others++
 		}
 	}
-	actor := services.ActorFrom(r.Context())
-	return views.BatchView{View: v, MayControl: actor.May(operation.Permit(v.Operation)), MayForce: actor.May(services.PermitForce), More: others}
+	view := viewFor(services.ActorFrom(r.Context()), v)
+	view.More = others
+	return view
+}
+
+// viewFor makes the view of one batch with what the actor may do to it.
+func viewFor(actor services.Actor, v batch.View) views.BatchView {
+	return views.BatchView{
+		View: v, MayControl: actor.May(operation.Permit(v.Operation)),
+		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.Permit(operation.Undo)),
+	}
 }
 
 // clusterLinks makes the rail from what is known, without asking a cluster.

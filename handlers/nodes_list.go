@@ -10,6 +10,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/store"
 	"kube-node-manager/views"
 )
 
@@ -38,6 +39,7 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		Cluster: cluster, Page: page, Now: h.now(), IdempotencyKey: newKey(),
 		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange), MayDrain: actor.May(services.PermitDrain),
 	}
+	v.Apply = h.applyTemplate(r, q.Apply)
 	status := http.StatusOK
 	if err != nil {
 		if v.Problem, status = h.clusterProblem(r, cluster, q, err); v.Problem == nil {
@@ -79,6 +81,9 @@ func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	nodes, err := h.Nodes.Match(r.Context(), cluster, q)
 	if err != nil {
+		return err
+	}
+	if err := h.Audit.Export(r.Context(), store.ActionNodesExport, cluster, ""); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
@@ -133,7 +138,7 @@ func nodeQuery(values url.Values) (node.Query, error) {
 	return node.Query{
 		Text: values.Get("q"), Status: values.Get("status"), Scheduling: values.Get("sched"), Role: values.Get("role"),
 		Label: values.Get("label"), Taint: values.Get("taint"), Sort: values.Get("sort"), Desc: values.Get("dir") == "desc",
-		Page: page, Size: size, Fresh: values.Get("fresh") == "1",
+		Page: page, Size: size, Fresh: values.Get("fresh") == "1", Apply: values.Get("apply"),
 	}, nil
 }
 

@@ -17,8 +17,12 @@ func (h *Handlers) NodesShow(w http.ResponseWriter, r *http.Request) error {
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, nodeDetailJSON{Cluster: cluster, AsOf: found.AsOf.UTC(), Detail: found.Detail})
 	}
+	past, err := h.Batches.OnNode(r.Context(), cluster, name)
+	if err != nil {
+		return err
+	}
 	v := views.NodeView{
-		Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, IdempotencyKey: newKey(), Now: h.now(),
+		Past: past, Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, IdempotencyKey: newKey(), Now: h.now(),
 		MayChange: services.ActorFrom(r.Context()).May(services.PermitChange), MayDrain: services.ActorFrom(r.Context()).May(services.PermitDrain),
 	}
 	if found.PodsError != nil {

@@ -28,6 +28,7 @@ const (
 	PermitDrain    Permission = "drain"
 	PermitClusters Permission = "clusters"
 	PermitUsers    Permission = "users"
+	PermitAudit    Permission = "audit" // the whole audit log, not only what one did oneself
 	PermitForce    Permission = "force" // pods that nothing brings back; protected keys
 )
 
@@ -53,7 +54,7 @@ func (a Actor) May(p Permission) bool {
 		return a.Role == RoleUser || a.Role == RoleAdmin
 	case PermitDrain:
 		return a.Role == RoleAdmin || a.Role == RoleUser && a.Drains
-	case PermitClusters, PermitUsers, PermitForce:
+	case PermitClusters, PermitUsers, PermitAudit, PermitForce:
 		return a.Role == RoleAdmin
 	default:
 		return false

@@ -160,7 +160,7 @@
       const field = $("#find")?.elements[f.name];
       if (field?.classList.contains("pick") || (field?.id === "q" && field !== document.activeElement)) field.value = f.value;
     }
-    if (e.target.id === "plan-result") $("#live").textContent = $("#plan-do").textContent; // what the button does now
+    if (e.target.id === "plan-result") $("#live").textContent = $("#plan-do")?.textContent ?? ""; // what the button does now
     if (e.target.id === "progress" && e.detail.requestConfig?.verb === "post" && document.activeElement === body) $("#progress button")?.focus(); // Pause has become Resume
     if (e.target.id === "dock") settle(); // once acted on, "all" would mean others
     if (e.target.id === "dock" && e.detail.requestConfig?.elt.id === "batch") $("#reason").value = ""; // a reason is for one batch

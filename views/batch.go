@@ -11,7 +11,7 @@ import (
 // operationName gives an operation's word; one without a message shows its own
 // name.
 func operationName(ctx context.Context, operation string) string {
-	id := "op_" + strings.ReplaceAll(operation, "-", "_")
+	id := "op_" + idOf(operation)
 	if !has(ctx, id) {
 		return operation
 	}
@@ -95,6 +95,8 @@ func sayMilestone(ctx context.Context, v batch.View) string {
 		return title + ": " + stateWord(ctx, v.State)
 	case v.State.Ended():
 		return title + ": " + verdict(ctx, v)
+	case v.Gate != nil:
+		return title + ": " + strings.ReplaceAll(gateWords(ctx, v), "#", gateClock(v.Gate))
 	case milestone(v) == 0:
 		return T(ctx, "say_accepted", "Title", title)
 	default:

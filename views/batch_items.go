@@ -1,6 +1,7 @@
 package views
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
 
@@ -23,24 +25,40 @@ func itemTook(it batch.Item, now time.Time) (time.Duration, bool) {
 	return end.Sub(*it.StartedAt), true
 }
 
-// itemsInOrder puts what needs eyes first: failures, then what is at work, then
-// the rest in the order of the batch.
-func itemsInOrder(items []batch.Item) []batch.Item {
-	rank := func(s store.ItemState) int {
-		switch s {
-		case store.ItemFailed:
-			return 0
-		case store.ItemRunning, store.ItemWaiting:
-			return 1
-		case store.ItemSkipped, store.ItemCancelled:
-			return 2
-		default:
-			return 3
+// itemState reads what an item recorded before or after, as the operation wrote
+// it; nothing for an item of which nothing is known.
+func itemState(raw json.RawMessage) operation.State {
+	var s operation.State
+	_ = json.Unmarshal(raw, &s)
+	return s
+}
+
+// itemDiffs are the labels and taints that an item changed, once it has ended
+// well, or nobody knows how.
+func itemDiffs(it batch.Item) []diffLine {
+	if it.State != store.ItemSucceeded && !it.Unknown {
+		return nil
+	}
+	lines := inDiffOrder(diffsOf(itemState(it.Before), itemState(it.After)))
+	return slices.DeleteFunc(lines, func(d diffLine) bool { return d.Kind == diffSame })
+}
+
+// recomputed reports whether an item's node had changed since the plan.
+func recomputed(it batch.Item) bool { return itemState(it.After).Recomputed }
+
+// itemDiffsShown is how many changes of a node a line has room for.
+const itemDiffsShown = 4
+
+// diffTitle lists changes for a title, one a line.
+func diffTitle(ctx context.Context, lines []diffLine) string {
+	out := make([]string, len(lines))
+	for i, d := range lines {
+		out[i] = T(ctx, "diff_"+d.Kind) + " " + d.Text
+		if d.Kind == diffChange {
+			out[i] = d.Key + ": " + valueWord(ctx, d.Before) + " → " + valueWord(ctx, d.After)
 		}
 	}
-	out := slices.Clone(items)
-	slices.SortStableFunc(out, func(a, b batch.Item) int { return rank(a.State) - rank(b.State) })
-	return out
+	return strings.Join(out, "\n")
 }
 
 // change is one thing that an operation did to a node.
@@ -63,7 +81,7 @@ func changesOf(it batch.Item) (plain, deep []change) {
 	}
 	for _, key := range bothKeys(before, after) {
 		b, a := before[key], after[key]
-		if podField(key) {
+		if podField(key) || diffField(key) {
 			continue
 		}
 		if bs, as := fields(b), fields(a); bs != nil || as != nil {
@@ -74,6 +92,10 @@ func changesOf(it batch.Item) (plain, deep []change) {
 	}
 	return plain, deep
 }
+
+// diffField reports whether a recorded field is shown by itemDiffs, or is no
+// change of the node.
+func diffField(key string) bool { return key == "labels" || key == "taints" || key == "recomputed" }
 
 func differences(before, after map[string]json.RawMessage) []change {
 	var out []change

@@ -13,8 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/template"
 )
 
 // messages gives id → plural forms of one file set and language.
@@ -44,6 +47,18 @@ func messages(t *testing.T, set, locale string) map[string]map[string]string {
 	return out
 }
 
+// sets gives the names of the sets of messages.
+func sets(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("messages/*.en.json")
+	require.NoError(t, err)
+	out := make([]string, len(paths))
+	for i, path := range paths {
+		out[i] = strings.TrimSuffix(filepath.Base(path), ".en.json")
+	}
+	return out
+}
+
 var placeholder = regexp.MustCompile(`\.([A-Z]\w*)`)
 
 func placeholders(forms map[string]string) []string {
@@ -69,7 +84,7 @@ func ids(m map[string]map[string]string) []string {
 }
 
 func TestMessages_sameInBothLanguages(t *testing.T) {
-	for _, set := range []string{"ui", "plan", "domain", "web"} {
+	for _, set := range sets(t) {
 		en, zh := messages(t, set, "en"), messages(t, set, "zh-CN")
 		require.Equal(t, ids(en), ids(zh), set)
 		for id := range en {
@@ -100,9 +115,9 @@ func valuesOf(forms map[string]string) []string {
 }
 
 func TestMessages_uiIdsAreOurs(t *testing.T) {
-	for _, own := range []string{"ui", "plan"} {
+	for _, own := range sets(t) {
 		ours := messages(t, own, "en")
-		for _, set := range []string{"ui", "plan", "domain", "web"} {
+		for _, set := range sets(t) {
 			for id := range messages(t, set, "en") {
 				if set != own {
 					require.NotContains(t, ours, id, "also in %s", set)
@@ -203,24 +218,50 @@ func families() map[string][]string {
 		"verdict_": {"succeeded", "partial", "failed", "cancelled"}, "theme_": {"auto", "light", "dark"}, "worst_": {"ok", "warn", "bad"},
 		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
-		"about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"},
+		"about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
 		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "left"},
 
-		"operation_": {"cordon", "uncordon", "drain"}, "plan_heading_": {"cordon", "uncordon", "drain"}, "plan_do_": {"cordon", "uncordon", "drain"},
+		"operation_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"}, "plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"}, "plan_do_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
+		"plan_title_": {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "rollout_": {"order_about", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
 		"plan_": {"title"}, // of the handlers
 		"pod_":  words(verdicts()...), "plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
 		"budget_": {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},
 		"phase_":    {drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked, drain.PhaseVerifying, drain.PhaseRestoring},
 		"draining_": {"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "left"}, "plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
 		"opt_": options(),
+
+		"form_": {"labels", "taints", "copy", "template"}, "tab_": tabs(), "diff_": {diffAdd, diffSet, diffChange, diffRemove, diffSame, diffCordon},
+		"edit_title_": template.Kinds(), "edit_rows_": template.Kinds(), "edit_rows_none_": template.Kinds(), "edit_new_": template.Kinds(), "edit_locked_": template.Kinds(),
+		"edit_paste_example_": template.Kinds(), "edit_paste_about_": template.Kinds(), "edit_mode_": {"add", "replace"}, "edit_mode_add_about_": template.Kinds(), "edit_mode_replace_about_": template.Kinds(),
+		"effect_replace_none_": template.Kinds(), "effect_replace_": template.Kinds(), "effect_add_": template.Kinds(), "tally_": {"changed", "unchanged", "blocked", "protected"},
+		"copy_mode_": {"replace", "merge", "replace_about", "merge_about"}, "overview_": template.Kinds(), "overview_title_": template.Kinds(), "overview_count_": template.Kinds(),
+		"overview_none_": template.Kinds(), "overview_none_hint_": template.Kinds(), "overview_key_": template.Kinds(),
+
+		"audit_": auditWords(), "audit_result_": words(store.Results()...),
+		"audit_why_": words(store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait),
+
+		"templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
+		"template_new_title_": template.Kinds(), "template_import_title_": template.Kinds(),
+		"template_entries_": template.Kinds(), "template_rows_help_": template.Kinds(),
+		"template_mode_":    {"add", "replace", "add_labels", "add_taints", "replace_labels", "replace_taints"},
+		"template_outcome_": words(template.Created, template.Replaced, template.Refused),
 	}
+}
+
+// auditWords are the messages of the actions of the audit log.
+func auditWords() []string {
+	out := words(store.Actions()...)
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], ".", "_")
+	}
+	return out
 }
 
 // options are the messages of the fields of a drain's form: the name of each,
 // and what it does.
 func options() []string {
 	var out []string
-	for _, name := range []string{"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period", "skip_wait_seconds", "pod_selector", "reason", "confirm", "order"} {
+	for _, name := range []string{"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period", "skip_wait_seconds", "pod_selector", "reason", "confirm", "order", "canary", "canary_wait", "wave_pause"} {
 		out = append(out, name, name+"_about")
 	}
 	return out
@@ -253,6 +294,13 @@ func TestMessages_noneUnused(t *testing.T) {
 	}
 	ours := messages(t, "ui", "en")
 	maps.Copy(ours, messages(t, "plan", "en"))
+	for _, set := range []string{"template", "label", "audit", "history", "control"} {
+		for id, text := range messages(t, set, "en") {
+			if !strings.HasPrefix(id, "error_") { // those are of the services
+				ours[id] = text
+			}
+		}
+	}
 	for id := range ours {
 		base := strings.TrimSuffix(id, "_hint")
 		require.True(t, used[id] || strings.Contains(source, `"`+id+`"`) || used[base] && strings.HasPrefix(id, "code_"), "%s is not used", id)

@@ -44,6 +44,7 @@ type BatchView struct {
 	batch.View
 	MayControl     bool
 	MayForce       bool   // the person may delete a pod past its budget
+	MayUndo        bool   // the person may take it back
 	IdempotencyKey string // a fresh one for the form that the answer renews; "" leaves it
 	More           int    // other batches running in this cluster
 }
@@ -56,8 +57,17 @@ type NodesView struct {
 	Problem        *Problem // instead of the table, when the nodes cannot be read
 	MayChange      bool     // show the operations
 	MayDrain       bool
-	IdempotencyKey string // of the form
+	IdempotencyKey string         // of the form
+	Apply          *ApplyTemplate // nodes are chosen for it; nil in the common case
 	Now            time.Time
+}
+
+// ApplyTemplate is the template that nodes are chosen for. Name is "" for one
+// that is not there any more.
+type ApplyTemplate struct {
+	Kind string // "labels" or "taints"
+	ID   int64
+	Name string
 }
 
 // NodeView is the page of one node.
@@ -69,20 +79,15 @@ type NodeView struct {
 	MayDrain       bool
 	IdempotencyKey string
 	PodsProblem    *Problem
+	Past           []batch.NodeItem // what batches did here, newest first
 	Now            time.Time
-}
-
-// BatchesView is the history in its first form.
-type BatchesView struct {
-	Batches []batch.View
-	Older   string // URL of the next page, or ""
-	Now     time.Time
 }
 
 // BatchPageView is the page of one batch: its panel and its items.
 type BatchPageView struct {
 	Batch BatchView
-	Items []batch.Item
+	batch.ItemPage
+	Later batch.Successors // the batches that retry or undo it
 	Now   time.Time
 }
 
@@ -132,9 +137,13 @@ type PlanView struct {
 	Nodes          []PlanNode
 	Summary        PlanSummary
 	Drain          *drain.Plan   // of a drain
+	Change         *PlanChange   // of labels and taints
+	Origin         *PlanOrigin   // of an undo or a retry: what it goes back to
 	Pod            *PlanPod      // of the deletion of one pod
 	Options        drain.Options // of a drain, as typed
 	Typed          url.Values    // the form, when its options could not be read
+	Rollout        url.Values    // the form, with the fields of the rollout
+	Refusal        *Problem      // why the cluster would refuse it
 	Names          []string      // of all nodes, for the form
 	Problem        *Problem      // what keeps it from being done; Fields names the options
 	MayForce       bool          // the person is an administrator
@@ -150,6 +159,8 @@ type PlanNode struct {
 	After    operation.State
 	Warnings []string // translated
 	Blockers []string // translated
+
+	Protected []string // what a replacement leaves alone
 }
 
 // PlanSummary counts the nodes of a plan.

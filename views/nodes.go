@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,7 +89,7 @@ func layStrip(parts []stripPart) {
 // it leads to must not be narrowed by the other filters.
 func stripURL(v NodesView, status, scheduling string) string {
 	q := v.Page.Query
-	return NodesURL(v.Cluster, node.Query{Status: status, Scheduling: scheduling, Sort: q.Sort, Desc: q.Desc, Size: q.Size})
+	return NodesURL(v.Cluster, node.Query{Status: status, Scheduling: scheduling, Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply})
 }
 
 // firstPage is a query on its first page and from the cache.
@@ -155,7 +156,7 @@ func tokens(ctx context.Context, v NodesView) []token {
 func keptFields(q node.Query) []pair {
 	values := QueryValues(firstPage(q))
 	var out []pair
-	for _, name := range []string{"label", "taint", "sort", "dir", "size"} {
+	for _, name := range []string{"label", "taint", "sort", "dir", "size", "apply"} {
 		if value := values.Get(name); value != "" {
 			out = append(out, pair{name, value})
 		}
@@ -178,7 +179,7 @@ func queryFields(q node.Query) []pair {
 // unfilteredURL keeps the order of the table and drops what narrows it.
 func unfilteredURL(v NodesView) string {
 	q := v.Page.Query
-	return NodesURL(v.Cluster, node.Query{Sort: q.Sort, Desc: q.Desc, Size: q.Size})
+	return NodesURL(v.Cluster, node.Query{Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply})
 }
 
 // sortURL sorts by a column, or turns its order round. The columns where the
@@ -230,3 +231,15 @@ func pageRange(p node.Page) (first, last int) {
 }
 
 func joined(words []string) string { return strings.Join(words, ", ") }
+
+// applyURL is where the selection goes that a template is to be applied to.
+func (a ApplyTemplate) applyURL(cluster string) string {
+	return withQuery(ApplyURL(cluster), url.Values{"kind": {a.Kind}, "template": {strconv.FormatInt(a.ID, 10)}})
+}
+
+// withoutApply is the table for its own sake.
+func withoutApply(v NodesView) string {
+	q := firstPage(v.Page.Query)
+	q.Apply = ""
+	return NodesURL(v.Cluster, q)
+}

@@ -22,11 +22,26 @@ func planFrame(f Frame, v PlanView) Frame {
 
 // planHeading is the page in a line: "Drain 5 nodes of prod".
 func planHeading(ctx context.Context, f Frame, v PlanView) string {
-	if !slices.Contains([]string{"cordon", "uncordon", "drain"}, v.Operation) {
+	if retries(v) {
+		return N(ctx, "plan_heading_retry", len(v.Names), "Operation", operationName(ctx, v.Operation), "Cluster", v.Cluster)
+	}
+	id := "plan_heading_" + idOf(v.Operation)
+	if !has(ctx, id) {
 		return f.Title
 	}
-	return N(ctx, "plan_heading_"+v.Operation, len(v.Names), "Cluster", v.Cluster)
+	return N(ctx, id, len(v.Names), "Cluster", v.Cluster)
 }
+
+// PlanTitle is the page in the browser's tab: "Drain nodes · prod".
+func PlanTitle(ctx context.Context, operation, cluster string) string {
+	if id := "plan_title_" + idOf(operation); has(ctx, id) {
+		return T(ctx, id, "Cluster", cluster)
+	}
+	return T(ctx, "plan_title", "Operation", T(ctx, "operation_"+idOf(operation)), "Cluster", cluster)
+}
+
+// idOf gives an operation's name as ids of messages have it.
+func idOf(operation string) string { return strings.ReplaceAll(operation, "-", "_") }
 
 // planNote is something that a person should know before: what, and what to do.
 type planNote struct {
@@ -130,6 +145,9 @@ func someNames(ctx context.Context, names []string) string {
 
 // doWords are what the button does, in words and numbers.
 func doWords(ctx context.Context, v PlanView) string {
+	if v.Origin != nil {
+		return originWords(ctx, v)
+	}
 	if v.Drain != nil {
 		return drainWords(ctx, v)
 	}
@@ -137,7 +155,13 @@ func doWords(ctx context.Context, v PlanView) string {
 	if n == 0 {
 		n = len(v.Names) // nothing changes, which the plan says
 	}
-	return N(ctx, "plan_do_"+v.Operation, n)
+	return N(ctx, "plan_do_"+idOf(v.Operation), n)
+}
+
+// dangerous reports whether the deed takes something away that does not come
+// back with another click: pods, or what somebody else relies on.
+func dangerous(v PlanView) bool {
+	return v.Operation == "drain" || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
 }
 
 func drainWords(ctx context.Context, v PlanView) string {

@@ -84,6 +84,10 @@ func rareOpen(v PlanView) bool {
 		slices.ContainsFunc(wrongFields(v), func(name string) bool { return slices.Contains(rare, name) })
 }
 
+// ownDrain reports whether a plan is of a drain whose options can be chosen: one
+// that is tried again has those of the first.
+func ownDrain(v PlanView) bool { return v.Operation == "drain" && v.Origin == nil }
+
 // consentCount says how many pods an option is about.
 func consentCount(ctx context.Context, v PlanView, name string) string {
 	if v.Drain == nil {
@@ -107,4 +111,23 @@ func fieldClass(name string) string {
 		return "field"
 	}
 	return "field inline"
+}
+
+// optionLabel names an option.
+func optionLabel(ctx context.Context, v PlanView, name string) string {
+	if id := "rollout_" + name; v.Operation != "drain" && has(ctx, id) {
+		return T(ctx, id)
+	}
+	return T(ctx, "opt_"+name)
+}
+
+// optionAbout explains an option. Only a cordon's reason is shown in the table.
+func optionAbout(ctx context.Context, v PlanView, name string) string {
+	if name == "reason" && v.Change != nil {
+		return T(ctx, "change_reason_about")
+	}
+	if id := "rollout_" + name + "_about"; v.Operation != "drain" && has(ctx, id) {
+		return T(ctx, id)
+	}
+	return T(ctx, "opt_"+name+"_about")
 }

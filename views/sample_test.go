@@ -97,6 +97,7 @@ func batchView(state store.State) views.BatchView {
 
 func batchPageView(state store.State) views.BatchPageView {
 	v := views.BatchPageView{Batch: batchView(state), Now: noon}
+	v.Query.Page, v.Pages, v.Match, v.Counts, v.Errors = 1, 1, 8, v.Batch.Counts, itemErrors()
 	for _, s := range []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled} {
 		v.Items = append(v.Items, batch.Item{
 			Node: string(s) + ".x", State: s, Attempts: 1, StartedAt: &noon, EndedAt: &noon,
@@ -147,8 +148,6 @@ func pages() map[string]templ.Component {
 		"no nodes":          views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page = node.Page{} })),
 		"no match":          views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page.Match, v.Page.Nodes = 0, nil })),
 		"node":              views.NodePage(docked, nodeView()),
-		"batches":           views.BatchesPage(f, views.BatchesView{Batches: []batch.View{batchView(store.StateRunning).View, batchView(store.StatePartial).View}, Older: "/batches?before=1", Now: noon}),
-		"no batches":        views.BatchesPage(f, views.BatchesView{}),
 		"clusters":          views.ClustersPage(f, []views.ClusterView{{Name: oddCluster, Checked: true, Nodes: 3, AsOf: noon, Source: "in-cluster"}, {Name: "edge", Nodes: -1, Checked: true, Problem: &p}, {Name: "new", Nodes: -1, Source: "kubeconfig"}}),
 		"no clusters":       views.ClustersPage(f, nil),
 		"error":             views.ErrorPage(f, p),
@@ -159,6 +158,9 @@ func pages() map[string]templ.Component {
 		out["batch "+string(s)] = views.BatchPage(docked, batchPageView(s))
 	}
 	maps.Copy(out, planPages())
+	maps.Copy(out, historyPages())
+	maps.Copy(out, changePages())
+	maps.Copy(out, controlPages())
 	return out
 }
 

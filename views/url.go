@@ -21,6 +21,7 @@ const (
 	SignInURL      = "/login"
 	LogoutURL      = "/logout"
 	PreferencesURL = "/preferences"
+	AuditURL       = "/audit"
 )
 
 // LoginURL gives the sign-in page that goes on to next, a path of ours.
@@ -51,7 +52,7 @@ func NodesUsageURL(cluster string, q node.Query) string {
 
 // NodesCSVURL gives every node that q lets through as CSV, whatever its page.
 func NodesCSVURL(cluster string, q node.Query) string {
-	q.Page, q.Size, q.Fresh = 0, 0, false
+	q.Page, q.Size, q.Fresh, q.Apply = 0, 0, false, ""
 	return withQuery(nodesPath(cluster)+".csv", QueryValues(q))
 }
 
@@ -78,6 +79,19 @@ func PreviewURL(cluster string) string { return BatchesURL(cluster) + "/preview"
 func OnePreviewURL(cluster, operation, name string) string {
 	return withQuery(PreviewURL(cluster), url.Values{"operation": {operation}, "node": {name}})
 }
+
+// EditURL is where the form comes from that edits the labels or the taints of
+// some nodes; kind is "labels" or "taints".
+func EditURL(cluster, kind string) string { return OverviewURL(cluster, kind) + "/edit" }
+
+// CopyURL is where the form comes from that copies taints to some nodes.
+func CopyURL(cluster string) string { return OverviewURL(cluster, "taints") + "/copy" }
+
+// ApplyURL is where the form comes from that applies a template to some nodes.
+func ApplyURL(cluster string) string { return ClusterURL(cluster) + "/templates/apply" }
+
+// OverviewURL gives every label, or every taint, of a cluster.
+func OverviewURL(cluster, kind string) string { return ClusterURL(cluster) + "/" + kind }
 
 // BatchURL gives the page of one batch.
 func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id) }
@@ -116,6 +130,7 @@ func QueryValues(q node.Query) url.Values {
 	set("page", strconv.Itoa(q.Page), q.Page > 1)
 	set("size", strconv.Itoa(q.Size), q.Size != node.PageSizes()[0] && slices.Contains(node.PageSizes(), q.Size))
 	set("fresh", "1", q.Fresh)
+	set("apply", q.Apply, true)
 	return values
 }
 

@@ -29,6 +29,7 @@ const (
 	// with the grace of each part it is less than 15 s.
 	stopRequests = 3 * time.Second
 	stopBatches  = 7 * time.Second
+	stopDatabase = 5 * time.Second // its log is folded in, on a disk that others may keep busy
 	stopRest     = 2 * time.Second
 	stopTimeout  = 13 * time.Second
 )

@@ -249,14 +249,14 @@ func (h *hub) tellBatchTo(followers []*viewer, id string) {
 		event = "done"
 	}
 	type variant struct {
-		locale     string
-		may, force bool
+		locale           string
+		may, force, undo bool
 	}
 	panels := map[variant]string{}
 	for _, v := range followers {
-		kind := variant{v.locale, v.actor.May(operation.Permit(state.Operation)), v.actor.May(services.PermitForce)}
+		kind := variant{v.locale, v.actor.May(operation.Permit(state.Operation)), v.actor.May(services.PermitForce), v.actor.May(operation.Permit(operation.Undo))}
 		if _, ok := panels[kind]; !ok {
-			panels[kind] = h.panel(views.BatchPanel(views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force}), kind.locale)
+			panels[kind] = h.panel(views.BatchPanel(views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}), kind.locale)
 		}
 		h.send(v, event, panels[kind])
 		if event == "done" {

@@ -43,6 +43,9 @@ type Options struct {
 	DetailTTL time.Duration `help:"Time that the detail of a node counts as fresh." default:"5m"`
 	HardAge   time.Duration `help:"Age beyond which a list is never shown." default:"5m"`
 
+	RetainBatches int `help:"Days that a batch stays in the history after its end; 0 is for ever." default:"90"`
+	RetainAudit   int `help:"Days that the audit log goes back; 0 is for ever." default:"90"`
+
 	MetricsAddr string `help:"Separate address for /metrics; it then leaves the main one." placeholder:"HOST:PORT"`
 
 	// Version is the program's, Output takes what the one who starts it has to
@@ -51,7 +54,7 @@ type Options struct {
 	Output  io.Writer    `kong:"-"`
 	Log     *slog.Logger `kong:"-"`
 
-	now func() time.Time // tests move the time of login sessions; nil is the real one
+	now func() time.Time // tests move the time of login sessions and of what is kept; nil is the real one
 }
 
 // DefaultOptions gives the defaults of the command line.
@@ -61,6 +64,7 @@ func DefaultOptions() Options {
 		SessionLifetime: 12 * time.Hour, SessionIdle: 30 * time.Minute,
 		Resume: true, SyncLimit: 5, SyncWait: 2 * time.Second,
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
+		RetainBatches: 90, RetainAudit: 90,
 	}
 }
 
@@ -84,6 +88,8 @@ func (o *Options) Validate() error {
 		positive("list-ttl", o.ListTTL),
 		positive("detail-ttl", o.DetailTTL),
 		positive("hard-age", o.HardAge),
+		validDays("retain-batches", o.RetainBatches),
+		validDays("retain-audit", o.RetainAudit),
 	}
 	if o.MetricsAddr != "" {
 		errs = append(errs, validAddress("metrics-addr", o.MetricsAddr))
@@ -112,6 +118,24 @@ func validAddress(flag, address string) error {
 		return fmt.Errorf("--%s: %q is not HOST:PORT", flag, address)
 	}
 	return nil
+}
+
+// maxDays is a hundred years: more is a mistake.
+const maxDays = 36500
+
+func validDays(flag string, days int) error {
+	if days < 0 || days > maxDays {
+		return fmt.Errorf("--%s: must be between 0 and %d", flag, maxDays)
+	}
+	return nil
+}
+
+// clock gives the options' time.
+func (o *Options) clock() func() time.Time {
+	if o.now != nil {
+		return o.now
+	}
+	return time.Now
 }
 
 func positive(flag string, d time.Duration) error {

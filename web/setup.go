@@ -12,10 +12,13 @@ import (
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
+	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/template"
 )
 
 // setUp puts the program together, from the database up to the listener. It is
@@ -29,6 +32,7 @@ func (a *App) setUp(ctx context.Context) error {
 	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
 	e.metrics.watchStore(st)
 	e.accounts = account.New(st, a.log)
+	auditLog := audit.New(st, a.log, audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}, a.options.clock())
 	e.sessions = newSessions(st, &a.options, e.fail)
 	a.cleanups.push("stop the cleaning of login sessions", stopRest, e.sessions.stop)
 
@@ -45,16 +49,21 @@ func (a *App) setUp(ctx context.Context) error {
 		ListTTL: a.options.ListTTL, DetailTTL: a.options.DetailTTL, HardAge: a.options.HardAge,
 	})
 
+	protect, err := operation.NewProtection(a.options.Protect...)
+	if err != nil {
+		return fmt.Errorf("--protect: %w", err)
+	}
+	templates := template.New(st, a.log)
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	engine := batch.NewEngine(batch.Dependencies{
-		Store: st, Clusters: clusters, Nodes: nodes, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
-	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume})
+		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
+	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
 	streams.start(engine)
 	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
 
 	h := handlers.New(handlers.Deps{
-		Clusters: clusters, Nodes: nodes, Batches: engine, Cache: fenced, Version: a.options.Version,
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
 	})
 	e.frame = h.Frame
 	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
@@ -79,13 +88,11 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
 		return err
 	}
-	if err := a.greet(ctx, e.accounts); err != nil {
-		return err
-	}
 	a.warm(ctx, clusters, nodes)
+	a.purge(ctx, auditLog)
 	e.ready.Store(true)
 	a.cleanups.push("tell that it stops", stopRest, func(context.Context) error { e.ready.Store(false); return nil })
-	return nil
+	return a.greet(ctx, e.accounts) // last: whoever reads the address finds the program ready
 }
 
 // openStore opens the database as its only server.
@@ -94,7 +101,7 @@ func (a *App) openStore(ctx context.Context) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.cleanups.push("close the database", stopRest, st.Close)
+	a.cleanups.push("close the database", stopDatabase, st.Close)
 	return st, st.Claim()
 }
 
@@ -147,6 +154,21 @@ func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 		_, _ = fmt.Fprintf(a.options.Output, "There is no user yet. Open %s/setup and enter this code: %s\n", a.url(), code)
 	}
 	return nil
+}
+
+// purge deletes what is too old in the background, now and once a day.
+func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		auditLog.Run(ctx)
+	}()
+	a.cleanups.push("stop the deletion of old records", stopRest, func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	})
 }
 
 // warmers is how many clusters are asked at the same time at start.

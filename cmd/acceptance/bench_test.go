@@ -121,12 +121,14 @@ func median(rounds []round, of func(round) float64) float64 {
 func rate(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
 
 // startPlain runs the program without the race detector.
-func startPlain(b *testing.B, kubeconfig string) *program {
+func startPlain(b testing.TB, kubeconfig string) *program {
 	b.Helper()
 	path := b.TempDir() + "/kube-node-manager"
 	out, err := exec.Command("go", "build", "-o", path, "../kube-node-manager").CombinedOutput()
 	require.NoError(b, err, "%s", out)
-	p := newProgramAt(b, path, kubeconfig)
+	p := emptyProgram(b, path, kubeconfig)
+	p.Token, err = addAdministrator(path, p.Data)
+	require.NoError(b, err)
 	p.start(b)
 	return p
 }

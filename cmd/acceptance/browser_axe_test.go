@@ -3,8 +3,6 @@ package acceptance
 import (
 	_ "embed"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +32,7 @@ const runAxe = `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "w
 // accessible checks the page as it is now, but for the rules that are named.
 func (x *tab) accessible(what string, except ...string) {
 	x.t.Helper()
-	x.until(`document.readyState === "complete"`)
+	x.until(`document.readyState === "complete" && !document.querySelector("[aria-busy=true], .htmx-request")`) // what loads is faint
 	if !value[bool](x, `"axe" in window`) {
 		value[any](x, axe+";null")
 	}
@@ -54,7 +52,7 @@ func (x *tab) accessible(what string, except ...string) {
 
 // Every page in both themes keeps WCAG 2.2 AA, as far as a machine can tell.
 func TestBrowser_accessible(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web", "topology.kubernetes.io/zone": "eu-1"}))
 	c.Nodes(t, 2, kubetest.NotReady())
@@ -97,6 +95,8 @@ func TestBrowser_accessible(t *testing.T) {
 			"batches":           "/batches",
 			"batch, running":    "/batches/" + running.ID,
 			"batch, ended":      "/batches/" + partial.ID,
+			"labels":            "/clusters/" + c.Name + "/labels",
+			"taints":            "/clusters/" + c.Name + "/taints",
 			"clusters":          "/clusters",
 			"no page":           "/nowhere",
 		} {
@@ -108,14 +108,45 @@ func TestBrowser_accessible(t *testing.T) {
 		x.press("#bar button[value=drain]")
 		x.until(`document.querySelector("#plan-form")`)
 		x.accessible(theme + ", plan of a drain")
+		x.accessibleForms(c.Name, theme, names[:3])
 		value[any](x, `sessionStorage.clear()`)
 	}
 	x = startBrowserWith(t, withFinger).tab(p).signIn()
 	x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 	x.openNodes(c.Name, "")
 	x.accessible("phone, nodes")
-	response := p.request(t, http.MethodPost, "/batches/"+running.ID+"/cancel", url.Values{}, nil)
-	require.Less(t, response.StatusCode, 400)
+}
+
+// accessibleForms checks the forms of labels and taints, filled in and refused,
+// and their plans.
+func (x *tab) accessibleForms(cluster, theme string, names []string) {
+	x.t.Helper()
+	choose := func(button string) {
+		value[any](x, `sessionStorage.clear()`)
+		x.openNodes(cluster, "")
+		x.tick(names...)
+		if button == "#bar-copy" {
+			x.press(".menu summary")
+		}
+		x.press(button)
+		x.until(`document.querySelector("#edit-form")`)
+	}
+	choose("#bar-copy")
+	x.accessible(theme + ", copy taints")
+	choose("#bar-labels")
+	value[any](x, `document.querySelectorAll("details").forEach((d) => d.open = true)`)
+	x.fill("[name=new_key]", "a b")
+	x.press("#edit-plan")
+	x.until(`document.querySelector("#edit-form .wrong svg")`)
+	x.accessible(theme + ", edit labels, refused")
+	choose("#bar-taints")
+	value[any](x, `document.querySelector("[name=new_effect]").value = "NoExecute"`)
+	x.fill("[name=new_key]", "node.kubernetes.io/off")
+	x.accessible(theme + ", edit taints")
+	x.press("#edit-plan")
+	x.until(`document.querySelector("#plan-form")`)
+	value[any](x, `document.querySelectorAll("details").forEach((d) => d.open = true)`)
+	x.accessible(theme + ", plan of taints")
 }
 
 // theme chooses the colours, as the button in the rail does.

@@ -54,7 +54,7 @@ func (x *tab) noStaleTable(want string, names ...string) {
 // Cordon a few nodes: when the panel says that it is done, the table beside it
 // shows it, without anybody loading the page again.
 func TestBrowser_cordonThreeNodes(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -80,7 +80,7 @@ func TestBrowser_cordonThreeNodes(t *testing.T) {
 // Uncordon more nodes than answer at once: the progress is seen, and after its
 // end every row reads Ready.
 func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 10, kubetest.Cordoned())
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
@@ -96,8 +96,8 @@ func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 	x.untilBatch("running")
 	held.WaitHits(t, 1)
 	x.until(`document.querySelector("#dock progress").value === 9 && document.querySelector("#dock progress").max === 10`)
-	require.True(t, value[bool](x, `document.querySelector("#dock .bar-line rect").getBoundingClientRect().width > 0`), "the bar is drawn")
-	require.Contains(t, value[string](x, `document.querySelector("#dock .at-work").textContent`), names[9], "the node at work is named")
+	x.until(`document.querySelector("#dock .bar-line rect")?.getBoundingClientRect().width > 0`)         // the bar is drawn
+	x.until(fmt.Sprintf(`document.querySelector("#dock .at-work")?.textContent.includes(%q)`, names[9])) // the node at work is named
 	close(hold)
 	x.untilBatch("succeeded")
 	x.untilRows("Ready", names...)
@@ -108,7 +108,7 @@ func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 // Some nodes fail: the others are fresh, the failed ones are named with why,
 // and the cache is cleared once.
 func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 5)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -141,7 +141,7 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 // A batch that ends while the table is loading is not missed: the load began
 // before the change and may not show it, so another one follows.
 func TestBrowser_batchEndsDuringALoad(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 3)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
@@ -160,7 +160,7 @@ func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 // A batch belongs to nobody's page: a second browser finds it at work, a
 // reload finds it again, and either can cancel it.
 func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	c.Nodes(t, 24)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
@@ -200,7 +200,7 @@ func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 // The program is killed and started again while a page looks on: the page
 // comes back by itself, sees the batch end and a fresh table.
 func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 20)
 	p := newProgram(t, proxy.Kubeconfig(t, c.Name), "--listen", freeAddress(t))
@@ -233,7 +233,7 @@ func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
 // The program is started again and works before the page that follows only the
 // cluster is back: the page learns that its table is old.
 func TestBrowser_changesWhileThePageWasAway(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := newProgram(t, c.Kubeconfig, "--listen", freeAddress(t))
 	p.start(t)

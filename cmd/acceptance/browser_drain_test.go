@@ -24,7 +24,7 @@ func podsOn(t testing.TB, c *kubetest.Cluster, node string) []corev1.Pod {
 // A drain shows its plan first, moves the pods that may go, and leaves the
 // nodes empty and cordoned.
 func TestBrowser_drainByItsPlan(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names, spare := c.Nodes(t, 2), c.Nodes(t, 1, kubetest.Cordoned())[0]
 	namespace := c.Namespace(t)
 	c.Deployment(t, namespace, "web", 4, kubetest.OnNodes(names[0], spare))
@@ -59,7 +59,7 @@ func TestBrowser_drainByItsPlan(t *testing.T) {
 // A drain that a budget holds up says so by name. An administrator may delete a
 // pod that waits, one at a time and by its name; and it ends when it is told to.
 func TestBrowser_drainHeldUpByABudget(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	namespace := c.Namespace(t)
 	c.Deployment(t, namespace, "web", 2, kubetest.OnNodes(names[0]))
@@ -104,7 +104,7 @@ func TestBrowser_drainHeldUpByABudget(t *testing.T) {
 // The whole way: a plan that asks for a word, a budget that blocks, somebody who
 // relaxes it, and a table that is fresh.
 func TestBrowser_drainGoesOnWhenItsBudgetIsRelaxed(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	victim, namespace := c.Nodes(t, 1)[0], c.Namespace(t)
 	c.Deployment(t, namespace, "web", 2, kubetest.EmptyDir())
 	c.Budget(t, namespace, "web", 2)

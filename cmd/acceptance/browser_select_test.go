@@ -42,7 +42,7 @@ func (p *program) cordonedIn(t testing.TB, cluster string) []string {
 // What is ticked stays ticked through filters, orders, pages and a reload, and
 // is what the batch gets.
 func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 120)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -82,7 +82,7 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 
 // "All that match" is the query's matches over all pages, not what is shown.
 func TestBrowser_allThatMatch(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	web := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web"}))
 	c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "db"}))
 	p := startProgram(t, c.Kubeconfig)
@@ -117,7 +117,7 @@ func TestBrowser_allThatMatch(t *testing.T) {
 
 // The mouse and the keyboard.
 func TestBrowser_keys(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 12)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -176,7 +176,7 @@ func (x *tab) shiftClick(selector string) {
 
 // The button of a row means this node and none that is ticked.
 func TestBrowser_rowButton(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 4)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -191,7 +191,7 @@ func TestBrowser_rowButton(t *testing.T) {
 
 // The page of a node does what its one button says, and shows it.
 func TestBrowser_nodePage(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -211,7 +211,7 @@ func TestBrowser_nodePage(t *testing.T) {
 // A login that has ended sends the page to the sign-in form, and back to where
 // it was; the table is never replaced by a form.
 func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()

@@ -1,19 +1,15 @@
 package acceptance
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -26,39 +22,18 @@ import (
 // says on standard output about making the first administrator.
 func startFirst(t testing.TB, kubeconfig string) (*program, string) {
 	t.Helper()
-	p := &program{Data: t.TempDir(), path: buildProgram(t), client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
-	t.Cleanup(p.client.CloseIdleConnections)
-	p.cmd = exec.Command(p.path, "--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile())
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := p.cmd.StdoutPipe()
-	require.NoError(t, err)
-	p.stderr, err = os.Create(filepath.Join(p.Data, "stderr.log"))
-	require.NoError(t, err)
-	p.cmd.Stderr = p.stderr
-	require.NoError(t, p.cmd.Start())
-	lines := bufio.NewReader(out)
-	greeting, err := lines.ReadString('\n')
-	require.NoError(t, err)
-	invitation, err := lines.ReadString('\n')
-	require.NoError(t, err)
-	p.URL = strings.TrimSpace(greeting[strings.LastIndex(greeting, " "):])
-	p.exited = make(chan error, 1)
-	cmd, exited := p.cmd, p.exited
-	go func() {
-		_, _ = io.Copy(io.Discard, lines)
-		exited <- cmd.Wait()
-	}()
-	t.Cleanup(func() { p.end(t, syscall.SIGTERM) })
-	return p, invitation
+	p := emptyProgram(t, buildProgram(t), kubeconfig)
+	p.start(t)
+	return p, p.said.line(t, 1)
 }
 
 // The first start: only who can read the program's output can make the first
 // administrator, and only once.
 func TestBrowser_firstAdministrator(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	c.Nodes(t, 1)
 	p, invitation := startFirst(t, c.Kubeconfig)
-	found := regexp.MustCompile(`^There is no user yet\. Open (http://\S+/setup) and enter this code: ([A-Z2-7-]{23})\n$`).FindStringSubmatch(invitation)
+	found := regexp.MustCompile(`^There is no user yet\. Open (http://\S+/setup) and enter this code: ([A-Z2-7-]{23})$`).FindStringSubmatch(invitation)
 	require.NotNil(t, found, invitation)
 	require.Equal(t, p.URL+"/setup", found[1])
 
@@ -89,7 +64,7 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 
 // Everything works without JavaScript: forms, and pages that load again.
 func TestBrowser_withoutJavaScript(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 7)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
@@ -137,7 +112,7 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 // A cluster that cannot be reached says what is wrong, and comes back with the
 // button that the page offers.
 func TestBrowser_unreachableCluster(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	address := freeAddress(t)
 	down := c.Config()
@@ -206,18 +181,18 @@ func relay(t testing.TB, address, upstream string) {
 // The cluster goes away while the table is open: the table stays, and says how
 // old it is and why.
 func TestBrowser_clusterGoesAway(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name), "--list-ttl", "1ms")
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
 	down := proxy.Inject(kubetest.Fault{Resource: "nodes", Code: http.StatusInternalServerError})
-	x.press("#sort-name") // any load
-	x.until(`document.querySelector("#sort-name").closest("th").ariaSort === "descending"`)
-	down.WaitHits(t, 1)
-	x.press("#sort-name")
-	x.until(`document.querySelector("#nodes .stale")`)
+	for end := time.Now().Add(patience); !value[bool](x, `Boolean(document.querySelector("#nodes .stale"))`); {
+		require.True(t, time.Now().Before(end), x.seen())
+		x.press("#sort-name") // any load; one of them comes after a refresh that failed
+		x.settled()
+	}
 	x.untilRows("Ready", names...)
 	down.Remove()
 	x.press("#nodes .stale a.btn")

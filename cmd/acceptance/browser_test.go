@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -19,7 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// browser is one Chromium; each of its tabs has cookies of its own.
+// browser is one Chromium, which tests share; each of its tabs has cookies of
+// its own.
 type browser struct {
 	t   testing.TB
 	ctx context.Context
@@ -31,14 +34,47 @@ const (
 	withFinger = "primaryHoverType=1,availableHoverTypes=1,primaryPointerType=2,availablePointerTypes=2"
 )
 
-// startBrowser starts a Chromium that ends with the test.
+// startBrowser gives the Chromium that has a mouse.
 func startBrowser(t testing.TB) *browser { t.Helper(); return startBrowserWith(t, withMouse) }
 
 func startBrowserWith(t testing.TB, input string) *browser {
 	t.Helper()
+	c, err := chromiums.start(input)
+	require.NoError(t, err)
+	return &browser{t: t, ctx: c.ctx}
+}
+
+// chromiums are the running ones, by what they are used with. Each starts when a
+// test first asks for it, and ends with the process: see TestMain.
+var chromiums = chromiumSet{running: map[string]*chromium{}}
+
+type chromiumSet struct {
+	mu      sync.Mutex
+	running map[string]*chromium
+}
+
+// chromium is a running one.
+type chromium struct {
+	ctx  context.Context
+	stop context.CancelFunc
+	data string
+}
+
+// start gives the one that runs, or a new one where there is none or it died.
+func (s *chromiumSet) start(input string) (*chromium, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.running[input]; ok && c.ctx.Err() == nil {
+		return c, nil
+	}
+	data, err := os.MkdirTemp("", "chromium-")
+	if err != nil {
+		return nil, err
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), // "make chromium" installs it
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(data),
+		chromedp.WSURLReadTimeout(patience),
 		chromedp.WindowSize(1440, 900),
 		chromedp.Flag("lang", "en-US"),
 		chromedp.Flag("blink-settings", input),
@@ -46,16 +82,28 @@ func startBrowserWith(t testing.TB, input string) *browser {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it does not start as root otherwise
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		end, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		_ = chromedp.Cancel(end) // what cannot be closed in order is killed with its allocator
+	if err := chromedp.Do(ctx); err != nil {
 		stop()
-	})
-	require.NoError(t, chromedp.Do(ctx))
-	return &browser{t: t, ctx: ctx}
+		return nil, err
+	}
+	s.running[input] = &chromium{ctx: ctx, stop: stop, data: data}
+	return s.running[input], nil
+}
+
+// stop ends all of them, once no test needs them.
+func (s *chromiumSet) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for input, c := range s.running {
+		end, cancel := context.WithTimeout(c.ctx, patience)
+		_ = chromedp.Cancel(end) // what cannot be closed in order is killed with its allocator
+		cancel()
+		c.stop()
+		_ = os.RemoveAll(c.data) // a helper process may still write there
+		delete(s.running, input)
+	}
 }
 
 // tab is one page of the program in a browser. Whatever the browser complains
@@ -75,7 +123,8 @@ type tab struct {
 func (b *browser) tab(p *program) *tab {
 	b.t.Helper()
 	x := &tab{t: b.t, p: p}
-	x.expect("htmx:sendAbort", "htmx:afterRequest") // HTMX's words for a load that a newer one replaced
+	x.expect("htmx:sendAbort", "htmx:afterRequest")                                // HTMX's words for a load that a newer one replaced
+	x.expect("was preloaded using link preload but not used within a few seconds") // the browser's, on a machine that stalls
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(x.listen))
 	x.ctx = ctx
 	x.t.Cleanup(func() {
@@ -85,6 +134,9 @@ func (b *browser) tab(p *program) *tab {
 		require.Empty(x.t, x.complaints, "the browser's console")
 	})
 	x.do(chromedp.EmulateViewport(1440, 900))
+	// Windows of other tests come and go; each page is to act as the one in front.
+	_, err := chromedp.Call(x.ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	require.NoError(x.t, err)
 	return x
 }
 
@@ -160,18 +212,46 @@ func (x *tab) fill(selector, text string) {
 	x.do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// press clicks the middle of an element with the mouse. An element that was
-// found and then replaced, before the mouse was there, is looked for again.
+// press clicks the middle of an element with the mouse. Whoever presses a button
+// that is replaced under the pointer presses it again, and so does this: the
+// page itself says whether the element was clicked.
 func (x *tab) press(selector string) {
 	x.t.Helper()
 	x.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 		for {
-			v, err := chromedp.Click(chromedp.CSS(selector))(ctx, t)
-			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "node with given id") {
-				return v, err
+			err := x.click(ctx, t, selector)
+			if err == nil || ctx.Err() != nil {
+				return chromedp.Void{}, err
 			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	})
+}
+
+// noteClicks notes in the page that a click arrived at an element. Another page
+// that comes of the click knows nothing of it, and one that may not run scripts
+// is believed: its listeners are not called, not even at once.
+const noteClicks = `((selector) => {
+	window.awaitsClick = false;
+	window.addEventListener("click", (e) => { if (e.target.closest(selector)) window.awaitsClick = false; }, { capture: true, once: true });
+	window.addEventListener("listens", () => { window.awaitsClick = true; }, { once: true });
+	window.dispatchEvent(new Event("listens"));
+})(%q)`
+
+var errNotClicked = errors.New("the click went elsewhere")
+
+func (x *tab) click(ctx context.Context, t *chromedp.Target, selector string) error {
+	if _, err := chromedp.Evaluate[any](fmt.Sprintf(noteClicks, selector))(ctx, t); err != nil {
+		return err
+	}
+	if _, err := chromedp.Click(chromedp.CSS(selector))(ctx, t); err != nil {
+		return err
+	}
+	missed, err := chromedp.Evaluate[bool](`window.awaitsClick === true`)(ctx, t)
+	if err == nil && missed {
+		return errNotClicked
+	}
+	return nil
 }
 
 // key presses a key as a keyboard does, on whatever has the focus: a page that

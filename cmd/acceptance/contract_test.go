@@ -18,7 +18,7 @@ func unmarshal(raw []byte, into any) error { return json.Unmarshal(raw, into) }
 
 // Context names are free text; a cloud's own look like paths.
 func TestContract_oddClusterName(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	const odd = "arn:aws:eks:eu-1:1234:cluster/prod a@b"
 	p := startProgram(t, kubetest.WriteKubeconfig(t, odd, c.Config()))
@@ -32,7 +32,7 @@ func TestContract_oddClusterName(t *testing.T) {
 }
 
 func TestContract_errors(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)
 	batches := "/clusters/" + c.Name + "/batches"
 	for name, want := range map[string]struct {
@@ -92,7 +92,7 @@ func TestContract_errors(t *testing.T) {
 }
 
 func TestContract_allThatMatch(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web"}))
 	c.Nodes(t, 5, kubetest.WithLabels(map[string]string{"team": "db"}))
 	p := startProgram(t, c.Kubeconfig)
@@ -107,7 +107,7 @@ func TestContract_allThatMatch(t *testing.T) {
 // A cluster that is down delays nobody: the program starts, and says what is
 // wrong.
 func TestContract_unreachableCluster(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	c.Nodes(t, 1)
 	down := c.Config()
 	down.Host = "https://127.0.0.1:1"

@@ -41,7 +41,7 @@ var rooms = map[string][]string{
 	"services/operation":       {"services", "services/kube", "services/node", "services/operation/drain"},
 	"services/operation/drain": {"services", "services/kube", "services/node"},
 	"services/batch":           {"services", "services/kube", "services/node", "services/operation/...", "services/store", "cache"},
-	"services/template":        {"services", "services/store"},
+	"services/template":        {"services", "services/operation", "services/store"},
 	"services/account":         {"services", "services/store"},
 	"services/audit":           {"services", "services/store"},
 }
@@ -53,7 +53,7 @@ var kubernetes = map[string][]string{
 	forTest:                    {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
 	"services/cluster":         {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
 	"services/node":            {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
-	"services/operation":       {"k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/operation":       {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/"}, // which the check of tolerations wants
 	"services/operation/drain": {"k8s.io/api/", "k8s.io/apimachinery/"},
 	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
 	"web":                      {"k8s.io/klog/"}, // whose lines go to our log

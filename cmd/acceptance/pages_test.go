@@ -85,7 +85,7 @@ func (r *reader) send(t testing.TB, method, path string, form url.Values, header
 
 // Every page in every state keeps what a page has to keep, in both languages.
 func TestPages_soundInBothLanguages(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web", "zone": "eu"}))
 	namespace := c.Namespace(t)
@@ -142,6 +142,18 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 		"batch, ended already": {adminName, "POST", "/batches/" + partial.ID + "/cancel", url.Values{}, 409, nil},
 		"plan of a cordon":     {adminName, "POST", batches + "/preview", url.Values{"operation": {"cordon"}, "node": names[:3]}, 200, nil},
 		"plan of a drain":      {adminName, "POST", batches + "/preview", url.Values{"operation": {"drain"}, "node": names[:3]}, 200, nil},
+		"plan of labels":       {adminName, "POST", batches + "/preview", url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"tier=gold"}, "node": names[:9]}, 200, nil},
+		"plan of taints":       {adminName, "POST", batches + "/preview", url.Values{"operation": {"taint"}, "taint": {"off:NoExecute"}, "node": names[:3]}, 200, nil},
+		"edit labels":          {adminName, "POST", "/clusters/" + c.Name + "/labels/edit", url.Values{"all": {"1"}}, 200, nil},
+		"edit labels, refused": {adminName, "POST", batches + "/preview", url.Values{"edit": {"labels"}, "set.team": {"a b"}, "label": {"-"}, "node": names[:3]}, 422, nil},
+		"edit taints":          {adminName, "POST", "/clusters/" + c.Name + "/taints/edit", url.Values{"node": names[:3]}, 200, nil},
+		"edit, not allowed":    {"looker", "POST", "/clusters/" + c.Name + "/labels/edit", url.Values{"node": names[:3]}, 403, nil},
+		"copy taints":          {adminName, "POST", "/clusters/" + c.Name + "/taints/copy", url.Values{"node": names[:3]}, 200, nil},
+		"labels":               {"looker", "GET", "/clusters/" + c.Name + "/labels", nil, 200, nil},
+		"labels of one key":    {adminName, "GET", "/clusters/" + c.Name + "/labels?key=zone&q=eu", nil, 200, nil},
+		"taints":               {adminName, "GET", "/clusters/" + c.Name + "/taints", nil, 200, nil},
+		"labels, unreachable":  {adminName, "GET", "/clusters/down%2Ffar%20away/labels", nil, 503, nil},
+		"nodes for a template": {adminName, "GET", nodes + "?apply=labels-99", nil, 200, nil},
 		"clusters":             {adminName, "GET", "/clusters", nil, 200, nil},
 		"no page":              {adminName, "GET", "/nowhere", nil, 404, nil},
 		"wrong method":         {adminName, "POST", "/batches", url.Values{}, 405, nil},
@@ -164,7 +176,7 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 
 // The set-up page is there before anybody is.
 func TestPages_setup(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p, _ := startFirst(t, c.Kubeconfig)
 	for _, lang := range []string{"en", "zh-CN"} {
 		r := p.reader(t, lang, "")
@@ -179,7 +191,7 @@ func TestPages_setup(t *testing.T) {
 // differ in nothing but their values are tried a few times, and what only turns
 // up after three steps is not looked into.
 func TestPages_linksResolve(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 51, kubetest.WithLabels(map[string]string{"team": "web", "node-role.kubernetes.io/ingress": ""}))
 	p := startProgram(t, c.Kubeconfig)
 	p.submit(t, c.Name, "cordon", names[0], "ghost")

@@ -28,7 +28,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := kubetest.Main(m, func() error { return goleak.Find() })
+	code := kubetest.Main(m, func() error {
+		chromiums.stop()
+		return goleak.Find()
+	})
+	chromiums.stop() // after a failure nobody has asked
 	if binary.dir != "" {
 		_ = os.RemoveAll(binary.dir)
 	}
@@ -41,28 +45,64 @@ const (
 	patience      = time.Minute // for what takes a second on an idle machine
 )
 
-// binary is the program, built once with the race detector.
+// binary is the program, built once with the race detector, and a data directory
+// that knows the administrator: every program begins with a copy of it.
 var binary struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
+	once  sync.Once
+	dir   string
+	path  string
+	data  string
+	token string
+	err   error
 }
 
 func buildProgram(t testing.TB) string {
 	t.Helper()
-	binary.once.Do(func() {
-		if binary.dir, binary.err = os.MkdirTemp("", "acceptance-"); binary.err != nil {
-			return
-		}
-		binary.path = filepath.Join(binary.dir, "kube-node-manager")
-		out, err := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary.path, "../kube-node-manager").CombinedOutput()
-		if err != nil {
-			binary.err = fmt.Errorf("%w: %s", err, out)
-		}
-	})
+	binary.once.Do(func() { binary.err = makeProgram() })
 	require.NoError(t, binary.err)
 	return binary.path
+}
+
+func makeProgram() (err error) {
+	if binary.dir, err = os.MkdirTemp("", "acceptance-"); err != nil {
+		return err
+	}
+	binary.path, binary.data = filepath.Join(binary.dir, "kube-node-manager"), filepath.Join(binary.dir, "data")
+	out, err := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary.path, "../kube-node-manager").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	binary.token, err = addAdministrator(binary.path, binary.data)
+	return err
+}
+
+// addAdministrator makes the administrator and gives a token of theirs.
+func addAdministrator(path, data string) (token string, err error) {
+	if _, err := command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", data); err != nil {
+		return "", err
+	}
+	token, err = command(path, "", "user", "token", adminName, "--data", data)
+	return strings.TrimSpace(token), err
+}
+
+// command runs one command of the program to its end.
+func command(path, stdin string, args ...string) (string, error) {
+	cmd := exec.Command(path, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// lease gives a test a cluster to itself. Such a test mostly waits, so it runs
+// beside others.
+func lease(t *testing.T) *kubetest.Cluster {
+	t.Helper()
+	t.Parallel()
+	return kubetest.Acquire(t)
 }
 
 // program is the running binary over a data directory.
@@ -74,6 +114,7 @@ type program struct {
 	path   string
 	args   []string
 	cmd    *exec.Cmd
+	said   *output
 	stderr *os.File
 	exited chan error
 	client *http.Client
@@ -82,15 +123,24 @@ type program struct {
 // newProgram prepares a data directory with an administrator; start runs it.
 func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 	t.Helper()
-	return newProgramAt(t, buildProgram(t), kubeconfig, args...)
+	p := emptyProgram(t, buildProgram(t), kubeconfig, args...)
+	p.Token = binary.token
+	files, err := os.ReadDir(binary.data)
+	require.NoError(t, err)
+	for _, f := range files {
+		content, err := os.ReadFile(filepath.Join(binary.data, f.Name()))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(p.Data, f.Name()), content, 0o600))
+	}
+	return p
 }
 
-func newProgramAt(t testing.TB, path, kubeconfig string, args ...string) *program {
+// emptyProgram is a program that nobody has used yet.
+func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *program {
 	t.Helper()
 	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
-	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile()}, args...)
-	p.run(t, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", p.Data)
-	p.Token = strings.TrimSpace(p.run(t, "", "user", "token", adminName, "--data", p.Data))
+	// Who waits that long for a small batch sees its result, however busy the machine is.
+	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(), "--sync-wait", "15s"}, args...)
 	t.Cleanup(p.client.CloseIdleConnections)
 	return p
 }
@@ -113,40 +163,67 @@ func (p *program) log(t testing.TB) string {
 	return string(content)
 }
 
+// awaitLog waits until the program has logged something.
+func (p *program) awaitLog(text string) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if content, err := os.ReadFile(p.logFile()); err == nil && strings.Contains(string(content), text) {
+			return
+		}
+	}
+}
+
 // run runs one command of the program to its end.
 func (p *program) run(t testing.TB, stdin string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(p.path, args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	require.NoError(t, cmd.Run(), "%s: %s", strings.Join(args, " "), stderr.String())
-	return stdout.String()
+	out, err := command(p.path, stdin, args...)
+	require.NoError(t, err)
+	return out
 }
 
 // start runs the program until the test's end and waits for its address.
 func (p *program) start(t testing.TB) {
 	t.Helper()
-	p.cmd = exec.Command(p.path, p.args...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := p.cmd.StdoutPipe()
+	p.said = &output{}
+	cmd := exec.Command(p.path, p.args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stderr, err := os.OpenFile(filepath.Join(p.Data, "stderr.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
-	p.stderr, err = os.OpenFile(filepath.Join(p.Data, "stderr.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(t, err)
-	p.cmd.Stderr = p.stderr
-	require.NoError(t, p.cmd.Start())
-	lines := bufio.NewScanner(out)
-	require.True(t, lines.Scan(), "the program says nothing")
-	address := lines.Text()[strings.LastIndex(lines.Text(), " ")+1:]
-	require.True(t, strings.HasPrefix(address, "http://127.0.0.1:"), lines.Text())
-	p.URL = address
-	p.exited = make(chan error, 1)
-	cmd, exited := p.cmd, p.exited
-	go func() {
-		_, _ = io.Copy(io.Discard, out)
-		exited <- cmd.Wait()
-	}()
+	cmd.Stdout, cmd.Stderr = p.said, stderr
+	require.NoError(t, cmd.Start())
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	p.cmd, p.stderr, p.exited = cmd, stderr, exited
 	t.Cleanup(func() { p.end(t, syscall.SIGTERM) })
+	greeting := p.said.line(t, 0)
+	p.URL = greeting[strings.LastIndex(greeting, " ")+1:]
+	require.True(t, strings.HasPrefix(p.URL, "http://127.0.0.1:"), greeting)
+}
+
+// output collects what a program says.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write takes what the program says.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+// line waits for the n-th whole line, from 0.
+func (o *output) line(t testing.TB, n int) string {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		o.mu.Lock()
+		lines := strings.Split(o.text.String(), "\n")
+		o.mu.Unlock()
+		if n+1 < len(lines) {
+			return lines[n]
+		}
+		require.True(t, time.Now().Before(end), "the program says no more than %q", lines)
+	}
 }
 
 // end sends a signal and waits for the program's end; a race or a goroutine

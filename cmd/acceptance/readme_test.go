@@ -87,7 +87,7 @@ func TestReadme_clusterRoleIsEnough(t *testing.T) {
 	var role rbacv1.ClusterRole
 	require.NoError(t, yaml.UnmarshalStrict([]byte(text), &role))
 
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	namespace := c.Namespace(t)
 	c.Deployment(t, namespace, "web", 2, kubetest.OnNodes(names[0], names[1]))

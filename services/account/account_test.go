@@ -356,3 +356,34 @@ func TestSecrets_notInTheDatabase(t *testing.T) {
 		require.Zero(t, found)
 	}
 }
+
+// What was typed as a name that nobody has is kept nowhere; all else of a
+// refused sign-in is.
+func TestAuthenticate_isOnRecord(t *testing.T) {
+	s, st, _ := newTest(t)
+	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	require.NoError(t, err)
+	somewhere := services.WithActor(t.Context(), services.Actor{Address: "192.0.2.1", RequestID: "R"})
+	_, err = s.Authenticate(somewhere, "ada", goodPassword)
+	require.NoError(t, err)
+	_, err = s.Authenticate(somewhere, "ada", "wrong")
+	require.Error(t, err)
+	_, err = s.Authenticate(somewhere, "a secret", "wrong")
+	require.Error(t, err)
+	require.NoError(t, s.SignOut(t.Context()), "nobody signs out")
+	require.NoError(t, s.SignOut(services.WithActor(t.Context(), u.Actor("192.0.2.1", "R"))))
+
+	found, err := st.Entries(t.Context(), store.EntryQuery{Limit: 10})
+	require.NoError(t, err)
+	var told []string
+	for _, e := range found {
+		told = append(told, strings.TrimSpace(strings.Join([]string{e.Actor, string(e.Action), e.Object, e.Address, string(e.After)}, " ")))
+	}
+	require.Equal(t, []string{
+		`ada logout ada 192.0.2.1`,
+		`login.failed  192.0.2.1 {"why":"unknown"}`,
+		`ada login.failed ada 192.0.2.1 {"why":"password"}`,
+		`ada login ada 192.0.2.1`,
+		`user.create ada  {"role":"user"}`,
+	}, told)
+}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -41,8 +42,7 @@ func (s *Service) Authenticate(ctx context.Context, name, password string) (User
 		return User{}, err
 	}
 	if !fits || u.Disabled {
-		s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "wrong password or disabled")
-		return User{}, refused()
+		return User{}, s.refuse(ctx, u, fits)
 	}
 	if err := s.store.EndSignIn(ctx, u.ID, s.now()); err != nil {
 		return User{}, err
@@ -69,6 +69,17 @@ func (s *Service) begin(ctx context.Context, u store.User) error {
 	return services.Errorf(services.CodeThrottled, "error_login_wait", "Seconds", seconds)
 }
 
+// refuse answers who had the wrong password, or had the right one and may not
+// sign in any more.
+func (s *Service) refuse(ctx context.Context, u store.User, fits bool) error {
+	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "wrong password or disabled")
+	why := store.RefusedPassword
+	if fits {
+		why = store.RefusedDisabled
+	}
+	return cmp.Or(s.store.RefuseSignIn(ctx, u, why), refused())
+}
+
 func (s *Service) refuseUnknown(ctx context.Context, password string) error {
 	// What is too long to be a password is not worth hashing in full.
 	if _, _, err := s.fits(ctx, password[:min(len(password), 4*MaxPassword)], s.dummy); err != nil {
@@ -76,7 +87,17 @@ func (s *Service) refuseUnknown(ctx context.Context, password string) error {
 	}
 	// The name is not logged: people type passwords into the wrong field.
 	s.log.WarnContext(ctx, "refused a sign-in", "why", "no such user")
-	return refused()
+	return cmp.Or(s.store.RefuseSignIn(ctx, store.User{}, store.RefusedUnknown), refused())
+}
+
+// SignOut notes that the actor ends a login session. It is called before the
+// session ends, so that none ends unnoticed.
+func (s *Service) SignOut(ctx context.Context) error {
+	actor := services.ActorFrom(ctx)
+	if actor.ID == 0 {
+		return nil // nobody is signed in
+	}
+	return s.store.Note(ctx, store.Entry{Action: store.ActionLogout, Object: actor.Name})
 }
 
 func refused() error { return services.Errorf(services.CodeUnauthenticated, "error_login") }

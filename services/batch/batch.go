@@ -18,6 +18,8 @@ type (
 	Item = store.Item
 	// Counts says how many items are in each state.
 	Counts = store.Counts
+	// Successors are the batches that go back to another.
+	Successors = store.Successors
 )
 
 // View is a batch as a person follows it: its row, its counts and what is

@@ -45,7 +45,10 @@ func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	r := e.find(id)
-	if r != nil && r.skipGate() {
+	if r != nil && !r.isPaused() && r.skipGate() {
+		if err := e.store.NoteControl(ctx, b, store.ActionBatchResume); err != nil {
+			return View{}, err
+		}
 		return e.View(ctx, id)
 	}
 	if r != nil && !r.isPaused() || r == nil && b.State != store.StateInterrupted {

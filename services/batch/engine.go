@@ -165,6 +165,7 @@ func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
 	// What an earlier process had begun is still to be done.
 	r.counts.Pending += r.counts.Running + r.counts.Waiting
 	r.counts.Running, r.counts.Waiting = 0, 0
+	r.lost = r.counts.Failed
 	if r.failed, err = e.store.FailedItems(ctx, r.batch.ID, FailedShown); err != nil {
 		return err
 	}
@@ -177,7 +178,9 @@ func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
 		return services.Errorf(services.CodeConflict, "error_batch_running")
 	}
 	e.runs[r.batch.ID] = r
-	e.turns.join(r, items)
+	if !r.define.Beside {
+		e.turns.join(r, items)
+	}
 	e.running.Go(func() { r.execute(items) })
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -216,7 +217,7 @@ func TestBatch_doneMeansVisible(t *testing.T) {
 	var stored store.State
 	p.seen.onEnd = func() {
 		atEnd = p.table(t, c.Name)
-		open, err := p.store.Batches(t.Context(), "", 1)
+		open, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 1})
 		require.NoError(t, err)
 		stored = open[0].State
 	}
@@ -308,7 +309,7 @@ func TestSubmit_refusesWhatIsWrongByName(t *testing.T) {
 			}
 		})
 	}
-	stored, err := p.store.Batches(t.Context(), "", 10)
+	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, stored)
 }
@@ -352,7 +353,23 @@ func TestPreview_writesNothing(t *testing.T) {
 	require.True(t, plans.Nodes[0].Changes)
 	require.NotEmpty(t, plans.Nodes[2].Blockers)
 	require.False(t, c.Node(t, names[0]).Spec.Unschedulable)
-	stored, err := p.store.Batches(t.Context(), "", 10)
+	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, stored)
+}
+
+// What our account in the cluster may not do is said by the plan.
+func TestPreview_rehearsesTheFirstChange(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 2)
+	p := startProcess(t, c.ViewerKubeconfig, t.TempDir(), usual)
+	for operation, form := range map[string]url.Values{"cordon": nil, "label": {"label": {"a=b"}}, "taint": {"taint": {"a:NoSchedule"}}} {
+		plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: operation, Nodes: names, Form: form})
+		require.NoError(t, err)
+		require.NotNil(t, plan.Refusal, operation)
+		require.Equal(t, services.CodeForbidden, plan.Refusal.Code)
+	}
+	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "uncordon", Nodes: names})
+	require.NoError(t, err)
+	require.Nil(t, plan.Refusal, "there is nothing to change")
 }

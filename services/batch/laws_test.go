@@ -158,7 +158,7 @@ func (k *court) ask(ctx context.Context, t *testing.T) batch.View {
 
 func (k *court) batches(t *testing.T) int {
 	t.Helper()
-	stored, err := k.store.Batches(t.Context(), "", 10)
+	stored, err := k.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
 	require.NoError(t, err)
 	return len(stored)
 }
@@ -199,8 +199,10 @@ func (k *court) denies(t *testing.T) {
 	for _, n := range p.Nodes {
 		require.True(t, n.Changes, n.Node)
 	}
+	require.Nil(t, p.Refusal)
 	for _, call := range k.proxy.Requests() {
-		require.Contains(t, []string{"get", "list", "watch"}, call.Verb, call.Path)
+		reads := slices.Contains([]string{"get", "list", "watch"}, call.Verb)
+		require.True(t, reads || strings.Contains(call.Query, "dryRun=All"), "%s %s?%s", call.Verb, call.Path, call.Query)
 	}
 	require.Equal(t, k.earlier, k.batches(t))
 	require.Empty(t, k.seen.all())

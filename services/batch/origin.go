@@ -12,7 +12,8 @@ import (
 )
 
 // Retry makes a batch that does the same as an earlier one, on the nodes where
-// that one did not get there. The form holds the consents that it needs again.
+// that one did not get there; fields "node" of the form choose among them. The
+// form holds the consents that it needs again, and the rollout.
 //
 // Errors: those of Submit; CodeConflict for a batch that has not ended or that
 // left nothing to retry.
@@ -21,11 +22,12 @@ func (e *Engine) Retry(ctx context.Context, id string, form url.Values, key stri
 	if err != nil {
 		return View{}, err
 	}
-	return e.Submit(ctx, Request{Cluster: b.Cluster, Operation: b.Operation, RetryOf: id, Form: form, Reason: b.Reason, IdempotencyKey: key})
+	return e.Submit(ctx, Request{Cluster: b.Cluster, Operation: b.Operation, RetryOf: id, Form: form, Nodes: form["node"], Reason: b.Reason, IdempotencyKey: key})
 }
 
-// Undo makes a batch that takes an earlier one back. With force=1 in the form
-// that goes for nodes too which somebody else has changed since.
+// Undo makes a batch that takes an earlier one back; fields "node" of the form
+// choose among its nodes. With force=1 in the form that goes for nodes too which
+// somebody else has changed since.
 //
 // Errors: those of Submit; CodeConflict for a batch that has not ended or that
 // changed nothing.
@@ -39,7 +41,7 @@ func (e *Engine) Undo(ctx context.Context, id string, form url.Values, reason, k
 		asked[name] = values
 	}
 	asked.Set("undo_of", id)
-	return e.Submit(ctx, Request{Cluster: b.Cluster, Operation: operation.Undo, Form: asked, Reason: reason, IdempotencyKey: key})
+	return e.Submit(ctx, Request{Cluster: b.Cluster, Operation: operation.Undo, Form: asked, Nodes: form["node"], Reason: reason, IdempotencyKey: key})
 }
 
 // origin gives the batch that a request goes back to, and those of its nodes

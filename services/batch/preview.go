@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,9 +28,13 @@ type Preview struct {
 	// Digest stands for what the plan would change. A request that carries it is
 	// refused when the plan has become another.
 	Digest string
+	// Refusal is why the cluster would refuse the first of the changes; the others
+	// need the same rights.
+	Refusal *services.Error
 	// Params are the operation's, with what was read for the whole batch.
 	Params Params
 
+	op        operation.Operation
 	client    *kube.Client
 	inventory node.Inventory
 }
@@ -54,7 +59,29 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err := e.resolve(ctx, &b, definition); err != nil {
 		return Preview{}, err
 	}
-	return e.plan(ctx, b, definition, names, false)
+	p, err := e.plan(ctx, b, definition, names, false)
+	if err != nil {
+		return Preview{}, err
+	}
+	p.Refusal = rehearse(ctx, p)
+	return p, nil
+}
+
+// rehearse sends the first change as a dry run: what rights or an admission
+// webhook would refuse is known before the deed then. Other errors say nothing
+// of it.
+func rehearse(ctx context.Context, p Preview) *services.Error {
+	i := slices.IndexFunc(p.Nodes, func(n NodePlan) bool { return n.Changes && len(n.Blockers) == 0 && n.UID != "" })
+	if i < 0 {
+		return nil
+	}
+	n := p.Nodes[i]
+	target := operation.Target{Node: n.Node, UID: n.UID, Seen: p.inventory.Find(n.Node), Plan: n.Plan}
+	err := operation.Rehearse(ctx, p.op, p.client, target)
+	if e := services.AsError(err); err != nil && (e.Code == services.CodeForbidden || e.Code == services.CodeInvalid) {
+		return e
+	}
+	return nil
 }
 
 // resolve completes the parameters with what is read once for the whole batch.
@@ -84,7 +111,7 @@ func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definit
 	if err != nil {
 		return Preview{}, err
 	}
-	p := Preview{Nodes: make([]NodePlan, len(names)), Params: b.Params}
+	p := Preview{Nodes: make([]NodePlan, len(names)), Params: b.Params, op: op}
 	if p.client, err = e.clusters.Client(b.Cluster); err != nil {
 		return Preview{}, err
 	}

@@ -307,10 +307,22 @@ func (r *run) skipGate() bool {
 	return true
 }
 
+// lose counts a failed node before it is stored, so that no other is begun
+// meanwhile that is not to be.
+func (r *run) lose() {
+	r.mu.Lock()
+	r.lost++
+	tooMany := r.tooMany()
+	r.mu.Unlock()
+	if tooMany {
+		r.stop(errFailures)
+	}
+}
+
 // tooMany reports whether so many nodes have failed that no more are to be
 // tried. r.mu is held.
 func (r *run) tooMany() bool {
-	failed, o := r.counts.Failed, r.rollout
+	failed, o := max(r.counts.Failed, r.lost), r.rollout
 	return o.MaxFailures > 0 && failed >= o.MaxFailures ||
 		o.MaxFailedPercent > 0 && failed*100 >= o.MaxFailedPercent*r.batch.Total
 }

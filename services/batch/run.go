@@ -52,6 +52,7 @@ type run struct {
 	mu      sync.Mutex
 	batch   Batch
 	counts  Counts          // of the stored rows
+	lost    int             // failed nodes, those included that are not stored yet
 	active  map[int]string  // nodes at work, by the item's number
 	waiting map[int]string  // nodes that wait for their turn, or for a budget
 	waited  map[int]bool    // items whose nodes another batch had first

@@ -73,6 +73,25 @@ func TestTurns_drainWaitsForAllAndACancelledBatchLeavesTheLine(t *testing.T) {
 	require.Equal(t, batch.Counts{Unchanged: 1}, p.wait(t, last.ID).Counts)
 }
 
+// The deletion of a pod is what a drain may be waiting for, so it waits for none.
+func TestTurns_deletingAPodWaitsForNoDrain(t *testing.T) {
+	c, _, p := behind(t, usual)
+	nodes, ns := c.Nodes(t, 1), c.Namespace(t)
+	pod := c.Deployment(t, ns, "cart", 1)[0]
+	c.Budget(t, ns, "cart", 1)
+	drain, err := p.drain(t, c.Name, nodes)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		v, err := p.engine.View(as(t, services.RoleViewer), drain.ID)
+		return err == nil && v.Drain != nil && v.Drain.Blocked == 1
+	}, time.Minute, 10*time.Millisecond)
+	form := url.Values{"pod": {ns + "/" + pod.Name}, "uid": {string(pod.UID)}, "node": nodes, "confirm": {pod.Name}}
+	deleted, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Form: form})
+	require.NoError(t, err)
+	require.Equal(t, batch.Counts{Succeeded: 1}, p.wait(t, deleted.ID).Counts)
+	require.Equal(t, store.StateSucceeded, p.wait(t, drain.ID).State)
+}
+
 // field gives one field of a recorded state as JSON.
 func field(t *testing.T, raw []byte, name string) string {
 	t.Helper()

@@ -51,17 +51,14 @@ func (e *Engine) Items(ctx context.Context, id string) ([]Item, error) {
 	return e.store.Items(ctx, id)
 }
 
-// List gives the newest batches, at most limit, made before the one named by
-// before unless that is empty.
-func (e *Engine) List(ctx context.Context, before string, limit int) ([]View, error) {
+// Successors gives the batches that retry or undo this one, oldest first.
+//
+// Errors: CodeForbidden.
+func (e *Engine) Successors(ctx context.Context, id string) (Successors, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
-		return nil, err
+		return Successors{}, err
 	}
-	batches, err := e.store.Batches(ctx, before, limit)
-	if err != nil {
-		return nil, err
-	}
-	return e.views(ctx, batches)
+	return e.store.Successors(ctx, id)
 }
 
 // Running gives the batches at work, newest first.

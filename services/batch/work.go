@@ -35,6 +35,9 @@ func (r *run) work(it Item) {
 	} else {
 		succeed(&it, result)
 	}
+	if it.State == store.ItemFailed {
+		r.lose()
+	}
 	r.ended <- it
 }
 

@@ -27,6 +27,8 @@ type NodePatch struct {
 	// Taints, when set, is the whole list. It goes with a ResourceVersion only:
 	// whatever another writer has added since would be lost with it.
 	Taints *[]corev1.Taint
+	// DryRun asks the server to say what it would answer, and to store nothing.
+	DryRun bool
 }
 
 // PatchNode is the write gateway: every change of a node goes through it, as
@@ -43,7 +45,7 @@ func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*core
 	node := &corev1.Node{}
 	err = c.writes.Patch(types.MergePatchType).
 		Resource("nodes").Name(name).
-		VersionedParams(&metav1.PatchOptions{FieldManager: FieldManager}, scheme.ParameterCodec).
+		VersionedParams(p.options(), scheme.ParameterCodec).
 		Body(body).
 		MaxRetries(0). // the engine decides when to try again; client-go would sleep in here
 		Do(ctx).Into(node)
@@ -51,6 +53,14 @@ func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*core
 		return nil, Explain(err, "patch nodes")
 	}
 	return node, nil
+}
+
+func (p NodePatch) options() *metav1.PatchOptions {
+	o := &metav1.PatchOptions{FieldManager: FieldManager}
+	if p.DryRun {
+		o.DryRun = []string{metav1.DryRunAll}
+	}
+	return o
 }
 
 func (p NodePatch) body() ([]byte, error) {

@@ -27,6 +27,7 @@ func deletePodDefinition() Definition {
 	return Definition{
 		Name:     "delete-pod",
 		Permit:   services.PermitForce,
+		Beside:   true, // a drain that hangs on the pod
 		CacheLog: func(bool) string { return "pod delete" },
 		Parse:    parseDeletePod,
 		Authorize: func(_ services.Actor, _ string, form url.Values, params json.RawMessage) error {

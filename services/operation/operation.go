@@ -127,6 +127,9 @@ type Definition struct {
 	// Long says that a batch takes longer than a request may: it is followed by
 	// its progress from the start, and after a restart it waits for a person.
 	Long bool
+	// Beside says that it does not wait for its turn on a node: the batch that is
+	// at work there may wait for just this.
+	Beside bool
 	// CacheLog names the operation in the log line of the cache's clearing;
 	// operators search for it.
 	CacheLog func(sync bool) string

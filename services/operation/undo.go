@@ -16,6 +16,9 @@ import (
 // Undo is the name of the operation that takes another batch back.
 const Undo = "undo"
 
+// textChangedSince says that somebody else has changed a node since.
+const textChangedSince = "error_undo_changed_since"
+
 // Record is what a batch did to one node.
 type Record struct {
 	UID           string
@@ -87,12 +90,18 @@ func (u undoing) Plan(n *node.Node) Plan {
 	since := slices.Concat(labels.since, tainted.since, u.planCordon(&p, r, n))
 	p.Changes = len(labels.to)+len(tainted.to) > 0 || p.After.Unschedulable != nil
 	if len(since) > 0 && !u.Force {
-		p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, "error_undo_changed_since", "Keys", strings.Join(since, ", ")))
+		p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, textChangedSince, "Keys", strings.Join(since, ", ")))
 	}
 	if r.After.EvictedPods > 0 {
 		p.Warnings = append(p.Warnings, services.Errorf(services.CodeConflict, "undo_pods_stay"))
 	}
 	return p
+}
+
+// ChangedSince reports whether a plan of an undo leaves its node alone because
+// somebody else has changed it.
+func ChangedSince(p Plan) bool {
+	return slices.ContainsFunc(p.Blockers, func(e *services.Error) bool { return e.Text == textChangedSince })
 }
 
 // planCordon takes a cordon back together with the annotations that explain it:
@@ -152,7 +161,7 @@ func (u undoing) Versioned() bool { return true }
 // Apply brings one node back. One that was changed since is skipped.
 func (u undoing) Apply(ctx context.Context, k Cluster, t Target) (Result, error) {
 	result, err := applyGuarded(ctx, k, t, u)
-	if e := services.AsError(err); err != nil && e.Text == "error_undo_changed_since" {
+	if e := services.AsError(err); err != nil && e.Text == textChangedSince {
 		return result, &SkipError{Reason: e}
 	}
 	return result, err

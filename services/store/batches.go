@@ -5,8 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"kube-node-manager/services"
 )
 
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
@@ -31,6 +32,10 @@ func (s *Store) InsertBatch(ctx context.Context, b Batch, items []Item) error {
 			return fmt.Errorf("insert batch: %w", err)
 		}
 		if err := useTemplate(ctx, tx, b.TemplateID, b.CreatedAt); err != nil {
+			return err
+		}
+		if err := s.noteBatch(ctx, tx, b, ActionBatchCreate, ResultOK, facts(
+			"operation", b.Operation, "total", b.Total, "params", b.Params, "rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf)); err != nil {
 			return err
 		}
 		return insertItems(ctx, tx, b.ID, items)
@@ -90,12 +95,40 @@ func (s *Store) EndOpenItems(ctx context.Context, batch string, state ItemState,
 	})
 }
 
-// SetBatch stores what changes during a batch's life.
+// SetBatch stores what changes during a batch's life. The end of a batch is an
+// entry of the audit log, with the counts of its items, whoever stores it again.
 func (s *Store) SetBatch(ctx context.Context, b Batch) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := s.noteEnd(ctx, tx, b); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `UPDATE batches SET state = $1, sync = $2, cancel_requested = max(cancel_requested, $3), started_at = $4, ended_at = $5, cleared_at = $6
 			WHERE id = $7`, string(b.State), b.Sync, b.CancelRequested, toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt), b.ID)
 		return err
+	})
+}
+
+// noteEnd notes that a batch ends, unless it has ended before.
+func (s *Store) noteEnd(ctx context.Context, tx *sql.Tx, b Batch) error {
+	if !b.State.Ended() {
+		return nil
+	}
+	var state string
+	if err := tx.QueryRowContext(ctx, `SELECT state FROM batches WHERE id = $1`, b.ID).Scan(&state); err != nil || State(state).Ended() {
+		return err
+	}
+	counts, err := countItems(ctx, tx, b.ID)
+	if err != nil {
+		return err
+	}
+	return s.noteBatch(ctx, tx, b, ActionBatchEnd, resultOf(b.State), facts("operation", b.Operation, "state", b.State, "total", b.Total, "counts", counts[b.ID]))
+}
+
+// noteBatch notes something about a batch in the name of who asked for it.
+func (s *Store) noteBatch(ctx context.Context, tx *sql.Tx, b Batch, a Action, r Result, after json.RawMessage) error {
+	return s.note(ctx, tx, Entry{
+		ActorID: b.ActorID, Actor: b.By, Address: b.Address, RequestID: b.RequestID,
+		Action: a, Cluster: b.Cluster, Object: b.ID, Reason: b.Reason, Result: r, After: after,
 	})
 }
 
@@ -110,10 +143,33 @@ func (s *Store) BatchByKey(ctx context.Context, actor int64, key string) (Batch,
 	return scanBatch(s.r.QueryRowContext(ctx, `SELECT `+batchColumns+` FROM batches WHERE actor_id = $1 AND idempotency_key = $2`, actor, key))
 }
 
-// Batches gives the newest batches, at most limit; those made before the batch
-// named by before when that is not empty. A batch's id sorts by its time.
-func (s *Store) Batches(ctx context.Context, before string, limit int) ([]Batch, error) {
-	return s.queryBatches(ctx, `SELECT `+batchColumns+` FROM batches WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+// Successors are the batches that go back to another: they retry it or undo it.
+type Successors struct {
+	Retries []string `json:"retriedBy,omitempty"`
+	Undos   []string `json:"undoneBy,omitempty"`
+}
+
+// Successors gives the batches that go back to this one, oldest first.
+func (s *Store) Successors(ctx context.Context, id string) (Successors, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT id, 1 FROM batches WHERE retry_of = $1 UNION ALL SELECT id, 0 FROM batches WHERE undo_of = $1 ORDER BY 1`, id)
+	if err != nil {
+		return Successors{}, mapErr(fmt.Errorf("read successors: %w", err))
+	}
+	defer func() { _ = rows.Close() }()
+	var found Successors
+	for rows.Next() {
+		var later string
+		var retry bool
+		if err := rows.Scan(&later, &retry); err != nil {
+			return Successors{}, mapErr(fmt.Errorf("read successors: %w", err))
+		}
+		if retry {
+			found.Retries = append(found.Retries, later)
+		} else {
+			found.Undos = append(found.Undos, later)
+		}
+	}
+	return found, mapErr(rows.Err())
 }
 
 // OpenBatches gives every batch that has not ended, oldest first.
@@ -210,6 +266,10 @@ func scanItem(row scanner) (Item, error) {
 
 // CountItems counts the items of some batches by state.
 func (s *Store) CountItems(ctx context.Context, batches ...string) (map[string]Counts, error) {
+	return countItems(ctx, s.r, batches...)
+}
+
+func countItems(ctx context.Context, q rowsQuerier, batches ...string) (map[string]Counts, error) {
 	if len(batches) == 0 {
 		return map[string]Counts{}, nil
 	}
@@ -217,8 +277,7 @@ func (s *Store) CountItems(ctx context.Context, batches ...string) (map[string]C
 	for i, id := range batches {
 		args[i] = id
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", len(batches)), ", ")
-	rows, err := s.r.QueryContext(ctx, `SELECT batch_id, state, count(*) FROM batch_items WHERE batch_id IN (`+marks+`) GROUP BY batch_id, state`, args...)
+	rows, err := q.QueryContext(ctx, `SELECT batch_id, state, count(*) FROM batch_items WHERE batch_id IN (`+marks(len(batches))+`) GROUP BY batch_id, state`, args...)
 	if err != nil {
 		return nil, mapErr(fmt.Errorf("count items: %w", err))
 	}
@@ -271,15 +330,29 @@ func encodeText(t *Text) (sql.NullString, error) {
 // process that runs it dies first.
 func (s *Store) RequestCancel(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE batches SET cancel_requested = 1 WHERE id = $1`, id)
-		return err
+		b, err := scanBatch(tx.QueryRowContext(ctx, `UPDATE batches SET cancel_requested = 1 WHERE id = $1 AND cancel_requested = 0 RETURNING `+batchColumns, id))
+		if services.CodeOf(err) == services.CodeNotFound {
+			return nil // asked for before
+		}
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, controlEntry(b, ActionBatchCancel))
 	})
 }
 
-// SetPaused notes whether a batch is paused.
+// SetPaused notes whether a batch is paused. Without an actor it is the program
+// that waits for a person.
 func (s *Store) SetPaused(ctx context.Context, id string, paused bool) error {
+	action := ActionBatchResume
+	if paused {
+		action = ActionBatchPause
+	}
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE batches SET paused = $1 WHERE id = $2`, paused, id)
-		return err
+		b, err := scanBatch(tx.QueryRowContext(ctx, `UPDATE batches SET paused = $1 WHERE id = $2 RETURNING `+batchColumns, paused, id))
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, controlEntry(b, action))
 	})
 }

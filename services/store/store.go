@@ -1,7 +1,9 @@
 // Package store keeps what must survive a restart, in one SQLite file: users,
-// tokens, login sessions, settings, batches and their items. It owns the schema
+// tokens, login sessions, settings, batches and their items, templates, and the
+// audit log, whose entries it writes in the transaction of what they tell about;
+// the actor of the context is their author. It owns the schema
 // (migrations/*.sql, applied at start) and every query, one file per aggregate;
-// it knows the domain's error codes and nothing else of ours.
+// it knows the domain's error codes and actors and nothing else of ours.
 //
 // There are two pools. Writes go through one connection whose transactions take
 // the write lock when they begin: with more writers, or with transactions that
@@ -41,6 +43,7 @@ type Store struct {
 	file  string
 	claim *os.File // lock of the one server; nil when it is not ours
 	log   *slog.Logger
+	now   func() time.Time // of entries of the audit log
 }
 
 // Open opens the database in dir and brings its schema up to date. It makes the
@@ -55,7 +58,7 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	if err := prepareDir(dir); err != nil {
 		return nil, err
 	}
-	s := &Store{file: filepath.Join(dir, fileName), log: log}
+	s := &Store{file: filepath.Join(dir, fileName), log: log, now: time.Now}
 	if err := s.create(); err != nil {
 		return nil, err
 	}

@@ -110,13 +110,13 @@ func scanTemplate(row scanner) (Template, error) {
 // "name".
 func (s *Store) InsertTemplate(ctx context.Context, t Template) (made Template, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		made, err = insertTemplate(ctx, tx, t)
+		made, err = s.insertTemplate(ctx, tx, t)
 		return err
 	})
 	return made, err
 }
 
-func insertTemplate(ctx context.Context, tx *sql.Tx, t Template) (Template, error) {
+func (s *Store) insertTemplate(ctx context.Context, tx *sql.Tx, t Template) (Template, error) {
 	clusters, err := encodeClusters(t.Clusters)
 	if err != nil {
 		return Template{}, err
@@ -125,7 +125,15 @@ func insertTemplate(ctx context.Context, tx *sql.Tx, t Template) (Template, erro
 		(kind, name, description, entries, clusters, created_by, created_at, updated_by, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $7) RETURNING `+templateColumns,
 		t.Kind, t.Name, t.Description, string(t.Entries), clusters, t.CreatedBy, toMillis(t.CreatedAt)))
-	return made, nameTaken(err, t.Name)
+	if err != nil {
+		return Template{}, nameTaken(err, t.Name)
+	}
+	return made, s.note(ctx, tx, Entry{Action: ActionTemplateCreate, Object: made.Name, After: made.facts()})
+}
+
+// facts are what the audit log keeps of a template.
+func (t Template) facts() json.RawMessage {
+	return facts("kind", t.Kind, "id", t.ID, "name", t.Name, "description", t.Description, "entries", t.Entries, "clusters", t.Clusters)
 }
 
 // nameTaken names the field when a template cannot have its name.
@@ -159,13 +167,13 @@ func (s *Store) UpdateTemplate(ctx context.Context, t Template, seen time.Time) 
 		if !seen.IsZero() && toMillis(seen) != toMillis(old.UpdatedAt) {
 			return services.Errorf(services.CodeConflict, "error_template_changed", "Name", old.Name, "By", old.UpdatedBy)
 		}
-		changed, err = updateTemplate(ctx, tx, t)
+		changed, err = s.updateTemplate(ctx, tx, old, t)
 		return err
 	})
 	return changed, err
 }
 
-func updateTemplate(ctx context.Context, tx *sql.Tx, t Template) (Template, error) {
+func (s *Store) updateTemplate(ctx context.Context, tx *sql.Tx, old, t Template) (Template, error) {
 	clusters, err := encodeClusters(t.Clusters)
 	if err != nil {
 		return Template{}, err
@@ -173,14 +181,20 @@ func updateTemplate(ctx context.Context, tx *sql.Tx, t Template) (Template, erro
 	changed, err := scanTemplate(tx.QueryRowContext(ctx, `UPDATE templates SET name = $1, description = $2, entries = $3, clusters = $4,
 		updated_by = $5, updated_at = max($6, updated_at + 1) WHERE kind = $7 AND id = $8 RETURNING `+templateColumns,
 		t.Name, t.Description, string(t.Entries), clusters, t.UpdatedBy, toMillis(t.UpdatedAt), t.Kind, t.ID))
-	return changed, nameTaken(err, t.Name)
+	if err != nil {
+		return Template{}, nameTaken(err, t.Name)
+	}
+	return changed, s.note(ctx, tx, Entry{Action: ActionTemplateUpdate, Object: changed.Name, Before: old.facts(), After: changed.facts()})
 }
 
 // DeleteTemplate removes a template and gives what it was.
 func (s *Store) DeleteTemplate(ctx context.Context, kind string, id int64) (gone Template, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		gone, err = scanTemplate(tx.QueryRowContext(ctx, `DELETE FROM templates WHERE kind = $1 AND id = $2 RETURNING `+templateColumns, kind, id))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, Entry{Action: ActionTemplateDelete, Object: gone.Name, Before: gone.facts()})
 	})
 	return gone, err
 }
@@ -208,7 +222,7 @@ func (s *Store) SaveTemplates(ctx context.Context, all []Template, replace bool)
 		refused := false
 		for i, t := range all {
 			var err error
-			if saved[i], err = saveTemplate(ctx, tx, t, replace); err != nil {
+			if saved[i], err = s.saveTemplate(ctx, tx, t, replace); err != nil {
 				return err
 			}
 			refused = refused || saved[i] == NotSaved
@@ -216,7 +230,7 @@ func (s *Store) SaveTemplates(ctx context.Context, all []Template, replace bool)
 		if refused {
 			return errNotSaved
 		}
-		return nil
+		return s.noteImport(ctx, tx, all)
 	})
 	if errors.Is(err, errNotSaved) {
 		err = nil
@@ -224,19 +238,27 @@ func (s *Store) SaveTemplates(ctx context.Context, all []Template, replace bool)
 	return saved, err
 }
 
-func saveTemplate(ctx context.Context, tx *sql.Tx, t Template, replace bool) (Saved, error) {
-	err := tx.QueryRowContext(ctx, `SELECT id FROM templates WHERE kind = $1 AND name = $2`, t.Kind, t.Name).Scan(&t.ID)
+// noteImport notes that templates came together; each has an entry of its own.
+func (s *Store) noteImport(ctx context.Context, tx *sql.Tx, all []Template) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return s.note(ctx, tx, Entry{Action: ActionTemplateImport, Object: all[0].Kind, After: facts("templates", len(all))})
+}
+
+func (s *Store) saveTemplate(ctx context.Context, tx *sql.Tx, t Template, replace bool) (Saved, error) {
+	old, err := scanTemplate(tx.QueryRowContext(ctx, `SELECT `+templateColumns+` FROM templates WHERE kind = $1 AND name = $2`, t.Kind, t.Name))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		_, err = insertTemplate(ctx, tx, t)
+		_, err = s.insertTemplate(ctx, tx, t)
 		return SavedNew, err
 	case err != nil:
 		return 0, fmt.Errorf("look for template %q: %w", t.Name, err)
 	case !replace:
 		return NotSaved, nil
 	}
-	t.UpdatedBy, t.UpdatedAt = t.CreatedBy, t.CreatedAt
-	_, err = updateTemplate(ctx, tx, t)
+	t.ID, t.UpdatedBy, t.UpdatedAt = old.ID, t.CreatedBy, t.CreatedAt
+	_, err = s.updateTemplate(ctx, tx, old, t)
 	return SavedOver, err
 }
 

@@ -19,9 +19,17 @@ type Token struct {
 // InsertToken adds a token of an existing user and gives its id.
 func (s *Store) InsertToken(ctx context.Context, t Token) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx,
+		err := tx.QueryRowContext(ctx,
 			`INSERT INTO tokens (user_id, name, hash, created_at) VALUES ($1, $2, $3, $4) RETURNING id`,
 			t.UserID, t.Name, t.Hash, toMillis(t.CreatedAt)).Scan(&id)
+		if err != nil {
+			return err
+		}
+		owner, err := scanUser(tx.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, t.UserID))
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, Entry{Action: ActionTokenCreate, Object: t.Name, After: facts("user", owner.Name, "id", id)})
 	})
 	return id, err
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"time"
@@ -49,6 +48,10 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+type rowsQuerier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 func hasUsers(ctx context.Context, q querier) (has bool, err error) {
 	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&has)
 	return has, mapErr(err)
@@ -68,8 +71,10 @@ func (s *Store) UserByID(ctx context.Context, id int64) (User, error) {
 // CreatedAt are read; a name in use is CodeConflict.
 func (s *Store) InsertUser(ctx context.Context, u User) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		id, err = insertUser(ctx, tx, u)
-		return err
+		if id, err = insertUser(ctx, tx, u); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, Entry{Action: ActionUserCreate, Object: u.Name, After: facts("role", u.Role)})
 	})
 	return id, err
 }
@@ -89,8 +94,10 @@ func (s *Store) InsertFirstUser(ctx context.Context, u User, setting string) (id
 		if id, err = insertUser(ctx, tx, u); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM settings WHERE key = $1`, setting)
-		return err
+		if _, err = tx.ExecContext(ctx, `DELETE FROM settings WHERE key = $1`, setting); err != nil {
+			return err
+		}
+		return s.noteAs(ctx, tx, id, u.Name, Entry{Action: ActionSetup, Object: u.Name, After: facts("role", u.Role)})
 	})
 	return id, err
 }
@@ -105,8 +112,14 @@ func insertUser(ctx context.Context, tx *sql.Tx, u User) (id int64, err error) {
 // SetPassword stores another password's hash, ends every login of the user and
 // forgets the failed tries. No such user is CodeNotFound.
 func (s *Store) SetPassword(ctx context.Context, id int64, hash string) error {
-	return s.updateUser(ctx, `UPDATE users SET password_hash = $2, auth_epoch = auth_epoch + 1, failures = 0, retry_at = NULL
-		WHERE id = $1`, id, hash)
+	return s.write(ctx, func(tx *sql.Tx) error {
+		name, err := updateUser(ctx, tx, `UPDATE users SET password_hash = $2, auth_epoch = auth_epoch + 1, failures = 0, retry_at = NULL
+			WHERE id = $1 RETURNING name`, id, hash)
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, Entry{Action: ActionUserPassword, Object: name})
+	})
 }
 
 // Rehash stores another hash of the same password, if the password has not been
@@ -131,7 +144,7 @@ func (s *Store) BeginSignIn(ctx context.Context, id int64, now time.Time, delay 
 		}
 		if u.RetryAt != nil && now.Before(*u.RetryAt) {
 			retryAt = u.RetryAt
-			return nil
+			return s.noteRefusal(ctx, tx, u, RefusedWait)
 		}
 		tries := u.Failures + 1
 		_, err = tx.ExecContext(ctx, `UPDATE users SET failures = $2, retry_at = $3 WHERE id = $1`,
@@ -143,19 +156,40 @@ func (s *Store) BeginSignIn(ctx context.Context, id int64, now time.Time, delay 
 
 // EndSignIn notes that the user has signed in, and forgets the failed tries.
 func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
-	return s.updateUser(ctx, `UPDATE users SET failures = 0, retry_at = NULL, last_login_at = $2 WHERE id = $1`,
-		id, toMillis(now))
-}
-
-func (s *Store) updateUser(ctx context.Context, query string, args ...any) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, query, args...)
+		name, err := updateUser(ctx, tx, `UPDATE users SET failures = 0, retry_at = NULL, last_login_at = $2 WHERE id = $1 RETURNING name`,
+			id, toMillis(now))
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return cmp.Or(err, sql.ErrNoRows)
-		}
-		return nil
+		return s.noteAs(ctx, tx, id, name, Entry{Action: ActionLogin, Object: name})
 	})
+}
+
+// updateUser changes one user and gives what the query returns of it: the name.
+func updateUser(ctx context.Context, tx *sql.Tx, query string, args ...any) (name string, err error) {
+	err = tx.QueryRowContext(ctx, query, args...).Scan(&name)
+	return name, err
+}
+
+// Refusal says why a sign-in was refused.
+type Refusal string
+
+// The refusals.
+const (
+	RefusedUnknown  Refusal = "unknown" // no such user
+	RefusedPassword Refusal = "password"
+	RefusedDisabled Refusal = "disabled"
+	RefusedWait     Refusal = "wait" // too many tries
+)
+
+// RefuseSignIn notes that a try to sign in was refused. The zero User stands for
+// a name that nobody has; what was typed there is not kept, since people type
+// passwords into the wrong field.
+func (s *Store) RefuseSignIn(ctx context.Context, u User, why Refusal) error {
+	return s.write(ctx, func(tx *sql.Tx) error { return s.noteRefusal(ctx, tx, u, why) })
+}
+
+func (s *Store) noteRefusal(ctx context.Context, tx *sql.Tx, u User, why Refusal) error {
+	return s.noteAs(ctx, tx, u.ID, u.Name, Entry{Action: ActionLoginFailed, Object: u.Name, Result: ResultRefused, After: facts("why", why)})
 }

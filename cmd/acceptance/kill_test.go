@@ -1,0 +1,117 @@
+package acceptance
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	kills       = 50
+	killedNodes = 200
+)
+
+// mixed gives the form of the i-th of the batches, and notes what every node
+// must be like once it has ended.
+func mixed(i int, want *wanted) url.Values {
+	round := fmt.Sprintf("r%d", i)
+	switch i % 5 {
+	case 0:
+		want.label = round
+		return url.Values{"operation": {"label"}, "label": {"round=" + round}}
+	case 1:
+		want.taint = round
+		return url.Values{"operation": {"taint"}, "taint": {"round=" + round + ":PreferNoSchedule"}}
+	case 2:
+		want.reason = round
+		return url.Values{"operation": {"cordon"}, "reason": {round}}
+	case 3:
+		want.label, want.extra = round, round
+		return url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"round=" + round + ",extra=" + round}}
+	default:
+		want.reason = ""
+		return url.Values{"operation": {"uncordon"}}
+	}
+}
+
+// wanted is what all batches together make of a node.
+type wanted struct{ label, extra, taint, reason string }
+
+// attempt sends a batch that may be cut off by the program's end.
+func (p *program) attempt(ctx context.Context, cluster string, form url.Values) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/clusters/"+url.PathEscape(cluster)+"/batches", strings.NewReader(form.Encode()))
+	if err != nil {
+		return
+	}
+	r.Header.Set("Authorization", "Bearer "+p.Token)
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if response, err := p.client.Do(r); err == nil {
+		_ = response.Body.Close()
+	}
+}
+
+// Law 4 at length: the program is killed at any moment, again and again, while
+// batches of every kind are asked for and run over the same nodes. In the end
+// every node is as asked, every item has one final state, and no batch, item or
+// line of the audit log is lost or there twice.
+func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, killedNodes)
+	p := startPlain(t, c.Kubeconfig) // fifty starts with the race detector take minutes
+	var want wanted
+	var ids []string
+	for i := range kills {
+		form := mixed(i, &want)
+		form["node"] = names
+		form.Set("idempotency_key", fmt.Sprintf("key-%d", i))
+		// Killed while it is being asked for, or some time later; either way it is
+		// asked for again: the key makes that one batch.
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			p.attempt(context.WithoutCancel(t.Context()), c.Name, form)
+		}()
+		time.Sleep(rand.N(400 * time.Millisecond))
+		p.end(t, syscall.SIGKILL)
+		<-sent
+		p.start(t)
+		var b batchDoc
+		p.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
+		require.NotContains(t, ids, b.ID)
+		ids = append(ids, b.ID)
+	}
+	for i, id := range ids {
+		b := p.awaitBatch(t, id)
+		require.Equal(t, "succeeded", b.State, "batch %d, %s: %v", i, b.Operation, b.Counts)
+		require.Equal(t, killedNodes, b.Counts["succeeded"]+b.Counts["unchanged"], "%v", b.Counts)
+		seen := make([]string, len(b.Items))
+		for j, it := range b.Items {
+			require.Contains(t, []string{"succeeded", "unchanged"}, it.State)
+			require.NotNil(t, it.EndedAt)
+			seen[j] = it.Node
+		}
+		slices.Sort(seen)
+		require.Equal(t, names, seen, "every node once")
+	}
+	for _, name := range names {
+		n := c.Node(t, name)
+		got := wanted{label: n.Labels["round"], extra: n.Labels["extra"], reason: n.Annotations["kube-node-manager.io/cordon-reason"]}
+		for _, taint := range n.Spec.Taints {
+			if taint.Key == "round" {
+				got.taint = taint.Value
+			}
+		}
+		require.Equal(t, want, got, name)
+		require.Equal(t, want.reason != "", n.Spec.Unschedulable, name)
+	}
+}

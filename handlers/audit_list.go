@@ -1,0 +1,69 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/audit"
+	"kube-node-manager/views"
+)
+
+// AuditList answers a page of the audit log, newest first.
+func (h *Handlers) AuditList(w http.ResponseWriter, r *http.Request) error {
+	q, err := auditQuery(r.URL.Query())
+	var page audit.Page
+	if err == nil {
+		page, err = h.Audit.List(r.Context(), q)
+	}
+	switch {
+	case wantsJSON(r) && err == nil:
+		return writeJSON(w, http.StatusOK, newAuditJSON(page))
+	case err == nil:
+		return h.showAudit(w, r, http.StatusOK, views.AuditView{Page: page})
+	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
+		return err
+	default: // the form comes back with what is wrong in it
+		return h.showAudit(w, r, http.StatusUnprocessableEntity, views.AuditView{Page: audit.Page{Query: q}, Problem: views.NewProblem(r.Context(), err)})
+	}
+}
+
+func (h *Handlers) showAudit(w http.ResponseWriter, r *http.Request, status int, v views.AuditView) error {
+	actor := services.ActorFrom(r.Context())
+	v.Everything, v.OnlyLogins, v.Now = actor.May(services.PermitAudit), !actor.May(services.PermitChange), h.now()
+	return render(w, r, status, views.AuditPage(h.frame(r, "audit", views.T(r.Context(), "audit_title"), ""), v))
+}
+
+// auditQuery reads the filters; the service checks what they say. An error goes
+// with what was read.
+func auditQuery(values url.Values) (audit.Query, error) {
+	q := audit.Query{
+		Actor: values.Get("actor"), Object: values.Get("object"), Action: values.Get("action"), Cluster: values.Get("cluster"),
+		Result: values.Get("result"), From: values.Get("from"), To: values.Get("to"), Text: values.Get("q"),
+	}
+	text := values.Get("before")
+	if text == "" {
+		return q, nil
+	}
+	before, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || before < 0 {
+		return q, services.Invalid("before", "error_number", "Value", text)
+	}
+	q.Before = before
+	return q, nil
+}
+
+// auditJSON is a page of the audit log; Older is the path of the next one.
+type auditJSON struct {
+	Items []audit.Entry `json:"items"`
+	Older string        `json:"older,omitempty"`
+}
+
+func newAuditJSON(p audit.Page) auditJSON {
+	out := auditJSON{Items: p.Items}
+	if p.Older > 0 {
+		out.Older = views.AuditPageURL(p)
+	}
+	return out
+}

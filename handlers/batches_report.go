@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
+	"kube-node-manager/views"
+)
+
+// BatchesReport answers every node of a batch as CSV.
+func (h *Handlers) BatchesReport(w http.ResponseWriter, r *http.Request) error {
+	b, items, err := h.Batches.Report(r.Context(), pathParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	if err := h.Audit.Export(r.Context(), store.ActionBatchExport, b.Cluster, b.ID); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="batch-%s.csv"`, b.ID))
+	w.Header().Set("Cache-Control", "no-store")
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"node", "state", "error", "attempts", "started", "ended", "seconds", "before", "after", "mayHaveChanged"})
+	written := 0
+	for it, err := range items {
+		if err != nil {
+			panic(http.ErrAbortHandler) // as in AuditCSV: a connection that breaks off says that this is not all
+		}
+		_ = out.Write(itemRecord(r.Context(), it))
+		if written++; written%flushEvery == 0 {
+			out.Flush()
+		}
+	}
+	out.Flush() // a failing write means that the reader has gone
+	return nil
+}
+
+func itemRecord(ctx context.Context, it batch.Item) []string {
+	text, seconds := "", ""
+	if it.Error != nil {
+		text = views.Text(ctx, *it.Error)
+	}
+	if it.StartedAt != nil && it.EndedAt != nil {
+		seconds = strconv.FormatFloat(it.EndedAt.Sub(*it.StartedAt).Seconds(), 'f', 3, 64)
+	}
+	record := []string{
+		it.Node, string(it.State), text, strconv.Itoa(it.Attempts), moment(it.StartedAt), moment(it.EndedAt), seconds,
+		string(it.Before), string(it.After), strconv.FormatBool(it.Unknown),
+	}
+	for i, cell := range record {
+		record[i] = harmless(cell)
+	}
+	return record
+}
+
+// moment writes a time for a machine, "" when there is none.
+func moment(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}

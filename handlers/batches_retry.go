@@ -1,0 +1,49 @@
+package handlers
+
+import (
+	"net/http"
+
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/views"
+)
+
+// BatchesRetry makes a batch that tries an ended one again where it did not get
+// there. Fields "node" choose among those nodes.
+func (h *Handlers) BatchesRetry(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	v, err := h.Batches.Retry(r.Context(), pathParam(r, "id"), r.Form, r.Form.Get("idempotency_key"))
+	if err != nil {
+		return err
+	}
+	return h.answerBatch(w, r, v)
+}
+
+// planOrigin gives the batch that a plan goes back to; nil for a plan of its own.
+func planOrigin(q batch.Request, p batch.Preview) *views.PlanOrigin {
+	if q.RetryOf != "" {
+		return &views.PlanOrigin{ID: q.RetryOf}
+	}
+	if q.Operation != operation.Undo || q.Form.Get("undo_of") == "" {
+		return nil
+	}
+	o := &views.PlanOrigin{ID: q.Form.Get("undo_of"), Undo: true, Force: q.Form.Get("force") == "1"}
+	for _, n := range p.Nodes {
+		if operation.ChangedSince(n.Plan) {
+			o.Since++
+		}
+	}
+	return o
+}
+
+// plannedNodes gives the names of a plan's nodes: those of an undo or a retry
+// are its batch's, unless the form chose among them.
+func plannedNodes(p batch.Preview) []string {
+	names := make([]string, len(p.Nodes))
+	for i, n := range p.Nodes {
+		names[i] = n.Node
+	}
+	return names
+}

@@ -1,0 +1,17 @@
+package handlers
+
+import "net/http"
+
+// BatchesUndo makes a batch that takes an ended one back. With force=1 it does
+// so on nodes too that somebody else has changed since; fields "node" choose
+// among the nodes.
+func (h *Handlers) BatchesUndo(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	v, err := h.Batches.Undo(r.Context(), pathParam(r, "id"), r.Form, r.Form.Get("reason"), r.Form.Get("idempotency_key"))
+	if err != nil {
+		return err
+	}
+	return h.answerBatch(w, r, v)
+}

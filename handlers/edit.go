@@ -1,0 +1,208 @@
+package handlers
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/views"
+)
+
+// editor is one of the two forms that edit what many nodes have. A row is named
+// after what it is about: a label's key, or a taint's "key:Effect".
+type editor struct {
+	kind   string // as in the address: "labels" or "taints"
+	field  string // of the canonical entries; it is the operation's name too
+	spread func([]*node.Node) []node.Spread
+	parse  func(entry string) (id string, err error)
+	set    func(id, value string) string // writes an entry as kubectl does
+}
+
+func editors() []editor {
+	return []editor{
+		{"labels", "label", node.LabelSpread, parseLabelEntry, func(id, value string) string { return id + "=" + value }},
+		{"taints", "taint", node.TaintSpread, parseTaintEntry, setTaint},
+	}
+}
+
+// editorOf gives the form of that kind.
+func editorOf(kind string) (editor, bool) {
+	i := slices.IndexFunc(editors(), func(e editor) bool { return e.kind == kind })
+	if i < 0 {
+		return editor{}, false
+	}
+	return editors()[i], true
+}
+
+func parseLabelEntry(entry string) (string, error) {
+	key, _, _, err := operation.ParseLabel(entry)
+	return key, err
+}
+
+func parseTaintEntry(entry string) (string, error) {
+	t, _, err := operation.ParseTaint(entry)
+	if t.Effect == "" {
+		return t.Key, err
+	}
+	return t.ID(), err
+}
+
+func setTaint(id, value string) string {
+	key, effect, _ := strings.Cut(id, ":")
+	if value == "" {
+		return id
+	}
+	return key + "=" + value + ":" + effect
+}
+
+// rows are what the fields of a form come to.
+type rows struct {
+	entries []string
+	wrong   []services.FieldError
+	seen    map[string]string // entry by what it is about
+}
+
+// rows reads the form's rows and its pasted text:
+//
+//	set.{id}    the value in the field; was.{id} is the one that stood there, and is
+//	            missing when the nodes differ
+//	every={id}  the value goes on all nodes, whether it was changed or not
+//	unset={id}  it is removed
+//	new_key, new_value, new_effect   side by side, for what is added
+//	label or taint                   pasted text
+//
+// A field that was left as it was asks for nothing. An empty value is a value:
+// where one stood, taking it out sets the empty one.
+func (e editor) rows(form url.Values) rows {
+	r := rows{seen: map[string]string{}}
+	for _, id := range rowIDs(form) {
+		value, wanted := rowValue(form, id)
+		switch remove := slices.Contains(form["unset"], id); {
+		case form.Get("mode") == operation.ModeReplace && remove && !wanted: // it goes by itself
+		case remove && wanted:
+			r.refuse("set."+id, services.FieldError{Text: "error_edit_both"})
+		case remove:
+			r.add(e, "set."+id, id+"-")
+		case wanted:
+			r.add(e, "set."+id, e.set(id, value))
+		}
+	}
+	for i, n := range newRows(form) {
+		if n != (views.EditNew{Effect: n.Effect}) {
+			id := n.Key
+			if e.kind == "taints" {
+				id += ":" + n.Effect
+			}
+			r.add(e, newRow(i), e.set(id, n.Value))
+		}
+	}
+	for _, entry := range operation.Entries(form[e.field]) {
+		r.add(e, e.field, entry)
+	}
+	return r
+}
+
+// add takes an entry of a field, unless it cannot be read or another entry has
+// said something else about the same.
+func (r *rows) add(e editor, field, entry string) {
+	id, err := e.parse(entry)
+	if err != nil {
+		for _, wrong := range services.AsError(err).Fields {
+			r.refuse(field, wrong)
+		}
+		return
+	}
+	switch old, twice := r.seen[id]; {
+	case twice && old != entry:
+		r.refuse(field, services.FieldError{Text: "error_entry_twice", Args: services.Args("Key", id)})
+	case !twice:
+		r.seen[id] = entry
+		r.entries = append(r.entries, entry)
+	}
+}
+
+// refuse names the field of the form; the first thing that is wrong with it is
+// enough.
+func (r *rows) refuse(field string, wrong services.FieldError) {
+	if !slices.ContainsFunc(r.wrong, func(w services.FieldError) bool { return w.Field == field }) {
+		wrong.Field = field
+		r.wrong = append(r.wrong, wrong)
+	}
+}
+
+// err gives what is wrong as one error, or nil.
+func (r *rows) err() error {
+	if len(r.wrong) == 0 {
+		return nil
+	}
+	return services.InvalidFields(r.wrong...)
+}
+
+// canonical gives the form as the operation reads it: entries in place of rows.
+func (e editor) canonical(form url.Values, entries []string) url.Values {
+	out := maps.Clone(form)
+	for name := range form {
+		if isRow(name) {
+			delete(out, name)
+		}
+	}
+	out[e.field] = entries
+	return out
+}
+
+func isRow(name string) bool {
+	return strings.HasPrefix(name, "set.") || strings.HasPrefix(name, "was.") ||
+		slices.Contains([]string{"every", "unset", "new_key", "new_value", "new_effect", "edit", "more"}, name)
+}
+
+// rowIDs gives what the rows of a form are about, sorted.
+func rowIDs(form url.Values) []string {
+	ids := map[string]bool{}
+	for name := range form {
+		if id, ok := strings.CutPrefix(name, "set."); ok {
+			ids[id] = true
+		}
+	}
+	for _, id := range slices.Concat(form["unset"], form["every"]) {
+		ids[id] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// rowValue gives the value in a row's field, and whether the nodes are to get
+// it.
+func rowValue(form url.Values, id string) (value string, wanted bool) {
+	value = form.Get("set." + id)
+	if form.Has("was." + id) {
+		wanted = form.Has("set."+id) && value != form.Get("was."+id)
+	} else {
+		wanted = value != ""
+	}
+	return value, wanted || slices.Contains(form["every"], id)
+}
+
+// newRows reads the rows for what is added. Fields that are missing are empty.
+func newRows(form url.Values) []views.EditNew {
+	at := func(name string, i int) string {
+		if values := form[name]; i < len(values) {
+			return values[i]
+		}
+		return ""
+	}
+	out := make([]views.EditNew, min(maxNewRows, max(len(form["new_key"]), len(form["new_value"]))))
+	for i := range out {
+		out[i] = views.EditNew{Key: at("new_key", i), Value: at("new_value", i), Effect: at("new_effect", i)}
+	}
+	return out
+}
+
+// maxNewRows bounds the rows that a form can have; who needs more pastes text.
+const maxNewRows = 200
+
+// newRow gives the name under which a row to add is refused.
+func newRow(i int) string { return "new." + strconv.Itoa(i) }

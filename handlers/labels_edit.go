@@ -1,0 +1,290 @@
+package handlers
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/views"
+)
+
+// LabelsEdit answers the form that edits the labels of the nodes that are named
+// or match; with HTMX, what is wrong in its fields so far.
+func (h *Handlers) LabelsEdit(w http.ResponseWriter, r *http.Request) error {
+	return h.edit(w, r, "labels")
+}
+
+func (h *Handlers) edit(w http.ResponseWriter, r *http.Request, kind string) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	e, _ := editorOf(kind)
+	if isHTMX(r) {
+		return h.checkEdit(w, r, e)
+	}
+	q, err := h.selection(r)
+	if err != nil {
+		return err
+	}
+	return h.showEdit(w, r, http.StatusOK, e, q, nil)
+}
+
+// selection reads which nodes a form is for. The services refuse who may not
+// change them; to fill in a form for nothing is no use to anybody either.
+func (h *Handlers) selection(r *http.Request) (batch.Request, error) {
+	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
+		return batch.Request{}, err
+	}
+	q, err := h.batchRequest(r)
+	if err == nil && len(q.Nodes) == 0 {
+		err = services.Invalid("node", "error_nodes_none")
+	}
+	return q, err
+}
+
+// checkEdit says what is wrong with each field, and what the form does by now.
+func (h *Handlers) checkEdit(w http.ResponseWriter, r *http.Request, e editor) error {
+	got := e.rows(r.Form)
+	var names []string
+	for _, id := range rowIDs(r.Form) {
+		if r.Form.Has("set." + id) {
+			names = append(names, "set."+id)
+		}
+	}
+	fields := views.EditFields(names, len(newRows(r.Form)), e.field)
+	return render(w, r, http.StatusOK, views.EditChecked(fields, views.NewProblem(r.Context(), got.err()), e.effect(r.Form, got)))
+}
+
+func (e editor) effect(form url.Values, got rows) views.EditEffect {
+	return views.EditEffect{
+		Kind: e.kind, Replace: form.Get("mode") == operation.ModeReplace, Keep: form.Get("overwrite") == "0",
+		Entries: got.entries, Wrong: len(got.wrong) > 0,
+	}
+}
+
+// showEdit answers the form, as it was typed when it was, with what is wrong in
+// it.
+func (h *Handlers) showEdit(w http.ResponseWriter, r *http.Request, status int, e editor, q batch.Request, problem error) error {
+	all, err := h.Nodes.All(r.Context(), q.Cluster, false)
+	if err != nil {
+		return err
+	}
+	chosen := findNodes(all, q.Nodes)
+	v := views.EditView{
+		Cluster: q.Cluster, Kind: e.kind, Names: q.Nodes, Found: len(chosen), Reason: q.Reason, Back: views.NodesURL(q.Cluster, node.Query{}),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0", Problem: views.NewProblem(r.Context(), problem),
+	}
+	for _, s := range e.spread(chosen) {
+		if h.protects(e.kind, s) {
+			v.Locked = append(v.Locked, s)
+		} else {
+			value, _ := s.Common()
+			v.Rows = append(v.Rows, views.EditRow{Spread: s, Value: value})
+		}
+	}
+	if r.Form.Has("edit") {
+		e.retype(&v, r.Form)
+	} else {
+		e.resume(&v, r.Form)
+	}
+	v.Effect = e.effect(r.Form, e.rows(typedForm(e, v)))
+	v.Keys, v.Values = e.suggest(all.Nodes)
+	v.New = append(v.New, blankRows(v.New, r.Form.Get("more") == "1")...)
+	f := h.frame(r, "nodes", views.N(r.Context(), "edit_title_"+e.kind, len(q.Nodes)), q.Cluster)
+	return render(w, r, status, views.EditPage(f, v))
+}
+
+// protects reports whether a label or taint belongs to somebody else.
+func (h *Handlers) protects(kind string, s node.Spread) bool {
+	if kind == "taints" {
+		return h.Protect.Taint(node.Taint{Key: s.Key, Effect: s.Effect})
+	}
+	return h.Protect.Label(s.Key)
+}
+
+func findNodes(all node.Inventory, names []string) []*node.Node {
+	out := make([]*node.Node, 0, len(names))
+	for _, name := range names {
+		if n := all.Find(name); n != nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// retype puts what was typed back into the form. What was typed about a key
+// that no node has any more is kept as something to add.
+func (e editor) retype(v *views.EditView, form url.Values) {
+	rest := map[string]bool{}
+	for _, id := range rowIDs(form) {
+		rest[id] = true
+	}
+	for i := range v.Rows {
+		r := &v.Rows[i]
+		id := r.ID()
+		delete(rest, id)
+		if form.Has("set." + id) {
+			r.Value = form.Get("set." + id)
+		}
+		r.Every, r.Remove = slices.Contains(form["every"], id), slices.Contains(form["unset"], id)
+	}
+	v.New, v.Text = newRows(form), strings.Join(form[e.field], "\n")
+	for _, id := range slices.Sorted(maps.Keys(rest)) {
+		if value, wanted := rowValue(form, id); wanted {
+			v.New = append(v.New, e.newRow(id, value))
+		}
+	}
+}
+
+// resume puts the entries of a plan back into the rows that they came from, so
+// that going back loses nothing.
+func (e editor) resume(v *views.EditView, form url.Values) {
+	var rest []string
+	removes := v.Mode == operation.ModeRemove // the form has no such mode: it adds what removes
+	if removes {
+		v.Mode = operation.ModeAdd
+	}
+	for _, entry := range operation.Entries(form[e.field]) {
+		if removes && !strings.HasSuffix(entry, "-") {
+			entry += "-"
+		}
+		id, err := e.parse(entry)
+		i := slices.IndexFunc(v.Rows, func(r views.EditRow) bool { return r.ID() == id })
+		value := strings.TrimPrefix(entry, id+"=")
+		if e.kind == "taints" {
+			t, _, _ := operation.ParseTaint(entry)
+			value = t.Value
+		}
+		switch remove := strings.HasSuffix(entry, "-"); {
+		case err != nil, remove && i < 0:
+			rest = append(rest, entry)
+		case remove:
+			v.Rows[i].Remove = true
+		case i < 0:
+			v.New = append(v.New, e.newRow(id, value))
+		default:
+			v.Rows[i].Value, v.Rows[i].Every = value, true
+		}
+	}
+	v.Text = strings.Join(rest, "\n")
+}
+
+func (e editor) newRow(id, value string) views.EditNew {
+	key, effect, _ := strings.Cut(id, ":")
+	return views.EditNew{Key: key, Value: value, Effect: effect}
+}
+
+// typedForm is the form as the page shows it, so that what it says it does is
+// what it would send.
+func typedForm(e editor, v views.EditView) url.Values {
+	form := url.Values{"mode": {v.Mode}, e.field: {v.Text}}
+	for _, r := range v.Rows {
+		form.Set("set."+r.ID(), r.Value)
+		if was, common := r.Common(); common {
+			form.Set("was."+r.ID(), was)
+		}
+		if r.Every {
+			form.Add("every", r.ID())
+		}
+		if r.Remove {
+			form.Add("unset", r.ID())
+		}
+	}
+	for _, n := range v.New {
+		form.Add("new_key", n.Key)
+		form.Add("new_value", n.Value)
+		form.Add("new_effect", n.Effect)
+	}
+	return form
+}
+
+const (
+	blankAtLeast = 2
+	blankMore    = 5
+)
+
+// blankRows are the rows to add that stand there empty.
+func blankRows(typed []views.EditNew, more bool) []views.EditNew {
+	blank := 0
+	for _, n := range slices.Backward(typed) {
+		if n.Key+n.Value != "" {
+			break
+		}
+		blank++
+	}
+	missing := max(0, blankAtLeast-blank)
+	if more {
+		missing = blankMore
+	}
+	return slices.Repeat([]views.EditNew{{Effect: operation.Effects()[0]}}, min(missing, maxNewRows-min(maxNewRows, len(typed))))
+}
+
+// How many suggestions a form carries, and from how many values on a key names
+// each node for itself, so that nobody means its values.
+const (
+	suggestedKeys   = 300
+	suggestedValues = 300
+	ownValues       = 50
+)
+
+// suggest gives the keys and values that exist in the cluster.
+func (e editor) suggest(nodes []*node.Node) (keys, values []string) {
+	seen := map[string]bool{}
+	for _, s := range e.spread(nodes) {
+		keys = append(keys, s.Key)
+		for _, v := range s.Values {
+			if v.Value != "" && len(s.Values) <= ownValues {
+				seen[v.Value] = true
+			}
+		}
+	}
+	keys, values = slices.Compact(keys), slices.Sorted(maps.Keys(seen))
+	return keys[:min(len(keys), suggestedKeys)], values[:min(len(values), suggestedValues)]
+}
+
+// refusal gives the page of the form that a request for a plan came from, as it
+// was typed, or false when it did not come from one.
+func (h *Handlers) refusal(w http.ResponseWriter, r *http.Request, q batch.Request, problem error) (bool, error) {
+	if services.CodeOf(problem) != services.CodeInvalid || wantsJSON(r) || isHTMX(r) {
+		return false, nil
+	}
+	if e, ok := editorOf(r.Form.Get("edit")); ok {
+		return true, h.showEdit(w, r, http.StatusUnprocessableEntity, e, q, problem)
+	}
+	if r.Form.Get("edit") == "copy" {
+		return true, h.showCopy(w, r, http.StatusUnprocessableEntity, q, problem)
+	}
+	if r.Form.Get("template") != "" && r.Form.Get("options") != "1" {
+		return true, h.refuseTemplate(r, q, problem)
+	}
+	return false, nil
+}
+
+// unfold gives a request with what its form says in rows as entries. One that
+// came from no form is as it was.
+func unfold(q batch.Request) (batch.Request, error) {
+	if q.Form.Get("edit") == "copy" {
+		q.Form = maps.Clone(q.Form)
+		q.Form.Set("source", strings.TrimSpace(chosenSource(q.Form)))
+		q.Form.Del("source_other")
+		q.Form.Del("edit")
+		return q, nil
+	}
+	e, ok := editorOf(q.Form.Get("edit"))
+	if !ok {
+		return q, nil
+	}
+	got := e.rows(q.Form)
+	if err := got.err(); err != nil {
+		return q, err
+	}
+	q.Operation, q.Form = e.field, e.canonical(q.Form, got.entries)
+	return q, nil
+}

@@ -1,0 +1,29 @@
+package handlers
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"kube-node-manager/services"
+	"kube-node-manager/views"
+)
+
+// applyTemplate gives the template that nodes are chosen for, of a query such
+// as "labels-3". One that is gone, or no template at all, has no name: the page
+// says so and is a table like any other.
+func (h *Handlers) applyTemplate(r *http.Request, apply string) *views.ApplyTemplate {
+	if apply == "" || !services.ActorFrom(r.Context()).May(services.PermitChange) {
+		return nil
+	}
+	kind, text, _ := strings.Cut(apply, "-")
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return &views.ApplyTemplate{}
+	}
+	found, err := h.Templates.Get(r.Context(), kind, id)
+	if err != nil {
+		return &views.ApplyTemplate{}
+	}
+	return &views.ApplyTemplate{Kind: kind, ID: id, Name: found.Name}
+}

@@ -1,0 +1,111 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/template"
+	"kube-node-manager/views"
+)
+
+// TemplatesApply answers the page on which a template is chosen for some nodes,
+// and its values; its form leads to the plan. The nodes are those of
+// BatchesCreate. kind and template name the template, or choose does both at
+// once ("labels-3"); without any of them the page offers those that may be used
+// in the cluster.
+func (h *Handlers) TemplatesApply(w http.ResponseWriter, r *http.Request) error {
+	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
+		return err
+	}
+	if _, err := h.Clusters.Get(pathParam(r, "cluster")); err != nil {
+		return err
+	}
+	q, err := h.batchRequest(r)
+	if err != nil {
+		return err
+	}
+	if len(q.Nodes) == 0 {
+		return services.Invalid("node", "error_nodes_none")
+	}
+	v, err := h.templateApply(r, q)
+	if err != nil {
+		return h.applyAgain(r, v, err)
+	}
+	return render(w, r, http.StatusOK, h.applyPage(r, v))
+}
+
+// templateApply fills in the page for what a form asks.
+func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v views.TemplateApply, err error) {
+	v = views.TemplateApply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form}
+	if v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster); err != nil {
+		return v, err
+	}
+	v.Template, err = h.chosenTemplate(r, q.Cluster, v.Usable)
+	return v, err
+}
+
+// refuseTemplate shows the page again when its form could not be planned.
+func (h *Handlers) refuseTemplate(r *http.Request, q batch.Request, problem error) error {
+	v, err := h.templateApply(r, q)
+	if err != nil && services.CodeOf(err) != services.CodeInvalid {
+		return problem
+	}
+	return h.applyAgain(r, v, problem)
+}
+
+// chosenTemplate gives the template that a form names, nil when it names none.
+func (h *Handlers) chosenTemplate(r *http.Request, cluster string, usable []template.Template) (*template.Template, error) {
+	kind, text := chosenName(r.Form)
+	if text == "" {
+		return nil, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return nil, services.Invalid("template", "error_template_choice")
+	}
+	at := slices.IndexFunc(usable, func(t template.Template) bool { return t.ID == id && (kind == "" || t.Kind == kind) })
+	if at >= 0 {
+		return &usable[at], nil
+	}
+	if kind == "" {
+		return nil, services.Errorf(services.CodeNotFound, "error_template_none")
+	}
+	_, err = h.Templates.Template(r.Context(), kind, id, cluster) // it says why not
+	return nil, err
+}
+
+// chosenName gives the kind and the id that a form names.
+func chosenName(form url.Values) (kind, id string) {
+	if kind, id, both := strings.Cut(form.Get("choose"), "-"); both {
+		return kind, id
+	}
+	return form.Get("kind"), form.Get("template")
+}
+
+func (h *Handlers) applyAgain(r *http.Request, v views.TemplateApply, err error) error {
+	if services.CodeOf(err) != services.CodeInvalid || isHTMX(r) {
+		return err // HTMX shows it above the page, which stays
+	}
+	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+		v.Problem = p
+		return h.applyPage(r, v)
+	}}
+}
+
+func (h *Handlers) applyPage(r *http.Request, v views.TemplateApply) templ.Component {
+	if v.Mode != operation.ModeReplace {
+		v.Mode = operation.ModeAdd
+	}
+	f := h.frame(r, "nodes", views.N(r.Context(), "template_apply_title", len(v.Names)), v.Cluster)
+	f.Path = views.NodesURL(v.Cluster, node.Query{}) // where a change of the language leads back to
+	return views.TemplateApplyPage(f, v)
+}

@@ -1,0 +1,277 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/template"
+	"kube-node-manager/views"
+)
+
+// TemplatesNew answers the empty form of a new template.
+func (h *Handlers) TemplatesNew(w http.ResponseWriter, r *http.Request) error {
+	kind, err := templateKind(r)
+	if err != nil {
+		return err
+	}
+	return h.showTemplateForm(w, r, views.TemplateForm{Kind: kind})
+}
+
+// TemplatesCreate makes a template of a form or of JSON:
+//
+//	name, description   texts
+//	cluster             repeated; none means all clusters
+//	key.N               of the Nth entry, from 1
+//	effect.N            of a taint
+//	values.N            candidate values as a person types them: "a, b"; see
+//	                    template.ParseValues
+//	entry               repeated, in place of all of these three: "key=v1|v2" of
+//	                    labels, "key=v1|v2:Effect" of taints
+//	more=1, remove=N    the form again with more rows, or without one; nothing is
+//	                    stored
+//
+// JSON answers 201 with the template, and wrong entries as the fields key.N,
+// effect.N and values.N, or entry.N.
+func (h *Handlers) TemplatesCreate(w http.ResponseWriter, r *http.Request) error {
+	kind, err := templateKind(r)
+	if err != nil {
+		return err
+	}
+	form, draft, err := h.readTemplate(r, views.TemplateForm{Kind: kind})
+	if err != nil || form.Rearranged {
+		return h.orTemplateForm(w, r, form, err)
+	}
+	t, err := h.Templates.Create(r.Context(), kind, draft.Draft)
+	if err != nil {
+		return h.templateAgain(r, form, draft.explain(err))
+	}
+	if wantsJSON(r) {
+		w.Header().Set("Location", views.TemplateURL(t.Kind, t.ID))
+		return writeJSON(w, http.StatusCreated, t)
+	}
+	return redirect(w, r, views.TemplateURL(t.Kind, t.ID))
+}
+
+// TemplatesEdit answers the form of a template as it is.
+func (h *Handlers) TemplatesEdit(w http.ResponseWriter, r *http.Request) error {
+	t, err := h.changeableTemplate(r)
+	if err != nil {
+		return err
+	}
+	form := views.TemplateForm{Kind: t.Kind, ID: t.ID, Old: t.Name, Seen: seenText(t), Name: t.Name, Description: t.Description, Chosen: t.Clusters}
+	for _, e := range t.Entries {
+		form.Rows = append(form.Rows, views.TemplateRow{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)})
+	}
+	if wantsJSON(r) {
+		return writeJSON(w, http.StatusOK, t)
+	}
+	return h.showTemplateForm(w, r, form)
+}
+
+// TemplatesUpdate changes a template; the fields are those of TemplatesCreate,
+// and they say all that the template is from then on. With updatedAt, as the
+// template was read, a change that somebody else made since is 409; without it,
+// it is overwritten.
+func (h *Handlers) TemplatesUpdate(w http.ResponseWriter, r *http.Request) error {
+	old, err := h.changeableTemplate(r)
+	if err != nil {
+		return err
+	}
+	form, draft, err := h.readTemplate(r, views.TemplateForm{Kind: old.Kind, ID: old.ID, Old: old.Name})
+	if err != nil || form.Rearranged {
+		return h.orTemplateForm(w, r, form, err)
+	}
+	seen, err := seenTime(form.Seen)
+	if err != nil {
+		return err
+	}
+	t, err := h.Templates.Update(r.Context(), old.Kind, old.ID, draft.Draft, seen)
+	if services.CodeOf(err) == services.CodeConflict {
+		// Whoever saves once more after having been told means it.
+		form.Seen, form.Conflict = seenText(old), true
+	}
+	if err != nil {
+		return h.templateAgain(r, form, draft.explain(err))
+	}
+	if wantsJSON(r) {
+		return writeJSON(w, http.StatusOK, t)
+	}
+	return redirect(w, r, views.TemplateURL(t.Kind, t.ID))
+}
+
+// seenText gives the version of a template as a form keeps it.
+func seenText(t template.Template) string { return t.UpdatedAt.Format(time.RFC3339Nano) }
+
+func seenTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	seen, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || seen.IsZero() {
+		return time.Time{}, services.Invalid("updatedAt", "error_template_version")
+	}
+	return seen, nil
+}
+
+// templateDraft is a draft as it was read, with what could not be read of it.
+type templateDraft struct {
+	template.Draft
+	unread  map[string]services.FieldError // by field
+	entries bool                           // they came as "entry"
+}
+
+// readTemplate reads what was typed, both as it was and as it is meant. form
+// says which template it is of.
+func (h *Handlers) readTemplate(r *http.Request, form views.TemplateForm) (views.TemplateForm, templateDraft, error) {
+	if err := parseForm(r); err != nil {
+		return form, templateDraft{}, err
+	}
+	form.Name, form.Description, form.Seen = r.Form.Get("name"), r.Form.Get("description"), r.Form.Get("updatedAt")
+	form.Chosen = slices.DeleteFunc(slices.Clone(r.Form["cluster"]), func(name string) bool { return name == "" })
+	form.Rows = templateRows(r.Form)
+	form.More, form.Rearranged = r.Form.Has("more"), r.Form.Has("more") || r.Form.Has("remove")
+	d := templateDraft{
+		Draft:  template.Draft{Name: form.Name, Description: form.Description, Clusters: form.Chosen},
+		unread: map[string]services.FieldError{},
+	}
+	if entries := firstFew(r.Form["entry"]); len(entries) > 0 {
+		d.readEntries(form.Kind, entries)
+		form.Rows = rowsOf(d.Entries)
+	} else {
+		d.readRows(form.Kind, form.Rows)
+	}
+	return form, d, nil
+}
+
+// firstFew keeps one more than there may be, which is enough to refuse them.
+func firstFew[T any](rows []T) []T { return rows[:min(len(rows), template.MaxEntries+1)] }
+
+// templateRows gives the rows of the form in the order of their numbers, without
+// the one that is to go and without those in which nothing stands.
+func templateRows(form url.Values) []views.TemplateRow {
+	var numbers []int
+	for name := range form {
+		part, text, _ := strings.Cut(name, ".")
+		n, err := strconv.Atoi(text)
+		if err == nil && n > 0 && (part == "key" || part == "values") && text != form.Get("remove") {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	var rows []views.TemplateRow
+	for _, n := range slices.Compact(numbers) {
+		field := func(part string) string { return form.Get(template.EntryField(part, n-1)) }
+		row := views.TemplateRow{Key: strings.TrimSpace(field("key")), Effect: field("effect"), Values: field("values")}
+		if row.Key != "" || strings.TrimSpace(row.Values) != "" {
+			rows = append(rows, row)
+		}
+	}
+	return firstFew(rows)
+}
+
+func rowsOf(entries []operation.TemplateEntry) []views.TemplateRow {
+	rows := make([]views.TemplateRow, len(entries))
+	for i, e := range entries {
+		rows[i] = views.TemplateRow{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)}
+	}
+	return rows
+}
+
+// readRows reads the entries of a form. One whose values cannot be read has
+// none, which the service refuses.
+func (d *templateDraft) readRows(kind string, rows []views.TemplateRow) {
+	for i, row := range rows {
+		e := operation.TemplateEntry{Key: row.Key}
+		if kind == operation.TaintTemplate {
+			e.Effect = row.Effect
+		}
+		var err error
+		e.Values, err = template.ParseValues(template.EntryField("values", i), row.Values)
+		d.note(err)
+		d.Entries = append(d.Entries, e)
+	}
+}
+
+func (d *templateDraft) readEntries(kind string, entries []string) {
+	d.entries = true
+	for i, text := range entries {
+		e, err := template.ParseEntry(kind, template.EntryField("entry", i), text)
+		d.note(err)
+		d.Entries = append(d.Entries, e)
+	}
+}
+
+// note keeps why something could not be read.
+func (d *templateDraft) note(err error) {
+	if err != nil {
+		f := services.AsError(err).Fields[0]
+		d.unread[f.Field] = f
+	}
+}
+
+// explain puts what the service says of a draft into the words of the form: what
+// could not be read says so, and an entry that came as one text has one field.
+func (d *templateDraft) explain(err error) error {
+	e := services.AsError(err)
+	if e.Code != services.CodeInvalid {
+		return err
+	}
+	var fields []services.FieldError
+	for _, f := range e.Fields {
+		if part, number, _ := strings.Cut(f.Field, "."); d.entries && number != "" && part != "entry" {
+			f.Field = "entry." + number
+		}
+		if unread, ok := d.unread[f.Field]; ok {
+			f = unread
+		}
+		if !slices.ContainsFunc(fields, func(other services.FieldError) bool { return other.Field == f.Field }) {
+			fields = append(fields, f)
+		}
+	}
+	return services.InvalidFields(fields...)
+}
+
+// orTemplateForm answers the form again with other rows, unless it could not
+// even be read.
+func (h *Handlers) orTemplateForm(w http.ResponseWriter, r *http.Request, form views.TemplateForm, err error) error {
+	if err != nil {
+		return err
+	}
+	return h.showTemplateForm(w, r, form)
+}
+
+// templateAgain keeps what was typed when it was refused.
+func (h *Handlers) templateAgain(r *http.Request, form views.TemplateForm, err error) error {
+	if code := services.CodeOf(err); code != services.CodeInvalid && code != services.CodeConflict {
+		return err
+	}
+	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+		form.Problem = p
+		return h.templateForm(r, form)
+	}}
+}
+
+func (h *Handlers) showTemplateForm(w http.ResponseWriter, r *http.Request, form views.TemplateForm) error {
+	return render(w, r, http.StatusOK, h.templateForm(r, form))
+}
+
+// templateForm gives the page of a form with the clusters to choose from.
+func (h *Handlers) templateForm(r *http.Request, form views.TemplateForm) templ.Component {
+	for _, c := range h.Clusters.List() {
+		form.Clusters = append(form.Clusters, views.TemplateCluster{Name: c.Name, Known: true, Chosen: slices.Contains(form.Chosen, c.Name)})
+	}
+	for _, name := range form.Chosen {
+		if !h.knowsCluster(name) {
+			form.Clusters = append(form.Clusters, views.TemplateCluster{Name: name, Chosen: true})
+		}
+	}
+	return views.TemplateFormPage(h.templateFrame(r, views.TemplateFormTitle(r.Context(), form)), form)
+}

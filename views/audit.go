@@ -1,0 +1,249 @@
+package views
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"kube-node-manager/services/audit"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
+)
+
+// AuditView is a page of the audit log.
+type AuditView struct {
+	Page       audit.Page
+	Everything bool     // the reader sees what all others did as well
+	OnlyLogins bool     // the reader sees their own logins and nothing else
+	Problem    *Problem // what is wrong with the filters
+	Now        time.Time
+}
+
+// AuditPageURL gives the page after this one.
+func AuditPageURL(p audit.Page) string {
+	values := auditValues(p.Query)
+	values.Set("before", strconv.FormatInt(p.Older, 10))
+	return withQuery(AuditURL, values)
+}
+
+// AuditCSVURL gives all that the filters let through.
+func AuditCSVURL(q audit.Query) string { return withQuery(AuditURL+".csv", auditValues(q)) }
+
+// AuditObjectURL gives all that is known about one object.
+func AuditObjectURL(object string) string {
+	return withQuery(AuditURL, url.Values{"object": {object}})
+}
+
+func auditValues(q audit.Query) url.Values {
+	values := url.Values{}
+	for name, value := range map[string]string{
+		"actor": q.Actor, "object": q.Object, "action": q.Action, "cluster": q.Cluster, "result": q.Result, "from": q.From, "to": q.To, "q": q.Text,
+	} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	return values
+}
+
+// auditFiltered reports whether the page shows less than all.
+func auditFiltered(q audit.Query) bool { return len(auditValues(q)) > 0 }
+
+// auditActions are the actions that the reader may find.
+func auditActions(v AuditView) []audit.Action {
+	if v.OnlyLogins {
+		return audit.Logins()
+	}
+	return store.Actions()
+}
+
+func actionWord(ctx context.Context, a audit.Action) string {
+	return T(ctx, "audit_"+strings.ReplaceAll(string(a), ".", "_"))
+}
+
+func resultWord(ctx context.Context, r audit.Result) string { return T(ctx, "audit_result_"+string(r)) }
+
+func resultKind(r audit.Result) string {
+	switch r {
+	case store.ResultOK:
+		return "done"
+	case store.ResultPartial:
+		return "warn"
+	case store.ResultCancelled:
+		return "stop"
+	default:
+		return "bad"
+	}
+}
+
+// auditActor names who did it; what nobody did was the program itself.
+func auditActor(ctx context.Context, e audit.Entry) string {
+	switch {
+	case e.Actor == audit.CommandLine && e.ActorID == 0:
+		return T(ctx, "audit_command_line")
+	case e.Actor != "":
+		return e.Actor
+	case e.Action == store.ActionLoginFailed:
+		return T(ctx, "audit_unknown_name")
+	default:
+		return T(ctx, "audit_program")
+	}
+}
+
+// auditFacts is what an entry's After holds, as far as the page has words for it.
+type auditFacts struct {
+	Operation string
+	Total     int
+	Counts    batch.Counts
+	Why       string
+	Role      string
+	User      string
+	Templates int
+	Batches   int
+	Entries   int
+}
+
+func factsOf(e audit.Entry) auditFacts {
+	var f auditFacts
+	_ = json.Unmarshal(e.After, &f) // what cannot be read has no words
+	return f
+}
+
+// auditObject names what an entry is about.
+func auditObject(ctx context.Context, e audit.Entry) string {
+	if f := factsOf(e); strings.HasPrefix(string(e.Action), "batch.") && f.Operation != "" {
+		return batchTitle(ctx, batch.Batch{Operation: f.Operation, Total: f.Total})
+	}
+	return orDash(e.Object)
+}
+
+// auditNote says the rest of an entry in words, "" when there is none.
+func auditNote(ctx context.Context, e audit.Entry) string {
+	f := factsOf(e)
+	switch e.Action {
+	case store.ActionBatchEnd:
+		return auditCounts(ctx, f.Counts)
+	case store.ActionLoginFailed:
+		return auditWhy(ctx, f.Why)
+	case store.ActionUserCreate, store.ActionSetup:
+		return T(ctx, "audit_as_role", "Role", roleWord(ctx, f.Role))
+	case store.ActionTokenCreate:
+		return T(ctx, "audit_for_user", "User", f.User)
+	case store.ActionTemplateImport:
+		return N(ctx, "templates_count", f.Templates)
+	case store.ActionRetention:
+		return T(ctx, "audit_purged", "Batches", Number(f.Batches), "Entries", Number(f.Entries))
+	default:
+		return ""
+	}
+}
+
+func auditWhy(ctx context.Context, why string) string {
+	if id := "audit_why_" + why; has(ctx, id) {
+		return T(ctx, id)
+	}
+	return why
+}
+
+func roleWord(ctx context.Context, role string) string {
+	if id := "role_" + role; has(ctx, id) {
+		return T(ctx, id)
+	}
+	return role
+}
+
+// auditCounts gives what became of a batch's nodes.
+func auditCounts(ctx context.Context, c batch.Counts) string {
+	var parts []string
+	for _, p := range []struct {
+		id string
+		n  int
+	}{{"audit_n_done", c.Succeeded + c.Unchanged}, {"audit_n_failed", c.Failed}, {"audit_n_left", c.Skipped + c.Cancelled}} {
+		if p.n > 0 {
+			parts = append(parts, T(ctx, p.id, "N", Number(p.n)))
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// auditDetail is a state before or after, as it was written down.
+type auditDetail struct{ Name, Text string }
+
+// auditDetails gives what people unfold: those of a template, and what was asked
+// of a batch. Those of a node are in the batch.
+func auditDetails(ctx context.Context, e audit.Entry) []auditDetail {
+	if e.Action != store.ActionBatchCreate && !strings.HasPrefix(string(e.Action), "template.") {
+		return nil
+	}
+	var out []auditDetail
+	for _, d := range []struct {
+		name string
+		raw  json.RawMessage
+	}{{T(ctx, "audit_before"), e.Before}, {T(ctx, "audit_after"), e.After}} {
+		var text bytes.Buffer
+		if len(d.raw) > 0 && json.Indent(&text, d.raw, "", "  ") == nil {
+			out = append(out, auditDetail{d.name, text.String()})
+		}
+	}
+	if e.Action == store.ActionBatchCreate && len(out) == 1 {
+		out[0].Name = T(ctx, "audit_asked")
+	}
+	return out
+}
+
+// auditFrom says from where something came.
+func auditFrom(ctx context.Context, e audit.Entry) string {
+	if e.RequestID == "" {
+		return ""
+	}
+	return T(ctx, "request_id", "ID", e.RequestID)
+}
+
+// auditAbout says whose entries the page shows.
+func auditAbout(ctx context.Context, v AuditView) string {
+	switch {
+	case v.Everything:
+		return T(ctx, "audit_about_all")
+	case v.OnlyLogins:
+		return T(ctx, "audit_about_logins")
+	default:
+		return T(ctx, "audit_about_own")
+	}
+}
+
+func actionOptions(ctx context.Context, v AuditView) []option {
+	var out []option
+	for _, a := range auditActions(v) {
+		out = append(out, option{string(a), actionWord(ctx, a)})
+	}
+	return out
+}
+
+func resultOptions(ctx context.Context) []option {
+	var out []option
+	for _, r := range store.Results() {
+		out = append(out, option{string(r), resultWord(ctx, r)})
+	}
+	return out
+}
+
+// dayType is a date's field, unless somebody has put a moment into the address.
+func dayType(value string) string {
+	if _, err := time.Parse(time.DateOnly, value); err == nil || value == "" {
+		return "date"
+	}
+	return "text"
+}
+
+func auditRowID(e audit.Entry) string { return "entry-" + strconv.FormatInt(e.ID, 10) }
+
+func auditNewestURL(q audit.Query) string { return withQuery(AuditURL, auditValues(q)) }
+
+func auditWithoutObject(q audit.Query) string {
+	q.Object = ""
+	return auditNewestURL(q)
+}

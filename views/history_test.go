@@ -1,0 +1,137 @@
+package views_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/a-h/templ"
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
+	"kube-node-manager/views"
+)
+
+// asked is a query of the history that uses every filter.
+func asked() batch.Query {
+	return batch.Query{Cluster: oddCluster, Operation: "cordon", State: "partial", By: "on&call", From: "2026-11-01", To: "2026-11-23T12:00:00Z", Node: `a"b`}
+}
+
+// itemErrors are more reasons than a page has room for.
+func itemErrors() []batch.ItemErrors {
+	groups := []batch.ItemErrors{
+		{State: store.ItemFailed, Error: store.Text{ID: "error_node_replaced"}, Count: 1200, Nodes: []string{"a<b", "c.x"}},
+		{State: store.ItemSkipped, Error: store.Text{ID: "no such text"}, Count: 1, Nodes: []string{"d"}},
+	}
+	for i := len(groups); i <= batch.ErrorsShown; i++ {
+		groups = append(groups, batch.ItemErrors{State: store.ItemFailed, Error: store.Text{ID: fmt.Sprint("odd ", i)}, Count: 1, Nodes: []string{"e"}})
+	}
+	return groups
+}
+
+// past is what batches did to a node, in every state.
+func past() []batch.NodeItem {
+	var out []batch.NodeItem
+	for _, it := range batchPageView(store.StatePartial).Items {
+		out = append(out, batch.NodeItem{Batch: batchView(store.StatePartial).Batch, Item: it})
+	}
+	return out
+}
+
+// historyPages are the pages of the history, in every state that is designed.
+func historyPages() map[string]templ.Component {
+	f, p := frame(), problem()
+	running, partial := batchView(store.StateRunning).View, batchView(store.StatePartial).View
+	lived := nodeView()
+	lived.Past = past()
+	one := batchPageView(store.StatePartial)
+	one.Query, one.Match, one.Pages = batch.ItemQuery{State: "failed", Page: 2}, 1200, 3
+	none := batchPageView(store.StatePartial)
+	none.Query, none.Items, none.Match = batch.ItemQuery{State: "waiting", Page: 1}, nil, 0
+	return map[string]templ.Component{
+		"batches":              views.BatchesPage(f, views.BatchesView{Page: batch.Page{Items: []batch.View{running, partial}, Older: "b0"}, Now: noon}),
+		"no batches":           views.BatchesPage(f, views.BatchesView{}),
+		"batches filtered":     views.BatchesPage(f, views.BatchesView{Page: batch.Page{Query: asked(), Items: []batch.View{partial}, Older: "b0"}, Now: noon}),
+		"batches, none match":  views.BatchesPage(f, views.BatchesView{Page: batch.Page{Query: asked()}}),
+		"batches, none older":  views.BatchesPage(f, views.BatchesView{Page: batch.Page{Query: batch.Query{Before: "b0"}}}),
+		"batches refused":      views.BatchesPage(f, views.BatchesView{Page: batch.Page{Query: asked()}, Problem: &p}),
+		"node with a past":     views.NodePage(f, lived),
+		"batch, one state":     views.BatchPage(f, one),
+		"batch, nothing there": views.BatchPage(f, none),
+	}
+}
+
+func TestBatchesPage_keepsTheFilters(t *testing.T) {
+	q := asked()
+	doc := document(t, render(t, "en", historyPages()["batches filtered"]))
+	find := doc.Find("form#find[method=get]")
+	require.Equal(t, "/batches", find.AttrOr("action", ""))
+	require.Equal(t, q.Node, find.Find("#q[name=node]").AttrOr("value", ""))
+	for name, want := range map[string]string{"cluster": q.Cluster, "operation": q.Operation, "state": q.State} {
+		require.Equal(t, want, find.Find("select[name="+name+"] option[selected]").AttrOr("value", ""), name)
+	}
+	for name, want := range map[string]string{"by": q.By, "from": q.From, "to": q.To} {
+		require.Equal(t, want, find.Find("input[name="+name+"]").AttrOr("value", ""), name)
+	}
+	require.Equal(t, "text", find.Find("[name=to]").AttrOr("type", ""), "a moment is no day")
+	next := doc.Find(".pager [rel=next]").AttrOr("href", "")
+	q.Before = "b0"
+	require.Equal(t, views.OlderBatchesURL(batch.Page{Query: asked(), Older: "b0"}), next)
+	require.Contains(t, next, "by=on%26call")
+	require.Contains(t, next, "before=b0")
+
+	doc = document(t, render(t, "en", historyPages()["batches, none match"]))
+	require.Equal(t, "/batches", doc.Find("#batches .empty a").AttrOr("href", ""))
+	require.Equal(t, asked().Node, doc.Find("#q").AttrOr("value", ""))
+	require.Equal(t, 1, document(t, render(t, "en", historyPages()["batches refused"])).Find("#batches .problem").Length())
+	gone := asked()
+	gone.Cluster = "gone"
+	doc = document(t, render(t, "en", views.BatchesPage(frame(), views.BatchesView{Page: batch.Page{Query: gone}})))
+	require.Equal(t, "gone", doc.Find("select[name=cluster] option[selected]").AttrOr("value", ""), "a cluster that is not there any more")
+}
+
+func TestBatchItems_pages(t *testing.T) {
+	doc := document(t, render(t, "en", historyPages()["batch, one state"]))
+	require.Equal(t, views.ItemsURL("b1", batch.ItemQuery{State: "failed", Page: 2}), doc.Find("#items").AttrOr("hx-get", ""), "what is chosen stays while the batch works")
+	require.Contains(t, squeezed(doc.Find("#items .pager")), "501–508 of 1,200 Previous 2 / 3 Next")
+	require.Equal(t, []string{"/batches/b1?state=failed", "/batches/b1?page=3&state=failed"}, attributes(doc.Find("#items .turn a"), "href"))
+	require.Equal(t, "/batches/b1/report.csv", doc.Find("#report[download]").AttrOr("href", ""))
+	require.Equal(t, []string{"All 240", "failed 3", "cancelled 97", "done 140"}, doc.Find("#items .states-of a").Map(func(_ int, s *goquery.Selection) string { return squeezed(s) }))
+	require.Equal(t, "/batches/b1?state=failed", doc.Find("#items .states-of [aria-current]").AttrOr("href", ""))
+
+	doc = document(t, render(t, "en", historyPages()["batch, nothing there"]))
+	require.Equal(t, "/batches/b1", doc.Find("#items .empty a").AttrOr("href", ""))
+
+	v := batchPageView(store.StateSucceeded)
+	v.Counts, v.Errors = batch.Counts{Succeeded: 240}, nil
+	doc = document(t, render(t, "en", views.BatchItems(v)))
+	require.Zero(t, doc.Find(".states-of, .reasons, .turn").Length(), "there is nothing to choose")
+}
+
+func TestBatchItems_errorsOnce(t *testing.T) {
+	doc := document(t, render(t, "en", views.BatchItems(batchPageView(store.StatePartial))))
+	groups := doc.Find(".reasons details")
+	require.Equal(t, batch.ErrorsShown, groups.Length())
+	require.Contains(t, squeezed(groups.First().Find("summary")), "1,200 nodes")
+	require.Equal(t, []string{"a<b", "c.x"}, groups.First().Find("a.mono").Map(func(_ int, s *goquery.Selection) string { return s.Text() }))
+	require.Equal(t, "/batches/b1?state=failed", groups.First().Find("a.more-failed").AttrOr("href", ""))
+	require.Equal(t, "and 1,198 more", squeezed(groups.First().Find("a.more-failed")))
+	require.Contains(t, squeezed(doc.Find(".reasons > li").Last()), "other reasons")
+}
+
+func TestNodePage_history(t *testing.T) {
+	v := nodeView()
+	doc := document(t, render(t, "en", views.NodePage(frame(), v)))
+	require.Contains(t, squeezed(doc.Find("#history")), "No batch has touched this node.")
+	require.Zero(t, doc.Find("#history a").Length())
+
+	v.Past = past()
+	v.Past[0].Item.Before, v.Past[0].Item.After = json.RawMessage(`{"unschedulable":false}`), json.RawMessage(`{"unschedulable":true}`)
+	doc = document(t, render(t, "en", views.NodePage(frame(), v)))
+	require.Equal(t, len(v.Past), doc.Find("#history tbody tr").Length())
+	require.Equal(t, "/batches/b1", doc.Find("#history tbody a").First().AttrOr("href", ""))
+	require.Contains(t, squeezed(doc.Find("#history tbody tr").Eq(3)), "Cordon done unschedulable")
+	require.Equal(t, views.HistoryURL(batch.Query{Cluster: oddCluster, Node: v.Node.Name}), doc.Find("#history .head a").AttrOr("href", ""))
+}
