@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxFilter is how many characters of a filter anybody needs.
-const maxFilter = 200
+// MaxFilter is how many characters of a filter anybody needs.
+const MaxFilter = 200
 
 // Filter is one field of a list's query, as a person typed it.
 type Filter struct{ Field, Value string }
@@ -21,8 +21,8 @@ func CheckFilters(filters ...Filter) []FieldError {
 		switch {
 		case !utf8.ValidString(f.Value) || strings.ContainsRune(f.Value, 0):
 			wrong = append(wrong, FieldError{Field: f.Field, Text: "error_text"})
-		case utf8.RuneCountInString(f.Value) > maxFilter:
-			wrong = append(wrong, FieldError{Field: f.Field, Text: "error_long", Args: Args("Max", maxFilter)})
+		case utf8.RuneCountInString(f.Value) > MaxFilter:
+			wrong = append(wrong, FieldError{Field: f.Field, Text: "error_long", Args: Args("Max", MaxFilter)})
 		}
 	}
 	return wrong

@@ -168,7 +168,7 @@ func auditFind(f Frame, v AuditView) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<form id=\"find\" class=\"find audit-find\" role=\"search\" method=\"get\" action=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<form id=\"find\" class=\"find filters\" role=\"search\" method=\"get\" action=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -337,13 +337,13 @@ func auditFind(f Frame, v AuditView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.Everything {
-			templ_7745c5c3_Err = auditText("actor", T(ctx, "audit_actor"), v.Page.Query.Actor).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = findText("actor", T(ctx, "audit_actor"), v.Page.Query.Actor).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if !v.OnlyLogins {
-			templ_7745c5c3_Err = auditText("cluster", T(ctx, "col_cluster"), v.Page.Query.Cluster).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = findText("cluster", T(ctx, "col_cluster"), v.Page.Query.Cluster).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -375,11 +375,11 @@ func auditFind(f Frame, v AuditView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = auditDay("from", T(ctx, "audit_from"), v.Page.Query.From).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = findDay("from", T(ctx, "audit_from"), v.Page.Query.From).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = auditDay("to", T(ctx, "audit_to"), v.Page.Query.To).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = findDay("to", T(ctx, "audit_to"), v.Page.Query.To).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -404,7 +404,7 @@ func auditFind(f Frame, v AuditView) templ.Component {
 	})
 }
 
-func auditText(name, label, value string) templ.Component {
+func findText(name, label, value string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -495,7 +495,7 @@ func auditText(name, label, value string) templ.Component {
 	})
 }
 
-func auditDay(name, label, value string) templ.Component {
+func findDay(name, label, value string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

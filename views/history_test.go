@@ -1,7 +1,6 @@
 package views_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -95,10 +94,11 @@ func TestBatchesPage_keepsTheFilters(t *testing.T) {
 func TestBatchItems_pages(t *testing.T) {
 	doc := document(t, render(t, "en", historyPages()["batch, one state"]))
 	require.Equal(t, views.ItemsURL("b1", batch.ItemQuery{State: "failed", Page: 2}), doc.Find("#items").AttrOr("hx-get", ""), "what is chosen stays while the batch works")
-	require.Contains(t, squeezed(doc.Find("#items .pager")), "501–508 of 1,200 Previous 2 / 3 Next")
+	require.Contains(t, squeezed(doc.Find("#items .pager")), "501–508 of 1,200")
+	require.Contains(t, squeezed(doc.Find("#items .pager .turn")), "2 / 3")
 	require.Equal(t, []string{"/batches/b1?state=failed", "/batches/b1?page=3&state=failed"}, attributes(doc.Find("#items .turn a"), "href"))
 	require.Equal(t, "/batches/b1/report.csv", doc.Find("#report[download]").AttrOr("href", ""))
-	require.Equal(t, []string{"All 240", "failed 3", "cancelled 97", "done 140"}, doc.Find("#items .states-of a").Map(func(_ int, s *goquery.Selection) string { return squeezed(s) }))
+	require.Equal(t, []string{"All 240", "failed 3", "left alone 97", "done 140"}, doc.Find("#items .states-of a").Map(func(_ int, s *goquery.Selection) string { return squeezed(s) }))
 	require.Equal(t, "/batches/b1?state=failed", doc.Find("#items .states-of [aria-current]").AttrOr("href", ""))
 
 	doc = document(t, render(t, "en", historyPages()["batch, nothing there"]))
@@ -128,10 +128,11 @@ func TestNodePage_history(t *testing.T) {
 	require.Zero(t, doc.Find("#history a").Length())
 
 	v.Past = past()
-	v.Past[0].Item.Before, v.Past[0].Item.After = json.RawMessage(`{"unschedulable":false}`), json.RawMessage(`{"unschedulable":true}`)
 	doc = document(t, render(t, "en", views.NodePage(frame(), v)))
 	require.Equal(t, len(v.Past), doc.Find("#history tbody tr").Length())
 	require.Equal(t, "/batches/b1", doc.Find("#history tbody a").First().AttrOr("href", ""))
-	require.Contains(t, squeezed(doc.Find("#history tbody tr").Eq(3)), "Cordon done unschedulable")
+	row := doc.Find("#history tbody tr").Eq(3)
+	require.Equal(t, []string{"Cordon", "done", "oncall", "just now"}, []string{squeezed(row.Find("th")), squeezed(row.Find(".st")), squeezed(row.Find("td").Eq(2)), squeezed(row.Find("time"))})
+	require.Equal(t, 1, row.Find(".chip.add:contains(unschedulable)").Length())
 	require.Equal(t, views.HistoryURL(batch.Query{Cluster: oddCluster, Node: v.Node.Name}), doc.Find("#history .head a").AttrOr("href", ""))
 }

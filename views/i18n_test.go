@@ -222,7 +222,7 @@ func families() map[string][]string {
 		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "left"},
 
 		"operation_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"}, "plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"}, "plan_do_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
-		"plan_title_": {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "rollout_": {"order_about", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
+		"plan_title_": {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "rollout_": {"order_about", "parallel", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
 		"plan_": {"title"}, // of the handlers
 		"pod_":  words(verdicts()...), "plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
 		"budget_": {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},

@@ -52,7 +52,7 @@ type diffLine struct {
 	Before  string // of a change
 	After   string
 	Reason  string // of a cordon that comes back
-	Various bool // before, the nodes of the group had different values
+	Various bool   // before, the nodes of the group had different values
 }
 
 // diffsOf compares what a plan touches, in the order of the keys.
@@ -215,7 +215,9 @@ func (g diffGroup) linesShown() (shown []diffLine, rest int) {
 }
 
 func inDiffOrder(lines []diffLine) []diffLine {
-	rank := func(d diffLine) int { return slices.Index([]string{diffCordon, diffAdd, diffChange, diffRemove, diffSame}, d.Kind) }
+	rank := func(d diffLine) int {
+		return slices.Index([]string{diffCordon, diffAdd, diffChange, diffRemove, diffSame}, d.Kind)
+	}
 	return slices.SortedStableFunc(slices.Values(lines), func(a, b diffLine) int { return cmp.Compare(rank(a), rank(b)) })
 }
 

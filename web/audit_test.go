@@ -4,8 +4,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -155,23 +155,21 @@ func TestAudit_wrongFilters(t *testing.T) {
 	require.Empty(t, a.audit("?action=audit.export").Items, "nothing was exported")
 }
 
-func FuzzAudit_query(f *testing.F) {
-	for _, seed := range []string{"", "q=%25_&actor=a", "before=1&from=2026-11-23", "action=login&action=x", "%zz", "to=9999-12-31T23:59:59.999999999Z", "q=%00;--"} {
-		f.Add(seed)
-	}
-	var a *testApp
-	f.Fuzz(func(t *testing.T, query string) {
-		if a == nil || a.t != t {
-			a = signedIn(t)
+// Whatever stands in the address, the answer is a page or says what is wrong.
+func TestAudit_anyQuery(t *testing.T) {
+	a := signedIn(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	names := []string{"q", "actor", "object", "cluster", "action", "result", "from", "to", "before", "odd"}
+	values := []string{"", "%", "%25", "%00", "%ff", "%zz", "1", "-1", "9e9", "login", "ok", "2026-11-23", "9999-12-31T23:59:59.999999999Z", "0000-01-01", "'--", "%5C", "=", "&", ";"}
+	for range 400 {
+		var query strings.Builder
+		for range random.IntN(6) {
+			_, _ = fmt.Fprintf(&query, "%s=%s&", names[random.IntN(len(names))], values[random.IntN(len(values))]+values[random.IntN(len(values))])
 		}
-		u := url.URL{Path: "/audit", RawQuery: strings.Map(func(r rune) rune {
-			if r <= ' ' || r == '#' || r > '~' {
-				return -1
-			}
-			return r
-		}, query)}
-		require.Less(t, a.get(u.RequestURI()).status, 500, u.RequestURI())
-	})
+		for _, path := range []string{"/audit?", "/audit.csv?"} {
+			require.Contains(t, []int{http.StatusOK, http.StatusUnprocessableEntity}, a.get(path+query.String()).status, path+query.String())
+		}
+	}
 }
 
 // What is too old goes at the start, by the program's own clock.

@@ -156,3 +156,36 @@ func TestAudit_pages(t *testing.T) {
 	require.NotContains(t, own.body, ","+adminName+",")
 	require.Contains(t, own.body, ",user,")
 }
+
+// The page of the audit log keeps WCAG 2.2 AA in both themes, filters without a
+// new page, and unfolds what a template was.
+func TestBrowser_audit(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 2)
+	p := startProgram(t, c.Kubeconfig)
+	b, _ := p.submit(t, c.Name, "cordon", names[0], "ghost")
+	made := p.makeTemplate(t, "labels", "GPU pool", "pool=gpu|cpu")
+	p.request(t, http.MethodPost, fmt.Sprintf("/templates/labels/%d/edit", made.ID), url.Values{"name": {"GPU"}, "entry": {"pool=gpu"}}, nil)
+	p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes.csv", nil, nil)
+	p.reader(t, "en", "").send(t, "POST", "/login", url.Values{"name": {adminName}, "password": {"wrong password"}})
+	x := startBrowser(t).tab(p)
+	x.expect("422")
+	for _, theme := range []string{"light", "dark"} {
+		x.theme(theme)
+		if theme == "light" {
+			x.signIn()
+		}
+		for _, path := range []string{"/audit", "/audit?q=nothing-like-it", "/audit?from=soon", "/audit?object=" + b.ID} {
+			x.open(path)
+			x.accessible(theme + " " + path)
+		}
+	}
+	x.open("/audit")
+	value[any](x, `window.before = true`)
+	x.fill("#q", "gpu")
+	x.until(`document.querySelectorAll("#audit tbody tr").length === 2 && location.search.includes("q=gpu")`)
+	x.press("#audit tbody tr:first-child summary")
+	x.until(`document.querySelector("#audit details[open]").innerText.includes("GPU pool")`)
+	x.accessible("an unfolded entry")
+	require.True(t, value[bool](x, `window.before`), "it is the same page")
+}

@@ -28,8 +28,7 @@ const (
 	// PageSize is how many entries a page of the log holds.
 	PageSize = 100
 
-	maxText = 200 // characters of a filter
-	part    = 500 // entries that are read at once of those that have no end
+	part = 500 // entries that are read at once of those that have no end
 )
 
 // CommandLine is the actor of what is done on the command line. It cannot be
@@ -145,9 +144,11 @@ func (s *Service) rows(ctx context.Context, q Query) (store.EntryQuery, error) {
 	rows.Actor, rows.Object, rows.Cluster, rows.Text = q.Actor, q.Object, q.Cluster, q.Text
 	rows.Action, rows.Result = Action(q.Action), Result(q.Result)
 	var from, to []services.FieldError
-	rows.From, _, from = span("from", q.From)
-	_, rows.To, to = span("to", q.To)
-	wrong := slices.Concat(q.texts(), choice("action", rows.Action, store.Actions()), choice("result", rows.Result, store.Results()), from, to)
+	rows.From, _, from = services.ParseSpan("from", q.From)
+	_, rows.To, to = services.ParseSpan("to", q.To)
+	texts := services.CheckFilters(services.Filter{Field: "actor", Value: q.Actor}, services.Filter{Field: "object", Value: q.Object},
+		services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "q", Value: q.Text})
+	wrong := slices.Concat(texts, services.CheckChoice("action", rows.Action, store.Actions()), services.CheckChoice("result", rows.Result, store.Results()), from, to)
 	if len(wrong) > 0 {
 		return store.EntryQuery{}, services.InvalidFields(wrong...)
 	}

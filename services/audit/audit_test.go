@@ -132,7 +132,7 @@ func TestList_wrongFilters(t *testing.T) {
 	s, st := newTest(t, Keep{})
 	note(t, st, Entry{At: noon, ActorID: 1, Actor: "ada", Action: store.ActionLogin, Object: "x"})
 	admin := as(t, 1, "ada", services.RoleAdmin)
-	long := strings.Repeat("长", maxText)
+	long := strings.Repeat("长", services.MaxFilter)
 	_, err := s.List(admin, Query{
 		Actor: long + "x", Object: "\x00", Cluster: "\xff", Text: long + "x", Action: "dance", Result: "good", From: "yesterday", To: "2026-13-01",
 	})
@@ -142,8 +142,8 @@ func TestList_wrongFilters(t *testing.T) {
 		got[f.Field] = f.Text
 	}
 	require.Equal(t, map[string]string{
-		"actor": "error_audit_long", "object": "error_text", "cluster": "error_text", "q": "error_audit_long",
-		"action": "error_choice", "result": "error_choice", "from": "error_audit_day", "to": "error_audit_day",
+		"actor": "error_long", "object": "error_text", "cluster": "error_text", "q": "error_long",
+		"action": "error_choice", "result": "error_choice", "from": "error_day", "to": "error_day",
 	}, got)
 
 	require.Empty(t, objects(t, s, admin, Query{Text: long}))

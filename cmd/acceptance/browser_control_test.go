@@ -1,0 +1,156 @@
+package acceptance
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services/kube/kubetest"
+)
+
+// counted waits until the tally of the panel has a number for a word.
+func (x *tab) counted(word string, n int) {
+	x.t.Helper()
+	x.until(fmt.Sprintf(`[...document.querySelectorAll("#progress .tally li")].some((li) => li.querySelector("span").textContent === %q && li.querySelector("b").textContent === "%d")`, word, n))
+}
+
+// planned waits for the page of a plan whose button says this, and presses it.
+func (x *tab) planned(words string) {
+	x.t.Helper()
+	x.until(fmt.Sprintf(`document.querySelector("#plan-do")?.textContent === %q`, words))
+	x.press("#plan-do")
+}
+
+// A batch is paused, goes on where it was, and is cancelled.
+func TestBrowser_pauseResumeCancel(t *testing.T) {
+	c := lease(t)
+	proxy := c.Proxy(t)
+	names := c.Nodes(t, 60)
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	hold, stay := make(chan struct{}), make(chan struct{})
+	defer close(stay)
+	first := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 10, Times: 4, Hold: hold})
+	x.press("#sel-page")
+	x.operate("cordon")
+	id := x.untilBatch("running")
+	first.WaitHits(t, 1)
+	x.press("#batch-pause")
+	x.until(`document.querySelector("#progress .st.pause") && document.querySelector("#batch-resume")`)
+	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[59], Hold: stay})
+	close(hold)
+	before := p.batch(t, id).Counts["pending"]
+	require.Positive(t, before, "nothing more has begun")
+
+	x.press("#batch-resume")
+	x.until(`document.querySelector("#batch-pause")`)
+	x.until(`document.querySelector("#progress progress").value === 59`)
+	x.press("#batch-cancel")
+	require.Equal(t, id, x.untilBatch("cancelled"))
+	require.False(t, c.Node(t, names[59]).Spec.Unschedulable)
+	require.Equal(t, 59, p.batch(t, id).Counts["succeeded"])
+}
+
+// What failed is tried again from the panel, and everything is taken back: from
+// the plan to a table that shows it.
+func TestBrowser_retryAndUndo(t *testing.T) {
+	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
+		t.Run(name, func(t *testing.T) { retryAndUndo(t, scripts) })
+	}
+}
+
+func retryAndUndo(t *testing.T, scripts bool) {
+	c := lease(t)
+	proxy := c.Proxy(t)
+	names := c.Nodes(t, 4)
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	x := startBrowser(t).tab(p)
+	if !scripts {
+		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		require.NoError(t, err)
+	}
+	x.signIn()
+	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: http.StatusUnprocessableEntity})
+	x.open(nodesPath(c.Name))
+	x.untilRows("Ready", names...)
+	x.tick(names...)
+	x.fill("#reason", "kernel CVE")
+	x.operate("cordon")
+	first := x.untilBatch("partial")
+	fault.Remove()
+
+	x.press("#batch-retry")
+	x.until(`document.querySelector("#opt-reason")?.value === "kernel CVE"`)
+	x.planned("Try again on 1 node")
+	retried := x.untilBatch("succeeded")
+	require.NotEqual(t, first, retried)
+	require.Equal(t, first, *p.batch(t, retried).RetryOf)
+	require.True(t, c.Node(t, names[1]).Spec.Unschedulable)
+
+	// Somebody else changes a node of the first batch.
+	changeBehind(t, c, names[0], `{"metadata":{"annotations":{"`+reasonKey(t, c, names[0])+`":"disk"}}}`)
+	p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil)
+	x.open("/batches/" + first)
+	x.press("#batch-undo")
+	x.until(`document.querySelector("#plan-do")?.textContent === "Undo on 2 nodes"`)
+	require.Contains(t, value[string](x, `document.querySelector(".diff-groups .bad").textContent`), "Somebody else has changed it since")
+	require.Contains(t, value[string](x, `document.querySelector(".diff-groups .run").textContent`), "Cordoned")
+	x.press("#opt-force")
+	if !scripts {
+		x.press("#plan-update")
+	}
+	x.planned("Undo on 3 nodes")
+	undone := x.untilBatch("succeeded")
+	require.Equal(t, first, *p.batch(t, undone).UndoOf)
+	x.press(".title a")
+	x.until(fmt.Sprintf(`((rows) => %s.every((n) => rows[n] === "Ready"))(%s)`, jsList([]string{names[0], names[2], names[3]}), statusOf))
+	x.until(fmt.Sprintf(`%s[%q] === "Ready,SchedulingDisabled"`, statusOf, names[1]))
+}
+
+// reasonKey gives the annotation that holds a cordon's reason.
+func reasonKey(t testing.TB, c *kubetest.Cluster, name string) string {
+	t.Helper()
+	for key, value := range c.Node(t, name).Annotations {
+		if value == "kernel CVE" {
+			return key
+		}
+	}
+	t.Fatal("no reason")
+	return ""
+}
+
+// The first nodes go first; then a person says that it may go on.
+func TestBrowser_canaryGate(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 8)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	second := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "")
+	x.press("#sel-page")
+	x.press("#bar-labels")
+	x.until(`document.querySelector("#edit-form")`)
+	addRow("tier", "gold", "")(x)
+	x.press("#edit-plan")
+	x.until(`document.querySelector("#rollout")`)
+	x.press("#rollout > summary")
+	x.fill("#opt-canary", "2")
+	x.press("#plan-do")
+	id := x.untilBatch("running")
+	x.until(`document.querySelector("#progress .gate")?.textContent.includes("The first 2 nodes are done, none failed. Go on?")`)
+	second.open("/batches/" + id)
+	second.until(`document.querySelector("#progress .gate")`)
+	require.Equal(t, 2, p.batch(t, id).Counts["succeeded"])
+	require.Equal(t, "Go on", value[string](x, `document.querySelector("#batch-resume").textContent`))
+	x.press("#batch-resume")
+	require.Equal(t, id, x.untilBatch("succeeded"))
+	require.Equal(t, id, second.untilBatch("succeeded"), "both see it")
+	for _, name := range names {
+		require.Equal(t, "gold", labels(t, c, name)["tier"])
+	}
+}
