@@ -99,6 +99,7 @@ type auditFacts struct {
 	Operation string
 	Total     int
 	Counts    batch.Counts
+	Params    json.RawMessage
 	Why       string
 	Role      string
 	User      string
@@ -118,7 +119,7 @@ func auditObject(ctx context.Context, e audit.Entry) string {
 	if f := factsOf(e); strings.HasPrefix(string(e.Action), "batch.") && f.Operation != "" {
 		return batchTitle(ctx, batch.Batch{Operation: f.Operation, Total: f.Total})
 	}
-	return orDash(e.Object)
+	return e.Object
 }
 
 // auditNote says the rest of an entry in words, "" when there is none.
@@ -176,7 +177,9 @@ type auditDetail struct{ Name, Text string }
 // auditDetails gives what people unfold: those of a template, and what was asked
 // of a batch. Those of a node are in the batch.
 func auditDetails(ctx context.Context, e audit.Entry) []auditDetail {
-	if e.Action != store.ActionBatchCreate && !strings.HasPrefix(string(e.Action), "template.") {
+	if e.Action == store.ActionBatchCreate {
+		e.After = factsOf(e).Params // the rest stands in the row
+	} else if !strings.HasPrefix(string(e.Action), "template.") {
 		return nil
 	}
 	var out []auditDetail
@@ -185,7 +188,7 @@ func auditDetails(ctx context.Context, e audit.Entry) []auditDetail {
 		raw  json.RawMessage
 	}{{T(ctx, "audit_before"), e.Before}, {T(ctx, "audit_after"), e.After}} {
 		var text bytes.Buffer
-		if len(d.raw) > 0 && json.Indent(&text, d.raw, "", "  ") == nil {
+		if len(d.raw) > len("{}") && json.Indent(&text, d.raw, "", "  ") == nil {
 			out = append(out, auditDetail{d.name, text.String()})
 		}
 	}

@@ -150,7 +150,11 @@ func tally(v batch.View) []count {
 		out = append(out, count{cancelledID(v.Batch, "count_cancelled"), c.Cancelled, ""})
 	}
 	if !v.State.Ended() {
-		out = append(out, count{"count_running", c.Running + c.Waiting, "run"}, count{"count_left", c.Pending, ""})
+		if len(v.WaitsFor) > 0 {
+			out = append(out, count{"count_running", c.Running, "run"}, count{"count_waiting", c.Waiting, ""}, count{"count_left", c.Pending, ""})
+		} else {
+			out = append(out, count{"count_running", c.Running + c.Waiting, "run"}, count{"count_left", c.Pending, ""})
+		}
 	}
 	for i := range out {
 		if out[i].Count == 0 {

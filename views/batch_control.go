@@ -135,6 +135,9 @@ func turning(v batch.View) bool {
 	return v.State == store.StateRunning && len(v.WaitsFor) > 0 && len(v.Running) == 0
 }
 
+// hasPace reports whether a batch works, so that its pace tells something.
+func hasPace(v batch.View) bool { return v.Gate == nil && !paused(v) && !turning(v) }
+
 // panelMark changes when a page that follows a batch has something to say.
 func panelMark(v batch.View) string {
 	mark := strconv.Itoa(milestone(v))

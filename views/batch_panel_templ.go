@@ -247,7 +247,7 @@ func panelAge(v batch.View) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.State == "running" {
-			if v.Rate > 0 {
+			if v.Rate > 0 && hasPace(v) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<span>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -270,7 +270,7 @@ func panelAge(v batch.View) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if v.Remaining > 0 {
+			if v.Remaining > 0 && hasPace(v) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<span>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

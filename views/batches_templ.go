@@ -125,7 +125,7 @@ func BatchesPage(f Frame, v BatchesView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			} else if filtered(v.Page.Query) {
+			} else if historyFiltered(v.Page.Query) {
 				templ_7745c5c3_Err = emptyNote(T(ctx, "history_no_match"), T(ctx, "history_no_match_hint"), AllBatchesURL, T(ctx, "clear_filters")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -177,7 +177,7 @@ func historyFind(f Frame, q batch.Query) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<form id=\"find\" class=\"find filters\" role=\"search\" method=\"get\" action=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<form id=\"find\" class=\"find filters history\" role=\"search\" method=\"get\" action=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

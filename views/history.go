@@ -53,8 +53,8 @@ func ItemsURL(id string, q batch.ItemQuery) string {
 	return withQuery(BatchURL(id), values)
 }
 
-// filtered reports whether a query of the history asks for less than all.
-func filtered(q batch.Query) bool { return HistoryURL(q) != AllBatchesURL }
+// historyFiltered reports whether a query of the history asks for less than all.
+func historyFiltered(q batch.Query) bool { return HistoryURL(q) != AllBatchesURL }
 
 func operationOptions(ctx context.Context) []option {
 	var out []option

@@ -219,7 +219,7 @@ func families() map[string][]string {
 		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
 		"about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
-		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "left"},
+		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "waiting", "left"},
 
 		"operation_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"}, "plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"}, "plan_do_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
 		"plan_title_": {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "rollout_": {"order_about", "parallel", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},

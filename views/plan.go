@@ -20,6 +20,14 @@ func planFrame(f Frame, v PlanView) Frame {
 	return f
 }
 
+// planCrumb names the page that a plan came from.
+func planCrumb(v PlanView) string {
+	if v.Origin != nil {
+		return v.Origin.ID
+	}
+	return v.Cluster
+}
+
 // planHeading is the page in a line: "Drain 5 nodes of prod".
 func planHeading(ctx context.Context, f Frame, v PlanView) string {
 	if retries(v) {

@@ -90,8 +90,10 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 		require.NotContains(t, ids, b.ID)
 		ids = append(ids, b.ID)
 	}
+	ends := map[string]map[string]int{}
 	for i, id := range ids {
 		b := p.awaitBatch(t, id)
+		ends[id] = b.Counts
 		require.Equal(t, "succeeded", b.State, "batch %d, %s: %v", i, b.Operation, b.Counts)
 		require.Equal(t, killedNodes, b.Counts["succeeded"]+b.Counts["unchanged"], "%v", b.Counts)
 		seen := make([]string, len(b.Items))
@@ -113,5 +115,34 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 		}
 		require.Equal(t, want, got, name)
 		require.Equal(t, want.reason != "", n.Spec.Unschedulable, name)
+	}
+	p.auditAgrees(t, ends)
+}
+
+// auditAgrees checks that the audit log has one line for the beginning and one
+// for the end of every batch, and that the end has the batch's counts.
+func (p *program) auditAgrees(t testing.TB, ends map[string]map[string]int) {
+	t.Helper()
+	begun, ended := map[string]int{}, map[string]any{}
+	for path := "/audit?"; path != ""; {
+		var page auditDoc
+		p.request(t, http.MethodGet, path, nil, &page)
+		for _, line := range page.Items {
+			switch line.Action {
+			case "batch.create":
+				begun[line.Object]++
+			case "batch.end":
+				require.NotContains(t, ended, line.Object, "a batch ends once")
+				ended[line.Object] = line.After["counts"]
+			}
+		}
+		path = page.Older
+	}
+	require.Len(t, begun, len(ends))
+	for id, counts := range ends {
+		require.Equal(t, 1, begun[id])
+		for state, n := range counts {
+			require.EqualValues(t, n, ended[id].(map[string]any)[state], "%s of %s", state, id)
+		}
 	}
 }
