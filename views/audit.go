@@ -122,6 +122,9 @@ func auditObject(ctx context.Context, e audit.Entry) string {
 	return e.Object
 }
 
+// ofThemselves reports whether somebody did it to themselves, like a sign-in.
+func ofThemselves(e audit.Entry) bool { return e.ActorID != 0 && e.Object == e.Actor }
+
 // auditNote says the rest of an entry in words, "" when there is none.
 func auditNote(ctx context.Context, e audit.Entry) string {
 	f := factsOf(e)

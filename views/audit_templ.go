@@ -1016,7 +1016,7 @@ func auditObjectCell(e audit.Entry) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		} else if auditObject(ctx, e) != e.Actor {
+		} else if !ofThemselves(e) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 75, "<span class=\"cut wide\" title=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1048,7 +1048,7 @@ func auditObjectCell(e audit.Entry) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if e.Object != "" && e.Object != e.Actor {
+		if e.Object != "" && !ofThemselves(e) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "<a class=\"same faint\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

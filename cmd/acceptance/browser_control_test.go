@@ -29,7 +29,7 @@ func (x *tab) planned(words string) {
 func TestBrowser_pauseResumeCancel(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
-	names := c.Nodes(t, 60)
+	names := c.Nodes(t, 40)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
@@ -42,18 +42,18 @@ func TestBrowser_pauseResumeCancel(t *testing.T) {
 	first.WaitHits(t, 1)
 	x.press("#batch-pause")
 	x.until(`document.querySelector("#progress .st.pause") && document.querySelector("#batch-resume")`)
-	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[59], Hold: stay})
+	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[39], Hold: stay})
 	close(hold)
 	before := p.batch(t, id).Counts["pending"]
 	require.Positive(t, before, "nothing more has begun")
 
 	x.press("#batch-resume")
 	x.until(`document.querySelector("#batch-pause")`)
-	x.until(`document.querySelector("#progress progress").value === 59`)
+	x.until(`document.querySelector("#progress progress").value === 39`)
 	x.press("#batch-cancel")
 	require.Equal(t, id, x.untilBatch("cancelled"))
-	require.False(t, c.Node(t, names[59]).Spec.Unschedulable)
-	require.Equal(t, 59, p.batch(t, id).Counts["succeeded"])
+	require.False(t, c.Node(t, names[39]).Spec.Unschedulable)
+	require.Equal(t, 39, p.batch(t, id).Counts["succeeded"])
 }
 
 // What failed is tried again from the panel, and everything is taken back: from
