@@ -12,12 +12,6 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// counted waits until the tally of the panel has a number for a word.
-func (x *tab) counted(word string, n int) {
-	x.t.Helper()
-	x.until(fmt.Sprintf(`[...document.querySelectorAll("#progress .tally li")].some((li) => li.querySelector("span").textContent === %q && li.querySelector("b").textContent === "%d")`, word, n))
-}
-
 // planned waits for the page of a plan whose button says this, and presses it.
 func (x *tab) planned(words string) {
 	x.t.Helper()
@@ -35,7 +29,7 @@ func TestBrowser_pauseResumeCancel(t *testing.T) {
 	x.openNodes(c.Name, "")
 	hold, stay := make(chan struct{}), make(chan struct{})
 	defer close(stay)
-	first := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 10, Times: 4, Hold: hold})
+	first := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 10, Hold: hold})
 	x.press("#sel-page")
 	x.operate("cordon")
 	id := x.untilBatch("running")

@@ -6,13 +6,14 @@ package kube
 
 import (
 	"context"
+	"net"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/connrotation"
 )
 
 // FieldManager is the name under which the API server records our writes.
@@ -24,6 +25,12 @@ const (
 	listTimeout  = 60 * time.Second
 	getTimeout   = 15 * time.Second
 	patchTimeout = 15 * time.Second
+)
+
+// How connections are made: as client-go does it.
+const (
+	dialTimeout = 30 * time.Second
+	keepAlive   = 30 * time.Second
 )
 
 // Client is one cluster's API server seen with one credential. Its methods may
@@ -60,16 +67,21 @@ func New(cfg *rest.Config, userAgent string) (*Client, error) {
 	}, nil
 }
 
+// newClientset gives a clientset over connections of its own, and what closes
+// them all. The transport alone would keep one on which a call has just been
+// called off until it has been idle for a minute and a half.
 func newClientset(cfg *rest.Config) (kubernetes.Interface, func(), error) {
+	dialer := connrotation.NewDialer((&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext)
+	cfg.Dial = dialer.DialContext
 	h, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	set, err := kubernetes.NewForConfigAndClient(cfg, h)
-	return set, func() { utilnet.CloseIdleConnectionsFor(h.Transport) }, err
+	return set, dialer.CloseAll, err
 }
 
-// Close drops the connections that no call is using.
+// Close drops all connections, and with them the calls that still use one.
 func (c *Client) Close() { c.close() }
 
 // Limiter gives the bound on calls that change this cluster.
