@@ -36,6 +36,7 @@ func TestBrowser_pauseResumeCancel(t *testing.T) {
 	first.WaitHits(t, 1)
 	x.press("#batch-pause")
 	x.until(`document.querySelector("#progress .st.pause") && document.querySelector("#batch-resume")`)
+	first.Remove() // those that it holds stay held
 	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[39], Hold: stay})
 	close(hold)
 	before := p.batch(t, id).Counts["pending"]
