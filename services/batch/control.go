@@ -104,10 +104,7 @@ func (r *run) pauseOrGo(pause bool) {
 	r.mu.Lock()
 	r.paused = pause
 	r.mu.Unlock()
-	select {
-	case r.nudge <- struct{}{}:
-	default:
-	}
+	ring(r.nudge)
 }
 
 // waitWhilePaused returns when the run is not paused, or with an error when it

@@ -300,10 +300,7 @@ func (r *run) skipGate() bool {
 	if r.gate == nil || r.gate.Until == nil {
 		return false
 	}
-	select {
-	case r.goOn <- struct{}{}:
-	default:
-	}
+	ring(r.goOn)
 	return true
 }
 

@@ -109,6 +109,15 @@ func (e *Engine) newRun(ctx context.Context, b Batch, definition operation.Defin
 	return r, nil
 }
 
+// ring wakes who waits at a bell with room for one: whoever comes later finds
+// that it has rung.
+func ring(bell chan<- struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
+	}
+}
+
 // stop makes the run take no more items. The first cause counts.
 func (r *run) stop(cause error) {
 	r.stopTake(cause)
@@ -306,10 +315,7 @@ func (r *run) count(items []Item) {
 	if tooMany {
 		r.stop(errFailures)
 	}
-	select {
-	case r.counted <- struct{}{}:
-	default:
-	}
+	ring(r.counted)
 	if tell {
 		r.log.Info("Batch progress", "done", done, "of", r.batch.Total, "failed", counts.Failed)
 	}

@@ -44,7 +44,7 @@ func (t *turns) leave(r *run, items []Item) {
 		if t.lines[at] = line; len(line) == 0 {
 			delete(t.lines, at)
 		} else if i == 0 {
-			line[0].wake()
+			ring(line[0].turn)
 		}
 	}
 }
@@ -59,14 +59,6 @@ func (t *turns) ahead(r *run, node string) string {
 		return line[i-1].id
 	}
 	return ""
-}
-
-// wake tells the run that it may be its turn somewhere.
-func (r *run) wake() {
-	select {
-	case r.turn <- struct{}{}:
-	default:
-	}
 }
 
 // mine parts the items whose nodes are free for this batch from those that wait
