@@ -16,7 +16,7 @@ PLANE_LD   = -s -w -X $(STAMP).gitVersion=$(K8S) -X $(STAMP).gitMajor=$(word 1,$
 TEST_CLUSTERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate lint test bench demo run plane chromium compiler screenshots clean
+.PHONY: help build generate lint test bench soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ test: lint plane chromium compiler ## run every test, on a real control plane an
 bench: build plane ## measure throughput and freshness on a plane of 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/acceptance
+
+soak: plane compiler ## long runs: 300 cordons and 300 uncordons behind a slow node controller
+	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 
 screenshots: plane chromium ## make the pictures of the README again
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update

@@ -120,6 +120,8 @@ func idleWord(ctx context.Context, v batch.View) string {
 	switch {
 	case v.State == store.StateInterrupted:
 		return N(ctx, "panel_waits", v.Counts.Pending+v.Counts.Running+v.Counts.Waiting)
+	case v.Converging > 0:
+		return N(ctx, "panel_converging", v.Converging)
 	case batch.Done(v.Counts) == v.Total:
 		return T(ctx, "panel_finishing")
 	default:

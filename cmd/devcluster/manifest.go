@@ -22,6 +22,9 @@ type manifestCluster struct {
 	Admin  string `json:"adminKubeconfig"`
 	Viewer string `json:"viewerKubeconfig"`
 	System string `json:"systemKubeconfig"`
+	// ControllerManager is the process id of the cluster's controller manager. A
+	// test may halt it, to see what happens before the control plane has followed.
+	ControllerManager int `json:"controllerManagerPID"`
 }
 
 // writeManifest makes clusters.json appear at once and whole: its existence
@@ -35,6 +38,7 @@ func (p *plane) writeManifest() error {
 		m.Clusters = append(m.Clusters, manifestCluster{
 			Name: c.name, Server: c.server(),
 			Admin: c.adminKubeconfig, Viewer: c.viewerKubeconfig, System: c.systemKubeconfig,
+			ControllerManager: p.pid(controllerManagerName + " of " + c.name),
 		})
 	}
 	content, err := json.MarshalIndent(m, "", "  ")

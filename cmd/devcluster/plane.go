@@ -251,6 +251,18 @@ func (p *plane) run(name, binary string, args []string) error {
 	return nil
 }
 
+// pid returns the process id of a component, or 0 when it does not run.
+func (p *plane) pid(name string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, process := range p.processes {
+		if process.name == name {
+			return process.cmd.Process.Pid
+		}
+	}
+	return 0
+}
+
 // watch reports a component that ends while the plane should run.
 func (p *plane) watch(process *process) {
 	<-process.ended

@@ -33,8 +33,11 @@ type View struct {
 	Failed    []Item        `json:"-"`                  // failed items, oldest first, at most FailedShown
 	Rate      float64       `json:"-"`                  // nodes per second over the run
 	Remaining time.Duration `json:"-"`                  // estimate; 0 when there is none
-	Elapsed   time.Duration `json:"-"`
-	Drain     *Drain        `json:"drain,omitempty"` // of a drain at work
+	// Converging is how many nodes the batch has changed and now waits for the
+	// control plane to follow, as by the taint of a cordon.
+	Converging int           `json:"converging,omitempty"`
+	Elapsed    time.Duration `json:"-"`
+	Drain      *Drain        `json:"drain,omitempty"` // of a drain at work
 }
 
 // FailedShown is how many failed nodes a View carries; the rest is on the

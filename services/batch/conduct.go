@@ -162,6 +162,7 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 	now := r.engine.now()
 	it.Attempts++
 	it.EndedAt = &now
+	r.behind.note(it.Node, "")
 	it.Unknown = o.Err != nil // its cordon, and what was evicted, stand
 	switch {
 	case o.Err == nil:
@@ -178,10 +179,15 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 	r.ended <- it
 }
 
-// Cordoned is drain.Host's. The drain may take an hour; the cordons show now.
+// Cordoned is drain.Host's. The drain may take an hour; the cordons show now,
+// and the taints that follow them as they come.
 func (h *drainHost) Cordoned() {
-	h.run.engine.cache.InvalidateCluster(h.run.batch.Cluster)
-	h.run.engine.watcher.NodesChanged(h.run.batch.Cluster)
+	cordoned := newConverging()
+	for _, it := range h.items {
+		cordoned.note(it.Node, "")
+	}
+	h.run.engine.refresh(h.run.batch.Cluster)
+	h.run.engine.after.followNodes(h.run.batch.Cluster, h.run.client, cordoned)
 }
 
 // recall adds up what was evicted from nodes that have ended before this run.

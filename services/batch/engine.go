@@ -68,6 +68,7 @@ type Engine struct {
 
 	base  context.Context // of all runs; has no end of its own
 	turns *turns
+	after *aftermath
 
 	mu      sync.Mutex
 	stopped bool
@@ -88,10 +89,18 @@ type Dependencies struct {
 
 // NewEngine returns an engine that runs nothing yet.
 func NewEngine(d Dependencies, o Options) *Engine {
-	return &Engine{
+	e := &Engine{
 		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
 		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(),
 	}
+	e.after = newAftermath(e.base, e.refresh)
+	return e
+}
+
+// refresh makes every reader of the cluster read it anew, and tells its pages.
+func (e *Engine) refresh(cluster string) {
+	e.cache.InvalidateCluster(cluster)
+	e.watcher.NodesChanged(cluster)
 }
 
 // errShutdown, errCancelled and the like are why a run takes no more items.
@@ -120,7 +129,17 @@ func (e *Engine) Start(ctx context.Context) error {
 // takeUp continues one batch of an earlier process, or marks it as interrupted.
 func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 	definition, err := operation.Find(b.Operation)
-	if err == nil && (e.options.Resume && !definition.Long && !b.Paused || b.CancelRequested) {
+	if err != nil {
+		e.log.Warn("Batch of an unknown operation", "batch", b.ID, "operation", b.Operation)
+		return e.leave(ctx, b)
+	}
+	counts, err := e.store.CountItems(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	// A batch whose nodes have all ended has only its own end to store.
+	ended := Done(counts[b.ID]) == b.Total
+	if ended || b.CancelRequested || e.options.Resume && !definition.Long && !b.Paused {
 		err := e.resume(ctx, b, false)
 		if err == nil {
 			e.log.Info("Batch resumed after a restart", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation)
@@ -128,6 +147,11 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 		}
 		e.log.Warn("Batch cannot be resumed", "batch", b.ID, "cluster", b.Cluster, "error", err)
 	}
+	return e.leave(ctx, b)
+}
+
+// leave marks a batch as interrupted: a person may resume it.
+func (e *Engine) leave(ctx context.Context, b Batch) error {
 	b.State = store.StateInterrupted
 	return e.store.SetBatch(ctx, b)
 }
@@ -210,6 +234,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		e.running.Wait()
+		e.after.end()
 		close(done)
 	}()
 	select {

@@ -15,7 +15,7 @@ func (r *run) finish() {
 	defer close(r.done)
 	defer r.engine.forget(r.batch.ID)
 	cause := context.Cause(r.take)
-	if errors.Is(cause, errShutdown) {
+	if errors.Is(cause, errShutdown) && r.isOpen() {
 		r.interrupt()
 		return
 	}
@@ -47,6 +47,14 @@ func (r *run) finish() {
 		r.engine.watcher.NodesChanged(b.Cluster)
 	}
 	r.engine.watcher.BatchEnded(b.Cluster, b.ID, b.Operation, b.State, counts)
+	r.lookAfter(cleared)
+}
+
+// isOpen reports whether items are left that have not ended.
+func (r *run) isOpen() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Done(r.counts) < r.batch.Total
 }
 
 // interrupt leaves the batch to the next process.

@@ -176,6 +176,9 @@ func (r *run) view() View {
 	v.Paused, v.Drain = r.paused, r.drainView()
 	v.Failed = slices.Clone(r.failed)
 	v.Gate = r.gate
+	if Done(counts) == r.batch.Total && !r.batch.State.Ended() {
+		v.Converging = r.behind.len()
+	}
 	v.WaitsFor = slices.Sorted(maps.Keys(r.ahead))
 	seqs := slices.Sorted(maps.Keys(r.active))
 	for _, seq := range seqs[:min(shownActive, len(seqs))] {

@@ -70,9 +70,15 @@ func (r *run) try(it *Item) (operation.Result, error) {
 		r.client.Limiter().Release(time.Since(began), fault)
 		if err == nil {
 			it.Unknown = false
+			if result.Converges != "" {
+				r.behind.note(it.Node, result.Converges)
+			}
 			return result, nil
 		}
-		it.Unknown = it.Unknown || fault.Unknown
+		if fault.Unknown {
+			it.Unknown = true
+			r.behind.note(it.Node, "") // what became of it has to be read
+		}
 		if !fault.Retry || tries == maxTries || !r.pause(tries, fault.After) {
 			return operation.Result{}, err
 		}

@@ -63,6 +63,7 @@ func FromKube(n *corev1.Node) *Node {
 	}
 	v.Status, v.StatusReason = statusOf(n.Status.Conditions)
 	v.Scheduling = schedulingOf(n)
+	v.Converging = !Converged(n)
 	v.explainCordon(n.Spec.Taints)
 	return v
 }

@@ -30,6 +30,7 @@ type Node struct {
 	StatusReason      string            `json:"statusReason,omitempty"` // message of the Ready condition when it is not True
 	Scheduling        string            `json:"scheduling"`
 	Unschedulable     bool              `json:"unschedulable"`
+	Converging        bool              `json:"converging,omitempty"` // the control plane has yet to follow; see Converged
 	Roles             []string          `json:"roles"`
 	Version           string            `json:"version"`
 	Zone              string            `json:"zone"`

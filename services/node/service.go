@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,10 @@ type Options struct {
 	DetailTTL time.Duration
 	HardAge   time.Duration // of lists
 }
+
+// convergingTTL is the age up to which a list is served in which the control
+// plane has yet to follow a change.
+const convergingTTL = 2 * time.Second
 
 // loadTimeout bounds one load of the cache.
 const loadTimeout = 60 * time.Second
@@ -90,7 +95,7 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 	if fresh {
 		read = cache.Fresh[inventory]
 	}
-	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.list, func(ctx context.Context) (inventory, error) {
+	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.policy(cluster), func(ctx context.Context) (inventory, error) {
 		items, err := client.ListNodes(ctx)
 		return newInventory(items), err
 	})
@@ -98,6 +103,17 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 		return Inventory{}, err
 	}
 	return inventoryOf(found), nil
+}
+
+// policy returns how long a cluster's list is served. One in which nodes are
+// converging will soon be wrong, so it is read again sooner.
+func (s *Service) policy(cluster string) cache.Policy {
+	p := s.list
+	found, ok := cache.Peek[inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, p)
+	if ok && slices.ContainsFunc(found.Value.nodes, func(n *Node) bool { return n.Converging }) {
+		p.TTL = min(p.TTL, convergingTTL)
+	}
+	return p
 }
 
 // Known gives what the cache holds of a cluster's nodes, without asking the

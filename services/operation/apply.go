@@ -111,7 +111,11 @@ func send(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (
 		return Result{}, services.Errorf(services.CodeConflict, "error_node_resisted")
 	}
 	after.Recomputed = t.Plan.After.Recomputed
-	return Result{UID: t.UID, Before: t.Plan.Before, After: after, Changed: true}, nil
+	result := Result{UID: t.UID, Before: t.Plan.Before, After: after, Changed: true}
+	if !node.Converged(stored) {
+		result.Converges = stored.ResourceVersion
+	}
+	return result, nil
 }
 
 // read gives the node as it is, if it is still the one that is meant.

@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
@@ -112,3 +113,47 @@ func tolerates(pod *corev1.Pod, taint *corev1.Taint) (stays, forNow bool) {
 	}
 	return false, forNow
 }
+
+// PodMover is an operation after which pods leave nodes and others start
+// elsewhere, for seconds after the last call: what the table says of pods
+// changes with them.
+type PodMover interface {
+	// MovesPods reports whether this one may do so.
+	MovesPods() bool
+}
+
+// MovesPods is PodMover's: a NoExecute taint that is set makes pods leave.
+func (t tainting) MovesPods() bool { return slices.ContainsFunc(t.Set, evicts) }
+
+// MovesPods is PodMover's: a NoExecute taint may come back, and a cordon go.
+func (u undoing) MovesPods() bool {
+	for _, r := range u.records {
+		if r.After.Unschedulable != nil || slices.ContainsFunc(taintsGone(r), evicts) {
+			return true
+		}
+	}
+	return false
+}
+
+// taintsGone returns the taints that the recorded batch removed or replaced.
+func taintsGone(r Record) []node.Taint {
+	var gone []node.Taint
+	for id, before := range r.Before.Taints {
+		if before != nil && !sameTaint(before, r.After.Taints[id]) {
+			gone = append(gone, *before)
+		}
+	}
+	return gone
+}
+
+// MovesPods is PodMover's: pods that found no node may start on one that is
+// uncordoned.
+func (c cordon) MovesPods() bool { return !c.unschedulable }
+
+// MovesPods is PodMover's.
+func (draining) MovesPods() bool { return true }
+
+// MovesPods is PodMover's.
+func (deletePod) MovesPods() bool { return true }
+
+func evicts(t node.Taint) bool { return t.Effect == string(corev1.TaintEffectNoExecute) }

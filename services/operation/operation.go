@@ -79,6 +79,10 @@ type Result struct {
 	Before  State
 	After   State
 	Changed bool
+	// Converges is the resource version of the node as it was stored, when the
+	// control plane has yet to follow it; see [node.Converged]. "" says that
+	// nothing is left to come.
+	Converges string
 }
 
 // Namer is an operation that may name protected labels or taints. Only an

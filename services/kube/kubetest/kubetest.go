@@ -68,6 +68,8 @@ type clusterFiles struct {
 	Admin  string `json:"adminKubeconfig"`
 	Viewer string `json:"viewerKubeconfig"`
 	System string `json:"systemKubeconfig"`
+	// ControllerManager is the process id of the cluster's controller manager.
+	ControllerManager int `json:"controllerManagerPID"`
 }
 
 // shared is the plane of this process. A plane takes seconds to start and

@@ -32,7 +32,8 @@ type Cluster struct {
 	// every [Proxy].
 	Client kubernetes.Interface
 
-	plane *Plane
+	plane       *Plane
+	controllers int // Process id of its controller manager; see HaltControllers.
 }
 
 // Config returns a fresh client configuration for the user "admin".
@@ -159,8 +160,9 @@ func (p *Plane) open(t testing.TB, files clusterFiles) *Cluster {
 	require.NoError(t, err)
 	c := &Cluster{
 		Name: files.Name, Kubeconfig: files.Admin, ViewerKubeconfig: files.Viewer,
-		Client: client, plane: p,
+		Client: client, plane: p, controllers: files.ControllerManager,
 	}
+	c.goOn() // a test that crashed may have halted them
 	require.NoError(t, c.reset(t.Context()), "kubetest: empty cluster %s", c.Name)
 	t.Cleanup(func() {
 		// The test's own context has ended by now.

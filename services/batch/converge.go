@@ -1,0 +1,69 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kube-node-manager/services/operation"
+)
+
+const (
+	// convergeIdle is how long a batch waits for the control plane while nothing
+	// converges, and convergeLimit how long in all. A controller manager with its
+	// default rate limit follows 20 nodes in a second.
+	convergeIdle  = 10 * time.Second
+	convergeLimit = 2 * time.Minute
+	// convergeStopped is the same for a batch that is to take no more nodes: who
+	// cancels it wants an answer soon.
+	convergeStopped = time.Second
+)
+
+// converge waits until the control plane has followed what the batch has
+// written, as by the taint that belongs to a cordon: before that, a table that
+// was read at the end of the batch would soon be wrong. The wait is bounded; what
+// is left then is followed in the background.
+func (r *run) converge() {
+	cluster := r.batch.Cluster
+	if r.behind.len() == 0 || errors.Is(context.Cause(r.take), errShutdown) || r.engine.after.isSilent(cluster) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.engine.base, convergeLimit)
+	defer cancel()
+	idle := time.AfterFunc(convergeIdle, cancel)
+	defer idle.Stop()
+	stopped := context.AfterFunc(r.take, func() { idle.Reset(r.stoppedWait()) })
+	defer stopped()
+	r.engine.watcher.BatchChanged(cluster, r.batch.ID)
+
+	followed := false
+	r.behind.follow(ctx, r.client, func() {
+		followed = true
+		if r.take.Err() == nil {
+			idle.Reset(convergeIdle)
+		}
+		r.engine.watcher.BatchChanged(cluster, r.batch.ID)
+	})
+	if r.take.Err() == nil {
+		r.engine.after.setSilent(cluster, !followed)
+	}
+	if left := r.behind.len(); left > 0 {
+		r.log.Warn("The control plane has not followed on every node yet", "nodes", left)
+	}
+}
+
+// stoppedWait returns how long a run that takes no more items may still wait.
+func (r *run) stoppedWait() time.Duration {
+	if errors.Is(context.Cause(r.take), errShutdown) {
+		return 0
+	}
+	return convergeStopped
+}
+
+// lookAfter hands over what a batch has set in motion and not seen the end of.
+func (r *run) lookAfter(changed bool) {
+	r.engine.after.followNodes(r.batch.Cluster, r.client, r.behind)
+	if m, ok := r.op.(operation.PodMover); changed && ok && m.MovesPods() {
+		r.engine.after.followPods(r.batch.Cluster)
+	}
+}
