@@ -302,6 +302,9 @@ func read(kind, text string) ([]Draft, error) {
 	case !oneDocument(text):
 		return nil, services.Invalid("document", "error_template_yaml_many")
 	}
+	if err := checkTree(text); err != nil {
+		return nil, err
+	}
 	var doc document
 	if err := yaml.UnmarshalStrict([]byte(text), &doc); err != nil {
 		return nil, explain(err)
@@ -349,10 +352,7 @@ func oneDocument(text string) bool {
 	return true
 }
 
-var (
-	yamlLine     = regexp.MustCompile(`line (\d+): `)
-	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
-)
+var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 
 // explain says what cannot be read: a value without quotes, a field that does
 // not exist, or the line where the text is no YAML.
@@ -366,8 +366,5 @@ func explain(err error) error {
 	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
 		return services.Invalid("document", "error_template_yaml_field", "Field", clip(found[1]))
 	}
-	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
-		return services.Invalid("document", "error_template_yaml_line", "Line", found[1])
-	}
-	return services.Invalid("document", "error_template_yaml")
+	return explainSyntax(err)
 }

@@ -122,7 +122,7 @@ func TestImport_saysWhy(t *testing.T) {
 		"list for a text": {one("description: [], " + entries), "document", "error_template_yaml_quotes"},
 		"text for a list": {one("entries: a"), "document", "error_template_yaml_type"},
 		"too many":        {labelHead + "templates:\n" + strings.Repeat("- {name: a}\n", 501), "document", "error_template_yaml_too_many"},
-		"a bomb":          {"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]", "document", "error_template_yaml"},
+		"a bomb":          {"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]", "document", "error_template_yaml_alias"},
 		"bad key":         {one("entries: [{key: a b, values: [b]}]"), "templates.1", "error_entry_key"},
 		"effect":          {one("entries: [{key: a, effect: NoSchedule, values: [b]}]"), "templates.1", "error_template_effect"},
 		"no values":       {one("entries: [{key: a}]"), "templates.1", "error_template_values"},
@@ -192,4 +192,30 @@ func FuzzParseValues(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, values, again)
 	})
+}
+
+// A document that stands for more than its bytes is refused before it is
+// decoded, and what is refused is named.
+func TestImport_refusesWhatWouldGrow(t *testing.T) {
+	s, ctx := newTest(t)
+	bomb := labelHead + "a: &a \"" + strings.Repeat("z", 1000) + "\"\nb: &b [" + strings.Repeat("*a,", 300) + "]\n" +
+		"templates: [" + strings.Repeat("*b,", 300) + "]\n"
+	for name, c := range map[string]struct{ document, want string }{
+		"aliases":       {bomb, "error_template_yaml_alias"},
+		"anchor alone":  {labelHead + "templates: &x []\n", "error_template_yaml_alias"},
+		"merge key":     {labelHead + "templates:\n  - &t {name: \"a\"}\n  - <<: *t\n", "error_template_yaml_alias"},
+		"deep flow":     {labelHead + "templates: " + strings.Repeat("[", 500) + strings.Repeat("]", 500), "error_template_yaml_deep"},
+		"deep blocks":   {labelHead + "templates:\n" + strings.Repeat("- ", 500) + "a\n", "error_template_yaml_deep"},
+		"endless depth": {labelHead + "templates: " + strings.Repeat("[", 200_000), "error_template_yaml_big"},
+		"many values":   {labelHead + "templates: [" + strings.Repeat("a,", 100_000) + "]\n", "error_template_yaml_big"},
+		"many keys":     {labelHead + strings.Repeat("a: b\n", 50_000), "error_template_yaml_big"},
+		"huge scalar":   {labelHead + "templates: [\"" + strings.Repeat("z", 400_000) + "\"]\n", "error_template_yaml_scalar"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Import(ctx, "labels", c.document, false)
+			require.Equal(t, services.CodeInvalid, services.CodeOf(err))
+			wrong := services.AsError(err).Fields
+			require.Equal(t, []string{"document", c.want}, []string{wrong[0].Field, wrong[0].Text})
+		})
+	}
 }
