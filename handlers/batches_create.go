@@ -74,7 +74,12 @@ func (h *Handlers) batchRequest(r *http.Request) (batch.Request, error) {
 		Reason: r.Form.Get("reason"), IdempotencyKey: r.Form.Get("idempotency_key"), RetryOf: r.Form.Get("retry_of"),
 	}
 	for _, names := range r.Form["nodes"] { // many in one field, as the forms carry them on
-		q.Nodes = append(q.Nodes, strings.Fields(names)...)
+		for name := range strings.FieldsSeq(names) {
+			if len(q.Nodes) > batch.MaxNodes {
+				break // the engine says that these are too many
+			}
+			q.Nodes = append(q.Nodes, name)
+		}
 	}
 	if r.Form.Get("all") != "1" {
 		return q, nil

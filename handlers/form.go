@@ -8,10 +8,12 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
 )
 
 // parseForm fills r.Form and r.PostForm from the query and the body. The body
@@ -71,47 +73,96 @@ func bodyKind(r *http.Request) (string, error) {
 }
 
 func parseJSONForm(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return fmt.Errorf("read the body: %w", err)
-	}
-	var object map[string]any
-	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec := json.NewDecoder(r.Body)
 	dec.UseNumber() // a number keeps the digits that were sent
-	if err := dec.Decode(&object); err != nil {
+	form := jsonForm{dec: dec, values: url.Values{}}
+	if err := form.object(); err != nil {
 		return fmt.Errorf("decode the body: %w", err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("decode the body: text after the object")
-	}
-	r.PostForm = make(url.Values, len(object))
-	for name, value := range object {
-		if err := addValue(r.PostForm, name, value); err != nil {
-			return err
-		}
-	}
+	r.PostForm = form.values
 	return r.ParseForm() // the query, and the body's values copied into r.Form
 }
 
-// addValue appends one JSON value under name; null means absent.
-func addValue(form url.Values, name string, value any) error {
-	switch v := value.(type) {
+// maxValues is how many values a JSON body may have: more than the nodes of the
+// largest batch. net/url has a bound of its own for forms.
+const maxValues = 2 * batch.MaxNodes
+
+// jsonForm reads a JSON object token by token, so that a body that asks for more
+// than a form can hold is refused before it has become a tree in memory.
+type jsonForm struct {
+	dec    *json.Decoder
+	values url.Values
+	count  int
+}
+
+func (f *jsonForm) object() error {
+	begin, err := f.dec.Token()
+	if err != nil {
+		return err
+	}
+	if begin != json.Delim('{') {
+		return errors.New("the body is not an object")
+	}
+	seen := map[string]bool{}
+	for f.dec.More() {
+		token, err := f.dec.Token()
+		if err != nil {
+			return err
+		}
+		name := token.(string) // a key of an object is one
+		if seen[name] {
+			return fmt.Errorf("field %q is there twice", name)
+		}
+		seen[name] = true
+		if err := f.field(name); err != nil {
+			return err
+		}
+	}
+	if _, err := f.dec.Token(); err != nil { // the end of the object
+		return err
+	}
+	if _, err := f.dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text after the object")
+	}
+	return nil
+}
+
+// field reads a value, or a list of values.
+func (f *jsonForm) field(name string) error {
+	token, err := f.dec.Token()
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('[') {
+		return f.add(name, token)
+	}
+	for f.dec.More() {
+		one, err := f.dec.Token()
+		if err != nil {
+			return err
+		}
+		if err := f.add(name, one); err != nil {
+			return err
+		}
+	}
+	_, err = f.dec.Token() // the end of the list
+	return err
+}
+
+// add appends one value under name; null means absent.
+func (f *jsonForm) add(name string, token json.Token) error {
+	f.count++
+	if f.count > maxValues {
+		return fmt.Errorf("more than %d values", maxValues)
+	}
+	switch v := token.(type) {
 	case nil:
 	case string:
-		form.Add(name, v)
+		f.values.Add(name, v)
 	case json.Number:
-		form.Add(name, v.String())
+		f.values.Add(name, v.String())
 	case bool:
-		form.Add(name, fmt.Sprint(v))
-	case []any:
-		for _, one := range v {
-			if _, nested := one.([]any); nested {
-				return fmt.Errorf("field %q: a list in a list", name)
-			}
-			if err := addValue(form, name, one); err != nil {
-				return err
-			}
-		}
+		f.values.Add(name, strconv.FormatBool(v))
 	default:
 		return fmt.Errorf("field %q: neither a value nor a list of values", name)
 	}
