@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
 
@@ -44,6 +45,9 @@ func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	if err := e.mayContinue(ctx, b); err != nil {
+		return View{}, err
+	}
 	r := e.find(id)
 	if r != nil && !r.isPaused() && r.skipGate() {
 		if err := e.store.NoteControl(ctx, b, store.ActionBatchResume); err != nil {
@@ -68,6 +72,23 @@ func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
 	e.log.Info("Batch resumed", "batch", id, "by", services.ActorFrom(ctx).Name)
 	e.watcher.BatchChanged(b.Cluster, id)
 	return e.View(ctx, id)
+}
+
+// mayContinue asks for the right that the batch took to start: whoever lets it
+// go on does what it does.
+func (e *Engine) mayContinue(ctx context.Context, b Batch) error {
+	definition, err := operation.Find(b.Operation)
+	if err != nil {
+		return err
+	}
+	op, err := e.operationOf(ctx, b, definition)
+	if err != nil {
+		return err
+	}
+	if !operation.Privileged(op) {
+		return nil
+	}
+	return services.ActorFrom(ctx).Require(services.PermitForce)
 }
 
 // Pause makes a running batch begin nothing more until it is resumed. Calls that

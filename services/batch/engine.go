@@ -69,6 +69,7 @@ type Engine struct {
 	base  context.Context // of all runs; has no end of its own
 	turns *turns
 	after *aftermath
+	plans *planning
 
 	mu      sync.Mutex
 	stopped bool
@@ -93,7 +94,7 @@ func NewEngine(d Dependencies, o Options) *Engine {
 		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
 		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(),
 	}
-	e.after = newAftermath(e.base, e.refresh)
+	e.after, e.plans = newAftermath(e.base, e.refresh), newPlanning()
 	return e
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"slices"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
@@ -48,7 +47,7 @@ func (e *Engine) Undo(ctx context.Context, id string, form url.Values, reason, k
 // that the request may be about. Without one the batch is empty.
 func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []string, err error) {
 	id, field, wanted := q.RetryOf, "retry_of", retryable
-	if q.Operation == operation.Undo {
+	if id == "" && q.Operation == operation.Undo {
 		id, field, wanted = q.Form.Get("undo_of"), "undo_of", undoable
 	}
 	if id == "" {
@@ -67,8 +66,12 @@ func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []str
 	if err != nil {
 		return Batch{}, nil, err
 	}
+	chosen := make(map[string]bool, len(q.Nodes))
+	for _, name := range q.Nodes {
+		chosen[name] = true
+	}
 	for _, it := range items {
-		if wanted(it) && (len(q.Nodes) == 0 || slices.Contains(q.Nodes, it.Node)) {
+		if wanted(it) && (len(chosen) == 0 || chosen[it.Node]) {
 			nodes = append(nodes, it.Node)
 		}
 	}

@@ -107,6 +107,11 @@ const readAgain = 20
 // plan says what the batch would do to every node, and to all together. A plan
 // that is to be carried out may begin with a fresh read.
 func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definition, names []string, forReal bool) (Preview, error) {
+	done, err := e.plans.begin(ctx, b.Cluster)
+	if err != nil {
+		return Preview{}, err
+	}
+	defer done()
 	op, err := e.operationOf(ctx, b, definition)
 	if err != nil {
 		return Preview{}, err
@@ -188,6 +193,11 @@ func (p Preview) agreed(actor services.Actor, cluster string, form url.Values) e
 	return agreedEvictions(p.Evictions, form.Get("confirm_pods"))
 }
 
+// confirmSlack is how many more pods may be confirmed than there are by now, and
+// one in how many of them: pods come and go between a plan and its consent. A
+// number from anywhere else is no consent.
+const confirmSlack = 10
+
 // evictionsUnread is what confirms evictions that nobody could count.
 const evictionsUnread = "unknown"
 
@@ -197,7 +207,7 @@ func agreedEvictions(e operation.Evictions, confirmed string) error {
 		return nil
 	case e.Unread:
 		return services.Invalid("confirm_pods", "error_confirm_pods_unread")
-	case err != nil || count < e.Pods:
+	case err != nil || count < e.Pods || count > e.Pods+max(confirmSlack, e.Pods/confirmSlack):
 		return services.Invalid("confirm_pods", "error_confirm_pods", "Count", e.Pods, "Nodes", len(e.ByNode))
 	default:
 		return nil

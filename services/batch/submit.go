@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,9 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	}
 	if earlier, found, err := e.repeated(ctx, b); found || err != nil {
 		return earlier, err
+	}
+	if err := e.roomFor(b); err != nil {
+		return View{}, err
 	}
 	if err := e.resolve(ctx, &b, definition); err != nil {
 		return View{}, err
@@ -128,7 +132,8 @@ func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definit
 	if from.ID != "" {
 		nodes = mine
 	}
-	if wrong := append(checkNodes(nodes), checkReason(reason)...); len(wrong) > 0 {
+	wrong := slices.Concat(checkNodes(nodes), checkReason(reason), checkKey(q.IdempotencyKey))
+	if len(wrong) > 0 {
 		return fail(services.InvalidFields(wrong...))
 	}
 	b := Batch{
@@ -165,6 +170,13 @@ func checkReason(reason string) []services.FieldError {
 	}
 	if strings.ContainsFunc(reason, unicode.IsControl) {
 		return []services.FieldError{{Field: "reason", Text: "error_reason_control"}}
+	}
+	return nil
+}
+
+func checkKey(key string) []services.FieldError {
+	if len(key) > maxKey {
+		return []services.FieldError{{Field: "idempotency_key", Text: "error_key_long", Args: services.Args("Max", maxKey)}}
 	}
 	return nil
 }

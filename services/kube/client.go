@@ -101,6 +101,9 @@ func (c *Client) ListNodes(ctx context.Context) ([]corev1.Node, error) {
 
 // GetNode gives one node by a consistent read.
 func (c *Client) GetNode(ctx context.Context, name string) (*corev1.Node, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	n, err := c.reads.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})

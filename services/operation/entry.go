@@ -22,6 +22,21 @@ const (
 // Effects lists the effects of taints.
 func Effects() []string { return []string{"NoSchedule", "PreferNoSchedule", "NoExecute"} }
 
+// MaxEntries is how many labels or taints one request may name: more than any
+// node has.
+const MaxEntries = 500
+
+// readEntries returns the entries of a form's field.
+//
+// Errors: CodeInvalid names the field when there are too many.
+func readEntries(form url.Values, field string) ([]string, error) {
+	entries := Entries(form[field])
+	if len(entries) > MaxEntries {
+		return nil, services.Invalid(field, "error_entries_many", "Count", len(entries), "Max", MaxEntries)
+	}
+	return entries, nil
+}
+
 // Entries splits the values of a form's field into single entries: each may be
 // one, or several as they are pasted, with commas, blanks or lines between.
 func Entries(values []string) []string {

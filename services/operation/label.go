@@ -59,7 +59,11 @@ func parseLabels(form url.Values) (labelParams, error) {
 		return p, err
 	}
 	p.Set = map[string]string{}
-	for _, text := range Entries(form["label"]) {
+	entries, err := readEntries(form, "label")
+	if err != nil {
+		return p, err
+	}
+	for _, text := range entries {
 		key, value, how, err := ParseLabel(text)
 		if err != nil {
 			return p, err

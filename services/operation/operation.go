@@ -92,6 +92,22 @@ type Namer interface {
 	Named() []string
 }
 
+// Forcer is an operation that may do what only an administrator may.
+type Forcer interface {
+	// Forced reports whether this one does.
+	Forced() bool
+}
+
+// Privileged reports whether only an administrator may start the operation, or
+// let it go on.
+func Privileged(op Operation) bool {
+	if n, ok := op.(Namer); ok && len(n.Named()) > 0 {
+		return true
+	}
+	f, ok := op.(Forcer)
+	return ok && f.Forced()
+}
+
 // Versioned is an operation whose writes may name the version of the node that
 // they were made for. The older the plan, the more of them are refused.
 type Versioned interface {

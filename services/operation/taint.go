@@ -23,9 +23,11 @@ type tainting struct {
 
 // taintParams are what a taint batch was asked for.
 type taintParams struct {
-	Mode     string       `json:"mode"`
-	Set      []node.Taint `json:"set,omitempty"`
-	Remove   []node.Taint `json:"remove,omitempty"` // without an effect: all of the key
+	Mode   string       `json:"mode"`
+	Set    []node.Taint `json:"set,omitempty"`
+	Remove []node.Taint `json:"remove,omitempty"` // without an effect: all of the key
+	// Keep refuses a node that has one of the taints to set with another value.
+	Keep     bool         `json:"keep,omitempty"`
 	Template *TemplateRef `json:"template,omitempty"`
 }
 
@@ -52,7 +54,7 @@ func taintDefinition() Definition {
 
 // parseTaints reads the form of a taint batch.
 func parseTaints(form url.Values) (taintParams, error) {
-	var p taintParams
+	p := taintParams{Keep: form.Get("overwrite") == "0"}
 	var err error
 	if p.Mode, err = parseMode(form, ModeAdd, ModeRemove, ModeReplace); err != nil {
 		return p, err
@@ -60,7 +62,11 @@ func parseTaints(form url.Values) (taintParams, error) {
 	if p.Template, err = parseTemplateRef(form, p.Mode); p.Template != nil || err != nil {
 		return p, err
 	}
-	for _, text := range Entries(form["taint"]) {
+	entries, err := readEntries(form, "taint")
+	if err != nil {
+		return p, err
+	}
+	for _, text := range entries {
 		t, how, err := ParseTaint(text)
 		if err != nil {
 			return p, err
@@ -94,6 +100,9 @@ func (p *taintParams) take(text string, t node.Taint, how Form) error {
 	}
 	switch {
 	case remove && gone == nil:
+		p.Remove = append(p.Remove, t)
+	case remove && t.Effect == "": // every effect of the key includes the one that was named before
+		p.Remove = slices.DeleteFunc(p.Remove, func(one node.Taint) bool { return one.Key == t.Key })
 		p.Remove = append(p.Remove, t)
 	case !remove && set == nil:
 		p.Set = append(p.Set, t)
@@ -155,7 +164,14 @@ func (t tainting) Plan(n *node.Node) Plan {
 		}
 	}
 	for _, wanted := range t.Set {
-		p.touchTaint(find(n.Taints, wanted), &wanted)
+		old := find(n.Taints, wanted)
+		if t.Keep && old != nil && old.Value != wanted.Value {
+			p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, "error_taint_exists", "Taint", old.String()))
+		}
+		p.touchTaint(old, &wanted)
+	}
+	if len(p.Blockers) > 0 {
+		p.Changes = false
 	}
 	return p
 }

@@ -37,6 +37,7 @@ func (r Record) Changed() bool {
 type undoing struct {
 	undoParams
 	records map[string]Record // by node
+	protect Protection
 }
 
 type undoParams struct {
@@ -57,7 +58,7 @@ func undoDefinition() Definition {
 			return json.Marshal(p)
 		},
 		New: func(params json.RawMessage, m Meta) (Operation, error) {
-			u := undoing{records: m.Records}
+			u := undoing{records: m.Records, protect: m.Protect}
 			err := json.Unmarshal(params, &u.undoParams)
 			return u, err
 		},
@@ -96,6 +97,27 @@ func (u undoing) Plan(n *node.Node) Plan {
 		p.Warnings = append(p.Warnings, services.Errorf(services.CodeConflict, "undo_pods_stay"))
 	}
 	return p
+}
+
+// Named is Namer's: what a batch did to protected labels and taints took a
+// consent, and so does taking it back.
+func (u undoing) Named() []string {
+	var named []string
+	for _, r := range u.records {
+		for key, was := range r.Before.Labels {
+			if u.protect.Label(key) && !same(was, r.After.Labels[key]) {
+				named = append(named, key)
+			}
+		}
+		for id, was := range r.Before.Taints {
+			key, _, _ := strings.Cut(id, ":")
+			if u.protect.Taint(node.Taint{Key: key}) && !sameTaint(was, r.After.Taints[id]) {
+				named = append(named, key)
+			}
+		}
+	}
+	slices.Sort(named)
+	return slices.Compact(named)
 }
 
 // ChangedSince reports whether a plan of an undo leaves its node alone because
