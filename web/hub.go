@@ -39,7 +39,8 @@ type hub struct {
 	batches batchViewer
 	cleared func(cluster string) uint64 // the generation of a cluster's cache
 	log     *slog.Logger
-	dropped func() // counts viewers that were cut off
+	dropped func()      // counts viewers that were cut off
+	login   loginFinder // nil lets every stream go on
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -61,6 +62,7 @@ type viewer struct {
 	batch      string
 	generation string // of the cluster's cache when the page was made; "" when it does not say
 	cut        context.CancelFunc
+	recheck    chan struct{} // its login may have ended
 	events     uint64
 	ended      bool // its batch's last event has been sent
 	gone       bool // it was cut off

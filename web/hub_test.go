@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
 )
@@ -187,6 +189,38 @@ func TestHub_streamEnds(t *testing.T) {
 		done := open("cluster=prod", &page{})
 		time.Sleep(streamFor + time.Second)
 		done.Wait()
+	})
+}
+
+// A stream asks at each heartbeat whether its login still holds, for what the
+// command line did; a login that cannot be checked goes on.
+func TestHub_streamEndsWithItsLogin(t *testing.T) {
+	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+		var mu sync.Mutex
+		answer, failure := account.User{Role: services.RoleUser}, error(nil)
+		set := func(u account.User, err error) { mu.Lock(); defer mu.Unlock(); answer, failure = u, err }
+		h.login = func(*http.Request) loginCheck {
+			return func(context.Context) (account.User, error) { mu.Lock(); defer mu.Unlock(); return answer, failure }
+		}
+		ends := map[string]func(){
+			"signed out": func() { set(account.User{}, services.Errorf(services.CodeUnauthenticated, "error_unauthenticated")) },
+			"another":    func() { set(account.User{ID: 7, Role: services.RoleUser}, nil) },
+			"demoted":    func() { set(account.User{Role: services.RoleViewer}, nil) },
+		}
+		for name, end := range ends {
+			set(account.User{Role: services.RoleUser}, nil)
+			p := &page{}
+			done := open("cluster=prod", p)
+			time.Sleep(3 * heartbeat)
+			set(account.User{}, errors.New("the database is busy"))
+			time.Sleep(heartbeat)
+			h.NodesChanged("prod")
+			synctest.Wait()
+			require.Equal(t, []string{"nodes"}, p.events(), name)
+			end()
+			time.Sleep(heartbeat)
+			done.Wait()
+		}
 	})
 }
 

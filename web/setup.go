@@ -33,7 +33,7 @@ func (a *App) setUp(ctx context.Context) error {
 	e.metrics.watchStore(st)
 	e.accounts = account.New(st, a.log)
 	auditLog := audit.New(st, a.log, audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}, a.options.clock())
-	e.sessions = newSessions(st, &a.options, e.fail)
+	e.sessions = newSessions(ctx, st, &a.options, a.log, e.fail)
 	a.cleanups.push("stop the cleaning of login sessions", stopRest, e.sessions.stop)
 
 	clusters, err := cluster.Load(cluster.Source{
@@ -55,6 +55,8 @@ func (a *App) setUp(ctx context.Context) error {
 	}
 	templates := template.New(st, a.log)
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
+	streams.login = e.loginOf
+	e.sessions.ended = streams.recheckLogins
 	engine := batch.NewEngine(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
 	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
