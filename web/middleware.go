@@ -24,7 +24,8 @@ import (
 const maxBody = 1 << 20
 
 // clientIP finds the address of who asks: the peer's, or behind trusted proxies
-// the first one in X-Forwarded-For that is none of theirs.
+// the last one in X-Forwarded-For that is none of theirs. Where there is none,
+// or something else stands in its place, it is the peer's again.
 func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return middleware.ClientIPFromRemoteAddr
@@ -33,7 +34,10 @@ func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	for i, p := range trusted {
 		prefixes[i] = p.String()
 	}
-	return middleware.ClientIPFromXFF(prefixes...)
+	forwarded := middleware.ClientIPFromXFF(prefixes...)
+	return func(next http.Handler) http.Handler {
+		return middleware.ClientIPFromRemoteAddr(forwarded(next))
+	}
 }
 
 // observe numbers the request, and when it has been answered counts it and logs

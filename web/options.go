@@ -23,7 +23,10 @@ type Options struct {
 	Kubeconfig     string         `help:"Kubeconfig files, separated as in PATH. Without it: KUBECONFIG, the cluster that the program runs in, or ~/.kube/config." placeholder:"FILES"`
 	Contexts       []string       `name:"context" help:"Contexts of the kubeconfig to use; all when it is left out." placeholder:"NAME"`
 	PublicURL      string         `help:"Address that people see in the browser. Needed behind a proxy; with https it makes cookies secure." placeholder:"URL"`
-	TrustedProxies []netip.Prefix `help:"Networks of the proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	TrustedProxies []netip.Prefix `help:"Addresses of the proxies whose X-Forwarded-For is believed, each with its length: 10.0.0.5/32." placeholder:"CIDR"`
+	AllowedHosts   []string       `help:"Names that the program is asked for by, beside localhost and that of --public-url." placeholder:"HOST"`
+	InsecureHTTP   bool           `help:"Listen beyond this machine without TLS: passwords can be read on their way."`
+	HSTSSubdomains bool           `name:"hsts-subdomains" help:"Tell browsers that every subdomain of --public-url has HTTPS too."`
 
 	LogFile   string     `help:"File to log to as well; reopened on SIGHUP." placeholder:"FILE"`
 	LogFormat string     `help:"Format of the log: ${enum}." enum:"text,json" default:"text"`
@@ -46,7 +49,8 @@ type Options struct {
 	RetainBatches int `help:"Days that a batch stays in the history after its end; 0 is for ever." default:"90"`
 	RetainAudit   int `help:"Days that the audit log goes back; 0 is for ever." default:"90"`
 
-	MetricsAddr string `help:"Separate address for /metrics; it then leaves the main one." placeholder:"HOST:PORT"`
+	MetricsAddr   string `help:"Separate address for /metrics; it then leaves the main one." placeholder:"HOST:PORT"`
+	PublicMetrics bool   `help:"Answer /metrics to everybody. Otherwise it needs a token, unless only this machine can ask."`
 
 	// Version is the program's, Output takes what the one who starts it has to
 	// read (nil discards it), and Log replaces the log made of the options above.
@@ -80,7 +84,8 @@ func validProtect(patterns []string) error {
 // too, to tell a mistake in a flag from a failing start.
 func (o *Options) Validate() error {
 	errs := []error{
-		validAddress("listen", o.Listen),
+		o.validListen(),
+		validHosts(o.AllowedHosts),
 		validPublicURL(o.PublicURL),
 		validProtect(o.Protect),
 		positive("session-lifetime", o.SessionLifetime),

@@ -43,24 +43,30 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	accounts := countLogins{e.accounts, e.metrics}
 	setup := handlers.NewSetup(accounts, e.sessions)
 	login := handlers.NewLogin(accounts, e.sessions)
-	logout := handlers.NewLogout(noteLogouts{e.sessions, e.accounts})
+	cookies := handlers.Cookies{Secure: e.options.https()}
+	logout := handlers.NewLogout(noteLogouts{e.sessions, e.accounts}, cookies)
 	limit := e.limitLogins()
-	preferences := handlers.NewPreferences(e.options.https())
+	preferences := handlers.NewPreferences(cookies)
 	do := e.handle
 
 	r := chi.NewRouter()
-	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, limitBody, middleware.GetHead)
+	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, e.knownHost, limitBody, middleware.GetHead)
 
 	// For machines and for the look of the pages: nobody has to sign in.
 	r.Group(func(r chi.Router) {
 		r.Use(compress())
 		r.Get("/healthz", do(e.healthz))
 		r.Get("/readyz", do(e.readyz))
+		r.Method(http.MethodGet, "/static/*", static.Handler())
+	})
+
+	// For machines and for everybody; who has signed in is told more.
+	r.Group(func(r chi.Router) {
+		r.Use(compress(), e.sessions.manager.LoadAndSave, e.authenticate)
 		r.Get("/version", do(e.version))
 		if e.options.MetricsAddr == "" {
-			r.Method(http.MethodGet, "/metrics", e.metrics.handler())
+			r.Get("/metrics", do(e.serveMetrics))
 		}
-		r.Method(http.MethodGet, "/static/*", static.Handler())
 	})
 
 	// For everybody in a browser.

@@ -25,6 +25,7 @@ import (
 // one straight line on purpose: what stands above is there for what stands
 // below, and is stopped after it.
 func (a *App) setUp(ctx context.Context) error {
+	a.options.warn(a.log)
 	st, err := a.openStore(ctx)
 	if err != nil {
 		return err
@@ -65,7 +66,8 @@ func (a *App) setUp(ctx context.Context) error {
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
 
 	h := handlers.New(handlers.Deps{
-		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect,
+		Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})
 	e.frame = h.Frame
 	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
