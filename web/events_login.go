@@ -86,3 +86,26 @@ func (v *viewer) askLogin() {
 	default:
 	}
 }
+
+// makeRoom cuts off the oldest stream of a user who has as many as one may: the
+// newest is the one that somebody looks at, and the oldest may be a connection
+// that nobody reads any more. A page that is still open comes back by itself. The
+// caller holds the lock.
+func (h *hub) makeRoom(actor services.Actor) {
+	var oldest *viewer
+	count := 0
+	for _, v := range h.viewers {
+		if v.actor.ID != actor.ID {
+			continue
+		}
+		count++
+		if oldest == nil || v.joined < oldest.joined {
+			oldest = v
+		}
+	}
+	if h.perUser == 0 || count < h.perUser {
+		return
+	}
+	delete(h.viewers, oldest.id)
+	oldest.cut()
+}

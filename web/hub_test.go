@@ -192,6 +192,30 @@ func TestHub_streamEnds(t *testing.T) {
 	})
 }
 
+// One user cannot keep any number of streams open; others are not concerned.
+func TestHub_oldestStreamOfAUserMakesRoom(t *testing.T) {
+	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+		h.perUser = 3
+		other := &viewer{id: "other", actor: services.Actor{ID: 9}, cut: func() { t.Error("another user's stream was cut") }}
+		h.viewers[other.id] = other
+		var pages []*page
+		var ended []*sync.WaitGroup
+		for range 10 {
+			pages = append(pages, &page{})
+			ended = append(ended, open("cluster=prod", pages[len(pages)-1]))
+		}
+		for _, done := range ended[:7] {
+			done.Wait()
+		}
+		h.NodesChanged("prod")
+		synctest.Wait()
+		for i, p := range pages {
+			require.Equal(t, i >= 7, len(p.events()) == 1, "stream %d", i)
+		}
+		require.Len(t, h.viewers, 4)
+	})
+}
+
 // A stream asks at each heartbeat whether its login still holds, for what the
 // command line did; a login that cannot be checked goes on.
 func TestHub_streamEndsWithItsLogin(t *testing.T) {

@@ -61,7 +61,7 @@ func (e *edge) observe(next http.Handler) http.Handler {
 			e.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
 		}
 		e.log.Log(r.Context(), accessLevel(route, status), "request",
-			"method", r.Method, "route", route, "path", r.URL.Path, "status", status,
+			"method", methodOf(r), "route", route, "path", shortPath(r), "status", status,
 			"dur_ms", took.Milliseconds(), "bytes", ww.BytesWritten(), "user", i.user)
 	})
 }
@@ -88,10 +88,22 @@ func methodOf(r *http.Request) string {
 	}
 }
 
+// maxLoggedPath keeps a line of the log from growing to the size of a header.
+const maxLoggedPath = 300
+
+// shortPath returns the request's path as the log shows it.
+func shortPath(r *http.Request) string {
+	path := r.URL.Path
+	if len(path) <= maxLoggedPath {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxLoggedPath], "") + "…"
+}
+
 // accessLevel keeps what repeats itself all day out of the log.
 func accessLevel(route string, status int) slog.Level {
 	switch {
-	case status == statusClientClosed, strings.HasPrefix(route, static.Root):
+	case status == statusClientClosed, status == http.StatusTooManyRequests, strings.HasPrefix(route, static.Root):
 		return slog.LevelDebug
 	case route == "/healthz", route == "/readyz", route == "/metrics":
 		return slog.LevelDebug

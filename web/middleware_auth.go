@@ -20,12 +20,16 @@ const limitWindow = time.Minute
 func (e *edge) authenticate(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		u, err := e.whoAsks(r)
+		i := infoFrom(r.Context())
+		i.user = u.Name
+		// Whoever comes with a token that is wrong is limited like anybody.
+		if err := e.limitRate(r, u.ID); err != nil {
+			return err
+		}
 		if err != nil {
 			return err
 		}
 		if u.ID != 0 {
-			i := infoFrom(r.Context())
-			i.user = u.Name
 			actor := u.Actor(i.clientIP, i.id)
 			actor.Drains = e.options.UsersMayDrain
 			r = r.WithContext(services.WithActor(r.Context(), actor))

@@ -35,7 +35,10 @@ type Options struct {
 	SessionLifetime time.Duration `help:"Time after which everybody has to sign in again." default:"12h"`
 	SessionIdle     time.Duration `help:"Time without a request after which one has to sign in again." default:"30m"`
 
-	Resume    bool          `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
+	Resume      bool `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
+	UserRate    int  `help:"Requests a second that one user may make, with ten times as many at once; a quarter of it for changes and plans. 0 is any number." default:"100"`
+	UserStreams int  `help:"Event streams that one user may have open; the oldest is closed for a further one. 0 is any number." default:"64"`
+
 	SyncLimit int           `help:"A batch of up to this many nodes may answer at once." default:"5"`
 	SyncWait  time.Duration `help:"Longest wait for such a batch before its progress is shown." default:"2s"`
 
@@ -66,6 +69,7 @@ func DefaultOptions() Options {
 	return Options{
 		Listen: "127.0.0.1:8080", Data: "./data", LogFormat: "text",
 		SessionLifetime: 12 * time.Hour, SessionIdle: 30 * time.Minute,
+		UserRate: 100, UserStreams: 64,
 		Resume: true, SyncLimit: 5, SyncWait: 2 * time.Second,
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
 		RetainBatches: 90, RetainAudit: 90,
@@ -104,6 +108,9 @@ func (o *Options) Validate() error {
 	}
 	if !slices.Contains([]string{"text", "json"}, o.LogFormat) {
 		errs = append(errs, fmt.Errorf("--log-format: %q is neither text nor json", o.LogFormat))
+	}
+	if o.UserRate < 0 || o.UserStreams < 0 {
+		errs = append(errs, errors.New("--user-rate and --user-streams: must not be negative"))
 	}
 	if o.SyncLimit < 0 || o.SyncWait < 0 {
 		errs = append(errs, errors.New("--sync-limit and --sync-wait: must not be negative"))

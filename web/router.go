@@ -25,6 +25,7 @@ type edge struct {
 	store    *store.Store
 	accounts *account.Service
 	sessions *sessions
+	limits   *limits
 
 	// frame makes what stands around an error page for somebody signed in.
 	frame func(r *http.Request, title string) views.Frame
@@ -91,31 +92,32 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 			r.Get(eventsRoute, do(events))
 			r.Group(func(r chi.Router) {
 				r.Use(compress(), deadline)
+				heavy := r.With(e.limitHeavy)
 				r.Get("/", do(h.Home))
 				r.Get("/clusters", do(h.ClustersList))
 				r.Get("/clusters/{cluster}", do(h.ClustersShow))
-				r.Post("/clusters/{cluster}/test", do(h.ClustersTest))
+				heavy.Post("/clusters/{cluster}/test", do(h.ClustersTest))
 				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
-				r.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
+				heavy.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
 				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))
 				r.Post("/clusters/{cluster}/batches", do(h.BatchesCreate))
-				r.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
-				r.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
-				r.Post("/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
-				r.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
-				r.Post("/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
-				r.Post("/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
-				r.Post("/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
+				heavy.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
+				heavy.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
+				heavy.Post("/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
+				heavy.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
+				heavy.Post("/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
+				heavy.Post("/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
+				heavy.Post("/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))
 				r.Get("/batches/{id}", do(h.BatchesShow))
-				r.Get("/batches/{id}/report.csv", do(h.BatchesReport))
+				heavy.Get("/batches/{id}/report.csv", do(h.BatchesReport))
 				r.Post("/batches/{id}/cancel", do(h.BatchesCancel))
 				r.Post("/batches/{id}/pause", do(h.BatchesPause))
 				r.Post("/batches/{id}/resume", do(h.BatchesResume))
 				r.Post("/batches/{id}/retry", do(h.BatchesRetry))
 				r.Post("/batches/{id}/undo", do(h.BatchesUndo))
 				r.Get("/audit", do(h.AuditList))
-				r.Get("/audit.csv", do(h.AuditCSV))
+				heavy.Get("/audit.csv", do(h.AuditCSV))
 				r.Get("/templates/{kind}", do(h.TemplatesList))
 				r.Get("/templates/{kind}/new", do(h.TemplatesNew))
 				r.Post("/templates/{kind}/new", do(h.TemplatesCreate))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"kube-node-manager/cache"
 	"kube-node-manager/handlers"
@@ -31,6 +32,7 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
+	e.limits = newLimits(a.options.UserRate, time.Now)
 	e.metrics.watchStore(st)
 	e.accounts = account.New(st, a.log)
 	auditLog := audit.New(st, a.log, audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}, a.options.clock())
@@ -56,7 +58,7 @@ func (a *App) setUp(ctx context.Context) error {
 	}
 	templates := template.New(st, a.log)
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
-	streams.login = e.loginOf
+	streams.login, streams.perUser = e.loginOf, a.options.UserStreams
 	e.sessions.ended = streams.recheckLogins
 	engine := batch.NewEngine(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
