@@ -118,6 +118,7 @@ type Problem struct {
 type SignInForm struct {
 	Name    string
 	Next    string
+	Ended   bool // the login session ended while the person was at something
 	Problem *Problem
 }
 

@@ -318,7 +318,7 @@ func TestOptions_validate(t *testing.T) {
 func TestApp_url(t *testing.T) {
 	a := &App{options: Options{PublicURL: "https://nodes.example.com/"}}
 	require.Equal(t, "https://nodes.example.com", a.URL())
-	any4 := startApp(t, func(o *Options) { o.Listen = "0.0.0.0:0" })
+	any4 := startApp(t, func(o *Options) { o.Listen, o.InsecureHTTP = "0.0.0.0:0", true })
 	_, port, err := net.SplitHostPort(any4.Addr())
 	require.NoError(t, err)
 	require.Equal(t, "http://localhost:"+port, any4.URL())

@@ -151,6 +151,11 @@ func allowed(r *http.Request) []string {
 	if r.URL.RawPath != "" {
 		path = r.URL.RawPath
 	}
+	return allowedAt(r, path)
+}
+
+// allowedAt is allowed for another path, as it is written in an address.
+func allowedAt(r *http.Request, path string) []string {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, path) {

@@ -128,13 +128,30 @@ func TestComeBack(t *testing.T) {
 	a := signedIn(t)
 	b := a.another()
 	got := b.get("/clusters", "HX-Request", "true", "HX-Current-URL", b.base+"/batches?before=x")
-	require.Equal(t, "/login?next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"), "to the page, not to its fragment")
+	require.Equal(t, "/login?ended=1&next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"), "to the page, not to its fragment")
 	got = b.get("/clusters", "HX-Request", "true", "HX-Current-URL", "https://evil.example/x")
-	require.Equal(t, "/login", got.header.Get("HX-Redirect"))
-	got = b.post("/batches/x/cancel", nil, "Referer", b.base+"/batches/x")
-	require.Equal(t, "/login?next=%2Fbatches%2Fx", got.location())
+	require.Equal(t, "/login?ended=1", got.header.Get("HX-Redirect"))
+	for from, to := range map[string]string{
+		"/batches/x":                                "/batches/x",
+		"/clusters/prod%2Feu/nodes?q=a&page=2":      "/clusters/prod%2Feu/nodes?q=a&page=2",
+		"/clusters/prod%2Feu/batches/preview":       "/clusters/prod%2Feu/nodes", // such a page answers a POST alone
+		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/nodes",
+		"/templates/labels/5/duplicate":             "/templates/labels/5",
+		"/batches/x/undo?a=b":                       "/batches/x",
+		"/nowhere":                                  "",
+		"/clusters/%2e%2e%2f%2e%2e/labels/edit":     "/clusters/%2e%2e%2f%2e%2e/nodes",
+		"//evil.example/clusters/x":                 "",
+		"/clusters/x/..//evil.example/labels/edit/": "/clusters/x/nodes",
+	} {
+		got = b.post("/batches/x/cancel", nil, "Referer", b.base+from)
+		want := "/login?ended=1"
+		if to != "" {
+			want += "&next=" + url.QueryEscape(to)
+		}
+		require.Equal(t, want, got.location(), from)
+	}
 	got = b.post("/batches/x/cancel", nil, "Referer", "https://evil.example/batches/x")
-	require.Equal(t, "/login", got.location())
+	require.Equal(t, "/login?ended=1", got.location())
 	got = b.get("/events?cluster=x", "Accept", "text/event-stream")
 	require.Equal(t, http.StatusUnauthorized, got.status)
 }

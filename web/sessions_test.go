@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
@@ -161,6 +162,58 @@ func TestSession_expiredRowsAreDeleted(t *testing.T) {
 	require.Equal(t, 1, x.rows())
 	require.NoError(t, x.store.DeleteExpiredSessions(t.Context()))
 	require.Zero(t, x.rows())
+}
+
+// What a page loads by itself does not count as somebody's being there; a change
+// always does, whatever it says of itself.
+func TestSession_theBackgroundIsNobodysDoing(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option)
+	background := []func(){
+		func() { a.get("/clusters", "X-Background", "1", "HX-Request", "true") },
+		func() { a.get("/batches/x?background=1") },
+		func() { a.do(http.MethodHead, "/clusters?background=1", nil) },
+	}
+	for _, load := range background {
+		require.Equal(t, http.StatusSeeOther, a.post("/login", credentials(testUser, testPassword)).status)
+		for range 3 {
+			c.add(11 * time.Minute)
+			load()
+		}
+		require.False(t, isSignedIn(a.browser))
+	}
+	require.Equal(t, http.StatusSeeOther, a.post("/login", credentials(testUser, testPassword)).status)
+	for range 3 {
+		c.add(20 * time.Minute)
+		a.post("/batches/x/cancel?background=1", nil, "X-Background", "1")
+	}
+	require.True(t, isSignedIn(a.browser))
+}
+
+// Whoever was in the middle of something is told that the session has ended and
+// that nothing was changed, and comes back to the page; no script is needed.
+func TestSession_endsDuringAnAction(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option)
+	c.add(time.Hour)
+	const from = "/clusters/prod%2Feu/nodes?q=web"
+	got := a.post("/clusters/prod%2Feu/batches", url.Values{"operation": {"cordon"}, "node": {"n"}}, "Referer", a.base+from)
+	require.Equal(t, http.StatusSeeOther, got.status)
+	require.Equal(t, "/login?ended=1&next="+url.QueryEscape(from), got.location())
+
+	page := a.get(got.location()).page(t)
+	require.Equal(t, "Your session has ended.", page.Find(".note b").Text())
+	require.Contains(t, page.Find(".note .unscripted").Text(), "Nothing was changed.")
+	chinese := a.another().get(got.location(), "Accept-Language", "zh-CN").page(t)
+	require.Equal(t, "您的会话已结束。", chinese.Find(".note b").Text())
+
+	form := credentials(testUser, "wrong")
+	page.Find("form.card input[type=hidden]").Each(func(_ int, s *goquery.Selection) { form.Set(s.AttrOr("name", ""), s.AttrOr("value", "")) })
+	again := a.post("/login", form).page(t)
+	require.Equal(t, "Your session has ended.", again.Find(".note:not(.bad) b").Text(), "a slip does not make it forget")
+	form.Set("password", testPassword)
+	require.Equal(t, from, a.post("/login", form).location())
+	require.Zero(t, a.another().get("/login").page(t).Find(".note").Length(), "who was not signed in is told nothing")
 }
 
 // openStream opens a stream of the test's cluster; ended is closed when it ends.
