@@ -39,7 +39,7 @@ func (h *Login) Show(w http.ResponseWriter, r *http.Request) error {
 	if services.ActorFrom(r.Context()).ID != 0 {
 		return redirect(w, r, next)
 	}
-	return render(w, r, http.StatusOK, views.SignIn(views.SignInForm{Next: next, Ended: r.URL.Query().Has("ended")}))
+	return render(w, r, http.StatusOK, views.SignIn(views.SignInForm{Next: next, Ended: views.ParseSessionEnd(r.URL.Query().Get("ended"))}))
 }
 
 // Submit answers POST /login.
@@ -48,7 +48,7 @@ func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := views.SignInForm{
-		Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next")), Ended: r.PostForm.Has("ended"),
+		Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next")), Ended: views.ParseSessionEnd(r.PostForm.Get("ended")),
 	}
 	u, err := h.accounts.Authenticate(r.Context(), form.Name, r.PostForm.Get("password"))
 	switch services.CodeOf(err) {

@@ -4,8 +4,8 @@ import "github.com/a-h/templ"
 
 // signInURL returns the address of the sign-in page as it is.
 func signInURL(f SignInForm) string {
-	if f.Ended {
-		return EndedURL(f.Next)
+	if f.Ended != "" {
+		return EndedURL(f.Next, f.Ended)
 	}
 	return LoginURL(f.Next)
 }

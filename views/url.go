@@ -32,10 +32,10 @@ func LoginURL(next string) string {
 	return withQuery(SignInURL, url.Values{"next": {next}})
 }
 
-// EndedURL gives LoginURL for somebody whose login session has ended, which the
+// EndedURL returns LoginURL for somebody whose login session has ended, which the
 // page says.
-func EndedURL(next string) string {
-	values := url.Values{"ended": {"1"}}
+func EndedURL(next string, end SessionEnd) string {
+	values := url.Values{"ended": {string(end)}}
 	if next != "" && next != HomeURL {
 		values.Set("next", next)
 	}

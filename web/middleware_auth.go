@@ -108,10 +108,14 @@ func (e *edge) requireLogin(next http.Handler) http.Handler {
 // of ours posts or loads parts of itself, and whoever had one was signed in: the
 // session has ended since.
 func (e *edge) signInURL(r *http.Request) string {
-	if handlers.IsHTMX(r) || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return views.EndedURL(e.comeBack(r))
+	switch back := e.comeBack(r); {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return views.EndedURL(back, views.EndRefused)
+	case handlers.IsHTMX(r):
+		return views.EndedURL(back, views.EndNoticed)
+	default:
+		return views.LoginURL(back)
 	}
-	return views.LoginURL(e.comeBack(r))
 }
 
 // sendAway sends a person to another page, and tells a script the error. HTMX

@@ -199,11 +199,17 @@ func TestSession_endsDuringAnAction(t *testing.T) {
 	const from = "/clusters/prod%2Feu/nodes?q=web"
 	got := a.post("/clusters/prod%2Feu/batches", url.Values{"operation": {"cordon"}, "node": {"n"}}, "Referer", a.base+from)
 	require.Equal(t, http.StatusSeeOther, got.status)
-	require.Equal(t, "/login?ended=1&next="+url.QueryEscape(from), got.location())
+	require.Equal(t, "/login?ended=refused&next="+url.QueryEscape(from), got.location())
 
 	page := a.get(got.location()).page(t)
 	require.Equal(t, "Your session has ended.", page.Find(".note b").Text())
-	require.Contains(t, page.Find(".note .unscripted").Text(), "Nothing was changed.")
+	require.Contains(t, page.Find(".note").Text(), "nothing was changed by it")
+	noticed := a.another().get("/login?ended=noticed").page(t).Find(".note").Text()
+	require.Contains(t, noticed, "Your session has ended.")
+	require.NotContains(t, noticed, "nothing was changed", "what went before may have changed something")
+	for _, odd := range []string{"", "1", "<script>", strings.Repeat("x", 5000)} {
+		require.Zero(t, a.another().get("/login?ended="+url.QueryEscape(odd)).page(t).Find(".note").Length())
+	}
 	chinese := a.another().get(got.location(), "Accept-Language", "zh-CN").page(t)
 	require.Equal(t, "您的会话已结束。", chinese.Find(".note b").Text())
 
