@@ -163,7 +163,7 @@ func TestStop_cutsOffWhoDoesNotEnd(t *testing.T) {
 	conn, err := net.Dial("tcp", a.Addr())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = conn.Write([]byte("POST /preferences HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nlang"))
+	_, err = conn.Write([]byte("POST /preferences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nlang"))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, a.get("/healthz").status, "the request before has been taken")
 	begin := time.Now()

@@ -35,10 +35,10 @@ type Options struct {
 	SessionLifetime time.Duration `help:"Time after which everybody has to sign in again." default:"12h"`
 	SessionIdle     time.Duration `help:"Time without a request after which one has to sign in again." default:"30m"`
 
-	Resume      bool `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
-	UserRate    int  `help:"Requests a second that one user may make, with ten times as many at once; a quarter of it for changes and plans. 0 is any number." default:"100"`
-	UserStreams int  `help:"Event streams that one user may have open; the oldest is closed for a further one. 0 is any number." default:"64"`
+	UserRate    int `help:"Requests a second that one user may make, with ten times as many at once; a quarter of it for changes and plans. 0 is any number." default:"100"`
+	UserStreams int `help:"Event streams that one user may have open; the oldest is closed for a further one. 0 is any number." default:"64"`
 
+	Resume    bool          `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
 	SyncLimit int           `help:"A batch of up to this many nodes may answer at once." default:"5"`
 	SyncWait  time.Duration `help:"Longest wait for such a batch before its progress is shown." default:"2s"`
 

@@ -20,8 +20,9 @@ func (o *Options) validListen() error {
 	if o.loopback() || o.https() || o.InsecureHTTP {
 		return nil
 	}
-	return fmt.Errorf("--listen: %s can be reached from other machines, and without TLS passwords travel in the clear: put a proxy "+
-		"with TLS before the program and set --public-url https://…, or listen on 127.0.0.1, or give --insecure-http if the network is safe", o.Listen)
+	return fmt.Errorf("--listen: %s can be reached from other machines, and without TLS passwords travel in the clear: "+
+		"put a proxy with TLS before the program and set --public-url https://…, or listen on 127.0.0.1, "+
+		"or give --insecure-http if the network is safe", o.Listen)
 }
 
 // loopback reports whether only this machine reaches the listener.
@@ -42,11 +43,16 @@ func (o *Options) localOnly() bool { return o.loopback() && o.PublicURL == "" }
 func validHosts(hosts []string) error {
 	var errs []error
 	for _, host := range hosts {
-		if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Port() != "" || host == "" || strings.ContainsAny(host, "*: ") {
+		if !isHostName(host) {
 			errs = append(errs, fmt.Errorf("--allowed-hosts: %q is not a name like nodes.example.com, without scheme and port", host))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func isHostName(host string) bool {
+	u, err := url.Parse("//" + host)
+	return err == nil && host != "" && u.Host == host && !strings.ContainsAny(host, "*: ")
 }
 
 // hostNames returns the names that requests may ask for, in lower case. An
@@ -89,11 +95,12 @@ func wide(p netip.Prefix) bool {
 func (o *Options) warn(log *slog.Logger) {
 	for _, p := range o.TrustedProxies {
 		if wide(p) {
-			log.Warn("a trusted network is wide: whoever is in it can pretend to have another address; name the proxy's own address",
-				"option", "--trusted-proxies", "network", p.String())
+			log.Warn("a trusted network is wide: whoever is in it can pretend to have another address; "+
+				"name the proxy's own address", "option", "--trusted-proxies", "network", p.String())
 		}
 	}
 	if !o.loopback() && !o.https() {
-		log.Warn("serving HTTP without TLS beyond this machine: passwords can be read on their way", "option", "--insecure-http", "address", o.Listen)
+		log.Warn("serving HTTP without TLS beyond this machine: passwords can be read on their way",
+			"option", "--insecure-http", "address", o.Listen)
 	}
 }

@@ -51,7 +51,8 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	do := e.handle
 
 	r := chi.NewRouter()
-	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, e.knownHost, limitBody, middleware.GetHead)
+	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, e.knownHost)
+	r.Use(limitBody, middleware.GetHead)
 
 	// For machines and for the look of the pages: nobody has to sign in.
 	r.Group(func(r chi.Router) {

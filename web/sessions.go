@@ -40,8 +40,13 @@ type sessions struct {
 
 // newSessions starts a goroutine that deletes old rows; stop ends it. refuse
 // answers a request whose login session cannot be read or stored.
-func newSessions(ctx context.Context, st *store.Store, o *Options, log *slog.Logger, refuse func(http.ResponseWriter, *http.Request, error)) *sessions {
-	s := &sessions{rows: sessionRows{st}, idle: o.SessionIdle, now: o.clock(), ended: func() {}, cleaned: make(chan struct{})}
+func newSessions(
+	ctx context.Context, st *store.Store, o *Options, log *slog.Logger,
+	refuse func(http.ResponseWriter, *http.Request, error),
+) *sessions {
+	s := &sessions{
+		rows: sessionRows{st}, idle: o.SessionIdle, now: o.clock(), ended: func() {}, cleaned: make(chan struct{}),
+	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(s.cleaned)

@@ -68,8 +68,8 @@ func (a *App) setUp(ctx context.Context) error {
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
 
 	h := handlers.New(handlers.Deps{
-		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect,
-		Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
+		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})
 	e.frame = h.Frame
 	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
