@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/node"
@@ -11,6 +12,8 @@ import (
 
 // lastCluster is the cookie that remembers where a browser was.
 const lastCluster = "cluster"
+
+const lastClusterLasts = 90 * 24 * time.Hour
 
 // Home sends to the nodes of the last used cluster, or to the clusters.
 func (h *Handlers) Home(w http.ResponseWriter, r *http.Request) error {
@@ -26,12 +29,12 @@ func (h *Handlers) Home(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, views.ClustersURL)
 }
 
-func rememberCluster(w http.ResponseWriter, r *http.Request, name string) {
+func (h *Handlers) rememberCluster(w http.ResponseWriter, r *http.Request, name string) {
 	value := url.QueryEscape(name)
 	if cookie, err := r.Cookie(lastCluster); err == nil && cookie.Value == value {
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: lastCluster, Value: value, Path: "/", MaxAge: 90 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	h.Cookies.keep(w, lastCluster, value, lastClusterLasts)
 }
 
 // ClustersList answers every cluster with what is known of it; it asks none.

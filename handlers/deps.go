@@ -97,6 +97,7 @@ type Deps struct {
 	Audit     auditLog
 	Cache     generations
 	Protect   protection
+	Cookies   Cookies
 	Version   string
 }
 

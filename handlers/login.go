@@ -35,11 +35,12 @@ func NewLogin(accounts Authenticator, sessions LoginSessions) *Login {
 
 // Show answers GET /login. Whoever is signed in already goes straight on.
 func (h *Login) Show(w http.ResponseWriter, r *http.Request) error {
-	next := LocalPath(r.URL.Query().Get("next"))
+	q := r.URL.Query()
+	next := LocalPath(q.Get("next"))
 	if services.ActorFrom(r.Context()).ID != 0 {
 		return redirect(w, r, next)
 	}
-	return render(w, r, http.StatusOK, views.SignIn(views.SignInForm{Next: next}))
+	return render(w, r, http.StatusOK, views.SignIn(views.SignInForm{Next: next, Ended: views.ParseSessionEnd(q.Get("ended"))}))
 }
 
 // Submit answers POST /login.
@@ -47,7 +48,10 @@ func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	form := views.SignInForm{Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next"))}
+	form := views.SignInForm{
+		Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next")),
+		Ended: views.ParseSessionEnd(r.PostForm.Get("ended")),
+	}
 	u, err := h.accounts.Authenticate(r.Context(), form.Name, r.PostForm.Get("password"))
 	switch services.CodeOf(err) {
 	case "":

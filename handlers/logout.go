@@ -1,21 +1,44 @@
 package handlers
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
 
 	"kube-node-manager/views"
 )
 
 // Logout ends login sessions.
-type Logout struct{ sessions LoginSessions }
+type Logout struct {
+	sessions LoginSessions
+	cookies  Cookies
+}
 
 // NewLogout returns the end of login sessions.
-func NewLogout(sessions LoginSessions) *Logout { return &Logout{sessions: sessions} }
+func NewLogout(sessions LoginSessions, cookies Cookies) *Logout {
+	return &Logout{sessions: sessions, cookies: cookies}
+}
 
-// Submit answers POST /logout, also to somebody who is not signed in.
+// Submit answers POST /logout, also to somebody who is not signed in. What the
+// browser keeps of the person goes too: the last cluster, and what the pages have
+// stored. Language and theme stay.
 func (h *Logout) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := h.sessions.SignOut(r.Context()); err != nil {
 		return err
 	}
+	h.cookies.keep(w, lastCluster, "", 0)
+	if h.cookies.Secure || isLoopback(r.Host) { // elsewhere browsers only complain about it
+		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	}
 	return redirect(w, r, views.SignInURL)
+}
+
+// isLoopback reports whether a host is this machine, whose pages browsers trust
+// without HTTPS too.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -51,7 +51,7 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	if isHTMX(r) {
 		return render(w, r, http.StatusOK, views.NodesTable(v)) // also with a problem, which stands where the table would
 	}
-	rememberCluster(w, r, cluster)
+	h.rememberCluster(w, r, cluster)
 	return render(w, r, status, views.NodesPage(h.frame(r, "nodes", cluster, cluster), v))
 }
 

@@ -20,11 +20,10 @@ const (
 const preferencesLast = 365 * 24 * time.Hour
 
 // Preferences keeps a reader's language and theme.
-type Preferences struct{ secure bool }
+type Preferences struct{ cookies Cookies }
 
-// NewPreferences returns the keeper of preferences; secure marks its cookies
-// for HTTPS alone.
-func NewPreferences(secure bool) *Preferences { return &Preferences{secure: secure} }
+// NewPreferences returns the keeper of preferences.
+func NewPreferences(cookies Cookies) *Preferences { return &Preferences{cookies: cookies} }
 
 // Submit answers POST /preferences: lang, theme, either may be left out, and
 // back, the path to return to. An empty value forgets the choice.
@@ -47,19 +46,8 @@ func (h *Preferences) Submit(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, c := range choices {
 		if r.PostForm.Has(c.cookie) {
-			h.keep(w, c.cookie, r.PostForm.Get(c.cookie))
+			h.cookies.keep(w, c.cookie, r.PostForm.Get(c.cookie), preferencesLast)
 		}
 	}
 	return redirect(w, r, LocalPath(r.PostForm.Get("back")))
-}
-
-func (h *Preferences) keep(w http.ResponseWriter, name, value string) {
-	cookie := http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: int(preferencesLast / time.Second),
-		HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode,
-	}
-	if value == "" {
-		cookie.MaxAge = -1
-	}
-	http.SetCookie(w, &cookie)
 }

@@ -93,8 +93,8 @@
       if (s !== stream) return;
       body.dataset.live = "wait";
       if (s.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      stream = null;
-      timer = setTimeout(connect, Math.min(30, 2 ** retry++) * 1000 * (0.75 + Math.random() / 2));
+      if (retry === 2) htmx.trigger(body, "nodes-changed"); // a login that is over shows itself by this
+      [stream, timer] = [null, setTimeout(connect, Math.min(30, 2 ** retry++) * 1000 * (0.75 + Math.random() / 2))];
     };
     s.addEventListener("progress", (e) => show(e.data));
     s.addEventListener("done", (e) => { // the swap of the final panel drops the batch from the stream

@@ -15,7 +15,7 @@ func newPage(ctx context.Context, f Frame) page {
 	}
 	return page{
 		Title: pageTitle(ctx, f.Title), Theme: cmp.Or(f.Theme, Theme(ctx)),
-		Stream: f.Stream, Now: now.UTC().Format(time.RFC3339Nano),
+		Stream: f.Stream, User: f.User, Now: now.UTC().Format(time.RFC3339Nano),
 	}
 }
 
@@ -46,7 +46,7 @@ func batchPage(ctx context.Context, f Frame, v BatchPageView) page {
 	p := newPage(ctx, f)
 	p.NoDock = true
 	if !v.Batch.State.Ended() {
-		p.Reload = BatchURL(v.Batch.ID)
+		p.Reload = inBackground(BatchURL(v.Batch.ID))
 	}
 	return p
 }

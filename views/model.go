@@ -114,10 +114,29 @@ type Problem struct {
 	Fields    map[string]string // field name → translated text
 }
 
+// SessionEnd is how somebody notices that their login session has ended; "" when
+// it has not.
+type SessionEnd string
+
+// The ends of login sessions.
+const (
+	EndNoticed SessionEnd = "noticed" // by something that the page loaded
+	EndRefused SessionEnd = "refused" // by an action, which was refused
+)
+
+// ParseSessionEnd returns the end that a parameter names, "" for anything else.
+func ParseSessionEnd(text string) SessionEnd {
+	if end := SessionEnd(text); end == EndNoticed || end == EndRefused {
+		return end
+	}
+	return ""
+}
+
 // SignInForm is the sign-in page.
 type SignInForm struct {
 	Name    string
 	Next    string
+	Ended   SessionEnd
 	Problem *Problem
 }
 

@@ -260,7 +260,7 @@ func TestBatchPage(t *testing.T) {
 	dock := batchView(store.StateRunning)
 	f.Dock = &dock
 	html := render(t, "en", views.BatchPage(f, batchPageView(store.StateRunning)))
-	require.Contains(t, html, `<noscript><meta http-equiv="refresh" content="2;url=/batches/b1"></noscript>`)
+	require.Contains(t, html, `<noscript><meta http-equiv="refresh" content="2;url=/batches/b1?background=1"></noscript>`)
 	doc := document(t, html)
 	require.Equal(t, 1, doc.Find("main #progress").Length())
 	require.Zero(t, doc.Find("#dock > *").Length(), "one #progress a page")

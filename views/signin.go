@@ -2,6 +2,14 @@ package views
 
 import "github.com/a-h/templ"
 
+// signInURL returns the address of the sign-in page as it is.
+func signInURL(f SignInForm) string {
+	if f.Ended != "" {
+		return EndedURL(f.Next, f.Ended)
+	}
+	return LoginURL(f.Next)
+}
+
 // fieldState ties an input to its help, or to what is wrong with it in place of
 // the help.
 func fieldState(p *Problem, name string, help bool) templ.Attributes {

@@ -32,6 +32,20 @@ func LoginURL(next string) string {
 	return withQuery(SignInURL, url.Values{"next": {next}})
 }
 
+// EndedURL returns LoginURL for somebody whose login session has ended, which the
+// page says.
+func EndedURL(next string, end SessionEnd) string {
+	values := url.Values{"ended": {string(end)}}
+	if next != "" && next != HomeURL {
+		values.Set("next", next)
+	}
+	return withQuery(SignInURL, values)
+}
+
+// inBackground marks the address of a page that loads itself again, which is not
+// to count as somebody's doing.
+func inBackground(path string) string { return withQuery(path, url.Values{"background": {"1"}}) }
+
 // ClusterURL gives a cluster's page.
 func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEscape(cluster) }
 

@@ -33,6 +33,7 @@ func (e *edge) handle(fn handlerFunc) http.HandlerFunc {
 type statusError struct {
 	status int
 	err    error
+	quiet  bool // it comes too often to be logged each time
 }
 
 func (s *statusError) Error() string { return s.err.Error() }
@@ -105,7 +106,9 @@ func statusOf(err error) int {
 // an operator's business, what we or a cluster get wrong is.
 func (e *edge) logFailure(r *http.Request, status int, err error) {
 	level := slog.LevelDebug
+	s, ok := errors.AsType[*statusError](err)
 	switch {
+	case ok && s.quiet:
 	case status == http.StatusInternalServerError:
 		level = slog.LevelError
 	case status > http.StatusInternalServerError:
@@ -113,7 +116,7 @@ func (e *edge) logFailure(r *http.Request, status int, err error) {
 	case status == http.StatusForbidden, status == http.StatusTooManyRequests:
 		level = slog.LevelInfo
 	}
-	e.log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path,
+	e.log.Log(r.Context(), level, "request failed", "method", methodOf(r), "path", shortPath(r),
 		"status", status, "code", services.CodeOf(err), "user", userOf(r), "error", err)
 }
 

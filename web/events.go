@@ -15,8 +15,8 @@ const (
 	// writeWithin is how long one write to a viewer may take: a browser that
 	// stopped reading is cut off, whatever the server's own timeout says.
 	writeWithin = 10 * time.Second
-	// streamFor ends every stream now and then, so that its browser signs in
-	// again: a login that was revoked must not follow batches for ever.
+	// streamFor ends every stream now and then, so that what keeps one open
+	// beyond its use, such as a proxy, does not do so for ever.
 	streamFor = 15 * time.Minute
 )
 
@@ -38,6 +38,7 @@ func (h *hub) serve(clusterExists clusterFinder) func(http.ResponseWriter, *http
 		v.cut = cut
 		h.join(v)
 		defer h.quit(v)
+		defer h.watchLogin(ctx, r, v)()
 		h.server.ServeHTTP(&streamWriter{ResponseWriter: w, control: http.NewResponseController(w)}, streamRequest(r.WithContext(ctx), v.id))
 		return nil
 	}
@@ -49,7 +50,7 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		return nil, err
 	}
 	v := &viewer{
-		id: rand.Text(), actor: actor, locale: views.Locale(r.Context()),
+		id: rand.Text(), recheck: make(chan struct{}, 1), actor: actor, locale: views.Locale(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
 	}
 	if v.cluster == "" && v.batch == "" {

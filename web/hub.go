@@ -39,7 +39,9 @@ type hub struct {
 	batches batchViewer
 	cleared func(cluster string) uint64 // the generation of a cluster's cache
 	log     *slog.Logger
-	dropped func() // counts viewers that were cut off
+	dropped func()      // counts viewers that were cut off
+	login   loginFinder // nil lets every stream go on
+	perUser int         // streams that one user may have open; 0 is any number
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -48,6 +50,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	viewers map[string]*viewer
+	joined  uint64          // numbers the viewers in the order in which they came
 	notes   []note          // in their order
 	changed map[string]bool // batches with news, told of at the next flush
 }
@@ -61,6 +64,8 @@ type viewer struct {
 	batch      string
 	generation string // of the cluster's cache when the page was made; "" when it does not say
 	cut        context.CancelFunc
+	recheck    chan struct{} // its login may have ended
+	joined     uint64
 	events     uint64
 	ended      bool // its batch's last event has been sent
 	gone       bool // it was cut off
@@ -145,6 +150,9 @@ func (h *hub) join(v *viewer) {
 	h.server.CreateStream(v.id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.makeRoom(v.actor)
+	h.joined++
+	v.joined = h.joined
 	h.viewers[v.id] = v
 }
 

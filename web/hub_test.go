@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
 )
@@ -187,6 +189,63 @@ func TestHub_streamEnds(t *testing.T) {
 		done := open("cluster=prod", &page{})
 		time.Sleep(streamFor + time.Second)
 		done.Wait()
+	})
+}
+
+// One user cannot keep any number of streams open; others are not concerned.
+func TestHub_oldestStreamOfAUserMakesRoom(t *testing.T) {
+	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+		h.perUser = 3
+		other := &viewer{id: "other", actor: services.Actor{ID: 9}, cut: func() { t.Error("another user's stream was cut") }}
+		h.viewers[other.id] = other
+		var pages []*page
+		var ended []*sync.WaitGroup
+		for range 10 {
+			pages = append(pages, &page{})
+			ended = append(ended, open("cluster=prod", pages[len(pages)-1]))
+		}
+		for _, done := range ended[:7] {
+			done.Wait()
+		}
+		h.NodesChanged("prod")
+		synctest.Wait()
+		for i, p := range pages {
+			require.Equal(t, i >= 7, len(p.events()) == 1, "stream %d", i)
+		}
+		require.Len(t, h.viewers, 4)
+	})
+}
+
+// A stream asks at each heartbeat whether its login still holds, for what the
+// command line did; a login that cannot be checked goes on.
+func TestHub_streamEndsWithItsLogin(t *testing.T) {
+	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+		var mu sync.Mutex
+		answer, failure := account.User{Role: services.RoleUser}, error(nil)
+		set := func(u account.User, err error) { mu.Lock(); defer mu.Unlock(); answer, failure = u, err }
+		h.login = func(*http.Request) loginCheck {
+			return func(context.Context) (account.User, error) { mu.Lock(); defer mu.Unlock(); return answer, failure }
+		}
+		ends := map[string]func(){
+			"signed out": func() { set(account.User{}, services.Errorf(services.CodeUnauthenticated, "error_unauthenticated")) },
+			"another":    func() { set(account.User{ID: 7, Role: services.RoleUser}, nil) },
+			"demoted":    func() { set(account.User{Role: services.RoleViewer}, nil) },
+		}
+		for name, end := range ends {
+			set(account.User{Role: services.RoleUser}, nil)
+			p := &page{}
+			done := open("cluster=prod", p)
+			time.Sleep(3 * heartbeat)
+			set(account.User{}, errors.New("the database is busy"))
+			time.Sleep(heartbeat)
+			h.NodesChanged("prod")
+			synctest.Wait()
+			require.Equal(t, []string{"nodes"}, p.events(), name)
+			end()
+			began := time.Now()
+			done.Wait()
+			require.LessOrEqual(t, time.Since(began), heartbeat, name)
+		}
 	})
 }
 

@@ -163,7 +163,7 @@ func TestStop_cutsOffWhoDoesNotEnd(t *testing.T) {
 	conn, err := net.Dial("tcp", a.Addr())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = conn.Write([]byte("POST /preferences HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nlang"))
+	_, err = conn.Write([]byte("POST /preferences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nlang"))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, a.get("/healthz").status, "the request before has been taken")
 	begin := time.Now()
@@ -318,7 +318,7 @@ func TestOptions_validate(t *testing.T) {
 func TestApp_url(t *testing.T) {
 	a := &App{options: Options{PublicURL: "https://nodes.example.com/"}}
 	require.Equal(t, "https://nodes.example.com", a.URL())
-	any4 := startApp(t, func(o *Options) { o.Listen = "0.0.0.0:0" })
+	any4 := startApp(t, func(o *Options) { o.Listen, o.InsecureHTTP = "0.0.0.0:0", true })
 	_, port, err := net.SplitHostPort(any4.Addr())
 	require.NoError(t, err)
 	require.Equal(t, "http://localhost:"+port, any4.URL())

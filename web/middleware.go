@@ -24,7 +24,8 @@ import (
 const maxBody = 1 << 20
 
 // clientIP finds the address of who asks: the peer's, or behind trusted proxies
-// the first one in X-Forwarded-For that is none of theirs.
+// the last one in X-Forwarded-For that is none of theirs. Where there is none,
+// or something else stands in its place, it is the peer's again.
 func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return middleware.ClientIPFromRemoteAddr
@@ -33,7 +34,10 @@ func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	for i, p := range trusted {
 		prefixes[i] = p.String()
 	}
-	return middleware.ClientIPFromXFF(prefixes...)
+	forwarded := middleware.ClientIPFromXFF(prefixes...)
+	return func(next http.Handler) http.Handler {
+		return middleware.ClientIPFromRemoteAddr(forwarded(next))
+	}
 }
 
 // observe numbers the request, and when it has been answered counts it and logs
@@ -57,7 +61,7 @@ func (e *edge) observe(next http.Handler) http.Handler {
 			e.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
 		}
 		e.log.Log(r.Context(), accessLevel(route, status), "request",
-			"method", r.Method, "route", route, "path", r.URL.Path, "status", status,
+			"method", methodOf(r), "route", route, "path", shortPath(r), "status", status,
 			"dur_ms", took.Milliseconds(), "bytes", ww.BytesWritten(), "user", i.user)
 	})
 }
@@ -84,10 +88,22 @@ func methodOf(r *http.Request) string {
 	}
 }
 
+// maxLoggedPath keeps a line of the log from growing to the size of a header.
+const maxLoggedPath = 300
+
+// shortPath returns the request's path as the log shows it.
+func shortPath(r *http.Request) string {
+	path := r.URL.Path
+	if len(path) <= maxLoggedPath {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxLoggedPath], "") + "…"
+}
+
 // accessLevel keeps what repeats itself all day out of the log.
 func accessLevel(route string, status int) slog.Level {
 	switch {
-	case status == statusClientClosed, strings.HasPrefix(route, static.Root):
+	case status == statusClientClosed, status == http.StatusTooManyRequests, strings.HasPrefix(route, static.Root):
 		return slog.LevelDebug
 	case route == "/healthz", route == "/readyz", route == "/metrics":
 		return slog.LevelDebug

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +21,16 @@ const limitWindow = time.Minute
 func (e *edge) authenticate(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		u, err := e.whoAsks(r)
+		i := infoFrom(r.Context())
+		i.user = u.Name
+		// Whoever comes with a token that is wrong is limited like anybody.
+		if err := e.limitRate(r, u.ID); err != nil {
+			return err
+		}
 		if err != nil {
 			return err
 		}
 		if u.ID != 0 {
-			i := infoFrom(r.Context())
-			i.user = u.Name
 			actor := u.Actor(i.clientIP, i.id)
 			actor.Drains = e.options.UsersMayDrain
 			r = r.WithContext(services.WithActor(r.Context(), actor))
@@ -41,7 +46,18 @@ func (e *edge) whoAsks(r *http.Request) (account.User, error) {
 	if token, ok := bearer(r); ok {
 		return e.accounts.ByToken(r.Context(), token)
 	}
-	return e.sessions.user(r.Context(), e.accounts, r.URL.Path != eventsRoute)
+	return e.sessions.user(r.Context(), e.accounts, isSomebodysDoing(r))
+}
+
+// isSomebodysDoing reports whether a request shows that a person is there. What a
+// page loads by itself, and its event stream, does not. Only a request that reads
+// can say of itself that it is such a one.
+func isSomebodysDoing(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return true
+	}
+	background := r.Header.Get("X-Background") != "" || r.URL.Query().Get("background") != ""
+	return !background && r.URL.Path != eventsRoute
 }
 
 // bearer gives the request's bearer token. Other schemes are some proxy's.
@@ -81,11 +97,25 @@ func (e *edge) hasUsers(r *http.Request) (bool, error) {
 func (e *edge) requireLogin(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		if services.ActorFrom(r.Context()).ID == 0 {
-			return e.sendAway(w, r, views.LoginURL(e.comeBack(r)), services.Errorf(services.CodeUnauthenticated, "error_unauthenticated"))
+			return e.sendAway(w, r, e.signInURL(r), services.Errorf(services.CodeUnauthenticated, "error_unauthenticated"))
 		}
 		next.ServeHTTP(w, r)
 		return nil
 	})
+}
+
+// signInURL returns the sign-in page for a request that needs a login. Only a page
+// of ours posts or loads parts of itself, and whoever had one was signed in: the
+// session has ended since.
+func (e *edge) signInURL(r *http.Request) string {
+	switch back := e.comeBack(r); {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return views.EndedURL(back, views.EndRefused)
+	case handlers.IsHTMX(r):
+		return views.EndedURL(back, views.EndNoticed)
+	default:
+		return views.LoginURL(back)
+	}
 }
 
 // sendAway sends a person to another page, and tells a script the error. HTMX
@@ -124,5 +154,26 @@ func (e *edge) ownPage(r *http.Request, address string) string {
 	if err != nil || u.Host != r.Host && u.Scheme+"://"+u.Host != e.options.origin() {
 		return views.HomeURL
 	}
-	return handlers.LocalPath(u.RequestURI())
+	return e.readable(r, handlers.LocalPath(u.RequestURI()))
+}
+
+// readable returns the path, or where it has none to read (some pages are the
+// answer to a POST) what is nearest to it: the nodes of the cluster that it is
+// about, else the page above it.
+func (e *edge) readable(r *http.Request, path string) string {
+	bare, _, _ := strings.Cut(path, "?")
+	if slices.Contains(allowedAt(r, bare), http.MethodGet) {
+		return path
+	}
+	parts := strings.Split(bare, "/")
+	if len(parts) > 3 && "/"+parts[1] == views.ClustersURL {
+		return strings.Join(append(parts[:3:3], "nodes"), "/")
+	}
+	for end := len(parts) - 1; end > 1; end-- {
+		above := strings.Join(parts[:end], "/")
+		if slices.Contains(allowedAt(r, above), http.MethodGet) {
+			return above
+		}
+	}
+	return views.HomeURL
 }

@@ -27,6 +27,9 @@ func (e *edge) secure(next http.Handler) http.Handler {
 	}
 	if e.options.https() {
 		headers["Strict-Transport-Security"] = "max-age=31536000"
+		if e.options.HSTSSubdomains {
+			headers["Strict-Transport-Security"] += "; includeSubDomains"
+		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name, value := range headers {

@@ -23,7 +23,10 @@ type Options struct {
 	Kubeconfig     string         `help:"Kubeconfig files, separated as in PATH. Without it: KUBECONFIG, the cluster that the program runs in, or ~/.kube/config." placeholder:"FILES"`
 	Contexts       []string       `name:"context" help:"Contexts of the kubeconfig to use; all when it is left out." placeholder:"NAME"`
 	PublicURL      string         `help:"Address that people see in the browser. Needed behind a proxy; with https it makes cookies secure." placeholder:"URL"`
-	TrustedProxies []netip.Prefix `help:"Networks of the proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	TrustedProxies []netip.Prefix `help:"Addresses of the proxies whose X-Forwarded-For is believed, each with its length: 10.0.0.5/32." placeholder:"CIDR"`
+	AllowedHosts   []string       `help:"Names that the program is asked for by, beside localhost and that of --public-url." placeholder:"HOST"`
+	InsecureHTTP   bool           `help:"Listen beyond this machine without TLS: passwords can be read on their way."`
+	HSTSSubdomains bool           `name:"hsts-subdomains" help:"Tell browsers that every subdomain of --public-url has HTTPS too."`
 
 	LogFile   string     `help:"File to log to as well; reopened on SIGHUP." placeholder:"FILE"`
 	LogFormat string     `help:"Format of the log: ${enum}." enum:"text,json" default:"text"`
@@ -31,6 +34,9 @@ type Options struct {
 
 	SessionLifetime time.Duration `help:"Time after which everybody has to sign in again." default:"12h"`
 	SessionIdle     time.Duration `help:"Time without a request after which one has to sign in again." default:"30m"`
+
+	UserRate    int `help:"Requests a second that one user may make, with ten times as many at once; a quarter of it for changes and plans. 0 is any number." default:"100"`
+	UserStreams int `help:"Event streams that one user may have open; the oldest is closed for a further one. 0 is any number." default:"64"`
 
 	Resume    bool          `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
 	SyncLimit int           `help:"A batch of up to this many nodes may answer at once." default:"5"`
@@ -46,7 +52,8 @@ type Options struct {
 	RetainBatches int `help:"Days that a batch stays in the history after its end; 0 is for ever." default:"90"`
 	RetainAudit   int `help:"Days that the audit log goes back; 0 is for ever." default:"90"`
 
-	MetricsAddr string `help:"Separate address for /metrics; it then leaves the main one." placeholder:"HOST:PORT"`
+	MetricsAddr   string `help:"Separate address for /metrics; it then leaves the main one." placeholder:"HOST:PORT"`
+	PublicMetrics bool   `help:"Answer /metrics to everybody. Otherwise it needs a token, unless only this machine can ask."`
 
 	// Version is the program's, Output takes what the one who starts it has to
 	// read (nil discards it), and Log replaces the log made of the options above.
@@ -62,6 +69,7 @@ func DefaultOptions() Options {
 	return Options{
 		Listen: "127.0.0.1:8080", Data: "./data", LogFormat: "text",
 		SessionLifetime: 12 * time.Hour, SessionIdle: 30 * time.Minute,
+		UserRate: 100, UserStreams: 64,
 		Resume: true, SyncLimit: 5, SyncWait: 2 * time.Second,
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
 		RetainBatches: 90, RetainAudit: 90,
@@ -80,7 +88,8 @@ func validProtect(patterns []string) error {
 // too, to tell a mistake in a flag from a failing start.
 func (o *Options) Validate() error {
 	errs := []error{
-		validAddress("listen", o.Listen),
+		o.validListen(),
+		validHosts(o.AllowedHosts),
 		validPublicURL(o.PublicURL),
 		validProtect(o.Protect),
 		positive("session-lifetime", o.SessionLifetime),
@@ -99,6 +108,9 @@ func (o *Options) Validate() error {
 	}
 	if !slices.Contains([]string{"text", "json"}, o.LogFormat) {
 		errs = append(errs, fmt.Errorf("--log-format: %q is neither text nor json", o.LogFormat))
+	}
+	if o.UserRate < 0 || o.UserStreams < 0 {
+		errs = append(errs, errors.New("--user-rate and --user-streams: must not be negative"))
 	}
 	if o.SyncLimit < 0 || o.SyncWait < 0 {
 		errs = append(errs, errors.New("--sync-limit and --sync-wait: must not be negative"))

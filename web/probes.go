@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"kube-node-manager/handlers"
+	"kube-node-manager/services"
 )
 
 // healthz says that the process answers.
@@ -33,13 +34,28 @@ func (e *edge) probe(w http.ResponseWriter, r *http.Request, status int, text st
 	return writeText(w, status, text)
 }
 
-// version says what runs.
+// serveMetrics serves the metrics, to everybody only where that is this machine
+// or an option says so: they tell how much a program is used, and by whom it is
+// attacked.
+func (e *edge) serveMetrics(w http.ResponseWriter, r *http.Request) error {
+	if services.ActorFrom(r.Context()).ID == 0 && !e.options.localOnly() && !e.options.PublicMetrics {
+		return services.Errorf(services.CodeUnauthenticated, "error_metrics_login")
+	}
+	e.metrics.handler().ServeHTTP(w, r)
+	return nil
+}
+
+// version says what runs: to those who have signed in also from which commit and
+// with which Go, which tells of known weaknesses.
 func (e *edge) version(w http.ResponseWriter, r *http.Request) error {
 	v := struct {
 		Version  string `json:"version"`
 		Revision string `json:"revision,omitempty"`
-		Go       string `json:"go"`
-	}{e.options.Version, revision(), runtime.Version()}
+		Go       string `json:"go,omitempty"`
+	}{Version: e.options.Version}
+	if services.ActorFrom(r.Context()).ID != 0 {
+		v.Revision, v.Go = revision(), runtime.Version()
+	}
 	if handlers.WantsJSON(r) {
 		return handlers.WriteJSON(w, http.StatusOK, v)
 	}

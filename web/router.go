@@ -25,6 +25,7 @@ type edge struct {
 	store    *store.Store
 	accounts *account.Service
 	sessions *sessions
+	limits   *limits
 
 	// frame makes what stands around an error page for somebody signed in.
 	frame func(r *http.Request, title string) views.Frame
@@ -43,24 +44,31 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	accounts := countLogins{e.accounts, e.metrics}
 	setup := handlers.NewSetup(accounts, e.sessions)
 	login := handlers.NewLogin(accounts, e.sessions)
-	logout := handlers.NewLogout(noteLogouts{e.sessions, e.accounts})
+	cookies := handlers.Cookies{Secure: e.options.https()}
+	logout := handlers.NewLogout(noteLogouts{e.sessions, e.accounts}, cookies)
 	limit := e.limitLogins()
-	preferences := handlers.NewPreferences(e.options.https())
+	preferences := handlers.NewPreferences(cookies)
 	do := e.handle
 
 	r := chi.NewRouter()
-	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, limitBody, middleware.GetHead)
+	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, e.knownHost)
+	r.Use(limitBody, middleware.GetHead)
 
 	// For machines and for the look of the pages: nobody has to sign in.
 	r.Group(func(r chi.Router) {
 		r.Use(compress())
 		r.Get("/healthz", do(e.healthz))
 		r.Get("/readyz", do(e.readyz))
+		r.Method(http.MethodGet, "/static/*", static.Handler())
+	})
+
+	// For machines and for everybody; who has signed in is told more.
+	r.Group(func(r chi.Router) {
+		r.Use(compress(), e.sessions.manager.LoadAndSave, e.authenticate)
 		r.Get("/version", do(e.version))
 		if e.options.MetricsAddr == "" {
-			r.Method(http.MethodGet, "/metrics", e.metrics.handler())
+			r.Get("/metrics", do(e.serveMetrics))
 		}
-		r.Method(http.MethodGet, "/static/*", static.Handler())
 	})
 
 	// For everybody in a browser.
@@ -85,31 +93,32 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 			r.Get(eventsRoute, do(events))
 			r.Group(func(r chi.Router) {
 				r.Use(compress(), deadline)
+				heavy := r.With(e.limitHeavy)
 				r.Get("/", do(h.Home))
 				r.Get("/clusters", do(h.ClustersList))
 				r.Get("/clusters/{cluster}", do(h.ClustersShow))
-				r.Post("/clusters/{cluster}/test", do(h.ClustersTest))
+				heavy.Post("/clusters/{cluster}/test", do(h.ClustersTest))
 				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
-				r.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
+				heavy.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
 				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))
 				r.Post("/clusters/{cluster}/batches", do(h.BatchesCreate))
-				r.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
-				r.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
-				r.Post("/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
-				r.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
-				r.Post("/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
-				r.Post("/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
-				r.Post("/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
+				heavy.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
+				heavy.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
+				heavy.Post("/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
+				heavy.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
+				heavy.Post("/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
+				heavy.Post("/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
+				heavy.Post("/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))
 				r.Get("/batches/{id}", do(h.BatchesShow))
-				r.Get("/batches/{id}/report.csv", do(h.BatchesReport))
+				heavy.Get("/batches/{id}/report.csv", do(h.BatchesReport))
 				r.Post("/batches/{id}/cancel", do(h.BatchesCancel))
 				r.Post("/batches/{id}/pause", do(h.BatchesPause))
 				r.Post("/batches/{id}/resume", do(h.BatchesResume))
 				r.Post("/batches/{id}/retry", do(h.BatchesRetry))
 				r.Post("/batches/{id}/undo", do(h.BatchesUndo))
 				r.Get("/audit", do(h.AuditList))
-				r.Get("/audit.csv", do(h.AuditCSV))
+				heavy.Get("/audit.csv", do(h.AuditCSV))
 				r.Get("/templates/{kind}", do(h.TemplatesList))
 				r.Get("/templates/{kind}/new", do(h.TemplatesNew))
 				r.Post("/templates/{kind}/new", do(h.TemplatesCreate))
@@ -143,6 +152,11 @@ func allowed(r *http.Request) []string {
 	if r.URL.RawPath != "" {
 		path = r.URL.RawPath
 	}
+	return allowedAt(r, path)
+}
+
+// allowedAt is allowed for another path, as it is written in an address.
+func allowedAt(r *http.Request, path string) []string {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, path) {

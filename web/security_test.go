@@ -128,13 +128,30 @@ func TestComeBack(t *testing.T) {
 	a := signedIn(t)
 	b := a.another()
 	got := b.get("/clusters", "HX-Request", "true", "HX-Current-URL", b.base+"/batches?before=x")
-	require.Equal(t, "/login?next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"), "to the page, not to its fragment")
+	require.Equal(t, "/login?ended=noticed&next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"), "to the page, not to its fragment")
 	got = b.get("/clusters", "HX-Request", "true", "HX-Current-URL", "https://evil.example/x")
-	require.Equal(t, "/login", got.header.Get("HX-Redirect"))
-	got = b.post("/batches/x/cancel", nil, "Referer", b.base+"/batches/x")
-	require.Equal(t, "/login?next=%2Fbatches%2Fx", got.location())
+	require.Equal(t, "/login?ended=noticed", got.header.Get("HX-Redirect"))
+	for from, to := range map[string]string{
+		"/batches/x":                                "/batches/x",
+		"/clusters/prod%2Feu/nodes?q=a&page=2":      "/clusters/prod%2Feu/nodes?q=a&page=2",
+		"/clusters/prod%2Feu/batches/preview":       "/clusters/prod%2Feu/nodes", // such a page answers a POST alone
+		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/nodes",
+		"/templates/labels/5/duplicate":             "/templates/labels/5",
+		"/batches/x/undo?a=b":                       "/batches/x",
+		"/nowhere":                                  "",
+		"/clusters/%2e%2e%2f%2e%2e/labels/edit":     "/clusters/%2e%2e%2f%2e%2e/nodes",
+		"//evil.example/clusters/x":                 "",
+		"/clusters/x/..//evil.example/labels/edit/": "/clusters/x/nodes",
+	} {
+		got = b.post("/batches/x/cancel", nil, "Referer", b.base+from)
+		want := "/login?ended=refused"
+		if to != "" {
+			want += "&next=" + url.QueryEscape(to)
+		}
+		require.Equal(t, want, got.location(), from)
+	}
 	got = b.post("/batches/x/cancel", nil, "Referer", "https://evil.example/batches/x")
-	require.Equal(t, "/login", got.location())
+	require.Equal(t, "/login?ended=refused", got.location())
 	got = b.get("/events?cluster=x", "Accept", "text/event-stream")
 	require.Equal(t, http.StatusUnauthorized, got.status)
 }
@@ -222,4 +239,57 @@ func TestAccessLog(t *testing.T) {
 	require.Equal(t, "DEBUG", accessLine(t, &log, "/static/0/app.css")["level"])
 	require.NotContains(t, log.String(), testPassword)
 	require.NotContains(t, log.String(), a.SetupCode())
+}
+
+// Escapes in a path name something within their part of it, and lead nowhere else.
+func TestPaths_hostile(t *testing.T) {
+	a := signedIn(t)
+	for _, path := range []string{
+		"/clusters/%2e%2e%2f%2e%2e/nodes", "/clusters/..%2f..%2faudit/nodes", "/clusters/%2e%2e/audit", "/clusters/prod%2Feu/%2e%2e/%2e%2e/audit",
+		"/clusters/%252e%252e%252f/nodes", "/clusters/%5c%5cevil.example/nodes", "/clusters/%0d%0aSet-Cookie:%20a=b/nodes", "/clusters/%00/nodes",
+		"/clusters/%ff%fe/nodes", "/batches/%2e%2e%2faudit", "/batches/..%2f..%2f..%2fetc%2fpasswd/report.csv", "/templates/%2e%2e/new",
+		"/templates/labels/%2e%2e%2f1/edit", "/static/%2e%2e/embed.go", "/static/0/%2e%2e%2fembed.go", "/static/0/..%2f..%2fgo.mod",
+		"/%2fevil.example", "//evil.example/clusters", "/%5cevil.example", "/.%2e/clusters", "/clusters;a=b", "/clusters%2f",
+	} {
+		got := a.get(path)
+		require.Equal(t, http.StatusNotFound, got.status, path)
+		require.Empty(t, got.header.Get("Set-Cookie"), path)
+		require.Empty(t, got.location(), path)
+		require.NotContains(t, got.body, "package static", path)
+	}
+}
+
+// Wherever a request says where to go afterwards, it is a page of this site, and
+// one header.
+func TestRedirects_stayHere(t *testing.T) {
+	a := signedIn(t)
+	for _, to := range []string{
+		"https://evil.example", "//evil.example", `/\\evil.example`, `\\\\evil.example`, "/%2Fevil.example", "/%5cevil.example", "///evil.example", "/\t/evil.example",
+		"/x\r\nSet-Cookie: a=b", "/%0d%0aSet-Cookie:a=b", "javascript:alert(1)", "data:text/html,x", "evil.example", "/..//evil.example", "/.//evil.example",
+		"http:evil.example", "/@evil.example", "http://127.0.0.1@evil.example", strings.Repeat("/x", 10_000),
+	} {
+		answers := map[string]answer{
+			"next":        a.another().post("/login", url.Values{"name": {testUser}, "password": {testPassword}, "next": {to}}),
+			"back":        a.post("/preferences", url.Values{"lang": {"en"}, "back": {to}}),
+			"back, HTMX":  a.post("/preferences", url.Values{"lang": {"en"}, "back": {to}}, "HX-Request", "true"),
+			"signed in":   a.get("/login?next=" + url.QueryEscape(to)),
+			"sign-in":     a.another().get("/login?ended=refused&next=" + url.QueryEscape(to)),
+			"sign-in too": a.another().post("/batches/x/cancel", nil, "HX-Request", "true", "HX-Current-URL", strings.NewReplacer("\r", "", "\n", "").Replace(to)),
+		}
+		for name, got := range answers {
+			require.Less(t, got.status, 500, "%s %q", name, to)
+			require.Empty(t, got.header.Get("A"), "%s %q", name, to)
+			for _, target := range []string{got.location(), got.header.Get("HX-Redirect")} {
+				u, err := url.Parse(target)
+				require.NoError(t, err, "%s %q", name, to)
+				require.Empty(t, u.Host, "%s %q leads to %s", name, to, target)
+				require.Empty(t, u.Scheme, "%s %q leads to %s", name, to, target)
+				require.NotRegexp(t, `^/[/\\]`, target, "%s %q", name, to)
+			}
+			if name == "sign-in" {
+				next := got.page(t).Find("input[name=next]").AttrOr("value", "")
+				require.Regexp(t, `^/($|[^/\\])`, next, "%q", to)
+			}
+		}
+	}
 }

@@ -3,10 +3,10 @@ package web
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/alexedwards/scs/sqlite3store"
 	"github.com/alexedwards/scs/v2"
 
 	"kube-node-manager/services"
@@ -29,26 +29,35 @@ const seenEvery = time.Minute
 // token, the database its hash.
 type sessions struct {
 	manager *scs.SessionManager
-	rows    *sqlite3store.SQLite3Store
+	rows    sessionRows
 	idle    time.Duration
 	now     func() time.Time
+	ended   func() // told when a login session has ended
+
+	cancel  context.CancelFunc
+	cleaned chan struct{}
 }
 
 // newSessions starts a goroutine that deletes old rows; stop ends it. refuse
 // answers a request whose login session cannot be read or stored.
-func newSessions(st *store.Store, o *Options, refuse func(http.ResponseWriter, *http.Request, error)) *sessions {
-	rows := sqlite3store.NewWithConfig(st.Writer(), sqlite3store.Config{CleanUpInterval: 5 * time.Minute})
-	s := &sessions{rows: rows, idle: o.SessionIdle, now: time.Now}
-	if o.now != nil {
-		s.now = o.now
+func newSessions(
+	ctx context.Context, st *store.Store, o *Options, log *slog.Logger,
+	refuse func(http.ResponseWriter, *http.Request, error),
+) *sessions {
+	s := &sessions{
+		rows: sessionRows{st}, idle: o.SessionIdle, now: o.clock(), ended: func() {}, cleaned: make(chan struct{}),
 	}
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(s.cleaned)
+		s.rows.clean(ctx, log)
+	}()
 	// Not scs.New: it begins with a store in memory, whose goroutine stays.
 	s.manager = &scs.SessionManager{
-		Store:            rows,
-		Codec:            scs.GobCodec{},
-		Lifetime:         o.SessionLifetime,
-		HashTokenInStore: true,
-		ErrorFunc:        refuse,
+		Store:     s.rows, // it hashes the tokens
+		Codec:     scs.GobCodec{},
+		Lifetime:  o.SessionLifetime,
+		ErrorFunc: refuse,
 		// It has no end of its own: the cookie goes with the browser.
 		Cookie: scs.SessionCookie{Name: "knm", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
 	}
@@ -60,9 +69,10 @@ func newSessions(st *store.Store, o *Options, refuse func(http.ResponseWriter, *
 	return s
 }
 
-// stop ends the cleaning. It must be called once: a second call would block.
+// stop ends the cleaning.
 func (s *sessions) stop(context.Context) error {
-	s.rows.StopCleanup()
+	s.cancel()
+	<-s.cleaned
 	return nil
 }
 
@@ -75,6 +85,10 @@ func (s *sessions) SignIn(ctx context.Context, u account.User) error {
 	s.manager.Put(ctx, keyUser, u.ID)
 	s.manager.Put(ctx, keyEpoch, u.Epoch)
 	s.manager.Put(ctx, keySeen, s.now().Unix())
+	if _, _, err := s.manager.Commit(beginning(ctx)); err != nil {
+		return fmt.Errorf("begin the login session: %w", err)
+	}
+	s.ended() // the one under the old token
 	return nil
 }
 
@@ -83,6 +97,7 @@ func (s *sessions) SignOut(ctx context.Context) error {
 	if err := s.manager.Destroy(ctx); err != nil {
 		return fmt.Errorf("end the login session: %w", err)
 	}
+	s.ended()
 	return nil
 }
 
@@ -111,7 +126,38 @@ func (s *sessions) user(ctx context.Context, users userReader, touch bool) (acco
 		return account.User{}, err
 	}
 	if touch && s.now().Sub(seen) > min(seenEvery, s.idle/2) {
-		s.manager.Put(ctx, keySeen, s.now().Unix())
+		return u, s.touch(ctx)
 	}
 	return u, nil
+}
+
+// touch stores that a person was there just now. It bypasses the manager, which
+// would store the session as late as the request ends and set the cookie again:
+// by then the browser may have signed out, or in anew.
+func (s *sessions) touch(ctx context.Context) error {
+	values := map[string]any{}
+	for _, key := range s.manager.Keys(ctx) {
+		values[key] = s.manager.Get(ctx, key)
+	}
+	values[keySeen] = s.now().Unix()
+	deadline := s.manager.Deadline(ctx)
+	data, err := s.manager.Codec.Encode(deadline, values)
+	if err != nil {
+		return fmt.Errorf("encode the login session: %w", err)
+	}
+	return s.rows.CommitCtx(ctx, s.manager.Token(ctx), data, deadline)
+}
+
+// again returns a function that finds out anew who is signed in by the login
+// session of ctx, as user does. Its own context must not be one of a request,
+// which knows the session as it was.
+func (s *sessions) again(ctx context.Context, users userReader) func(context.Context) (account.User, error) {
+	token := s.manager.Token(ctx)
+	return func(ctx context.Context) (account.User, error) {
+		ctx, err := s.manager.Load(ctx, token)
+		if err != nil {
+			return account.User{}, fmt.Errorf("read the login session: %w", err)
+		}
+		return s.user(ctx, users, false)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"kube-node-manager/cache"
 	"kube-node-manager/handlers"
@@ -25,15 +26,17 @@ import (
 // one straight line on purpose: what stands above is there for what stands
 // below, and is stopped after it.
 func (a *App) setUp(ctx context.Context) error {
+	a.options.warn(a.log)
 	st, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
 	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
+	e.limits = newLimits(a.options.UserRate, time.Now)
 	e.metrics.watchStore(st)
 	e.accounts = account.New(st, a.log)
 	auditLog := audit.New(st, a.log, audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}, a.options.clock())
-	e.sessions = newSessions(st, &a.options, e.fail)
+	e.sessions = newSessions(ctx, st, &a.options, a.log, e.fail)
 	a.cleanups.push("stop the cleaning of login sessions", stopRest, e.sessions.stop)
 
 	clusters, err := cluster.Load(cluster.Source{
@@ -55,6 +58,8 @@ func (a *App) setUp(ctx context.Context) error {
 	}
 	templates := template.New(st, a.log)
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
+	streams.login, streams.perUser = e.loginOf, a.options.UserStreams
+	e.sessions.ended = streams.recheckLogins
 	engine := batch.NewEngine(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
 	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
@@ -63,7 +68,8 @@ func (a *App) setUp(ctx context.Context) error {
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
 
 	h := handlers.New(handlers.Deps{
-		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
+		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})
 	e.frame = h.Frame
 	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {

@@ -123,7 +123,6 @@ type tab struct {
 func (b *browser) tab(p *program) *tab {
 	b.t.Helper()
 	x := &tab{t: b.t, p: p}
-	x.expect("htmx:sendAbort", "htmx:afterRequest")                                // HTMX's words for a load that a newer one replaced
 	x.expect("was preloaded using link preload but not used within a few seconds") // the browser's, on a machine that stalls
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(x.listen))
 	x.ctx = ctx

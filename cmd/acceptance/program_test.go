@@ -139,8 +139,9 @@ func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *program {
 	t.Helper()
 	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
+	// Tests ask faster than anybody.
 	// Who waits that long for a small batch sees its result, however busy the machine is.
-	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(), "--sync-wait", "15s"}, args...)
+	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(), "--sync-wait", "15s", "--user-rate", "0"}, args...)
 	t.Cleanup(p.client.CloseIdleConnections)
 	return p
 }

@@ -38,6 +38,8 @@ func TestWrongCommandLines(t *testing.T) {
 		"dance":                                "unexpected argument dance",
 		"serve --listen":                       "--listen",
 		"--listen 8080":                        `--listen: "8080" is not HOST:PORT`,
+		"--listen 0.0.0.0:8080":                "passwords travel in the clear: put a proxy with TLS before the program and set --public-url https://…",
+		"serve --allowed-hosts https://a":      "--allowed-hosts",
 		"serve --log-format xml":               "--log-format must be one of",
 		"serve --log-level loud":               "--log-level",
 		"serve --session-idle soon":            "--session-idle",

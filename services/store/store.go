@@ -162,8 +162,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Writer gives the pool that writes, for the store of login sessions and
-// nothing else; everything of ours has a method here.
+// Writer returns the pool that writes, for tests that bring the database into a
+// state that no method here leads to.
 func (s *Store) Writer() *sql.DB { return s.w }
 
 // Stats gives the state of both pools for the metrics.

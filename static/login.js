@@ -1,0 +1,90 @@
+// What a tab keeps of the one who is signed in: whose it is, and what was typed
+// when the login session ended. It runs before app.js.
+"use strict";
+(() => {
+  const $ = (selector) => document.querySelector(selector);
+  const on = (type, handler, capture) => document.addEventListener(type, handler, capture);
+  const user = document.body.dataset.user, path = location.pathname;
+  const draftKey = "draft:" + path, dueFor = 30 * 60 * 1000, maxDraft = 100_000;
+
+  // Storage may be full or forbidden, which only costs the comfort.
+  const attempt = (fn) => { try { return fn(); } catch { return null; } };
+  const read = (key) => attempt(() => JSON.parse(sessionStorage.getItem(key)));
+  const write = (key, value) => attempt(() => sessionStorage.setItem(key, JSON.stringify(value)));
+  const remove = (key) => attempt(() => sessionStorage.removeItem(key));
+  const clear = () => attempt(() => sessionStorage.clear());
+  const drafts = () => attempt(() => Object.keys(sessionStorage).filter((key) => key.startsWith("draft:"))) ?? [];
+
+  // Nobody finds what another user of this tab selected or typed.
+  if (user && read("user") !== user) {
+    clear();
+    write("user", user);
+  }
+  const signsOut = (form) => form.getAttribute("action") === "/logout";
+  on("submit", (e) => { if (signsOut(e.target)) clear(); });
+
+  // --- what was typed, for the time after the next sign-in ---
+  const kinds = ["text", "search", "number", "textarea", "select-one", "checkbox", "radio"];
+  const ticks = (field) => field.type === "checkbox" || field.type === "radio";
+  const isTyped = (field) => kinds.includes(field.type) && field.name && field.name !== "node"; // nodes are app.js's selection
+  const forms = () => [...document.querySelectorAll("#main form[method=post]")];
+  const chosen = (select) => [...select.options].findIndex((option) => option.defaultSelected);
+  function changed(field) {
+    if (ticks(field)) return field.checked !== field.defaultChecked;
+    if (field.options) return field.selectedIndex !== Math.max(0, chosen(field));
+    return field.value !== field.defaultValue;
+  }
+  function eachField(visit) { // a field is known by its form, its name and its place among those of the same name
+    for (const form of forms()) {
+      const seen = {};
+      for (const field of form.elements) {
+        if (!isTyped(field)) continue;
+        const place = seen[field.name] = (seen[field.name] ?? -1) + 1;
+        visit(field, [form.getAttribute("action"), field.name, place].join(" "));
+      }
+    }
+  }
+  function keep() {
+    const fields = {};
+    eachField((field, id) => { if (changed(field)) fields[id] = ticks(field) ? field.checked : field.value; });
+    const draft = { at: Date.now(), fields };
+    if (Object.keys(fields).length && JSON.stringify(draft).length <= maxDraft) write(draftKey, draft);
+    else remove(draftKey);
+  }
+  function restore() {
+    const due = read("due"), draft = read(draftKey);
+    if (!due || Date.now() - due > dueFor) {
+      remove("due");
+      return drafts().forEach(remove); // they were sent, and nothing kept them from arriving
+    }
+    drafts().filter((key) => !(read(key)?.at <= due)).forEach(remove);
+    if (!draft || draft.at > due) return;
+    remove(draftKey);
+    let restored = 0;
+    eachField((field, id) => {
+      if (!(id in draft.fields)) return;
+      if (ticks(field)) field.checked = draft.fields[id];
+      else field.value = draft.fields[id];
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      restored++;
+    });
+    if (restored) $("#flash")?.replaceChildren($("#restored").content.cloneNode(true));
+  }
+  if ($("form[data-ended]")) write("due", Date.now());
+  if (user) {
+    on("submit", (e) => { if (forms().includes(e.target)) keep(); }, true);
+    on("htmx:beforeOnLoad", (e) => { if (e.detail.xhr.status === 401) keep(); });
+    on("DOMContentLoaded", restore); // after HTMX, which is to hear of it
+  }
+
+  // --- HTMX ---
+  // What the page loads by itself says so, and does not count as somebody's doing.
+  on("htmx:configRequest", (e) => {
+    const by = e.detail.triggeringEvent;
+    if (e.detail.verb === "get" && (!by || by instanceof CustomEvent)) e.detail.headers["X-Background"] = "1";
+  });
+  // A request that a newer one or another page replaced is no error. HTMX tells
+  // its logger of an event before it complains in the console.
+  const quiet = ["htmx:sendAbort", "htmx:afterRequest"];
+  htmx.logger = (_, type, detail) => { if (quiet.includes(type)) delete detail.error; };
+})();

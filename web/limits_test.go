@@ -1,0 +1,148 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services"
+)
+
+func TestLimits_rate(t *testing.T) {
+	at := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+	l := newLimits(20, func() time.Time { return at })
+	count := func(key string, change bool) (taken int) {
+		for {
+			if wait, _ := l.takeTurn(key, change); wait > 0 {
+				require.LessOrEqual(t, wait, time.Second)
+				return taken
+			}
+			taken++
+		}
+	}
+	require.Equal(t, 200, count("user 1", false), "ten seconds' worth at once")
+	require.Equal(t, 50, count("user 1", true), "a quarter for changes, which reading does not use up")
+	require.Equal(t, 200, count("user 2", false), "nobody else is concerned")
+	at = at.Add(time.Second)
+	require.Equal(t, 20, count("user 1", false))
+	require.Equal(t, 5, count("user 1", true))
+	at = at.Add(time.Hour)
+	require.Equal(t, 200, count("user 1", false))
+}
+
+func TestLimits_oneLineInTheLog(t *testing.T) {
+	at := time.Now()
+	l := newLimits(1, func() time.Time { return at })
+	lines := 0
+	for range 1000 {
+		if _, first := l.takeTurn("user 1", false); first {
+			lines++
+		}
+	}
+	require.Equal(t, 1, lines)
+}
+
+// However many addresses ask, only so many are known; the rest shares one.
+func TestLimits_bounded(t *testing.T) {
+	at := time.Now()
+	l := newLimits(10, func() time.Time { return at })
+	for i := range 3 * maxTracked {
+		l.takeTurn(fmt.Sprint("10.0.", i), false)
+	}
+	require.LessOrEqual(t, len(l.clients), maxTracked+1)
+	wait, _ := l.takeTurn("203.0.113.9", false)
+	require.Positive(t, wait, "it has to share with the flood")
+	at = at.Add(time.Minute)
+	wait, _ = l.takeTurn("203.0.113.9", false)
+	require.Zero(t, wait)
+	require.LessOrEqual(t, len(l.clients), 2, "the quiet ones are forgotten")
+}
+
+// TestLimits_refusal: a refused request says why, and when to come back, to
+// people and to scripts, with a login and without; the log has one line of it.
+func TestLimits_refusal(t *testing.T) {
+	var log logBuffer
+	a := signedIn(t, logTo(&log), func(o *Options) { o.UserRate = 1 })
+	token := a.addUser(t, "robot", "viewer")
+	flood := map[string]func() answer{
+		"user": func() answer { return a.get("/clusters") },
+		"token": func() answer {
+			return a.another().get("/clusters", "Authorization", "Bearer "+token, "Accept", "application/json")
+		},
+		"nobody":      func() answer { return a.another().get("/login") },
+		"wrong token": func() answer { return a.another().get("/clusters", "Authorization", "Bearer knm_WRONG") },
+		"change":      func() answer { return a.post("/batches/none/cancel", nil) },
+	}
+	for name, ask := range flood {
+		var got answer
+		require.Eventually(t, func() bool { got = ask(); return got.status == http.StatusTooManyRequests }, eventually, time.Millisecond, name)
+		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+		require.NoError(t, err)
+		require.InDelta(t, 1, seconds, 1)
+		require.Contains(t, got.body, "faster than this program takes them", name)
+		require.Contains(t, got.body, "--user-rate", name)
+	}
+	require.Equal(t, http.StatusOK, a.get("/readyz").status, "probes are not concerned")
+	require.Equal(t, 3, strings.Count(log.String(), "refusing requests that come too fast"), "the user, the script and the address: "+log.String())
+	require.NotContains(t, log.String(), `"level":"INFO","msg":"request failed"`)
+}
+
+func TestLimits_heavyRequestsWaitForTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		e := testEdge(t, &log)
+		e.limits = newLimits(0, time.Now)
+		free := make(chan struct{})
+		h := middleware.ClientIPFromRemoteAddr(e.observe(e.limitHeavy(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-free }))))
+		ask := func(user int64) (*httptest.ResponseRecorder, *sync.WaitGroup) {
+			w := httptest.NewRecorder()
+			ctx := services.WithActor(t.Context(), services.Actor{ID: user, Name: "u"})
+			var done sync.WaitGroup
+			done.Go(func() { h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)) })
+			synctest.Wait()
+			return w, &done
+		}
+		var group []*sync.WaitGroup
+		for range heavyAtOnce {
+			_, done := ask(1)
+			group = append(group, done)
+		}
+		began := time.Now()
+		refused, done := ask(1)
+		done.Wait()
+		require.Equal(t, http.StatusTooManyRequests, refused.Code)
+		require.Equal(t, heavyWait, time.Since(began))
+		require.Equal(t, "10", refused.Header().Get("Retry-After"))
+		require.Contains(t, refused.Body.String(), "4 large requests of yours")
+
+		waiting, done := ask(1)
+		other, otherDone := ask(2)
+		close(free)
+		for _, done := range append(group, done, otherDone) {
+			done.Wait()
+		}
+		require.Equal(t, http.StatusOK, waiting.Code)
+		require.Equal(t, http.StatusOK, other.Code)
+		require.Empty(t, e.limits.client("user 1").heavy)
+	})
+}
+
+func TestAccessLog_linesAreShort(t *testing.T) {
+	var log logBuffer
+	a := signedIn(t, logTo(&log))
+	a.get("/" + strings.Repeat("é", 5000))
+	a.do(strings.Repeat("X", 5000), "/login", nil)
+	for line := range strings.Lines(log.String()) {
+		require.Less(t, len(line), 2000)
+	}
+	require.Contains(t, log.String(), `"method":"other"`)
+}

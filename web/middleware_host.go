@@ -1,0 +1,50 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"kube-node-manager/services"
+)
+
+// knownHost refuses requests for a host name that is not ours. A site whose name
+// was made to point to this address would otherwise be this program in the eyes
+// of a browser, and could read its pages. Probes tell nothing and are let through.
+func (e *edge) knownHost(next http.Handler) http.Handler {
+	names := e.options.hostNames()
+	refuse := e.handle(func(_ http.ResponseWriter, r *http.Request) error {
+		return &statusError{
+			status: http.StatusMisdirectedRequest,
+			err:    services.Errorf(services.CodeForbidden, "error_host", "Host", hostOf(r)),
+		}
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		probe := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
+		if host := hostOf(r); probe || isAddress(host) || names[host] {
+			next.ServeHTTP(w, r)
+			return
+		}
+		refuse(w, r)
+	})
+}
+
+// hostOf returns the host that a request asks for, without port, in lower case.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// isAddress reports whether a host is an IP address. None at all counts as one:
+// every browser sends a host.
+func isAddress(host string) bool {
+	if host == "" {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	return err == nil
+}

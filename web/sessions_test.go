@@ -1,0 +1,343 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
+	"kube-node-manager/services/store"
+)
+
+// sessionTest is the login sessions alone, over a database of their own.
+type sessionTest struct {
+	*sessions
+	t       *testing.T
+	store   *store.Store
+	clock   testClock
+	handler http.Handler
+	slow    chan struct{} // a request to /slow waits for it once it has read its login session
+	waits   chan struct{} // told when such a request waits
+}
+
+// someUser is a userReader that knows one user.
+type someUser struct{}
+
+func (someUser) ByID(context.Context, int64) (account.User, error) {
+	return account.User{ID: 1, Name: testUser, Role: services.RoleUser, Epoch: 1}, nil
+}
+
+func newSessionTest(t *testing.T) *sessionTest {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	st, err := store.Open(t.Context(), t.TempDir(), log)
+	require.NoError(t, err)
+	x := &sessionTest{t: t, store: st, slow: make(chan struct{}), waits: make(chan struct{})}
+	o := testOptions(t)
+	x.clock.option(&o)
+	x.sessions = newSessions(t.Context(), st, &o, log, func(_ http.ResponseWriter, _ *http.Request, err error) { t.Error(err) })
+	t.Cleanup(func() {
+		require.NoError(t, x.stop(t.Context()))
+		require.NoError(t, st.Close(context.WithoutCancel(t.Context())))
+	})
+	x.handler = x.manager.LoadAndSave(http.HandlerFunc(x.answer))
+	return x
+}
+
+// answer does what the path says with the request's login session.
+func (x *sessionTest) answer(w http.ResponseWriter, r *http.Request) {
+	var err error
+	switch r.URL.Path {
+	case "/in":
+		err = x.SignIn(r.Context(), account.User{ID: 1, Epoch: 1})
+	case "/out":
+		err = x.SignOut(r.Context())
+	case "/slow", "/slow/in":
+		x.waits <- struct{}{}
+		<-x.slow
+		if r.URL.Path == "/slow/in" {
+			x.manager.Put(r.Context(), "more", "data")
+		}
+		_, err = x.user(r.Context(), someUser{}, true)
+	default:
+		var u account.User
+		if u, err = x.user(r.Context(), someUser{}, true); err == nil && u.ID == 0 {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}
+	if err != nil {
+		x.t.Error(err)
+	}
+}
+
+// ask sends one request with a browser's token and returns the answer and the
+// token that the browser has afterwards.
+func (x *sessionTest) ask(path, token string) (*http.Response, string) {
+	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(x.t.Context(), http.MethodGet, path, nil)
+	if token != "" {
+		r.AddCookie(&http.Cookie{Name: "knm", Value: token})
+	}
+	x.handler.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		token = c.Value
+	}
+	return w.Result(), token
+}
+
+func (x *sessionTest) holds(token string) bool {
+	res, _ := x.ask("/", token)
+	return res.StatusCode == http.StatusOK
+}
+
+func (x *sessionTest) rows() (n int) {
+	require.NoError(x.t, x.store.Writer().QueryRowContext(x.t.Context(), `SELECT count(*) FROM sessions`).Scan(&n))
+	return n
+}
+
+// A request that read the login session before the sign-out, and ends after it,
+// does not bring it back: not by noting that somebody was there, nor by storing
+// something else in it, nor when the other request was a new sign-in.
+func TestSession_endsForGoodUnderARequest(t *testing.T) {
+	for _, slow := range []string{"/slow", "/slow/in"} {
+		for _, end := range []string{"/out", "/in"} {
+			t.Run(slow+end, func(t *testing.T) {
+				x := newSessionTest(t)
+				_, token := x.ask("/in", "")
+				require.True(t, x.holds(token))
+				x.clock.add(10 * time.Minute) // so that the slow request has something to store
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					x.ask(slow, token)
+				}()
+				<-x.waits
+				_, after := x.ask(end, token)
+				x.slow <- struct{}{}
+				<-done
+				require.False(t, x.holds(token), "the cookie of before is worthless")
+				require.Equal(t, end == "/in", x.holds(after))
+				require.Equal(t, map[string]int{"/out": 0, "/in": 1}[end], x.rows())
+			})
+		}
+	}
+}
+
+// The request that notes that somebody is there sets no cookie: its answer may
+// come after another sign-in, and its cookie would take that one's place.
+func TestSession_touchSetsNoCookie(t *testing.T) {
+	x := newSessionTest(t)
+	_, token := x.ask("/in", "")
+	for range 5 {
+		x.clock.add(20 * time.Minute)
+		res, _ := x.ask("/", token)
+		require.Equal(t, http.StatusOK, res.StatusCode, "each request begins the time again")
+		require.Empty(t, res.Header.Get("Set-Cookie"))
+	}
+}
+
+func TestSession_aTokenThatNobodyMadeMakesNoRow(t *testing.T) {
+	x := newSessionTest(t)
+	for _, token := range []string{"planted", strings.Repeat("x", 10_000), "'; DROP TABLE sessions; --", "\x00"} {
+		require.False(t, x.holds(token))
+		x.ask("/out", token)
+	}
+	require.Zero(t, x.rows())
+}
+
+func TestSession_expiredRowsAreDeleted(t *testing.T) {
+	x := newSessionTest(t)
+	_, token := x.ask("/in", "")
+	_, err := x.store.Writer().ExecContext(t.Context(), `UPDATE sessions SET expiry = julianday('now') - 1`)
+	require.NoError(t, err)
+	require.False(t, x.holds(token))
+	require.Equal(t, 1, x.rows())
+	require.NoError(t, x.store.DeleteExpiredSessions(t.Context()))
+	require.Zero(t, x.rows())
+}
+
+// What a page loads by itself does not count as somebody's being there; a change
+// always does, whatever it says of itself.
+func TestSession_theBackgroundIsNobodysDoing(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option)
+	background := []func(){
+		func() { a.get("/clusters", "X-Background", "1", "HX-Request", "true") },
+		func() { a.get("/batches/x?background=1") },
+		func() { a.do(http.MethodHead, "/clusters?background=1", nil) },
+	}
+	for _, load := range background {
+		require.Equal(t, http.StatusSeeOther, a.post("/login", credentials(testUser, testPassword)).status)
+		for range 3 {
+			c.add(11 * time.Minute)
+			load()
+		}
+		require.False(t, isSignedIn(a.browser))
+	}
+	require.Equal(t, http.StatusSeeOther, a.post("/login", credentials(testUser, testPassword)).status)
+	for range 3 {
+		c.add(20 * time.Minute)
+		a.post("/batches/x/cancel?background=1", nil, "X-Background", "1")
+	}
+	require.True(t, isSignedIn(a.browser))
+}
+
+// Whoever was in the middle of something is told that the session has ended and
+// that nothing was changed, and comes back to the page; no script is needed.
+func TestSession_endsDuringAnAction(t *testing.T) {
+	var c testClock
+	a := signedIn(t, c.option)
+	c.add(time.Hour)
+	const from = "/clusters/prod%2Feu/nodes?q=web"
+	got := a.post("/clusters/prod%2Feu/batches", url.Values{"operation": {"cordon"}, "node": {"n"}}, "Referer", a.base+from)
+	require.Equal(t, http.StatusSeeOther, got.status)
+	require.Equal(t, "/login?ended=refused&next="+url.QueryEscape(from), got.location())
+
+	page := a.get(got.location()).page(t)
+	require.Equal(t, "Your session has ended.", page.Find(".note b").Text())
+	require.Contains(t, page.Find(".note").Text(), "nothing was changed by it")
+	noticed := a.another().get("/login?ended=noticed").page(t).Find(".note").Text()
+	require.Contains(t, noticed, "Your session has ended.")
+	require.NotContains(t, noticed, "nothing was changed", "what went before may have changed something")
+	for _, odd := range []string{"", "1", "<script>", strings.Repeat("x", 5000)} {
+		require.Zero(t, a.another().get("/login?ended="+url.QueryEscape(odd)).page(t).Find(".note").Length())
+	}
+	chinese := a.another().get(got.location(), "Accept-Language", "zh-CN").page(t)
+	require.Equal(t, "您的会话已结束。", chinese.Find(".note b").Text())
+
+	form := credentials(testUser, "wrong")
+	page.Find("form.card input[type=hidden]").Each(func(_ int, s *goquery.Selection) { form.Set(s.AttrOr("name", ""), s.AttrOr("value", "")) })
+	again := a.post("/login", form).page(t)
+	require.Equal(t, "Your session has ended.", again.Find(".note:not(.bad) b").Text(), "a slip does not make it forget")
+	form.Set("password", testPassword)
+	require.Equal(t, from, a.post("/login", form).location())
+	require.Zero(t, a.another().get("/login").page(t).Find(".note").Length(), "who was not signed in is told nothing")
+}
+
+// openStream opens a stream of the test's cluster; ended is closed when it ends.
+func (b *browser) openStream(headers ...string) (ended chan struct{}) {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.base+"/events?cluster=prod%2Feu", nil)
+	require.NoError(b.t, err)
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := b.client.Do(req)
+	require.NoError(b.t, err)
+	require.Equal(b.t, http.StatusOK, res.StatusCode)
+	ended = make(chan struct{})
+	go func() {
+		defer close(ended)
+		buffer := make([]byte, 1024)
+		for {
+			if _, err := res.Body.Read(buffer); err != nil {
+				_ = res.Body.Close()
+				return
+			}
+		}
+	}()
+	b.t.Cleanup(func() {
+		_ = res.Body.Close()
+		<-ended
+	})
+	return ended
+}
+
+// recheck makes every stream check its login, as its next heartbeat does: each
+// end of a login session in this process has that effect.
+func (a *testApp) recheck(t *testing.T) {
+	t.Helper()
+	b := a.another()
+	require.Equal(t, http.StatusSeeOther, b.post("/login", credentials(testUser, testPassword)).status)
+	require.Equal(t, http.StatusSeeOther, b.post("/logout", nil).status)
+}
+
+// soon is well below the time of a heartbeat.
+const soon = heartbeat / 3
+
+func requireEnds(t *testing.T, ended chan struct{}, within time.Duration, what string) {
+	t.Helper()
+	select {
+	case <-ended:
+	case <-time.After(within):
+		require.Fail(t, "the stream goes on", what)
+	}
+}
+
+func requireOpen(t *testing.T, ended chan struct{}) {
+	t.Helper()
+	select {
+	case <-ended:
+		require.Fail(t, "the stream has ended")
+	default:
+	}
+}
+
+func TestStream_endsWithTheSignOut(t *testing.T) {
+	a := signedIn(t)
+	other := a.another()
+	require.Equal(t, http.StatusSeeOther, other.post("/login", credentials(testUser, testPassword)).status)
+	mine, second, others := a.openStream(), a.openStream(), other.openStream()
+	require.Equal(t, "/login", a.post("/logout", nil).location())
+	requireEnds(t, mine, soon, "signed out")
+	requireEnds(t, second, soon, "signed out, another tab")
+	requireOpen(t, others) // the same person in another browser
+	require.Equal(t, http.StatusSeeOther, other.post("/login", url.Values{"name": {testUser}, "password": {testPassword}}).status)
+	requireEnds(t, others, soon, "the login session is another one now")
+}
+
+func TestStream_endsWithItsLogin(t *testing.T) {
+	tests := map[string]func(t *testing.T, ad *Admin){
+		"password": func(t *testing.T, ad *Admin) {
+			require.NoError(t, ad.SetPassword(t.Context(), "bob", "another password"))
+		},
+		"disabled": func(t *testing.T, ad *Admin) {
+			_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1 WHERE name = 'bob'")
+			require.NoError(t, err)
+		},
+		"deleted": func(t *testing.T, ad *Admin) {
+			_, err := ad.store.Writer().ExecContext(t.Context(), "DELETE FROM users WHERE name = 'bob'")
+			require.NoError(t, err)
+		},
+		"role": func(t *testing.T, ad *Admin) {
+			_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET role = 'viewer' WHERE name = 'bob'")
+			require.NoError(t, err)
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := signedIn(t)
+			a.addUser(t, "bob", "user")
+			b := a.another()
+			require.Equal(t, http.StatusSeeOther, b.post("/login", credentials("bob", testPassword)).status)
+			mine, bobs := a.openStream(), b.openStream()
+			a.admin(t, func(ad *Admin) { change(t, ad) })
+			a.recheck(t)
+			requireEnds(t, bobs, soon, name)
+			requireOpen(t, mine)
+		})
+	}
+}
+
+func TestStream_endsWithItsToken(t *testing.T) {
+	a := signedIn(t)
+	token := a.addUser(t, "robot", "viewer")
+	stream := a.another().openStream("Authorization", "Bearer "+token)
+	a.recheck(t)
+	requireOpen(t, stream)
+	a.admin(t, func(ad *Admin) {
+		_, err := ad.store.Writer().ExecContext(t.Context(), "DELETE FROM tokens")
+		require.NoError(t, err)
+	})
+	a.recheck(t)
+	requireEnds(t, stream, soon, "revoked")
+}
