@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -27,7 +28,9 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	withUsage := r.URL.Query().Get("usage") == "1"
-	page, err := h.Nodes.List(r.Context(), cluster, q, withUsage)
+	ctx, cancel := reading(r)
+	defer cancel()
+	page, err := h.Nodes.List(ctx, cluster, q, withUsage)
 	if wantsJSON(r) {
 		if err != nil {
 			return err
@@ -46,6 +49,10 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.Page.Query = q
+		if last, ok := h.Nodes.Last(r.Context(), cluster, q, err); ok { // an old table with a word about it is of more use than none
+			v.Page, v.Problem, status = last, nil, http.StatusOK
+			v.Loading = false
+		}
 	}
 	v.Page.Query.Fresh = false // it was this request's wish, not the table's
 	if isHTMX(r) {
@@ -53,6 +60,15 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	}
 	rememberCluster(w, r, cluster)
 	return render(w, r, status, views.NodesPage(h.frame(r, "nodes", cluster, cluster), v))
+}
+
+// readWithin is how long a page waits for a cluster before it says that there is
+// no answer. The read goes on for whoever asks next.
+const readWithin = 10 * time.Second
+
+// reading gives the context of what a page waits for.
+func reading(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), readWithin)
 }
 
 // clusterProblem puts the reason why a cluster cannot be read into words, with

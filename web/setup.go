@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 
 	"kube-node-manager/cache"
 	"kube-node-manager/handlers"
@@ -58,13 +57,14 @@ func (a *App) setUp(ctx context.Context) error {
 	engine := batch.NewEngine(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
 	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
+	h := handlers.New(handlers.Deps{
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
+	})
+	streams.rail, streams.look = h.Rail, clusters.Look
 	streams.start(engine)
 	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
 
-	h := handlers.New(handlers.Deps{
-		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
-	})
 	e.frame = h.Frame
 	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
 		_, err := clusters.Get(name)
@@ -88,7 +88,7 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
 		return err
 	}
-	a.warm(ctx, clusters, nodes)
+	a.probe(ctx, clusters, nodes)
 	a.purge(ctx, auditLog)
 	e.ready.Store(true)
 	a.cleanups.push("tell that it stops", stopRest, func(context.Context) error { e.ready.Store(false); return nil })
@@ -171,43 +171,24 @@ func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
 	})
 }
 
-// warmers is how many clusters are asked at the same time at start.
-const warmers = 4
-
-// warm reads every cluster once in the background, so that the first page has
-// something to show. A cluster that does not answer shows itself on that page.
-func (a *App) warm(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
-	reader := services.Actor{Name: "start", Role: services.RoleViewer}
+// probe keeps the state of the clusters true in the background. What it reads
+// first of a cluster are its nodes too, so that the first page has something to
+// show.
+func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
+	reader := services.Actor{Name: "probe", Role: services.RoleViewer}
 	ctx, cancel := context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
-	var group sync.WaitGroup
-	names := make(chan string)
-	for range warmers {
-		group.Go(func() {
-			for name := range names {
-				warmOne(ctx, clusters, nodes, name)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		clusters.Probe(ctx, func(ctx context.Context, name string) {
+			if clusters.Status(name).Err == nil {
+				_, _ = nodes.All(ctx, name, false) // the page reads again and shows what is wrong
 			}
 		})
-	}
-	group.Go(func() {
-		defer close(names)
-		for _, c := range clusters.List() {
-			select {
-			case names <- c.Name:
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	a.cleanups.push("stop reading clusters ahead", stopRest, func(context.Context) error {
+	}()
+	a.cleanups.push("stop asking the clusters", stopRest, func(context.Context) error {
 		cancel()
-		group.Wait()
+		<-ended
 		return nil
 	})
-}
-
-func warmOne(ctx context.Context, clusters *cluster.Registry, nodes *node.Service, name string) {
-	if s, err := clusters.Check(ctx, name); err != nil || s.Err != nil {
-		return // the registry keeps what was wrong
-	}
-	_, _ = nodes.All(ctx, name, false) // the page reads again and shows what is wrong
 }
