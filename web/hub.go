@@ -96,6 +96,13 @@ func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, 
 	return h
 }
 
+// setRail says what the rail is.
+func (h *hub) setRail(rail func() views.Rail) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rail = rail
+}
+
 // start tells of the batches of b until close.
 func (h *hub) start(b batchViewer) {
 	h.batches = b

@@ -47,14 +47,17 @@ func (h *hub) tellRail() {
 
 // tellRailTo sends the rail, rendered once per language and kind of page.
 func (h *hub) tellRailTo(followers []*viewer) {
-	if len(followers) == 0 || h.rail == nil {
+	h.mu.Lock()
+	present := h.rail
+	h.mu.Unlock()
+	if len(followers) == 0 || present == nil {
 		return
 	}
 	type variant struct {
 		locale string
 		rows   bool
 	}
-	now, rail, updates := time.Now(), h.rail(), map[variant]string{}
+	now, rail, updates := time.Now(), present(), map[variant]string{}
 	digest := rail.Digest()
 	for _, v := range followers {
 		if v.news.digest != digest || v.news.clusters && now.Sub(v.news.told) >= rowsEvery {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"kube-node-manager/cache"
 	"kube-node-manager/handlers"
@@ -55,12 +56,13 @@ func (a *App) setUp(ctx context.Context) error {
 	templates := template.New(st, a.log)
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	engine := batch.NewEngine(batch.Dependencies{
-		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
+		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics, clusters}, Log: a.log,
 	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
 	h := handlers.New(handlers.Deps{
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
 	})
-	streams.rail, streams.look = h.Rail, clusters.Look
+	streams.setRail(h.Rail)
+	streams.look = clusters.Look
 	streams.start(engine)
 	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
@@ -171,9 +173,8 @@ func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
 	})
 }
 
-// probe keeps the state of the clusters true in the background. What it reads
-// first of a cluster are its nodes too, so that the first page has something to
-// show.
+// probe keeps the state of the clusters true in the background, and what is
+// known of their nodes from being forgotten.
 func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
 	reader := services.Actor{Name: "probe", Role: services.RoleViewer}
 	ctx, cancel := context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
@@ -181,8 +182,8 @@ func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node
 	go func() {
 		defer close(ended)
 		clusters.Probe(ctx, func(ctx context.Context, name string) {
-			if clusters.Status(name).Err == nil {
-				_, _ = nodes.All(ctx, name, false) // the page reads again and shows what is wrong
+			if known, ok := nodes.Known(name); !ok || time.Since(known.AsOf) > a.options.HardAge/2 {
+				_, _ = nodes.All(ctx, name, false) // who looks is told what is wrong
 			}
 		})
 	}()

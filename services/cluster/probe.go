@@ -29,10 +29,21 @@ func (r *Registry) Look(name string) {
 	e.looked = r.now()
 }
 
+// ProbeSoon has the cluster asked within moments, whatever was heard of it.
+func (r *Registry) ProbeSoon(name string) {
+	e, err := r.find(name)
+	if err != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.soon = true
+}
+
 // Probe keeps what is known of every cluster true until ctx ends: it asks those
-// that no other call has been heard of for a while, a few at a time. first is
-// called for each cluster after its first probe.
-func (r *Registry) Probe(ctx context.Context, first func(ctx context.Context, cluster string)) {
+// that no other call has been heard of for a while, a few at a time. answered is
+// called after each probe that was.
+func (r *Registry) Probe(ctx context.Context, answered func(ctx context.Context, cluster string)) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	free := make(chan struct{}, probes)
@@ -50,7 +61,7 @@ func (r *Registry) Probe(ctx context.Context, first func(ctx context.Context, cl
 			}
 			running.Go(func() {
 				defer func() { <-free }()
-				r.probe(ctx, e, first)
+				r.probe(ctx, e, answered)
 			})
 		}
 		select {
@@ -61,17 +72,16 @@ func (r *Registry) Probe(ctx context.Context, first func(ctx context.Context, cl
 	}
 }
 
-func (r *Registry) probe(ctx context.Context, e *entry, first func(context.Context, string)) {
-	isFirst := r.Status(e.Name).At.IsZero()
+func (r *Registry) probe(ctx context.Context, e *entry, answered func(context.Context, string)) {
 	r.check(ctx, e)
+	if r.Status(e.Name).Err == nil {
+		answered(ctx, e.Name)
+	}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.probing = false
 	if e.status.Err != nil {
 		e.failed++
-	}
-	e.mu.Unlock()
-	if isFirst {
-		first(ctx, e.Name)
 	}
 }
 
@@ -80,10 +90,10 @@ func (r *Registry) probe(ctx context.Context, e *entry, first func(context.Conte
 func (e *entry) claim(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.probing || now.Sub(e.status.At) < e.wait(now) {
+	if e.probing || !e.soon && now.Sub(e.status.At) < e.wait(now) {
 		return false
 	}
-	e.probing = true
+	e.probing, e.soon = true, false
 	return true
 }
 

@@ -32,6 +32,7 @@ type entry struct {
 	answered time.Time // the last time
 	looked   time.Time // when somebody last had it open
 	probing  bool
+	soon     bool    // it is to be asked whatever was heard
 	failed   int     // probes in a row
 	jitter   float64 // of the wait for the next probe
 }
