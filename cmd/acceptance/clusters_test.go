@@ -128,9 +128,13 @@ func TestCluster_stateFollowsEveryCall(t *testing.T) {
 	p.nodes(t, c.Name, "")
 	cordon := url.Values{"operation": {"cordon"}, "node": names[:1]}
 	calls := map[string]func() *http.Response{
-		"list":   func() *http.Response { return p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil) },
-		"detail": func() *http.Response { return p.request(t, http.MethodGet, nodesPath(c.Name)+"/"+names[0]+"?fresh=1", nil, nil) },
-		"write":  func() *http.Response { return p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", cordon, nil) },
+		"list": func() *http.Response { return p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil) },
+		"detail": func() *http.Response {
+			return p.request(t, http.MethodGet, nodesPath(c.Name)+"/"+names[0]+"?fresh=1", nil, nil)
+		},
+		"write": func() *http.Response {
+			return p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", cordon, nil)
+		},
 	}
 	for name, call := range calls {
 		require.Less(t, call().StatusCode, 300, name)
