@@ -21,6 +21,7 @@ type clusterRegistry interface {
 	Check(ctx context.Context, name string) (cluster.Status, error)
 	Status(name string) cluster.Status
 	Look(name string)
+	ProbeSoon(name string)
 }
 
 // nodeReader is what the handlers need of node.Service.

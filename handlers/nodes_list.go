@@ -71,6 +71,14 @@ func reading(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), readWithin)
 }
 
+// noteSilence has a cluster asked whether it answers at all when a page has
+// waited for it in vain: the read itself may hang for much longer.
+func (h *Handlers) noteSilence(cluster string, err error) {
+	if services.CodeOf(err) == services.CodeTimeout {
+		h.Clusters.ProbeSoon(cluster)
+	}
+}
+
 // clusterProblem puts the reason why a cluster cannot be read into words, with
 // the status of a whole page that shows it. An error that is not the cluster's
 // has none.
@@ -82,6 +90,7 @@ func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query,
 	case services.CodeForbidden:
 		status = http.StatusForbidden
 	}
+	h.noteSilence(cluster, err)
 	p := views.NewProblem(r.Context(), err)
 	q.Fresh = true
 	p.RetryURL, p.RequestID = views.NodesURL(cluster, q), services.ActorFrom(r.Context()).RequestID

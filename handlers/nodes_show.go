@@ -41,6 +41,7 @@ func (h *Handlers) showNode(r *http.Request, cluster, name string) (node.Found, 
 	defer cancel()
 	fresh := r.URL.Query().Get("fresh") == "1"
 	found, err := h.Nodes.Get(ctx, cluster, name, fresh)
+	h.noteSilence(cluster, err)
 	code := services.CodeOf(err)
 	if !fresh || wantsJSON(r) || code != services.CodeUnavailable && code != services.CodeTimeout {
 		return found, err

@@ -29,7 +29,7 @@ type Clients interface {
 // Options are the ages up to which reads are served from the cache.
 type Options struct {
 	ListTTL   time.Duration
-	DetailTTL time.Duration
+	DetailTTL time.Duration // of the pods on a node
 	HardAge   time.Duration // of lists
 }
 
