@@ -49,9 +49,9 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.Page.Query = q
-		if last, ok := h.Nodes.Last(r.Context(), cluster, q, err); ok { // an old table with a word about it is of more use than none
-			v.Page, v.Problem, status = last, nil, http.StatusOK
-			v.Loading = false
+		// An old table with a word about its age is of more use than none.
+		if last, ok := h.Nodes.Last(r.Context(), cluster, q, err); ok {
+			v.Page, v.Problem, v.Loading, status = last, nil, false, http.StatusOK
 		}
 	}
 	v.Page.Query.Fresh = false // it was this request's wish, not the table's

@@ -25,7 +25,7 @@ func (h *Handlers) NodesShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := views.NodeView{
-		Past: past, Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, Stale: found.Stale, IdempotencyKey: newKey(), Now: h.now(),
+		Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, Stale: found.Stale, Past: past, IdempotencyKey: newKey(), Now: h.now(),
 		MayChange: services.ActorFrom(r.Context()).May(services.PermitChange), MayDrain: services.ActorFrom(r.Context()).May(services.PermitDrain),
 	}
 	if found.PodsError != nil {

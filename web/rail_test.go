@@ -65,7 +65,8 @@ func TestRail_tellsOfChangesOnly(t *testing.T) {
 		require.Equal(t, []string{"rail"}, same.events())
 		require.Contains(t, same.read(), "all nodes are cordoned")
 		rail.set(func(r *views.Rail) {
-			r.Clusters = []views.ClusterView{{Name: "prod", Nodes: 3, Down: services.Errorf(services.CodeTimeout, "error_cluster_timeout"), At: time.Now()}}
+			down := services.Errorf(services.CodeTimeout, "error_cluster_timeout")
+			r.Clusters = []views.ClusterView{{Name: "prod", Nodes: 3, Down: down, At: time.Now()}}
 		})
 		require.Equal(t, []string{"rail", "rail"}, same.events())
 		require.Contains(t, same.read(), "The cluster did not answer in time.")

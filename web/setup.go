@@ -56,10 +56,12 @@ func (a *App) setUp(ctx context.Context) error {
 	templates := template.New(st, a.log)
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	engine := batch.NewEngine(batch.Dependencies{
-		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics, clusters}, Log: a.log,
+		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
+		Watcher: countBatches{streams, e.metrics, clusters},
 	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
 	h := handlers.New(handlers.Deps{
-		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced, Protect: protect, Version: a.options.Version,
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
+		Protect: protect, Version: a.options.Version,
 	})
 	streams.setRail(h.Rail)
 	streams.look = clusters.Look
@@ -173,6 +175,9 @@ func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
 	})
 }
 
+// listWithin is how long a probe waits for a list, which goes on without it.
+const listWithin = 10 * time.Second
+
 // probe keeps the state of the clusters true in the background, and what is
 // known of their nodes from being forgotten.
 func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
@@ -182,9 +187,12 @@ func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node
 	go func() {
 		defer close(ended)
 		clusters.Probe(ctx, func(ctx context.Context, name string) {
-			if known, ok := nodes.Known(name); !ok || time.Since(known.AsOf) > a.options.HardAge/2 {
-				_, _ = nodes.All(ctx, name, false) // who looks is told what is wrong
+			if known, ok := nodes.Known(name); ok && time.Since(known.AsOf) <= a.options.HardAge/2 {
+				return
 			}
+			ctx, cancel := context.WithTimeout(ctx, listWithin)
+			defer cancel()
+			_, _ = nodes.All(ctx, name, false) // who looks is told what is wrong
 		})
 	}()
 	a.cleanups.push("stop asking the clusters", stopRest, func(context.Context) error {

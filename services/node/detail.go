@@ -62,7 +62,9 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 
 // one gives a node without its pods that is no older than what the cluster's
 // list shows of it. A cluster that does not answer leaves the old one.
-func (s *Service) one(ctx context.Context, client *kube.Client, cluster, name string, fresh bool) (cache.Snapshot[Detail], error) {
+func (s *Service) one(
+	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
+) (cache.Snapshot[Detail], error) {
 	key := cache.Key{Cluster: cluster, Kind: kindNode, Name: name}
 	load := func(ctx context.Context) (Detail, error) {
 		n, err := client.GetNode(ctx, name)
@@ -101,15 +103,18 @@ func (i Inventory) shows(n *Node) bool {
 }
 
 // podsOn gives the pods on a node.
-func (s *Service) podsOn(ctx context.Context, client *kube.Client, cluster, name string, fresh bool) (cache.Snapshot[onNode], error) {
-	read := cache.Get[onNode]
-	if fresh {
-		read = cache.Fresh[onNode]
-	}
-	return read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindOnNode, Name: name}, s.pods, func(ctx context.Context) (onNode, error) {
+func (s *Service) podsOn(
+	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
+) (cache.Snapshot[onNode], error) {
+	key := cache.Key{Cluster: cluster, Kind: kindOnNode, Name: name}
+	load := func(ctx context.Context) (onNode, error) {
 		pods, err := client.ListPods(ctx, fields.OneTermEqualSelector("spec.nodeName", name).String())
 		return onNode{pods: podsOf(pods), used: usageByNode(pods)[name]}, err
-	})
+	}
+	if fresh {
+		return cache.Fresh(ctx, s.cache, key, s.pods, load)
+	}
+	return cache.Get(ctx, s.cache, key, s.pods, load)
 }
 
 // onNode is the pods on a node and what they have requested.
