@@ -45,6 +45,31 @@ func (s *source) load(ctx context.Context) (int64, error) {
 	return v, nil
 }
 
+// A client can name any number of things that are not there.
+func TestGet_whatCannotBeLoadedLeavesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache) {
+		s, fault := &source{takes: time.Second}, errors.New("not found")
+		s.err.Store(&fault)
+		for i := range 100 {
+			_, err := Get(t.Context(), c, Key{Cluster: "prod", Kind: "node", Name: string(rune('a' + i))}, policy, s.load)
+			require.ErrorIs(t, err, fault)
+		}
+		require.Empty(t, c.spaces["prod"].entries)
+
+		// Of two loads of one name the later one decides.
+		go func() { _, _ = Get(t.Context(), c, key, policy, s.load) }()
+		time.Sleep(time.Second / 2)
+		s.err.Store(nil)
+		s.version.Store(7)
+		got, err := Fresh(t.Context(), c, key, policy, s.load)
+		require.NoError(t, err)
+		require.Equal(t, int64(7), got.Value)
+		got, err = Get(t.Context(), c, key, policy, s.load)
+		require.NoError(t, err)
+		require.Equal(t, int64(7), got.Value)
+	})
+}
+
 // deaf is load for a server that cannot be called off.
 func (s *source) deaf(context.Context) (int64, error) { return s.load(context.Background()) }
 

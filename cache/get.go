@@ -76,7 +76,7 @@ func lookup[T any](c *Cache, key Key, p Policy, notBefore time.Time, load func(c
 		return snapshot[T](e), nil, nil, nil
 	}
 	if e.flight == nil || e.flight.began.Before(notBefore) {
-		c.launch(s, e, p.Timeout, load)
+		c.launch(s, name, e, p.Timeout, load)
 	}
 	if usable && age <= p.HardAge {
 		return snapshot[T](e), nil, nil, nil
@@ -85,14 +85,14 @@ func lookup[T any](c *Cache, key Key, p Policy, notBefore time.Time, load func(c
 }
 
 // launch starts the load of an entry. c.mu is held.
-func (c *Cache) launch(s *space, e *entry, timeout time.Duration, load func(context.Context) (any, error)) {
+func (c *Cache) launch(s *space, name entryKey, e *entry, timeout time.Duration, load func(context.Context) (any, error)) {
 	f := &flight{began: c.now(), done: make(chan struct{})}
 	e.flight = f
 	c.loads.Go(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, timeout)
 		defer cancel()
 		f.value, f.err = guarded(ctx, load)
-		c.land(e, f)
+		c.land(s, name, e, f)
 	})
 }
 
@@ -109,7 +109,7 @@ func guarded(ctx context.Context, load func(context.Context) (any, error)) (valu
 
 // land stores what a flight brought and wakes its waiters. An entry of a space
 // that was cleared is no longer reachable, so storing into it is harmless.
-func (c *Cache) land(e *entry, f *flight) {
+func (c *Cache) land(s *space, name entryKey, e *entry, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer close(f.done)
@@ -117,6 +117,10 @@ func (c *Cache) land(e *entry, f *flight) {
 		e.flight = nil
 	}
 	switch {
+	case f.err != nil && e.asOf.IsZero():
+		if e.flight == nil && s.entries[name] == e { // names of nothing must not fill the memory
+			delete(s.entries, name)
+		}
 	case f.err != nil:
 		e.stale = f.err
 	case !f.began.Before(e.asOf): // a Fresh flight may have overtaken this one

@@ -1,11 +1,12 @@
 package handlers
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"time"
 
-	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/node"
 	"kube-node-manager/views"
 )
@@ -39,15 +40,11 @@ func (h *Handlers) rememberCluster(w http.ResponseWriter, r *http.Request, name 
 
 // ClustersList answers every cluster with what is known of it; it asks none.
 func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
-	clusters := h.Clusters.List()
-	rows := make([]views.ClusterView, len(clusters))
-	for i, c := range clusters {
-		rows[i] = h.clusterView(r, c)
-	}
+	rows := h.clusterViews()
 	if wantsJSON(r) {
 		list := make([]clusterJSON, len(rows))
 		for i, row := range rows {
-			list[i] = newClusterJSON(row)
+			list[i] = newClusterJSON(r.Context(), row)
 		}
 		return writeJSON(w, http.StatusOK, map[string]any{"items": list})
 	}
@@ -61,7 +58,7 @@ func (h *Handlers) ClustersShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, newClusterJSON(h.clusterView(r, c)))
+		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), h.clusterView(c)))
 	}
 	return redirect(w, r, views.NodesURL(c.Name, node.Query{}))
 }
@@ -72,31 +69,23 @@ func (h *Handlers) ClustersTest(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if status, err := h.Clusters.Check(r.Context(), c.Name); err != nil {
+	ctx, cancel := reading(r)
+	defer cancel()
+	status, err := h.Clusters.Check(ctx, c.Name)
+	if err != nil {
 		return err
-	} else if status.Err == nil {
-		_, _ = h.Nodes.All(r.Context(), c.Name, true) // its error shows in the row as a missing count
 	}
-	switch row := h.clusterView(r, c); {
+	if status.Err == nil {
+		_, _ = h.Nodes.All(ctx, c.Name, true) // its error shows in the row
+	}
+	switch row := h.clusterView(c); {
 	case wantsJSON(r):
-		return writeJSON(w, http.StatusOK, newClusterJSON(row))
+		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), row))
 	case isHTMX(r):
 		return render(w, r, http.StatusOK, views.ClusterRow(row, h.now()))
 	default:
 		return redirect(w, r, views.ClustersURL)
 	}
-}
-
-func (h *Handlers) clusterView(r *http.Request, c cluster.Cluster) views.ClusterView {
-	s := h.Clusters.Status(c.Name)
-	v := views.ClusterView{
-		Name: c.Name, Server: c.Server, Source: c.Source, Checked: !s.At.IsZero(), Version: s.Version, Nodes: -1,
-		AsOf: s.At, Problem: views.NewProblem(r.Context(), s.Err),
-	}
-	if known, ok := h.Nodes.Known(c.Name); ok {
-		v.Nodes = len(known.Nodes)
-	}
-	return v
 }
 
 // clusterJSON is one cluster of the registry.
@@ -105,18 +94,27 @@ type clusterJSON struct {
 	Server  string `json:"server"`
 	Source  string `json:"source"`
 	Checked bool   `json:"checked"`
-	Version string `json:"version,omitempty"`
-	Nodes   *int   `json:"nodes"` // null when not known
-	Problem string `json:"problem,omitempty"`
+	// Reachable is null while nobody has asked; the times are those of the last
+	// news and of the last change.
+	Reachable *bool      `json:"reachable"`
+	CheckedAt *time.Time `json:"checkedAt"`
+	Since     *time.Time `json:"since"`
+	Version   string     `json:"version,omitempty"`
+	Nodes     *int       `json:"nodes"`             // null when not known
+	Problem   string     `json:"problem,omitempty"` // why it does not answer, or its nodes cannot be read
 }
 
-func newClusterJSON(v views.ClusterView) clusterJSON {
-	c := clusterJSON{Name: v.Name, Server: v.Server, Source: v.Source, Checked: v.Checked, Version: v.Version}
+func newClusterJSON(ctx context.Context, v views.ClusterView) clusterJSON {
+	c := clusterJSON{Name: v.Name, Server: v.Server, Source: v.Source, Checked: !v.At.IsZero(), Version: v.Version}
+	if c.Checked {
+		reachable, at, since := v.Down == nil, v.At.UTC(), v.Since.UTC()
+		c.Reachable, c.CheckedAt, c.Since = &reachable, &at, &since
+	}
 	if v.Nodes >= 0 {
 		c.Nodes = &v.Nodes
 	}
-	if v.Problem != nil {
-		c.Problem = v.Problem.Text
+	if err := cmp.Or(v.Down, v.Unread); err != nil {
+		c.Problem = views.NewProblem(ctx, err).Text
 	}
 	return c
 }

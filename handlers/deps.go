@@ -20,6 +20,8 @@ type clusterRegistry interface {
 	Get(name string) (cluster.Cluster, error)
 	Check(ctx context.Context, name string) (cluster.Status, error)
 	Status(name string) cluster.Status
+	Look(name string)
+	ProbeSoon(name string)
 }
 
 // nodeReader is what the handlers need of node.Service.
@@ -29,6 +31,7 @@ type nodeReader interface {
 	Get(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
 	Known(cluster string) (node.Inventory, bool)
+	Last(ctx context.Context, cluster string, q node.Query, why error) (node.Page, bool)
 }
 
 // batchEngine is what the handlers need of batch.Engine.

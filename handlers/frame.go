@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
@@ -18,14 +17,21 @@ func (h *Handlers) frame(r *http.Request, current, title, cluster string) views.
 	actor := services.ActorFrom(r.Context())
 	running := h.Batches.Running()
 	open := append(slices.Clone(running), h.Batches.Interrupted(r.Context())...)
+	rail := h.rail(running)
 	f := views.Frame{
-		Title: title, Current: current, Cluster: cluster, Clusters: h.clusterLinks(), Running: len(running),
+		Title: title, Current: current, Cluster: cluster, Clusters: rail.Clusters, Running: rail.Running,
 		User: actor.Name, Role: actor.Role, Theme: views.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(), Version: h.Version,
 	}
+	follow := views.Follow{Rail: rail.Digest(), Clusters: current == "clusters"}
+	if current == "batches" && cluster == "" {
+		follow.Batches = rail.Work
+	}
 	if cluster != "" {
-		f.Stream = views.EventsURL(cluster, "") + "&generation=" + strconv.FormatUint(h.Cache.Generation(cluster), 10)
+		h.Clusters.Look(cluster)
+		follow.Generation = h.Cache.Generation(cluster)
 		f.Dock = h.dock(open, cluster, actor)
 	}
+	f.Stream = views.StreamURL(cluster, follow)
 	return f
 }
 
@@ -65,29 +71,6 @@ func viewFor(actor services.Actor, v batch.View) views.BatchView {
 		View: v, MayControl: actor.May(operation.Permit(v.Operation)),
 		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.Permit(operation.Undo)),
 	}
-}
-
-// clusterLinks makes the rail from what is known, without asking a cluster.
-func (h *Handlers) clusterLinks() []views.ClusterLink {
-	clusters := h.Clusters.List()
-	links := make([]views.ClusterLink, len(clusters))
-	for i, c := range clusters {
-		links[i] = views.ClusterLink{Name: c.Name, Nodes: -1}
-		known, ok := h.Nodes.Known(c.Name)
-		if ok {
-			links[i].Nodes = len(known.Nodes)
-		}
-		switch s := known; {
-		case h.Clusters.Status(c.Name).Err != nil, ok && s.Stale != nil:
-			links[i].Worst = "bad"
-		case !ok:
-		case s.Summary().NotReady > 0:
-			links[i].Worst = "warn"
-		default:
-			links[i].Worst = "ok"
-		}
-	}
-	return links
 }
 
 // newKey gives the idempotency key of a form.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -27,7 +28,9 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	withUsage := r.URL.Query().Get("usage") == "1"
-	page, err := h.Nodes.List(r.Context(), cluster, q, withUsage)
+	ctx, cancel := reading(r)
+	defer cancel()
+	page, err := h.Nodes.List(ctx, cluster, q, withUsage)
 	if wantsJSON(r) {
 		if err != nil {
 			return err
@@ -46,6 +49,10 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.Page.Query = q
+		// An old table with a word about its age is of more use than none.
+		if last, ok := h.Nodes.Last(r.Context(), cluster, q, err); ok {
+			v.Page, v.Problem, v.Loading, status = last, nil, false, http.StatusOK
+		}
 	}
 	v.Page.Query.Fresh = false // it was this request's wish, not the table's
 	if isHTMX(r) {
@@ -53,6 +60,23 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.rememberCluster(w, r, cluster)
 	return render(w, r, status, views.NodesPage(h.frame(r, "nodes", cluster, cluster), v))
+}
+
+// readWithin is how long a page waits for a cluster before it says that there is
+// no answer. The read goes on for whoever asks next.
+const readWithin = 10 * time.Second
+
+// reading gives the context of what a page waits for.
+func reading(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), readWithin)
+}
+
+// noteSilence has a cluster asked whether it answers at all when a page has
+// waited for it in vain: the read itself may hang for much longer.
+func (h *Handlers) noteSilence(cluster string, err error) {
+	if services.CodeOf(err) == services.CodeTimeout {
+		h.Clusters.ProbeSoon(cluster)
+	}
 }
 
 // clusterProblem puts the reason why a cluster cannot be read into words, with
@@ -66,6 +90,7 @@ func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query,
 	case services.CodeForbidden:
 		status = http.StatusForbidden
 	}
+	h.noteSilence(cluster, err)
 	p := views.NewProblem(r.Context(), err)
 	q.Fresh = true
 	p.RetryURL, p.RequestID = views.NodesURL(cluster, q), services.ActorFrom(r.Context()).RequestID

@@ -28,16 +28,24 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 	e, _ := editorOf(kind)
 	v := views.OverviewView{Cluster: cluster, Kind: kind, Query: query.Get("q"), Key: query.Get("key"), Now: h.now()}
 	title := views.T(r.Context(), "overview_title_"+kind, "Cluster", cluster)
-	all, err := h.Nodes.All(r.Context(), cluster, query.Get("fresh") == "1")
+	ctx, cancel := reading(r)
+	defer cancel()
+	all, err := h.Nodes.All(ctx, cluster, query.Get("fresh") == "1")
 	if err != nil {
 		status := 0
 		if v.Problem, status = h.clusterProblem(r, cluster, node.Query{}, err); v.Problem == nil || wantsJSON(r) {
 			return err
 		}
-		return render(w, r, status, views.OverviewPage(h.frame(r, "nodes", title, cluster), v))
+		known, ok := h.Nodes.Known(cluster)
+		if !ok {
+			v.Problem.RetryURL = views.Fresh(r.URL.RequestURI())
+			return render(w, r, status, views.OverviewPage(h.frame(r, "nodes", title, cluster), v))
+		}
+		all, v.Problem = known, nil
+		all.Stale = err
 	}
 	found := e.spread(all.Nodes)
-	v.Nodes, v.Total, v.AsOf = len(all.Nodes), len(found), all.AsOf
+	v.Nodes, v.Total, v.AsOf, v.Stale = len(all.Nodes), len(found), all.AsOf, all.Stale
 	if v.Key != "" {
 		found = slices.DeleteFunc(found, func(s node.Spread) bool { return s.ID() != v.Key })
 	}

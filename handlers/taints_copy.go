@@ -33,8 +33,11 @@ const (
 )
 
 func (h *Handlers) showCopy(w http.ResponseWriter, r *http.Request, status int, q batch.Request, problem error) error {
-	all, err := h.Nodes.All(r.Context(), q.Cluster, false)
+	ctx, cancel := reading(r)
+	defer cancel()
+	all, err := h.Nodes.All(ctx, q.Cluster, false)
 	if err != nil {
+		h.noteSilence(q.Cluster, err)
 		return err
 	}
 	v := views.CopyView{

@@ -56,7 +56,7 @@ func (h *Handlers) showTemplate(w http.ResponseWriter, r *http.Request, status i
 		return writeJSON(w, status, t)
 	}
 	v := views.TemplateView{Template: t, MayChange: mayChange(r), Now: h.now()}
-	for _, c := range h.clusterLinks() {
+	for _, c := range h.clusterViews() {
 		if t.UsableIn(c.Name) {
 			v.Clusters = append(v.Clusters, c)
 		}

@@ -86,8 +86,7 @@
     stream?.close();
     [stream, topic] = [null, next];
     if (!next) return;
-    const url = new URL(next, location.href), s = new EventSource(generation ? (url.searchParams.set("generation", generation), url) : url);
-    stream = s;
+    const url = new URL(next, location.href), s = stream = new EventSource(generation ? (url.searchParams.set("generation", generation), url) : url);
     s.onopen = () => { retry = 0; body.dataset.live = "on"; };
     s.onerror = () => {
       if (s !== stream) return;
@@ -97,6 +96,7 @@
       [stream, timer] = [null, setTimeout(connect, Math.min(30, 2 ** retry++) * 1000 * (0.75 + Math.random() / 2))];
     };
     s.addEventListener("progress", (e) => show(e.data));
+    for (const name of ["rail", "batches"]) s.addEventListener(name, (e) => htmx.trigger(body, name + "-changed", { data: e.data }));
     s.addEventListener("done", (e) => { // the swap of the final panel drops the batch from the stream
       show(e.data);
       htmx.trigger(body, "nodes-changed");

@@ -18,7 +18,7 @@ import (
 
 // FS holds the assets by the names that URL takes.
 //
-//go:embed app.css app.js login.js favicon.svg fonts vendor
+//go:embed app.css app.js follow.js login.js favicon.svg fonts vendor
 var FS embed.FS
 
 // Root is the path below which Handler serves.

@@ -1,21 +1,9 @@
 package views
 
-import (
-	"context"
-	"fmt"
-	"hash/fnv"
-)
-
-// clusterButtonID gives an id that a selector takes; a cluster's name may hold
-// anything.
-func clusterButtonID(name string) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name)) // a hash never fails
-	return fmt.Sprintf("test-%016x", h.Sum64())
-}
+import "context"
 
 func clusterTestWord(ctx context.Context, v ClusterView) string {
-	if v.Problem != nil {
+	if v.Down != nil || v.Unread != nil {
 		return T(ctx, "try_again")
 	}
 	return T(ctx, "cluster_test")

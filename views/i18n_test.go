@@ -215,7 +215,7 @@ func families() map[string][]string {
 	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
 	return map[string][]string{
 		"state_": words(states...), "item_": words(items...), "code_": words(codes...), "role_": words(services.Roles()...),
-		"verdict_": {"succeeded", "partial", "failed", "cancelled"}, "theme_": {"auto", "light", "dark"}, "worst_": {"ok", "warn", "bad"},
+		"verdict_": {"succeeded", "partial", "failed", "cancelled"}, "theme_": {"auto", "light", "dark"},
 		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
 		"about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},

@@ -20,7 +20,7 @@ type Frame struct {
 	Title    string // translated; of the browser's tab
 	Current  string // "nodes", "batches", "clusters" or ""
 	Cluster  string // the cluster that the page is about, or ""
-	Clusters []ClusterLink
+	Clusters []ClusterView
 	Running  int // batches running now
 	User     string
 	Role     services.Role
@@ -30,13 +30,6 @@ type Frame struct {
 	Dock     *BatchView // the batch that the dock shows, or nil
 	Now      time.Time
 	Version  string
-}
-
-// ClusterLink is one line of the rail. Nodes is -1 while nobody has read them.
-type ClusterLink struct {
-	Name  string
-	Nodes int
-	Worst string // "ok", "warn", "bad" or "" when not known yet
 }
 
 // BatchView is a batch for the dock and its page.
@@ -74,7 +67,8 @@ type ApplyTemplate struct {
 type NodeView struct {
 	Cluster        string
 	Node           node.Detail
-	AsOf           time.Time
+	AsOf           time.Time // of its oldest part
+	Stale          error     // why a part could not be read again
 	MayChange      bool
 	MayDrain       bool
 	IdempotencyKey string
@@ -89,18 +83,6 @@ type BatchPageView struct {
 	batch.ItemPage
 	Later batch.Successors // the batches that retry or undo it
 	Now   time.Time
-}
-
-// ClusterView is one row of the cluster page.
-type ClusterView struct {
-	Name    string
-	Server  string // address of the API server
-	Source  string // "kubeconfig" or "in-cluster"
-	Checked bool   // somebody has tried it
-	Version string
-	Nodes   int // -1 when not known
-	Problem *Problem
-	AsOf    time.Time
 }
 
 // Problem is what went wrong, in a person's words.

@@ -6,8 +6,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"kube-node-manager/services/node"
 )
+
+// intoNode has HTMX put an answer in the place of the whole node.
+func intoNode() templ.Attributes {
+	return templ.Attributes{"hx-target": "#node", "hx-select": "#node", "hx-swap": "outerHTML"}
+}
 
 // conditionKind marks a condition: Ready is good when True, all others when
 // False.

@@ -19,6 +19,7 @@ type OverviewView struct {
 	Nodes   int           // of the cluster
 	Total   int           // keys before the search
 	AsOf    time.Time
+	Stale   error // why they could not be read again
 	Now     time.Time
 	Problem *Problem // instead of all that, when the nodes cannot be read
 }
@@ -75,4 +76,28 @@ func tabURL(cluster, tab string) string {
 		return OverviewURL(cluster, tab)
 	}
 	return NodesURL(cluster, zeroQuery)
+}
+
+// Fresh gives a path of ours with the wish for a new read.
+func Fresh(path string) string {
+	u, err := url.Parse(path)
+	if err != nil {
+		return path
+	}
+	values := u.Query()
+	values.Set("fresh", "1")
+	u.RawQuery = values.Encode()
+	return u.RequestURI()
+}
+
+// unfresh is the way back from Fresh: an address to load again and again.
+func unfresh(path string) string {
+	u, err := url.Parse(path)
+	if err != nil {
+		return path
+	}
+	values := u.Query()
+	values.Del("fresh")
+	u.RawQuery = values.Encode()
+	return u.RequestURI()
 }

@@ -24,9 +24,21 @@ const oddCluster = "arn:aws:eks:eu-central-1:1234:cluster/prod@eu"
 func frame() views.Frame {
 	return views.Frame{
 		Title: "prod", Current: "nodes", Cluster: oddCluster, User: "oncall", Role: services.RoleAdmin, Running: 1,
-		Clusters: []views.ClusterLink{{Name: oddCluster, Nodes: 1204, Worst: "ok"}, {Name: "edge", Nodes: -1, Worst: "bad"}, {Name: "new", Nodes: -1}},
-		Path:     "/x?y=1&z=2", Stream: views.EventsURL(oddCluster, ""), Now: noon,
+		Clusters: sampleClusters(), Path: "/x?y=1&z=2", Stream: views.EventsURL(oddCluster, ""), Now: noon,
 	}
+}
+
+// sampleClusters has one cluster of every state.
+func sampleClusters() []views.ClusterView {
+	down := services.Errorf(services.CodeUnavailable, "error_cluster_unreachable", "Address", "10.0.0.1:6443")
+	known := views.ClusterView{At: noon, Since: noon.Add(-time.Hour), Nodes: 1204, Source: "in-cluster", Version: "v1.36.3"}
+	cordoned, broken, silent, unread := known, known, known, known
+	known.Name, cordoned.Name, broken.Name, silent.Name, unread.Name = oddCluster, "held", "broken", "edge", "blind"
+	cordoned.Cordoned = 3
+	broken.NotReady, broken.Cordoned = 1, 2
+	silent.Nodes, silent.Down = -1, down
+	unread.Unread = services.Errorf(services.CodeForbidden, "error_cluster_forbidden", "Call", "list nodes")
+	return []views.ClusterView{known, cordoned, broken, silent, unread, {Name: "new", Nodes: -1, Source: "kubeconfig"}}
 }
 
 // sampleNodes has one node of every kind that the table tells apart.
@@ -148,7 +160,7 @@ func pages() map[string]templ.Component {
 		"no nodes":          views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page = node.Page{} })),
 		"no match":          views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page.Match, v.Page.Nodes = 0, nil })),
 		"node":              views.NodePage(docked, nodeView()),
-		"clusters":          views.ClustersPage(f, []views.ClusterView{{Name: oddCluster, Checked: true, Nodes: 3, AsOf: noon, Source: "in-cluster"}, {Name: "edge", Nodes: -1, Checked: true, Problem: &p}, {Name: "new", Nodes: -1, Source: "kubeconfig"}}),
+		"clusters":          views.ClustersPage(f, sampleClusters()),
 		"no clusters":       views.ClustersPage(f, nil),
 		"error":             views.ErrorPage(f, p),
 		"error, no frame":   views.ErrorPage(views.Frame{}, views.Problem{Text: "Oh."}),
@@ -177,6 +189,7 @@ func fragments() map[string]templ.Component {
 		"batch answer":  views.BatchAnswer(batchView(store.StateRunning)),
 		"flash":         views.Flash(problem()),
 		"cluster row":   views.ClusterRow(views.ClusterView{Name: "edge", Nodes: -1}, noon),
+		"rail update":   views.RailUpdate(views.Rail{Clusters: sampleClusters(), Running: 2}, true, noon),
 		"empty problem": views.Flash(views.Problem{}),
 	}
 }

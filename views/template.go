@@ -24,7 +24,7 @@ type TemplatesView struct {
 // TemplateView is the page of one template.
 type TemplateView struct {
 	Template  template.Template
-	Clusters  []ClusterLink // in which it may be applied
+	Clusters  []ClusterView // in which it may be applied
 	Unknown   []string      // clusters that it names and nobody has
 	MayChange bool
 	Now       time.Time

@@ -113,7 +113,7 @@ func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id
 // BatchControlURL is where a batch is cancelled, resumed and so on.
 func BatchControlURL(id, verb string) string { return BatchURL(id) + "/" + url.PathEscape(verb) }
 
-// EventsURL gives the event stream of a cluster's page; batch may be empty.
+// EventsURL gives the event stream of a cluster and a batch; either may be empty.
 func EventsURL(cluster, batch string) string {
 	values := url.Values{}
 	if cluster != "" {
@@ -121,6 +121,30 @@ func EventsURL(cluster, batch string) string {
 	}
 	if batch != "" {
 		values.Set("batch", batch)
+	}
+	return withQuery("/events", values)
+}
+
+// Follow says what a page's event stream tells beside its cluster.
+type Follow struct {
+	Generation uint64 // of the cluster's cache when the page was made
+	Rail       string // Digest of the rail in the page
+	Clusters   bool   // the page is that of all clusters
+	Batches    string // Work of the rail, for the page of all batches
+}
+
+// StreamURL gives the event stream of a page; cluster may be empty.
+func StreamURL(cluster string, f Follow) string {
+	values := url.Values{"rail": {f.Rail}}
+	if cluster != "" {
+		values.Set("cluster", cluster)
+		values.Set("generation", strconv.FormatUint(f.Generation, 10))
+	}
+	if f.Clusters {
+		values.Set("clusters", "1")
+	}
+	if f.Batches != "" {
+		values.Set("batches", f.Batches)
 	}
 	return withQuery("/events", values)
 }

@@ -24,8 +24,9 @@ const (
 type clusterFinder func(name string) error
 
 // events answers the page's one event stream: "progress" of its batch, "nodes"
-// when its cluster's nodes changed, "done" as a batch's last event. The first
-// event shows the present state.
+// when its cluster's nodes changed, "done" as a batch's last event, and for a
+// page that shows them "rail" and "batches". The first events show the present
+// state.
 func (h *hub) serve(clusterExists clusterFinder) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v, err := h.newViewer(r, clusterExists)
@@ -52,8 +53,9 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 	v := &viewer{
 		id: rand.Text(), recheck: make(chan struct{}, 1), actor: actor, locale: views.Locale(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
+		news: newRailNews(q),
 	}
-	if v.cluster == "" && v.batch == "" {
+	if v.cluster == "" && v.batch == "" && !v.news.wanted {
 		return nil, services.Invalid("cluster", "error_events_what")
 	}
 	if v.cluster != "" {

@@ -38,6 +38,8 @@ type hub struct {
 	server  *sse.Server
 	batches batchViewer
 	cleared func(cluster string) uint64 // the generation of a cluster's cache
+	rail    func() views.Rail           // the present state of clusters and batches; nil for none
+	look    func(cluster string)        // is told of every cluster that a viewer follows; nil for none
 	log     *slog.Logger
 	dropped func()      // counts viewers that were cut off
 	login   loginFinder // nil lets every stream go on
@@ -63,6 +65,7 @@ type viewer struct {
 	cluster    string
 	batch      string
 	generation string // of the cluster's cache when the page was made; "" when it does not say
+	news       railNews
 	cut        context.CancelFunc
 	recheck    chan struct{} // its login may have ended
 	joined     uint64
@@ -96,6 +99,13 @@ func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, 
 	h.server.OnSubscribe = func(id string, _ *sse.Subscriber) { h.greet(id) }
 	h.server.OnUnsubscribe = func(id string, _ *sse.Subscriber) { h.server.RemoveStream(id) }
 	return h
+}
+
+// setRail says what the rail is.
+func (h *hub) setRail(rail func() views.Rail) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rail = rail
 }
 
 // start tells of the batches of b until close.
@@ -164,8 +174,9 @@ func (h *hub) quit(v *viewer) {
 
 func (h *hub) loop() {
 	defer close(h.done)
-	flush, beat := time.NewTicker(flushEvery), time.NewTicker(heartbeat)
+	flush, rail, beat := time.NewTicker(flushEvery), time.NewTicker(railEvery), time.NewTicker(heartbeat)
 	defer flush.Stop()
+	defer rail.Stop()
 	defer beat.Stop()
 	for {
 		select {
@@ -175,9 +186,20 @@ func (h *hub) loop() {
 			h.tellNotes()
 		case <-flush.C:
 			h.tellProgress()
+		case <-rail.C:
+			h.tellRail()
 		case <-beat.C:
-			h.each(func(v *viewer) { h.offer(v, &sse.Event{Comment: []byte("still here")}) })
+			h.each(h.keepAlive)
 		}
+	}
+}
+
+// keepAlive sends something that browsers pass over, and notes that the viewer's
+// cluster is still open.
+func (h *hub) keepAlive(v *viewer) {
+	h.offer(v, &sse.Event{Comment: []byte("still here")})
+	if h.look != nil && v.cluster != "" {
+		h.look(v.cluster)
 	}
 }
 
@@ -211,6 +233,9 @@ func (h *hub) tellNotes() {
 func (h *hub) welcome(v *viewer) {
 	if v.generation != "" && v.generation != strconv.FormatUint(h.cleared(v.cluster), 10) {
 		h.send(v, "nodes", v.cluster)
+	}
+	if v.news.wanted {
+		h.tellRailTo([]*viewer{v})
 	}
 	if v.batch != "" {
 		h.tellBatchTo([]*viewer{v}, v.batch)

@@ -46,7 +46,7 @@ type Options struct {
 	UsersMayDrain bool     `help:"Let users drain nodes; otherwise only administrators may."`
 
 	ListTTL   time.Duration `help:"Time that a node list counts as fresh." default:"30s"`
-	DetailTTL time.Duration `help:"Time that the detail of a node counts as fresh." default:"5m"`
+	DetailTTL time.Duration `help:"Time that the pods on the page of a node count as fresh." default:"5m"`
 	HardAge   time.Duration `help:"Age beyond which a list is never shown." default:"5m"`
 
 	RetainBatches int `help:"Days that a batch stays in the history after its end; 0 is for ever." default:"90"`

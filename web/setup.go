@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"kube-node-manager/cache"
@@ -61,16 +60,19 @@ func (a *App) setUp(ctx context.Context) error {
 	streams.login, streams.perUser = e.loginOf, a.options.UserStreams
 	e.sessions.ended = streams.recheckLogins
 	engine := batch.NewEngine(batch.Dependencies{
-		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
+		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
+		Watcher: countBatches{streams, e.metrics, clusters},
 	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
-	streams.start(engine)
-	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
-	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
-
 	h := handlers.New(handlers.Deps{
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
 		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})
+	streams.setRail(h.Rail)
+	streams.look = clusters.Look
+	streams.start(engine)
+	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
+	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
+
 	e.frame = h.Frame
 	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
 		_, err := clusters.Get(name)
@@ -94,7 +96,7 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
 		return err
 	}
-	a.warm(ctx, clusters, nodes)
+	a.probe(ctx, clusters, nodes)
 	a.purge(ctx, auditLog)
 	e.ready.Store(true)
 	a.cleanups.push("tell that it stops", stopRest, func(context.Context) error { e.ready.Store(false); return nil })
@@ -177,43 +179,29 @@ func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
 	})
 }
 
-// warmers is how many clusters are asked at the same time at start.
-const warmers = 4
+// listWithin is how long a probe waits for a list, which goes on without it.
+const listWithin = 10 * time.Second
 
-// warm reads every cluster once in the background, so that the first page has
-// something to show. A cluster that does not answer shows itself on that page.
-func (a *App) warm(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
-	reader := services.Actor{Name: "start", Role: services.RoleViewer}
+// probe keeps the state of the clusters true in the background, and what is
+// known of their nodes from being forgotten.
+func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
+	reader := services.Actor{Name: "probe", Role: services.RoleViewer}
 	ctx, cancel := context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
-	var group sync.WaitGroup
-	names := make(chan string)
-	for range warmers {
-		group.Go(func() {
-			for name := range names {
-				warmOne(ctx, clusters, nodes, name)
-			}
-		})
-	}
-	group.Go(func() {
-		defer close(names)
-		for _, c := range clusters.List() {
-			select {
-			case names <- c.Name:
-			case <-ctx.Done():
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		clusters.Probe(ctx, func(ctx context.Context, name string) {
+			if known, ok := nodes.Known(name); ok && time.Since(known.AsOf) <= a.options.HardAge/2 {
 				return
 			}
-		}
-	})
-	a.cleanups.push("stop reading clusters ahead", stopRest, func(context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, listWithin)
+			defer cancel()
+			_, _ = nodes.All(ctx, name, false) // who looks is told what is wrong
+		})
+	}()
+	a.cleanups.push("stop asking the clusters", stopRest, func(context.Context) error {
 		cancel()
-		group.Wait()
+		<-ended
 		return nil
 	})
-}
-
-func warmOne(ctx context.Context, clusters *cluster.Registry, nodes *node.Service, name string) {
-	if s, err := clusters.Check(ctx, name); err != nil || s.Err != nil {
-		return // the registry keeps what was wrong
-	}
-	_, _ = nodes.All(ctx, name, false) // the page reads again and shows what is wrong
 }

@@ -7,10 +7,18 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// countBatches counts the batches that end, and lets the hub tell of them.
+// countBatches counts the batches that end, has the state of their clusters read
+// again, and lets the hub tell of both.
 type countBatches struct {
 	batch.Watcher
-	metrics *metrics
+	metrics  *metrics
+	clusters interface{ ProbeSoon(cluster string) }
+}
+
+// NodesChanged is batch.Watcher's.
+func (c countBatches) NodesChanged(cluster string) {
+	c.clusters.ProbeSoon(cluster)
+	c.Watcher.NodesChanged(cluster)
 }
 
 // BatchEnded is batch.Watcher's.

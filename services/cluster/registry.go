@@ -5,7 +5,6 @@
 package cluster
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -22,22 +21,20 @@ type Cluster struct {
 	Source string // "kubeconfig" or "in-cluster"
 }
 
-// Status is what the last check of a cluster saw. The zero value says that
-// nobody has checked.
-type Status struct {
-	At      time.Time
-	Version string // of the API server; "" when Err is set
-	Err     error
-}
-
-// entry is one cluster and its client.
+// entry is one cluster, its client and what is known of it.
 type entry struct {
 	Cluster
 	client func() (*kube.Client, error) // makes it once
 
-	mu     sync.Mutex
-	status Status
-	made   *kube.Client
+	mu       sync.Mutex
+	made     *kube.Client
+	status   Status
+	answered time.Time // the last time
+	looked   time.Time // when somebody last had it open
+	probing  bool
+	soon     bool    // it is to be asked whatever was heard
+	failed   int     // probes in a row
+	jitter   float64 // of the wait for the next probe
 }
 
 // Registry holds the clusters in the order of their source. It does not change
@@ -48,20 +45,18 @@ type Registry struct {
 	now    func() time.Time
 }
 
-// checkTimeout bounds the check of one cluster; a person waits for it.
-const checkTimeout = 5 * time.Second
-
 func newRegistry() *Registry { return &Registry{byName: map[string]*entry{}, now: time.Now} }
 
 // add registers a cluster whose configuration is read when first needed.
 func (r *Registry) add(c Cluster, userAgent string, config func() (*rest.Config, error)) {
-	e := &entry{Cluster: c}
+	e := &entry{Cluster: c, jitter: 1}
+	heard := func(began time.Time, err error) { e.hear(began, r.now(), err) }
 	e.client = sync.OnceValues(func() (*kube.Client, error) {
 		cfg, err := config()
 		if err != nil {
 			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
 		}
-		client, err := kube.New(cfg, userAgent)
+		client, err := kube.New(cfg, userAgent, heard)
 		if err != nil {
 			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
 		}
@@ -109,7 +104,12 @@ func (r *Registry) Client(name string) (*kube.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.client()
+	began := r.now()
+	client, err := e.client()
+	if err != nil {
+		e.hear(began, r.now(), err)
+	}
+	return client, err
 }
 
 func (r *Registry) find(name string) (*entry, error) {
@@ -118,40 +118,4 @@ func (r *Registry) find(name string) (*entry, error) {
 		return nil, services.Errorf(services.CodeNotFound, "error_cluster_unknown", "Cluster", name)
 	}
 	return e, nil
-}
-
-// Check asks a cluster for its version and remembers the answer. The error is
-// only about who asks and for which cluster; what the cluster said is in the
-// Status.
-func (r *Registry) Check(ctx context.Context, name string) (Status, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
-		return Status{}, err
-	}
-	e, err := r.find(name)
-	if err != nil {
-		return Status{}, err
-	}
-	s := Status{At: r.now()}
-	if client, err := e.client(); err != nil {
-		s.Err = err
-	} else {
-		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-		defer cancel()
-		s.Version, s.Err = client.Version(ctx)
-	}
-	e.mu.Lock()
-	e.status = s
-	e.mu.Unlock()
-	return s, nil
-}
-
-// Status gives what the last check saw.
-func (r *Registry) Status(name string) Status {
-	e, err := r.find(name)
-	if err != nil {
-		return Status{}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.status
 }

@@ -43,21 +43,22 @@ type Client struct {
 }
 
 // New returns a client for cfg, which it copies. Reads and writes go over
-// transports of their own, so that a long list does not hold up patches.
-func New(cfg *rest.Config, userAgent string) (*Client, error) {
+// transports of their own, so that a long list does not hold up patches. heard,
+// unless it is nil, is told of every call.
+func New(cfg *rest.Config, userAgent string, heard Heard) (*Client, error) {
 	readConfig := rest.CopyConfig(cfg)
 	readConfig.UserAgent = userAgent
 	readConfig.QPS = -1 // our own limiter bounds the work, by what the server can take
 	// Compressing a list costs the API server more than the bytes it saves on a
 	// data centre's network.
 	readConfig.DisableCompression = true
-	reads, closeReads, err := newClientset(readConfig)
+	reads, closeReads, err := newClientset(readConfig, heard)
 	if err != nil {
 		return nil, err
 	}
 	writeConfig := rest.CopyConfig(readConfig)
 	writeConfig.DisableCompression = false // another transport; single nodes are too small to be compressed
-	writes, closeWrites, err := newClientset(writeConfig)
+	writes, closeWrites, err := newClientset(writeConfig, heard)
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +71,15 @@ func New(cfg *rest.Config, userAgent string) (*Client, error) {
 // newClientset gives a clientset over connections of its own, and what closes
 // them all. The transport alone would keep one on which a call has just been
 // called off until it has been idle for a minute and a half.
-func newClientset(cfg *rest.Config) (kubernetes.Interface, func(), error) {
+func newClientset(cfg *rest.Config, heard Heard) (kubernetes.Interface, func(), error) {
 	dialer := connrotation.NewDialer((&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext)
 	cfg.Dial = dialer.DialContext
 	h, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, nil, err
+	}
+	if heard != nil {
+		h.Transport = &listener{next: h.Transport, tell: heard}
 	}
 	set, err := kubernetes.NewForConfigAndClient(cfg, h)
 	return set, dialer.CloseAll, err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -8,13 +9,15 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kube-node-manager/cache"
 	"kube-node-manager/services"
 	"kube-node-manager/services/kube"
 )
 
-// Found is a node's detail with its age.
+// Found is a node's detail. AsOf is the age of its oldest part, and Stale why a
+// part of it could not be read again.
 type Found struct {
 	Detail
 	AsOf  time.Time
@@ -22,7 +25,9 @@ type Found struct {
 }
 
 // Get gives the detail of one node. With fresh, nothing that was read before
-// the call is good enough.
+// the call is good enough. Otherwise the node itself is as fresh as a list: it
+// is read again when it is older than lists may be, or when the cluster's list
+// is newer and shows it changed. Its pods may be older.
 func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Found, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
 		return Found{}, err
@@ -31,28 +36,108 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 	if err != nil {
 		return Found{}, err
 	}
-	read := cache.Get[Detail]
-	if fresh {
-		read = cache.Fresh[Detail]
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return Found{}, services.Errorf(services.CodeNotFound, "error_node_gone") // no node can be called that
 	}
-	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindDetail, Name: name}, s.detail, func(ctx context.Context) (Detail, error) {
-		return loadDetail(ctx, client, name)
-	})
-	return Found{Detail: found.Value, AsOf: found.AsOf, Stale: found.Stale}, err
-}
-
-// loadDetail reads the node and its pods. A node whose pods may not be read is
-// shown without them.
-func loadDetail(ctx context.Context, client *kube.Client, name string) (Detail, error) {
-	n, err := client.GetNode(ctx, name)
+	// The node is read last: a clearing while the pods are waited for must not
+	// leave an older node in the page.
+	pods, podsErr := s.podsOn(ctx, client, cluster, name, fresh)
+	n, err := s.one(ctx, client, cluster, name, fresh)
 	if err != nil {
-		return Detail{}, err
+		return Found{}, tooLong(err)
 	}
-	pods, podsErr := client.ListPods(ctx, fields.OneTermEqualSelector("spec.nodeName", name).String())
-	return newDetail(n, pods, podsErr), nil
+	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
+	found.Resources = slices.Clone(found.Resources)
+	if podsErr != nil {
+		found.PodsError = tooLong(podsErr)
+		return found, nil
+	}
+	found.addPods(pods.Value)
+	found.Stale = cmp.Or(found.Stale, pods.Stale)
+	if pods.AsOf.Before(found.AsOf) {
+		found.AsOf = pods.AsOf
+	}
+	return found, nil
 }
 
-func newDetail(n *corev1.Node, pods []corev1.Pod, podsErr error) Detail {
+// one gives a node without its pods that is no older than what the cluster's
+// list shows of it. A cluster that does not answer leaves the old one.
+func (s *Service) one(
+	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
+) (cache.Snapshot[Detail], error) {
+	key := cache.Key{Cluster: cluster, Kind: kindNode, Name: name}
+	load := func(ctx context.Context) (Detail, error) {
+		n, err := client.GetNode(ctx, name)
+		if err != nil {
+			return Detail{}, err
+		}
+		return newDetail(n), nil
+	}
+	if fresh {
+		return cache.Fresh(ctx, s.cache, key, s.node, load)
+	}
+	found, err := cache.Get(ctx, s.cache, key, s.node, load)
+	if err != nil {
+		return found, err
+	}
+	list, known := s.Known(cluster)
+	if !known || !list.AsOf.After(found.AsOf) {
+		return found, nil
+	}
+	if list.shows(&found.Value.Node) {
+		found.AsOf = list.AsOf
+		return found, nil
+	}
+	again, err := cache.Fresh(ctx, s.cache, key, s.node, load)
+	if code := services.CodeOf(err); code == services.CodeUnavailable || code == services.CodeTimeout {
+		found.Stale = tooLong(err)
+		return found, nil
+	}
+	return again, err
+}
+
+// shows reports whether the list has this very version of a node.
+func (i Inventory) shows(n *Node) bool {
+	listed := i.Find(n.Name)
+	return listed != nil && listed.UID == n.UID && listed.ResourceVersion == n.ResourceVersion
+}
+
+// podsOn gives the pods on a node.
+func (s *Service) podsOn(
+	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
+) (cache.Snapshot[onNode], error) {
+	key := cache.Key{Cluster: cluster, Kind: kindOnNode, Name: name}
+	load := func(ctx context.Context) (onNode, error) {
+		pods, err := client.ListPods(ctx, fields.OneTermEqualSelector("spec.nodeName", name).String())
+		return onNode{pods: podsOf(pods), used: usageByNode(pods)[name]}, err
+	}
+	if fresh {
+		return cache.Fresh(ctx, s.cache, key, s.pods, load)
+	}
+	return cache.Get(ctx, s.cache, key, s.pods, load)
+}
+
+// onNode is the pods on a node and what they have requested.
+type onNode struct {
+	pods []Pod
+	used Usage
+}
+
+// addPods fills in what the pods tell.
+func (d *Detail) addPods(on onNode) {
+	d.Pods = on.pods
+	requested := map[corev1.ResourceName]int64{
+		corev1.ResourceCPU: on.used.CPU, corev1.ResourceMemory: on.used.Memory, corev1.ResourcePods: on.used.Pods,
+	}
+	for i := range d.Resources {
+		if v, ok := requested[corev1.ResourceName(d.Resources[i].Name)]; ok {
+			d.Resources[i].Requested = v
+		}
+	}
+}
+
+// newDetail makes the detail of a node whose pods are not known yet.
+func newDetail(n *corev1.Node) Detail {
 	info := n.Status.NodeInfo
 	d := Detail{
 		Node: *FromKube(n),
@@ -60,7 +145,6 @@ func newDetail(n *corev1.Node, pods []corev1.Pod, podsErr error) Detail {
 			OSImage: info.OSImage, OS: info.OperatingSystem, Architecture: info.Architecture,
 			Kernel: info.KernelVersion, ContainerRuntime: info.ContainerRuntimeVersion, ProviderID: n.Spec.ProviderID,
 		},
-		PodsError: podsErr,
 	}
 	for _, c := range n.Status.Conditions {
 		d.Conditions = append(d.Conditions, Condition{
@@ -70,19 +154,12 @@ func newDetail(n *corev1.Node, pods []corev1.Pod, podsErr error) Detail {
 	for _, a := range n.Status.Addresses {
 		d.Addresses = append(d.Addresses, Address{Type: string(a.Type), Address: a.Address})
 	}
-	if podsErr == nil {
-		d.Pods = podsOf(pods)
-	}
-	d.Resources = resourcesOf(n, pods, podsErr == nil)
+	d.Resources = resourcesOf(n)
 	return d
 }
 
 // resourcesOf lists every resource of the node, CPU, memory and pods first.
-func resourcesOf(n *corev1.Node, pods []corev1.Pod, known bool) []Resource {
-	used := usageByNode(pods)[n.Name]
-	requested := map[corev1.ResourceName]int64{
-		corev1.ResourceCPU: used.CPU, corev1.ResourceMemory: used.Memory, corev1.ResourcePods: used.Pods,
-	}
+func resourcesOf(n *corev1.Node) []Resource {
 	names := make([]corev1.ResourceName, 0, len(n.Status.Capacity))
 	for name := range n.Status.Capacity {
 		names = append(names, name)
@@ -94,9 +171,6 @@ func resourcesOf(n *corev1.Node, pods []corev1.Pod, known bool) []Resource {
 	for _, name := range names {
 		r := Resource{Name: string(name), Unit: unitOf(name), Requested: -1}
 		r.Capacity, r.Allocatable = quantity(n.Status.Capacity, name), quantity(n.Status.Allocatable, name)
-		if v, ok := requested[name]; ok && known {
-			r.Requested = v
-		}
 		out = append(out, r)
 	}
 	return out

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +17,8 @@ import (
 // Kinds of cached values.
 const (
 	kindNodes  = "nodes"
-	kindDetail = "node"
+	kindNode   = "node"
+	kindOnNode = "pods"
 	kindUsage  = "usage"
 )
 
@@ -28,7 +30,7 @@ type Clients interface {
 // Options are the ages up to which reads are served from the cache.
 type Options struct {
 	ListTTL   time.Duration
-	DetailTTL time.Duration
+	DetailTTL time.Duration // of the pods on a node
 	HardAge   time.Duration // of lists
 }
 
@@ -44,8 +46,12 @@ type Service struct {
 	clients Clients
 	cache   *cache.Cache
 	list    cache.Policy
-	detail  cache.Policy
+	node    cache.Policy // of one node
+	pods    cache.Policy // of the pods on one node
 	now     func() time.Time
+
+	mu     sync.Mutex
+	failed map[string]error // why a cluster's nodes could not be listed the last time
 }
 
 // NewService returns the read model over the given cache.
@@ -54,8 +60,10 @@ func NewService(clients Clients, c *cache.Cache, o Options) *Service {
 		clients: clients,
 		cache:   c,
 		list:    cache.Policy{TTL: o.ListTTL, HardAge: o.HardAge, Timeout: loadTimeout},
-		detail:  cache.Policy{TTL: o.DetailTTL, HardAge: o.DetailTTL, Timeout: loadTimeout},
+		node:    cache.Policy{TTL: o.ListTTL, HardAge: o.HardAge, Timeout: loadTimeout},
+		pods:    cache.Policy{TTL: o.DetailTTL, HardAge: o.DetailTTL, Timeout: loadTimeout},
 		now:     time.Now,
+		failed:  map[string]error{},
 	}
 }
 
@@ -97,10 +105,11 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 	}
 	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.policy(cluster), func(ctx context.Context) (inventory, error) {
 		items, err := client.ListNodes(ctx)
+		s.noteList(ctx, cluster, err)
 		return newInventory(items), err
 	})
 	if err != nil {
-		return Inventory{}, err
+		return Inventory{}, tooLong(err)
 	}
 	return inventoryOf(found), nil
 }
@@ -116,14 +125,42 @@ func (s *Service) policy(cluster string) cache.Policy {
 	return p
 }
 
+// tooLong puts the end of a reader's own patience into the words for a cluster
+// that does not answer.
+func tooLong(err error) error {
+	if err == context.DeadlineExceeded { //nolint:errorlint // one that is wrapped has its words
+		return services.Wrap(err, services.CodeTimeout, "error_cluster_timeout")
+	}
+	return err
+}
+
 // Known gives what the cache holds of a cluster's nodes, without asking the
-// cluster.
+// cluster. Stale says why they could not be read the last time, also when
+// nothing is known of them.
 func (s *Service) Known(cluster string) (Inventory, bool) {
 	found, ok := cache.Peek[inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.list)
+	s.mu.Lock()
+	failed := s.failed[cluster]
+	s.mu.Unlock()
 	if !ok {
-		return Inventory{}, false
+		return Inventory{Stale: failed}, false
 	}
-	return inventoryOf(found), true
+	known := inventoryOf(found)
+	known.Stale = failed
+	return known, true
+}
+
+// noteList notes how the last list of a cluster's nodes ended. One that was
+// called off, by a clearing or the program's end, says nothing.
+func (s *Service) noteList(ctx context.Context, cluster string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(s.failed, cluster)
+	case !errors.Is(ctx.Err(), context.Canceled):
+		s.failed[cluster] = err
+	}
 }
 
 func inventoryOf(found cache.Snapshot[inventory]) Inventory {
@@ -175,6 +212,25 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 		return Page{}, usageErr
 	}
 	return newPage(all, q, usage), nil
+}
+
+// Last gives the page that List gave before, as far as the cache still has it:
+// for a reader whose cluster does not answer. why is what List said.
+func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) (Page, bool) {
+	if services.ActorFrom(ctx).Require(services.PermitSee) != nil {
+		return Page{}, false
+	}
+	q, err := q.normal()
+	known, ok := s.Known(cluster)
+	if err != nil || !ok {
+		return Page{}, false
+	}
+	usage, err := s.usageFor(ctx, cluster, Query{}, false)
+	if err != nil {
+		return Page{}, false
+	}
+	known.Stale = why
+	return newPage(known, q, usage), true
 }
 
 // usageFor reads the pods when they are asked for, and otherwise only looks.

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 func clientOf(t *testing.T, config *rest.Config) *kube.Client {
 	t.Helper()
-	client, err := kube.New(config, "test")
+	client, err := kube.New(config, "test", nil)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client
