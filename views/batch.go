@@ -96,7 +96,7 @@ func sayMilestone(ctx context.Context, v batch.View) string {
 	case v.State.Ended():
 		return title + ": " + verdict(ctx, v)
 	case v.Gate != nil:
-		return title + ": " + strings.ReplaceAll(gateWords(ctx, v), "#", gateClock(v.Gate))
+		return title + ": " + strings.ReplaceAll(gateWords(ctx, v), "#", gateClock(ctx, v.Gate))
 	case milestone(v) == 0:
 		return T(ctx, "say_accepted", "Title", title)
 	default:

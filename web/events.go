@@ -49,7 +49,7 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		return nil, err
 	}
 	v := &viewer{
-		id: rand.Text(), actor: actor, locale: views.Locale(r.Context()),
+		id: rand.Text(), actor: actor, locale: views.Locale(r.Context()), zone: views.Zone(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
 	}
 	if v.cluster == "" && v.batch == "" {
