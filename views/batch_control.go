@@ -53,6 +53,15 @@ func undoable(v batch.View) bool {
 	return v.State.Ended() && v.ClearedAt != nil && v.Operation != "delete-pod"
 }
 
+// undoWord is what the button does that takes a batch back: nothing brings the
+// pods of a drain back, its nodes are uncordoned.
+func undoWord(ctx context.Context, v batch.View) string {
+	if v.Operation == "drain" {
+		return T(ctx, "do_undo_drain")
+	}
+	return T(ctx, "do_undo")
+}
+
 // rolloutOf reads what a batch was asked for.
 func rolloutOf(b batch.Batch) batch.Rollout {
 	var r batch.Rollout

@@ -137,6 +137,6 @@ func TestNodePage_history(t *testing.T) {
 	require.Equal(t, "/batches/b1", doc.Find("#history tbody a").First().AttrOr("href", ""))
 	row := doc.Find("#history tbody tr").Eq(3)
 	require.Equal(t, []string{"Cordon", "done", "oncall", "just now"}, []string{squeezed(row.Find("th")), squeezed(row.Find(".st")), squeezed(row.Find("td").Eq(2)), squeezed(row.Find("time"))})
-	require.Equal(t, 1, row.Find(".chip.add:contains(unschedulable)").Length())
+	require.Equal(t, 1, row.Find(".chip.add:contains(cordoned)").Length())
 	require.Equal(t, views.HistoryURL(batch.Query{Cluster: oddCluster, Node: v.Node.Name}), doc.Find("#history .head a").AttrOr("href", ""))
 }

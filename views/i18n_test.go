@@ -215,7 +215,7 @@ func families() map[string][]string {
 	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
 	return map[string][]string{
 		"state_": words(states...), "item_": words(items...), "code_": words(codes...), "role_": words(services.Roles()...),
-		"verdict_": {"succeeded", "partial", "failed", "cancelled"}, "theme_": {"auto", "light", "dark"}, "worst_": {"ok", "warn", "bad"},
+		"verdict_": {"partial", "failed", "cancelled"}, "ended_": endings(), "already_": endings(), "theme_": {"auto", "light", "dark"}, "worst_": {"ok", "warn", "bad"},
 		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
 		"since_": services.Sinces(), "about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
@@ -246,6 +246,15 @@ func families() map[string][]string {
 		"template_mode_":    {"add", "replace", "add_labels", "add_taints", "replace_labels", "replace_taints"},
 		"template_outcome_": words(template.Created, template.Replaced, template.Refused),
 	}
+}
+
+// endings are the operations that have words for their success, and the others.
+func endings() []string {
+	out := []string{"other"}
+	for _, d := range operation.All() {
+		out = append(out, strings.ReplaceAll(d.Name, "-", "_"))
+	}
+	return out
 }
 
 // auditWords are the messages of the actions of the audit log.
@@ -351,4 +360,24 @@ func TestNewProblem(t *testing.T) {
 	require.Equal(t, map[string]string{"a": "Request 1"}, p.Fields)
 	require.Equal(t, "Request 1", p.Field("a"))
 	require.Empty(t, (*Problem)(nil).Field("a"))
+}
+
+// A drain empties a node (腾空), an eviction moves one pod (驱逐). A reader of
+// Chinese must be able to tell the two apart as well as one of English.
+func TestMessages_chineseKeepsDrainAndEvictApart(t *testing.T) {
+	english, chinese := messages(t, "*", "en"), messages(t, "*", "zh-CN")
+	seen := 0
+	for id, forms := range english {
+		words := strings.ToLower(strings.Join(slices.Collect(maps.Values(forms)), " "))
+		other := strings.Join(slices.Collect(maps.Values(chinese[id])), " ")
+		drain, evict := strings.Contains(words, "drain"), strings.Contains(words, "evict")
+		switch {
+		case drain && !evict:
+			seen++
+			require.NotContains(t, other, "驱逐", id)
+		case evict && !drain:
+			require.NotContains(t, other, "腾空", id)
+		}
+	}
+	require.Greater(t, seen, 10)
 }

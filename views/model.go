@@ -87,8 +87,9 @@ type NodeView struct {
 type BatchPageView struct {
 	Batch BatchView
 	batch.ItemPage
-	Later batch.Successors // the batches that retry or undo it
-	Now   time.Time
+	Later   batch.Successors       // the batches that retry or undo it
+	Related map[string]batch.Batch // those batches, and the one that it retries or undoes, by id
+	Now     time.Time
 }
 
 // ClusterView is one row of the cluster page.

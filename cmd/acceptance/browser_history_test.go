@@ -89,7 +89,7 @@ func TestBrowser_batchOnPaper(t *testing.T) {
 	for _, hidden := range []string{".rail", ".btn", "#items .states-of", "#report", ".live"} {
 		require.False(t, shown(hidden), hidden)
 	}
-	for _, there := range []string{"h1", ".facts dd", "#items .reasons .text", "#items tbody tr", ".verdict"} {
+	for _, there := range []string{"h1", ".facts dd", "#items .reasons .text", "#items tbody tr", ".panel .tally"} {
 		require.True(t, shown(there), there)
 	}
 }
