@@ -111,7 +111,7 @@ func mentions(n *Node, word string) bool {
 			return true
 		}
 	}
-	if slices.ContainsFunc(n.Roles, has) {
+	if n.NoContact && has("no contact") || slices.ContainsFunc(n.Roles, has) {
 		return true
 	}
 	for key, value := range n.Labels {

@@ -96,6 +96,7 @@ func TestSearch(t *testing.T) {
 		"limited":                            {"node-1"},
 		"受限":                                 {"node-1"},
 		"NotReady":                           {"node-2.example.org"},
+		"no contact":                         {"node-2.example.org"},
 		"失联":                                 {"node-2.example.org"},
 		"ready":                              {"node-1", "node-10", "node-3"},
 		"stopped":                            {"node-2.example.org"},
