@@ -209,7 +209,8 @@ func arguments(s string) string {
 }
 
 // families are the ids that are put together from a value.
-func families() map[string][]string {
+func families(t *testing.T) map[string][]string {
+	t.Helper()
 	states := []store.State{store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled, store.StateInterrupted}
 	items := []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled}
 	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
@@ -240,7 +241,7 @@ func families() map[string][]string {
 		"audit_": auditWords(), "audit_result_": words(store.Results()...),
 		"audit_why_": words(store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait),
 
-		"templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
+		"template_example_": exampleWords(t), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
 		"template_new_title_": template.Kinds(), "template_import_title_": template.Kinds(),
 		"template_entries_": template.Kinds(), "template_rows_help_": template.Kinds(),
 		"template_mode_":    {"add", "replace", "add_labels", "add_taints", "replace_labels", "replace_taints"},
@@ -253,6 +254,18 @@ func endings() []string {
 	out := []string{"other"}
 	for _, d := range operation.All() {
 		out = append(out, strings.ReplaceAll(d.Name, "-", "_"))
+	}
+	return out
+}
+
+// exampleWords are the messages of the examples of both kinds of templates.
+func exampleWords(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, kind := range template.Kinds() {
+		for _, e := range TemplateExamples(t.Context(), kind) {
+			out = append(out, e.ID, "about_"+e.ID)
+		}
 	}
 	return out
 }
@@ -286,7 +299,7 @@ func words[S ~string](values ...S) []string {
 
 func TestMessages_families(t *testing.T) {
 	known := messages(t, "*", "en")
-	for prefix, members := range families() {
+	for prefix, members := range families(t) {
 		for _, member := range members {
 			require.Contains(t, known, prefix+member)
 		}
@@ -296,7 +309,7 @@ func TestMessages_families(t *testing.T) {
 func TestMessages_noneUnused(t *testing.T) {
 	source := sources(t)
 	used := map[string]bool{}
-	for prefix, members := range families() {
+	for prefix, members := range families(t) {
 		for _, member := range members {
 			used[prefix+member] = true
 		}
