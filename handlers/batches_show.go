@@ -52,7 +52,7 @@ func (h *Handlers) showItems(w http.ResponseWriter, r *http.Request, status int,
 	page := views.BatchPageView{Batch: h.batchView(r, v), ItemPage: shown, Later: later, Now: h.now()}
 	page.Related = h.related(r.Context(), v, later)
 	if isHTMX(r) {
-		return render(w, r, status, views.BatchItems(page))
+		return render(w, r, status, views.BatchMoved(page))
 	}
 	f := h.frame(r, "batches", views.T(r.Context(), "batch_title", "Operation", v.Operation, "Cluster", v.Cluster), v.Cluster)
 	f.Dock = nil // the page itself is the batch

@@ -98,3 +98,25 @@ func TestBrowser_readersZone(t *testing.T) {
 	require.Equal(t, 1, value[int](x, `document.querySelectorAll("#batches tbody tr").length`))
 	require.Equal(t, "times in Asia/Tokyo", value[string](x, `document.querySelector(".zone-note").textContent`))
 }
+
+// Who looks at a batch while it ends sees when it ended, without loading the page
+// again.
+func TestBrowser_batchEndsInItsFacts(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 6)
+	proxy := kubetest.NewProxy(t, c.Config())
+	hold := make(chan struct{})
+	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[0], Times: 1, Hold: hold})
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	b, _ := p.submit(t, c.Name, "cordon", names...)
+	require.Equal(t, "running", b.State)
+	x := startBrowser(t).tab(p).signIn()
+	x.open("/batches/" + b.ID)
+	x.until(`document.body.dataset.live === "on"`)
+	facts := `[...document.querySelectorAll("#facts dt")].map((e) => e.textContent)`
+	require.NotContains(t, value[[]string](x, facts), "Ended")
+	close(hold)
+	x.until(facts + `.includes("Ended")`)
+	require.Equal(t, "6 nodes cordoned", value[string](x, `document.querySelector("#progress .verdict").textContent.trim()`))
+	require.Zero(t, value[int](x, `document.querySelectorAll("#progress .tally").length`))
+}
