@@ -23,7 +23,9 @@ type exampleRow struct {
 // language.
 func TemplateExamples(ctx context.Context, kind string) []TemplateExample {
 	examples := []TemplateExample{
-		{ID: "environment", rows: []exampleRow{{key: "environment", values: []string{"production", "staging", "development"}}}},
+		{ID: "environment", rows: []exampleRow{
+			{key: "environment", values: []string{"production", "staging", "development"}},
+		}},
 		{ID: "ownership", rows: []exampleRow{
 			{key: "team", values: []string{"platform", "data"}},
 			{key: "cost-center", values: []string{"1000", "2000"}},
@@ -42,7 +44,10 @@ func TemplateExamples(ctx context.Context, kind string) []TemplateExample {
 }
 
 func (e TemplateExample) form(ctx context.Context, kind string) TemplateForm {
-	form := TemplateForm{Kind: kind, Name: T(ctx, "template_example_"+e.ID), Description: T(ctx, "template_example_about_"+e.ID)}
+	form := TemplateForm{
+		Kind: kind,
+		Name: T(ctx, "template_example_"+e.ID), Description: T(ctx, "template_example_about_"+e.ID),
+	}
 	for _, row := range e.rows {
 		form.Rows = append(form.Rows, TemplateRow{Key: row.key, Effect: row.effect, Values: joined(row.values)})
 	}

@@ -255,9 +255,13 @@ func (h *hub) tellBatchTo(followers []*viewer, id string) {
 	}
 	panels := map[variant]string{}
 	for _, v := range followers {
-		kind := variant{v.locale, v.zone.String(), v.actor.May(operation.Permit(state.Operation)), v.actor.May(services.PermitForce), v.actor.May(operation.Permit(operation.Undo))}
+		kind := variant{
+			v.locale, v.zone.String(), v.actor.May(operation.Permit(state.Operation)),
+			v.actor.May(services.PermitForce), v.actor.May(operation.Permit(operation.Undo)),
+		}
 		if _, ok := panels[kind]; !ok {
-			panels[kind] = h.panel(views.BatchPanel(views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}), v)
+			shown := views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}
+			panels[kind] = h.panel(views.BatchPanel(shown), v)
 		}
 		h.send(v, event, panels[kind])
 		if event == "done" {

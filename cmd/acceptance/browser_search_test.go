@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -43,7 +44,11 @@ func TestBrowser_search(t *testing.T) {
 		text string
 		want []string
 	}{
-		{"cordoned", cordoned}, {"NotReady", dead}, {"limited ml", limited}, {"SchedulingDisabled", cordoned}, {"no contact", dead},
+		{"cordoned", cordoned},
+		{"NotReady", dead},
+		{"limited ml", limited},
+		{"SchedulingDisabled", cordoned},
+		{"no contact", dead},
 		{fine[0] + ", " + limited[0] + ", node-gone", []string{fine[0], limited[0]}},
 		{fine[0] + " " + strings.ToUpper(fine[1]), fine},
 	} {
@@ -119,4 +124,31 @@ func TestBrowser_batchEndsInItsFacts(t *testing.T) {
 	x.until(facts + `.includes("Ended")`)
 	require.Equal(t, "6 nodes cordoned", value[string](x, `document.querySelector("#progress .verdict").textContent.trim()`))
 	require.Zero(t, value[int](x, `document.querySelectorAll("#progress .tally").length`))
+}
+
+// A search that asks for too much, or is no text, is refused by name on every
+// page that has one.
+func TestSearch_refusals(t *testing.T) {
+	c := lease(t)
+	p := startProgram(t, c.Kubeconfig)
+	r := p.reader(t, "en", adminName)
+	words := strings.TrimSpace(strings.Repeat("a+", 9))
+	for path, texts := range map[string][]string{
+		nodesPath(c.Name):                 {strings.Repeat("a", 16_001), "%00", "%ff"},
+		"/clusters/" + c.Name + "/labels": {strings.Repeat("a", 201), words, "%00", "%ff"},
+		"/clusters/" + c.Name + "/taints": {strings.Repeat("a", 201), words},
+		"/batches":                        {strings.Repeat("a", 201), words, "%00", "%ff"},
+		"/audit":                          {strings.Repeat("a", 201), words, "%00", "%ff"},
+		"/templates/labels":               {strings.Repeat("a", 201), "%00", "%ff"},
+	} {
+		for _, text := range texts {
+			got := r.send(t, http.MethodGet, path+"?q="+text, nil, "Accept", "application/json")
+			require.Equal(t, http.StatusUnprocessableEntity, got.status, "%s %.20s", path, text)
+			var problem struct {
+				Error struct{ Fields map[string]string }
+			}
+			require.NoError(t, json.Unmarshal([]byte(got.body), &problem))
+			require.NotEmpty(t, problem.Error.Fields["q"], got.body)
+		}
+	}
 }

@@ -31,7 +31,7 @@ type Node struct {
 	ResourceVersion   string            `json:"resourceVersion"`
 	Status            string            `json:"status"`
 	StatusReason      string            `json:"statusReason,omitempty"` // message of the Ready condition when it is not True
-	NoContact         bool              `json:"noContact"`              // the Ready condition is Unknown: no word from the kubelet
+	NoContact         bool              `json:"noContact"`              // no word from the kubelet: Ready is Unknown
 	Scheduling        string            `json:"scheduling"`
 	Unschedulable     bool              `json:"unschedulable"`
 	Roles             []string          `json:"roles"`

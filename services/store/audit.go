@@ -202,7 +202,8 @@ func (q EntryQuery) where() (string, []any) {
 	for _, word := range q.Words {
 		const columns = 9
 		add(true, `(actor LIKE ? ESCAPE '\' OR address LIKE ? ESCAPE '\' OR request_id LIKE ? ESCAPE '\' OR action LIKE ? ESCAPE '\' OR cluster LIKE ? ESCAPE '\'
-			OR object LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR before LIKE ? ESCAPE '\' OR after LIKE ? ESCAPE '\')`, repeated(containing(word), columns)...)
+			OR object LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR before LIKE ? ESCAPE '\' OR after LIKE ? ESCAPE '\')`,
+			repeated(containing(word), columns)...)
 	}
 	if len(q.Among) > 0 {
 		add(true, "action IN ("+marks(len(q.Among))+")", anyOf(q.Among)...)

@@ -39,7 +39,8 @@ func (q BatchQuery) where() (string, []any) {
 	add(q.Node != "", "id IN (SELECT batch_id FROM batch_items WHERE node = ?)", q.Node)
 	for _, word := range q.Words {
 		const columns = 6
-		add(true, `(id LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR actor LIKE ? ESCAPE '\' OR operation LIKE ? ESCAPE '\' OR cluster LIKE ? ESCAPE '\'
+		add(true, `(id LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR actor LIKE ? ESCAPE '\'
+			OR operation LIKE ? ESCAPE '\' OR cluster LIKE ? ESCAPE '\'
 			OR id IN (SELECT batch_id FROM batch_items WHERE node LIKE ? ESCAPE '\'))`, repeated(containing(word), columns)...)
 	}
 	return strings.Join(terms, " AND "), args
