@@ -69,11 +69,10 @@ const relatedShown = 10
 // related finds the batches that one goes back to and that go back to it. One
 // that cannot be read is left out: it is only named.
 func (h *Handlers) related(ctx context.Context, v batch.View, later batch.Successors) map[string]batch.Batch {
+	ids := slices.Concat([]string{v.RetryOf, v.UndoOf}, later.Retries, later.Undos)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 	out := map[string]batch.Batch{}
-	for _, id := range slices.Concat([]string{v.RetryOf, v.UndoOf}, later.Retries, later.Undos) {
-		if id == "" || len(out) == relatedShown {
-			continue
-		}
+	for _, id := range ids[:min(len(ids), relatedShown)] {
 		if b, err := h.Batches.View(ctx, id); err == nil {
 			out[id] = b.Batch
 		}

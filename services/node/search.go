@@ -67,6 +67,10 @@ func lookUp(entries []string, nodes []*Node) search {
 	}
 	s, seen := search{names: map[string]bool{}}, map[string]bool{}
 	for _, entry := range entries {
+		if seen[entry] {
+			continue
+		}
+		seen[entry] = true
 		found := other[entry]
 		if exact[entry] {
 			found = []string{entry}
@@ -74,10 +78,9 @@ func lookUp(entries []string, nodes []*Node) search {
 		for _, name := range found {
 			s.names[name] = true
 		}
-		if len(found) == 0 && !seen[entry] {
+		if len(found) == 0 {
 			s.unknown = append(s.unknown, entry)
 		}
-		seen[entry] = true
 	}
 	return s
 }
