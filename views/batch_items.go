@@ -82,6 +82,14 @@ func switchWord(ctx context.Context, c change) string {
 	return T(ctx, "change_uncordoned")
 }
 
+// switchClass strikes out what was turned off, unless its word says so itself.
+func switchClass(c change) string {
+	if c.After == "false" && c.Key != "unschedulable" {
+		return "del"
+	}
+	return "add"
+}
+
 // deepWord says in short what became of a node's annotations.
 func deepWord(ctx context.Context, deep []change) string {
 	for _, c := range deep {

@@ -199,4 +199,9 @@ func TestBatchItems_cordonInWords(t *testing.T) {
 	doc := document(t, render(t, "en", views.BatchItems(v)))
 	require.Equal(t, "cordoned", squeezed(doc.Find(".chip.add")))
 	require.True(t, strings.HasPrefix(squeezed(doc.Find(".chip.more")), "reason set"))
+
+	v.Items[0].Before, v.Items[0].After = v.Items[0].After, v.Items[0].Before
+	doc = document(t, render(t, "en", views.BatchItems(v)))
+	require.Equal(t, "uncordoned", squeezed(doc.Find(".chip.add")), "it is not struck out")
+	require.True(t, strings.HasPrefix(squeezed(doc.Find(".chip.more")), "reason removed"))
 }
