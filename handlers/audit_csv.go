@@ -14,7 +14,7 @@ const flushEvery = 500
 
 // AuditCSV answers every entry that the filters of AuditList let through.
 func (h *Handlers) AuditCSV(w http.ResponseWriter, r *http.Request) error {
-	q, err := auditQuery(r.URL.Query())
+	q, err := auditQuery(r)
 	if err != nil {
 		return err
 	}

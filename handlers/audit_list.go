@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"kube-node-manager/services"
@@ -12,7 +11,7 @@ import (
 
 // AuditList answers a page of the audit log, newest first.
 func (h *Handlers) AuditList(w http.ResponseWriter, r *http.Request) error {
-	q, err := auditQuery(r.URL.Query())
+	q, err := auditQuery(r)
 	var page audit.Page
 	if err == nil {
 		page, err = h.Audit.List(r.Context(), q)
@@ -37,10 +36,12 @@ func (h *Handlers) showAudit(w http.ResponseWriter, r *http.Request, status int,
 
 // auditQuery reads the filters; the service checks what they say. An error goes
 // with what was read.
-func auditQuery(values url.Values) (audit.Query, error) {
+func auditQuery(r *http.Request) (audit.Query, error) {
+	values := r.URL.Query()
 	q := audit.Query{
 		Actor: values.Get("actor"), Object: values.Get("object"), Action: values.Get("action"), Cluster: values.Get("cluster"),
-		Result: values.Get("result"), From: values.Get("from"), To: values.Get("to"), Text: values.Get("q"),
+		Result: values.Get("result"), Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
+		Zone: views.Zone(r.Context()), Text: values.Get("q"),
 	}
 	text := values.Get("before")
 	if text == "" {

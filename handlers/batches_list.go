@@ -12,6 +12,7 @@ import (
 // BatchesList answers a page of the history, newest first.
 func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
 	q := historyQuery(r.URL.Query())
+	q.Zone = views.Zone(r.Context())
 	page, err := h.Batches.List(r.Context(), q)
 	switch {
 	case wantsJSON(r) && err == nil:
@@ -34,7 +35,8 @@ func (h *Handlers) showBatches(w http.ResponseWriter, r *http.Request, status in
 func historyQuery(values url.Values) batch.Query {
 	return batch.Query{
 		Cluster: values.Get("cluster"), Operation: values.Get("operation"), State: values.Get("state"), By: values.Get("by"),
-		From: values.Get("from"), To: values.Get("to"), Node: values.Get("node"), Before: values.Get("before"),
+		Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
+		Node: values.Get("node"), Text: values.Get("q"), Before: values.Get("before"),
 	}
 }
 

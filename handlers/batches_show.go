@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,8 +50,9 @@ func (h *Handlers) showItems(w http.ResponseWriter, r *http.Request, status int,
 		return h.writeBatch(w, r, status, v, later, q)
 	}
 	page := views.BatchPageView{Batch: h.batchView(r, v), ItemPage: shown, Later: later, Now: h.now()}
+	page.Related = h.related(r.Context(), v, later)
 	if isHTMX(r) {
-		return render(w, r, status, views.BatchItems(page))
+		return render(w, r, status, views.BatchMoved(page))
 	}
 	f := h.frame(r, "batches", views.T(r.Context(), "batch_title", "Operation", v.Operation, "Cluster", v.Cluster), v.Cluster)
 	f.Dock = nil // the page itself is the batch
@@ -58,6 +60,24 @@ func (h *Handlers) showItems(w http.ResponseWriter, r *http.Request, status int,
 		f.Path = views.BatchURL(v.ID)
 	}
 	return render(w, r, status, views.BatchPage(f, page))
+}
+
+// relatedShown is how many related batches a page names; of the others it has
+// the ids.
+const relatedShown = 10
+
+// related finds the batches that one goes back to and that go back to it. One
+// that cannot be read is left out: it is only named.
+func (h *Handlers) related(ctx context.Context, v batch.View, later batch.Successors) map[string]batch.Batch {
+	ids := slices.Concat([]string{v.RetryOf, v.UndoOf}, later.Retries, later.Undos)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+	out := map[string]batch.Batch{}
+	for _, id := range ids[:min(len(ids), relatedShown)] {
+		if b, err := h.Batches.View(ctx, id); err == nil {
+			out[id] = b.Batch
+		}
+	}
+	return out
 }
 
 // writeBatch writes one batch with every node that the query asks for.

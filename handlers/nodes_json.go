@@ -18,6 +18,7 @@ type nodeListJSON struct {
 	Page         int        `json:"page"`
 	Size         int        `json:"size"`
 	Items        []nodeJSON `json:"items"`
+	UnknownNames []string   `json:"unknownNames,omitempty"` // of a list in q: those that no node has
 }
 
 type nodeJSON struct {
@@ -34,7 +35,10 @@ func newNodeListJSON(cluster string, p node.Page) nodeListJSON {
 			items[i].Usage = &u
 		}
 	}
-	return nodeListJSON{Cluster: cluster, AsOf: p.AsOf.UTC(), Total: p.Match, ClusterTotal: p.Total, Page: p.Query.Page, Size: p.Query.Size, Items: items}
+	return nodeListJSON{
+		Cluster: cluster, AsOf: p.AsOf.UTC(), Total: p.Match, ClusterTotal: p.Total,
+		Page: p.Query.Page, Size: p.Query.Size, Items: items, UnknownNames: p.UnknownNames,
+	}
 }
 
 // nodeDetailJSON is one node with its age.

@@ -115,7 +115,10 @@ func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="nodes.csv"`)
 	w.Header().Set("Cache-Control", "no-store")
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"name", "status", "scheduling", "roles", "pool", "zone", "version", "internalIP", "createdAt", "reason", "reasonBy", "reasonSince", "labels", "taints"})
+	_ = out.Write([]string{
+		"name", "status", "scheduling", "roles", "pool", "zone", "version", "internalIP", "createdAt",
+		"reason", "reasonBy", "reasonSince", "labels", "taints", "noContact",
+	})
 	for _, n := range nodes {
 		_ = out.Write(nodeRecord(n))
 	}
@@ -135,6 +138,7 @@ func nodeRecord(n *node.Node) []string {
 	record := []string{
 		n.Name, n.StatusText(), n.Scheduling, strings.Join(n.Roles, " "), n.Pool, n.Zone, n.Version, n.InternalIP,
 		n.CreatedAt.UTC().Format(time.RFC3339), n.Reason, n.ReasonBy, since, joinLabels(n.Labels), strings.Join(taints, " "),
+		strconv.FormatBool(n.NoContact),
 	}
 	for i, cell := range record {
 		record[i] = harmless(cell)

@@ -15,6 +15,7 @@ import (
 const (
 	LangCookie  = "lang"
 	ThemeCookie = "theme"
+	ZoneCookie  = "zone" // the browser's IANA time zone, set by app.js
 )
 
 const preferencesLast = 365 * 24 * time.Hour

@@ -16,13 +16,35 @@ import (
 	"kube-node-manager/views"
 )
 
-// TemplatesNew answers the empty form of a new template.
+// TemplatesNew answers the form of a new template: empty, or filled in with the
+// example that is asked for.
 func (h *Handlers) TemplatesNew(w http.ResponseWriter, r *http.Request) error {
 	kind, err := templateKind(r)
 	if err != nil {
 		return err
 	}
-	return h.showTemplateForm(w, r, views.TemplateForm{Kind: kind})
+	form, err := exampleForm(r, kind)
+	if err != nil {
+		return err
+	}
+	return h.showTemplateForm(w, r, form)
+}
+
+// exampleForm is the form of the example that a request names; of none it is
+// empty.
+func exampleForm(r *http.Request, kind string) (views.TemplateForm, error) {
+	id := r.URL.Query().Get("example")
+	if id == "" {
+		return views.TemplateForm{Kind: kind}, nil
+	}
+	var choices []string
+	for _, e := range views.TemplateExamples(r.Context(), kind) {
+		if e.ID == id {
+			return e.Form, nil
+		}
+		choices = append(choices, e.ID)
+	}
+	return views.TemplateForm{}, services.InvalidFields(services.CheckChoice("example", id, choices)...)
 }
 
 // TemplatesCreate makes a template of a form or of JSON:

@@ -196,7 +196,7 @@
   });
 
   // --- time that passes, by the server's clock and in its words ---
-  const words = body.dataset.ago.split("|"), skew = Date.now() - Date.parse(body.dataset.now), lang = document.documentElement.lang;
+  const words = body.dataset.ago.split("|"), skew = Date.now() - Date.parse(body.dataset.now);
   setInterval(() => {
     if (!document.hidden) for (const t of all("time[data-ago]")) {
       const s = Math.max(0, (Date.now() - skew - Date.parse(t.dateTime)) / 1000);
@@ -211,10 +211,8 @@
       if (t.textContent !== text) t.textContent = text;
     }
   }, 1000);
-  on("pointerover", (e) => { // the exact time in the reader's own zone
-    const t = e.target.closest?.("time");
-    if (t) t.title = new Date(t.dateTime).toLocaleString(lang, { dateStyle: "medium", timeStyle: "long" });
-  });
+  // The server writes times in the reader's zone; it learns the zone from here.
+  document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax` + (location.protocol === "https:" ? "; secure" : "");
 
   refresh(true);
 })();

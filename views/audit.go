@@ -41,7 +41,8 @@ func AuditObjectURL(object string) string {
 func auditValues(q audit.Query) url.Values {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"actor": q.Actor, "object": q.Object, "action": q.Action, "cluster": q.Cluster, "result": q.Result, "from": q.From, "to": q.To, "q": q.Text,
+		"actor": q.Actor, "object": q.Object, "action": q.Action, "cluster": q.Cluster, "result": q.Result,
+		"since": q.Since, "from": q.From, "to": q.To, "q": q.Text,
 	} {
 		if value != "" {
 			values.Set(name, value)

@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"kube-node-manager/services/batch"
@@ -96,7 +97,7 @@ func sayMilestone(ctx context.Context, v batch.View) string {
 	case v.State.Ended():
 		return title + ": " + verdict(ctx, v)
 	case v.Gate != nil:
-		return title + ": " + strings.ReplaceAll(gateWords(ctx, v), "#", gateClock(v.Gate))
+		return title + ": " + strings.ReplaceAll(gateWords(ctx, v), "#", gateClock(ctx, v.Gate))
 	case milestone(v) == 0:
 		return T(ctx, "say_accepted", "Title", title)
 	default:
@@ -104,15 +105,46 @@ func sayMilestone(ctx context.Context, v batch.View) string {
 	}
 }
 
+// allWell reports whether a batch has ended and nothing is left to explain.
+func allWell(v batch.View) bool {
+	return v.State == store.StateSucceeded && v.Counts.Succeeded+v.Counts.Unchanged == v.Total
+}
+
 // verdict is the end of a batch in a sentence, made of what the items say.
 func verdict(ctx context.Context, v batch.View) string {
 	c := v.Counts
-	if v.State == store.StateSucceeded && c.Succeeded == 0 {
-		return N(ctx, "verdict_unchanged", v.Total)
+	if allWell(v) {
+		return success(ctx, v)
 	}
 	return N(ctx, cancelledID(v.Batch, "verdict_"+string(v.State)), v.Total,
 		"Succeeded", Number(c.Succeeded+c.Unchanged), "Failed", Number(c.Failed),
 		"Left", Number(c.Cancelled+c.Skipped))
+}
+
+// success says what a batch did, in the words of its operation: how many nodes
+// it changed, and how many needed nothing.
+func success(ctx context.Context, v batch.View) string {
+	id := idOf(v.Operation)
+	if !has(ctx, "ended_"+id) {
+		id = "other"
+	}
+	var parts []string
+	if n := v.Counts.Succeeded; n > 0 {
+		parts = append(parts, N(ctx, "ended_"+id, n))
+	}
+	if n := v.Counts.Unchanged; n > 0 {
+		parts = append(parts, N(ctx, "already_"+id, n))
+	}
+	return strings.Join(parts, T(ctx, "list_comma"))
+}
+
+// leftCordoned is how many nodes an ended drain has left cordoned: those that it
+// emptied.
+func leftCordoned(v batch.View) int {
+	if v.Operation != "drain" || !v.State.Ended() {
+		return 0
+	}
+	return v.Counts.Succeeded + v.Counts.Unchanged
 }
 
 // idleWord says what a batch without a node at work is doing.
@@ -157,6 +189,9 @@ func tally(v batch.View) []count {
 		} else {
 			out = append(out, count{"count_running", c.Running + c.Waiting, "run"}, count{"count_left", c.Pending, ""})
 		}
+	}
+	if v.State.Ended() {
+		return slices.DeleteFunc(out, func(c count) bool { return c.Count == 0 })
 	}
 	for i := range out {
 		if out[i].Count == 0 {

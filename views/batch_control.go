@@ -53,6 +53,15 @@ func undoable(v batch.View) bool {
 	return v.State.Ended() && v.ClearedAt != nil && v.Operation != "delete-pod"
 }
 
+// undoWord is what the button does that takes a batch back: nothing brings the
+// pods of a drain back, its nodes are uncordoned.
+func undoWord(ctx context.Context, v batch.View) string {
+	if v.Operation == "drain" {
+		return T(ctx, "do_undo_drain")
+	}
+	return T(ctx, "do_undo")
+}
+
 // rolloutOf reads what a batch was asked for.
 func rolloutOf(b batch.Batch) batch.Rollout {
 	var r batch.Rollout
@@ -101,15 +110,15 @@ func gateWords(ctx context.Context, v batch.View) string {
 	if v.Gate.Until == nil {
 		return T(ctx, "gate_asks", "Done", done, "Failed", failed)
 	}
-	return T(ctx, "gate_goes_on", "Done", done, "Failed", failed, "Time", "#")
+	return T(ctx, "gate_goes_on", "Done", done, "Failed", failed, "Time", "#", "Zone", zoneOf(ctx, *v.Gate.Until))
 }
 
 // gateClock is when a wait ends, for who listens.
-func gateClock(g *batch.Gate) string {
+func gateClock(ctx context.Context, g *batch.Gate) string {
 	if g.Until == nil {
 		return ""
 	}
-	return g.Until.UTC().Format("15:04:05")
+	return clockTime(ctx, *g.Until)
 }
 
 // goOnWord is what the button does that continues a batch.

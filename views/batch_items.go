@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
@@ -68,6 +70,39 @@ type change struct {
 
 // switched reports whether the change is a switch turned on or off.
 func (c change) switched() bool { return c.After == "true" || c.After == "false" }
+
+// switchWord says what a switch does, not what its field is called.
+func switchWord(ctx context.Context, c change) string {
+	if c.Key != "unschedulable" {
+		return c.Key
+	}
+	if c.After == "true" {
+		return T(ctx, "change_cordoned")
+	}
+	return T(ctx, "change_uncordoned")
+}
+
+// switchClass strikes out what was turned off, unless its word says so itself.
+func switchClass(c change) string {
+	if c.After == "false" && c.Key != "unschedulable" {
+		return "del"
+	}
+	return "add"
+}
+
+// deepWord says in short what became of a node's annotations.
+func deepWord(ctx context.Context, deep []change) string {
+	for _, c := range deep {
+		switch {
+		case c.Key != unprefixed(node.AnnotationReason):
+		case c.After == "":
+			return T(ctx, "change_reason_removed")
+		default:
+			return T(ctx, "change_reason_set")
+		}
+	}
+	return "+" + strconv.Itoa(len(deep))
+}
 
 // changesOf compares what an item recorded before and after. The plain fields
 // are worth a chip; what lies deeper (annotations) goes into one line each.

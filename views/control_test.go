@@ -173,3 +173,35 @@ func TestControl_plans(t *testing.T) {
 	require.False(t, open)
 	require.Contains(t, squeezed(doc.Find("#about-parallel")), "Never more nodes")
 }
+
+// A batch that is named by another is named by what it did, as long as it is
+// known.
+func TestBatchPage_relatedBatches(t *testing.T) {
+	v := afterPage(func(v *views.BatchPageView) {
+		v.Batch.UndoOf = "b0"
+		v.Related = map[string]batch.Batch{"b0": {ID: "b0", Operation: "drain", Total: 6}}
+	})
+	doc := document(t, render(t, "en", views.BatchPage(frame(), v)))
+	link := doc.Find(`.facts a[href="/batches/b0"]`).First()
+	require.Equal(t, "Drain · 6 nodes", link.Text())
+	require.Equal(t, "b0", link.AttrOr("title", ""))
+	require.Equal(t, "b4", doc.Find(`.facts a[href="/batches/b4"]`).Text(), "it is not known any more")
+}
+
+// What happened to a node is said in words: its switch, and that a reason was
+// written down.
+func TestBatchItems_cordonInWords(t *testing.T) {
+	v := batchPageView(store.StateSucceeded)
+	v.Items = []batch.Item{{
+		Node: "n", State: store.ItemSucceeded, Before: json.RawMessage(`{"unschedulable":false,"annotations":{}}`),
+		After: json.RawMessage(`{"unschedulable":true,"annotations":{"` + node.AnnotationReason + `":"disk","` + node.AnnotationBy + `":"ada"}}`),
+	}}
+	doc := document(t, render(t, "en", views.BatchItems(v)))
+	require.Equal(t, "cordoned", squeezed(doc.Find(".chip.add")))
+	require.True(t, strings.HasPrefix(squeezed(doc.Find(".chip.more")), "reason set"))
+
+	v.Items[0].Before, v.Items[0].After = v.Items[0].After, v.Items[0].Before
+	doc = document(t, render(t, "en", views.BatchItems(v)))
+	require.Equal(t, "uncordoned", squeezed(doc.Find(".chip.add")), "it is not struck out")
+	require.True(t, strings.HasPrefix(squeezed(doc.Find(".chip.more")), "reason removed"))
+}

@@ -195,12 +195,12 @@ func pageOf(t *testing.T, change func(*views.PlanView)) *goquery.Document {
 func TestPlanPage_drain(t *testing.T) {
 	doc := pageOf(t, nil)
 	require.Equal(t, "Drain 3 nodes of "+oddCluster, doc.Find("h1").Text())
-	require.Equal(t, []string{"4 to evict", "1 stays", "1 ending already", "2 need your word", "1 of them blocked now", "1 can never go", "1 of them not known"}, texts(doc.Find(".plan-tally li")))
+	require.Equal(t, []string{"4 to evict", "1 stays", "1 ending already", "2 need confirmation", "1 of them blocked now", "1 cannot be evicted", "1 of them not known"}, texts(doc.Find(".plan-tally li")))
 	require.Equal(t, "Cordon 1, evict 4 pods", squeezed(doc.Find("#plan-do")))
-	require.Contains(t, squeezed(doc.Find("#plan-short")), "2 pods still need your word")
+	require.Contains(t, squeezed(doc.Find("#plan-short")), "2 pods still need confirmation")
 	notes := strings.Join(texts(doc.Find("#plan-result .note")), "\n")
 	for _, want := range []string{
-		"db/main can never let it go: all 2 pods must stay healthy. Add a replica or relax the budget.",
+		"db/main allows no disruption: all 2 pods must stay healthy. Add a replica or relax the budget.",
 		"1 pod loses the data in its emptyDir volumes.",
 		"checkout/cart-pdb allows no disruption now: 2 pods are healthy, 2 must be. 2 pods of this batch wait until it allows more. Add a replica",
 		"ip-10-0-3-26.prod This is a control plane node.", "gone.prod There is no such node",
@@ -208,7 +208,7 @@ func TestPlanPage_drain(t *testing.T) {
 	} {
 		require.Contains(t, notes, want)
 	}
-	require.Equal(t, []string{"never lets go", "blocks now", "in turns", "enough"}, texts(doc.Find("[data-budget] .st")))
+	require.Equal(t, []string{"allows none", "blocks now", "in turns", "enough"}, texts(doc.Find("[data-budget] .st")))
 	require.Contains(t, squeezed(doc.Find(`[data-budget="search/query"]`)), "in turns426 of 4 needed")
 }
 
@@ -220,7 +220,7 @@ func TestPlanPage_nodesWithProblemsComeFirst(t *testing.T) {
 	pods := doc.Find(`[data-node="ip-10-0-3-26.prod"] .pods li`)
 	require.Equal(t, []string{"never", "acknowledge", "acknowledge", "blocked", "unknown", "wait", "evict", "skip"}, attributes(pods, "data-verdict"))
 	require.Equal(t, len(samplePods()), pods.Find(".st svg").Length(), "word, shape and colour")
-	require.Contains(t, squeezed(pods.First()), "db/main-0 StatefulSet/main db/main can never let it go")
+	require.Contains(t, squeezed(pods.First()), "db/main-0 StatefulSet/main db/main allows no disruption")
 }
 
 func TestPlanPage_staysLight(t *testing.T) {
@@ -310,7 +310,7 @@ func TestPlanPage_cordon(t *testing.T) {
 	require.Contains(t, groups[0], "1 nodeGone.gone")
 	require.Contains(t, groups[1], "40 nodesSchedulable → Cordonedn-0, n-1")
 	require.Contains(t, groups[1], "n-7 +32")
-	require.Contains(t, groups[2], "1 nodeis so already: Cordonedheld")
+	require.Contains(t, groups[2], "1 nodealready: Cordonedheld")
 	require.Contains(t, squeezed(doc.Find("#plan-result .note")), "Careful.")
 	require.Zero(t, doc.Find("[name=timeout], [hx-post]:not(#dock *)").Length())
 }
@@ -396,7 +396,8 @@ func TestDrain_cancelled(t *testing.T) {
 	v := drainingView()
 	v.State, v.Drain, v.Counts = store.StateCancelled, nil, batch.Counts{Succeeded: 2, Cancelled: 3}
 	doc := document(t, render(t, "en", views.BatchPanel(v)))
-	require.Equal(t, "Cancelled: 2 of 5 nodes are drained, 0 failed, 3 were not drained.", squeezed(doc.Find(".verdict")))
+	require.Equal(t, []string{"2 done", "3 not drained"}, texts(doc.Find(".tally li")))
+	require.Contains(t, doc.Find("[data-batch]").AttrOr("data-say", ""), "Cancelled: 2 of 5 nodes are drained, 0 failed, 3 were not drained.")
 	require.NotContains(t, doc.Text(), "left alone", "its nodes were cordoned")
 	require.NotContains(t, document(t, render(t, "en", views.BatchItems(drainedPage()))).Text(), "left alone")
 }

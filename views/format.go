@@ -104,9 +104,6 @@ func Rate(ctx context.Context, perSecond float64) string {
 	}
 }
 
-// exact gives a time for a title; app.js turns it into the reader's own zone.
-func exact(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // quantity gives an amount of a resource: "cpu" in cores of milli cores,

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 )
 
@@ -20,7 +21,8 @@ type BatchesView struct {
 func HistoryURL(q batch.Query) string {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"cluster": q.Cluster, "operation": q.Operation, "state": q.State, "by": q.By, "from": q.From, "to": q.To, "node": q.Node,
+		"cluster": q.Cluster, "operation": q.Operation, "state": q.State, "by": q.By,
+		"since": q.Since, "from": q.From, "to": q.To, "node": q.Node, "q": q.Text,
 	} {
 		if value != "" {
 			values.Set(name, value)
@@ -51,6 +53,21 @@ func ItemsURL(id string, q batch.ItemQuery) string {
 		values.Set("page", strconv.Itoa(q.Page))
 	}
 	return withQuery(BatchURL(id), values)
+}
+
+// historyWithoutNode is a query of the history for all nodes.
+func historyWithoutNode(q batch.Query) string {
+	q.Node = ""
+	return HistoryURL(q)
+}
+
+// sinceOptions are the spans of time that end now.
+func sinceOptions(ctx context.Context) []option {
+	var out []option
+	for _, since := range services.Sinces() {
+		out = append(out, option{since, T(ctx, "since_"+since)})
+	}
+	return out
 }
 
 // historyFiltered reports whether a query of the history asks for less than all.

@@ -15,7 +15,7 @@ import (
 
 // asked is a query of the history that uses every filter.
 func asked() batch.Query {
-	return batch.Query{Cluster: oddCluster, Operation: "cordon", State: "partial", By: "on&call", From: "2026-11-01", To: "2026-11-23T12:00:00Z", Node: `a"b`}
+	return batch.Query{Cluster: oddCluster, Operation: "cordon", State: "partial", By: "on&call", From: "2026-11-01", To: "2026-11-23T12:00:00Z", Node: `a"b`, Text: `kernel <6>`, Since: "7d"}
 }
 
 // itemErrors are more reasons than a page has room for.
@@ -67,8 +67,12 @@ func TestBatchesPage_keepsTheFilters(t *testing.T) {
 	doc := document(t, render(t, "en", historyPages()["batches filtered"]))
 	find := doc.Find("form#find[method=get]")
 	require.Equal(t, "/batches", find.AttrOr("action", ""))
-	require.Equal(t, q.Node, find.Find("#q[name=node]").AttrOr("value", ""))
-	for name, want := range map[string]string{"cluster": q.Cluster, "operation": q.Operation, "state": q.State} {
+	require.Equal(t, q.Text, find.Find("#q[name=q]").AttrOr("value", ""))
+	require.Equal(t, q.Node, find.Find("input[type=hidden][name=node]").AttrOr("value", ""))
+	without := find.Find(".token a").AttrOr("href", "")
+	require.Contains(t, without, "q=kernel+%3C6%3E")
+	require.NotContains(t, without, "node=")
+	for name, want := range map[string]string{"cluster": q.Cluster, "operation": q.Operation, "state": q.State, "since": q.Since} {
 		require.Equal(t, want, find.Find("select[name="+name+"] option[selected]").AttrOr("value", ""), name)
 	}
 	for name, want := range map[string]string{"by": q.By, "from": q.From, "to": q.To} {
@@ -83,7 +87,7 @@ func TestBatchesPage_keepsTheFilters(t *testing.T) {
 
 	doc = document(t, render(t, "en", historyPages()["batches, none match"]))
 	require.Equal(t, "/batches", doc.Find("#batches .empty a").AttrOr("href", ""))
-	require.Equal(t, asked().Node, doc.Find("#q").AttrOr("value", ""))
+	require.Equal(t, asked().Text, doc.Find("#q").AttrOr("value", ""))
 	require.Equal(t, 1, document(t, render(t, "en", historyPages()["batches refused"])).Find("#batches .problem").Length())
 	gone := asked()
 	gone.Cluster = "gone"
@@ -133,6 +137,6 @@ func TestNodePage_history(t *testing.T) {
 	require.Equal(t, "/batches/b1", doc.Find("#history tbody a").First().AttrOr("href", ""))
 	row := doc.Find("#history tbody tr").Eq(3)
 	require.Equal(t, []string{"Cordon", "done", "oncall", "just now"}, []string{squeezed(row.Find("th")), squeezed(row.Find(".st")), squeezed(row.Find("td").Eq(2)), squeezed(row.Find("time"))})
-	require.Equal(t, 1, row.Find(".chip.add:contains(unschedulable)").Length())
+	require.Equal(t, 1, row.Find(".chip.add:contains(cordoned)").Length())
 	require.Equal(t, views.HistoryURL(batch.Query{Cluster: oddCluster, Node: v.Node.Name}), doc.Find("#history .head a").AttrOr("href", ""))
 }

@@ -209,16 +209,17 @@ func arguments(s string) string {
 }
 
 // families are the ids that are put together from a value.
-func families() map[string][]string {
+func families(t *testing.T) map[string][]string {
+	t.Helper()
 	states := []store.State{store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled, store.StateInterrupted}
 	items := []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled}
 	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
 	return map[string][]string{
 		"state_": words(states...), "item_": words(items...), "code_": words(codes...), "role_": words(services.Roles()...),
-		"verdict_": {"succeeded", "partial", "failed", "cancelled"}, "theme_": {"auto", "light", "dark"},
+		"verdict_": {"partial", "failed", "cancelled"}, "ended_": endings(), "already_": endings(), "theme_": {"auto", "light", "dark"},
 		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
-		"about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
+		"since_": services.Sinces(), "about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
 		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "waiting", "left"},
 
 		"operation_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"}, "plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"}, "plan_do_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
@@ -240,12 +241,33 @@ func families() map[string][]string {
 		"audit_": auditWords(), "audit_result_": words(store.Results()...),
 		"audit_why_": words(store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait),
 
-		"templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
+		"template_example_": exampleWords(t), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
 		"template_new_title_": template.Kinds(), "template_import_title_": template.Kinds(),
 		"template_entries_": template.Kinds(), "template_rows_help_": template.Kinds(),
 		"template_mode_":    {"add", "replace", "add_labels", "add_taints", "replace_labels", "replace_taints"},
 		"template_outcome_": words(template.Created, template.Replaced, template.Refused),
 	}
+}
+
+// endings are the operations that have words for their success, and the others.
+func endings() []string {
+	out := []string{"other"}
+	for _, d := range operation.All() {
+		out = append(out, strings.ReplaceAll(d.Name, "-", "_"))
+	}
+	return out
+}
+
+// exampleWords are the messages of the examples of both kinds of templates.
+func exampleWords(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, kind := range template.Kinds() {
+		for _, e := range TemplateExamples(t.Context(), kind) {
+			out = append(out, e.ID, "about_"+e.ID)
+		}
+	}
+	return out
 }
 
 // auditWords are the messages of the actions of the audit log.
@@ -277,7 +299,7 @@ func words[S ~string](values ...S) []string {
 
 func TestMessages_families(t *testing.T) {
 	known := messages(t, "*", "en")
-	for prefix, members := range families() {
+	for prefix, members := range families(t) {
 		for _, member := range members {
 			require.Contains(t, known, prefix+member)
 		}
@@ -287,7 +309,7 @@ func TestMessages_families(t *testing.T) {
 func TestMessages_noneUnused(t *testing.T) {
 	source := sources(t)
 	used := map[string]bool{}
-	for prefix, members := range families() {
+	for prefix, members := range families(t) {
 		for _, member := range members {
 			used[prefix+member] = true
 		}
@@ -351,4 +373,24 @@ func TestNewProblem(t *testing.T) {
 	require.Equal(t, map[string]string{"a": "Request 1"}, p.Fields)
 	require.Equal(t, "Request 1", p.Field("a"))
 	require.Empty(t, (*Problem)(nil).Field("a"))
+}
+
+// A drain empties a node (腾空), an eviction moves one pod (驱逐). A reader of
+// Chinese must be able to tell the two apart as well as one of English.
+func TestMessages_chineseKeepsDrainAndEvictApart(t *testing.T) {
+	english, chinese := messages(t, "*", "en"), messages(t, "*", "zh-CN")
+	seen := 0
+	for id, forms := range english {
+		words := strings.ToLower(strings.Join(slices.Collect(maps.Values(forms)), " "))
+		other := strings.Join(slices.Collect(maps.Values(chinese[id])), " ")
+		drain, evict := strings.Contains(words, "drain"), strings.Contains(words, "evict")
+		switch {
+		case drain && !evict:
+			seen++
+			require.NotContains(t, other, "驱逐", id)
+		case evict && !drain:
+			require.NotContains(t, other, "腾空", id)
+		}
+	}
+	require.Greater(t, seen, 10)
 }

@@ -81,8 +81,9 @@ type NodeView struct {
 type BatchPageView struct {
 	Batch BatchView
 	batch.ItemPage
-	Later batch.Successors // the batches that retry or undo it
-	Now   time.Time
+	Later   batch.Successors       // the batches that retry or undo it
+	Related map[string]batch.Batch // those batches, and the one that it retries or undoes, by id
+	Now     time.Time
 }
 
 // Problem is what went wrong, in a person's words.

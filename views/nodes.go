@@ -108,6 +108,7 @@ func statusOptions(ctx context.Context) []option {
 	return []option{
 		{node.StatusReady, T(ctx, "status_ready")},
 		{node.StatusNotReady, T(ctx, "status_notready")},
+		{node.StatusNoContact, T(ctx, "status_nocontact")},
 		{node.StatusUnknown, T(ctx, "status_unknown")},
 	}
 }
@@ -228,6 +229,16 @@ func pageRange(p node.Page) (first, last int) {
 	}
 	first = (pageNumber(p.Query)-1)*pageSize(p.Query) + 1
 	return first, first + len(p.Nodes) - 1
+}
+
+// listShown is how many of the unknown names of a list are written out.
+const listShown = 20
+
+func listedNames(ctx context.Context, names []string) string {
+	if rest := len(names) - listShown; rest > 0 {
+		return joined(names[:listShown]) + " " + T(ctx, "plan_more", "N", Number(rest))
+	}
+	return joined(names)
 }
 
 func joined(words []string) string { return strings.Join(words, ", ") }

@@ -55,7 +55,7 @@ func (v ClusterView) Worst() string {
 func (v ClusterView) word(ctx context.Context) string {
 	switch {
 	case v.Down != nil:
-		return T(ctx, "cluster_down_since", "Time", exact(v.Since), "Why", NewProblem(ctx, v.Down).Text)
+		return T(ctx, "cluster_down_since", "Time", exact(ctx, v.Since), "Why", NewProblem(ctx, v.Down).Text)
 	case v.Unread != nil:
 		return T(ctx, "cluster_unread", "Why", NewProblem(ctx, v.Unread).Text)
 	case v.NotReady > 0:

@@ -244,11 +244,28 @@ func TestBatchPanel(t *testing.T) {
 	ended := batchView(store.StateSucceeded)
 	doc = document(t, render(t, "en", views.BatchPanel(ended)))
 	require.Zero(t, doc.Find("form").Length())
-	require.Equal(t, "All 240 nodes are done.", squeezed(doc.Find(".verdict")))
+	require.Equal(t, "228 nodes cordoned, 12 were already cordoned", squeezed(doc.Find(".panel-head .verdict")))
+	require.Zero(t, doc.Find(".tally, .left-cordoned").Length(), "success is said once")
+	require.NotContains(t, doc.Text(), "succeeded")
 
 	ended.Counts = batch.Counts{Unchanged: 240}
 	doc = document(t, render(t, "en", views.BatchPanel(ended)))
-	require.Equal(t, "Nothing to do: all 240 nodes were so already.", squeezed(doc.Find(".verdict")))
+	require.Equal(t, "240 were already cordoned", squeezed(doc.Find(".verdict")))
+
+	partly := batchView(store.StatePartial)
+	partly.Counts = batch.Counts{Succeeded: 238, Failed: 2}
+	doc = document(t, render(t, "en", views.BatchPanel(partly)))
+	require.Equal(t, "partly failed", squeezed(doc.Find(".panel-head .st").First()))
+	require.Equal(t, []string{"238 done", "2 failed"}, texts(doc.Find(".tally li")), "what did not happen is not counted")
+
+	drained := batchView(store.StateSucceeded)
+	drained.Operation, drained.MayUndo, drained.ClearedAt = "drain", true, &noon
+	drained.Counts = batch.Counts{Succeeded: 6}
+	drained.Total = 6
+	doc = document(t, render(t, "en", views.BatchPanel(drained)))
+	require.Equal(t, "6 nodes drained", squeezed(doc.Find(".verdict")))
+	require.Contains(t, doc.Find(".left-cordoned").Text(), "The 6 drained nodes stay cordoned")
+	require.Equal(t, "Uncordon these nodes…", squeezed(doc.Find("#batch-undo")))
 
 	other := batchView(store.StateRunning)
 	other.MayControl = false
@@ -271,11 +288,11 @@ func TestBatchPage(t *testing.T) {
 func TestBatchItems_change(t *testing.T) {
 	doc := document(t, render(t, "en", views.BatchItems(batchPageView(store.StateSucceeded))))
 	row := doc.Find("tr").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == "succeeded.x" })
-	require.Equal(t, 1, row.Find(".chip.add:contains(unschedulable)").Length())
+	require.Equal(t, 1, row.Find(".chip.add:contains(cordoned)").Length())
 	require.Equal(t, "a", row.Find("del").Text())
 	require.Equal(t, "b", row.Find("ins").Text())
 	require.Equal(t, "reason: – → why", row.Find(".chip.more").AttrOr("title", ""))
-	require.Equal(t, 1, doc.Find(".chip.add:contains(unschedulable)").Length(), "nothing is shown as done that was not")
+	require.Equal(t, 1, doc.Find(".chip.add:contains(cordoned)").Length(), "nothing is shown as done that was not")
 }
 
 func TestForms(t *testing.T) {

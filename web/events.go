@@ -51,7 +51,8 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		return nil, err
 	}
 	v := &viewer{
-		id: rand.Text(), recheck: make(chan struct{}, 1), actor: actor, locale: views.Locale(r.Context()),
+		id: rand.Text(), recheck: make(chan struct{}, 1),
+		actor: actor, locale: views.Locale(r.Context()), zone: views.Zone(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
 		news: newRailNews(q),
 	}

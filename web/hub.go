@@ -62,6 +62,7 @@ type viewer struct {
 	id         string
 	actor      services.Actor
 	locale     string
+	zone       *time.Location
 	cluster    string
 	batch      string
 	generation string // of the cluster's cache when the page was made; "" when it does not say
@@ -266,8 +267,8 @@ func (h *hub) tellBatch(id string) {
 	h.tellBatchTo(followers, id)
 }
 
-// tellBatchTo sends the batch's panel, rendered once per language and role. For
-// a batch that has ended it is the last event.
+// tellBatchTo sends the batch's panel, rendered once per language, zone and role.
+// For a batch that has ended it is the last event.
 func (h *hub) tellBatchTo(followers []*viewer, id string) {
 	if len(followers) == 0 {
 		return
@@ -282,14 +283,18 @@ func (h *hub) tellBatchTo(followers []*viewer, id string) {
 		event = "done"
 	}
 	type variant struct {
-		locale           string
+		locale, zone     string
 		may, force, undo bool
 	}
 	panels := map[variant]string{}
 	for _, v := range followers {
-		kind := variant{v.locale, v.actor.May(operation.Permit(state.Operation)), v.actor.May(services.PermitForce), v.actor.May(operation.Permit(operation.Undo))}
+		kind := variant{
+			v.locale, v.zone.String(), v.actor.May(operation.Permit(state.Operation)),
+			v.actor.May(services.PermitForce), v.actor.May(operation.Permit(operation.Undo)),
+		}
 		if _, ok := panels[kind]; !ok {
-			panels[kind] = h.panel(views.BatchPanel(views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}), kind.locale)
+			shown := views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}
+			panels[kind] = h.panel(views.BatchPanel(shown), v)
 		}
 		h.send(v, event, panels[kind])
 		if event == "done" {
@@ -299,11 +304,11 @@ func (h *hub) tellBatchTo(followers []*viewer, id string) {
 	}
 }
 
-// panel renders with the hub's context: the request that opened the stream is
-// somebody else's, and may be over.
-func (h *hub) panel(c templ.Component, locale string) string {
+// panel renders for a viewer, with the hub's context: the request that opened
+// the stream may be over.
+func (h *hub) panel(c templ.Component, v *viewer) string {
 	var out bytes.Buffer
-	if err := c.Render(views.WithLocale(h.ctx, locale), &out); err != nil {
+	if err := c.Render(views.WithZone(views.WithLocale(h.ctx, v.locale), v.zone), &out); err != nil {
 		h.log.Error("Progress cannot be rendered", "error", err)
 	}
 	return out.String()

@@ -20,18 +20,20 @@ import (
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
+	"kube-node-manager/views"
 )
 
 // oneBatch is an engine that knows one batch.
 type oneBatch struct {
 	mu    sync.Mutex
 	state store.State
+	gate  *batch.Gate
 }
 
 func (b *oneBatch) View(context.Context, string) (batch.View, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return batch.View{Batch: store.Batch{ID: "b1", Cluster: "prod", Operation: "cordon", State: b.state, Total: 3}}, nil
+	return batch.View{Batch: store.Batch{ID: "b1", Cluster: "prod", Operation: "cordon", State: b.state, Total: 3}, Gate: b.gate}, nil
 }
 
 func (b *oneBatch) end() {
@@ -170,6 +172,31 @@ func TestHub_progressIsJoinedAndDoneComesLast(t *testing.T) {
 		require.Empty(t, other.events(), "another cluster's page hears nothing")
 		time.Sleep(lingering)
 		done.Wait()
+	})
+}
+
+// Two people in two zones follow one batch; each is told the time of their own.
+func TestHub_panelsAreInTheZoneOfWhoLooks(t *testing.T) {
+	hubTest(t, func(t *testing.T, h *hub, b *oneBatch, _ func(string, *page) *sync.WaitGroup, _ *int) {
+		until := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+		b.gate = &batch.Gate{Until: &until}
+		ctx := services.WithActor(t.Context(), services.Actor{Role: services.RoleUser})
+		serve := h.serve(func(string) error { return nil })
+		pages := map[string]*page{"12:00:00": {}, "14:00:00": {}}
+		for want, zone := range map[string]*time.Location{"12:00:00": time.UTC, "14:00:00": time.FixedZone("CEST", 2*60*60)} {
+			p := pages[want]
+			p.header = http.Header{}
+			r := httptest.NewRequestWithContext(views.WithZone(ctx, zone), http.MethodGet, "/events?batch=b1", nil)
+			go func() { _ = serve(p, r) }() // it ends with the hub
+		}
+		synctest.Wait()
+		h.BatchChanged("prod", "b1")
+		time.Sleep(flushEvery)
+		synctest.Wait()
+		for want, p := range pages {
+			require.Equal(t, []string{"progress", "progress"}, p.events())
+			require.Equal(t, 2, strings.Count(p.read(), ">"+want+"<"))
+		}
 	})
 }
 

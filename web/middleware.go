@@ -143,14 +143,17 @@ func deadline(next http.Handler) http.Handler {
 	})
 }
 
-// prefer gives the request the reader's language and theme, and the pages the
-// addresses of their assets.
+// prefer gives the request the reader's language, theme and zone, and the pages
+// the addresses of their assets.
 func prefer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		locale := views.MatchLocale(cookieValue(r, handlers.LangCookie), r.Header.Get("Accept-Language"))
 		ctx := views.WithLocale(r.Context(), locale)
 		if theme := cookieValue(r, handlers.ThemeCookie); theme == "light" || theme == "dark" {
 			ctx = views.WithTheme(ctx, theme)
+		}
+		if zone := readerZone(cookieValue(r, handlers.ZoneCookie)); zone != nil {
+			ctx = views.WithZone(ctx, zone)
 		}
 		ctx = views.WithAssets(ctx, static.URL)
 		next.ServeHTTP(w, r.WithContext(ctx))

@@ -45,7 +45,7 @@ func (h *hub) tellRail() {
 	h.tellRailTo(followers)
 }
 
-// tellRailTo sends the rail, rendered once per language and kind of page.
+// tellRailTo sends the rail, rendered once per language, zone and kind of page.
 func (h *hub) tellRailTo(followers []*viewer) {
 	h.mu.Lock()
 	present := h.rail
@@ -54,16 +54,16 @@ func (h *hub) tellRailTo(followers []*viewer) {
 		return
 	}
 	type variant struct {
-		locale string
-		rows   bool
+		locale, zone string
+		rows         bool
 	}
 	now, rail, updates := time.Now(), present(), map[variant]string{}
 	digest := rail.Digest()
 	for _, v := range followers {
 		if v.news.digest != digest || v.news.clusters && now.Sub(v.news.told) >= rowsEvery {
-			kind := variant{v.locale, v.news.clusters}
+			kind := variant{v.locale, v.zone.String(), v.news.clusters}
 			if _, ok := updates[kind]; !ok {
-				updates[kind] = h.panel(views.RailUpdate(rail, kind.rows, now), kind.locale)
+				updates[kind] = h.panel(views.RailUpdate(rail, kind.rows, now), v)
 			}
 			h.send(v, "rail", updates[kind])
 			v.news.digest, v.news.told = digest, now

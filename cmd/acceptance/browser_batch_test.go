@@ -129,7 +129,7 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 		names[3]: "There is no such node in the cluster.",
 		names[4]: "There is no such node in the cluster.",
 	}, failures)
-	require.Equal(t, "3 of 5 nodes are done, 2 failed.", value[string](x, `document.querySelector("#dock .verdict").textContent`))
+	require.Equal(t, []string{"3 done", "2 failed"}, value[[]string](x, `[...document.querySelectorAll("#dock .tally li")].map((li) => li.textContent.trim())`))
 	b := p.batch(t, id)
 	require.Equal(t, "partial", b.State)
 	require.Equal(t, 3, b.Counts["succeeded"])

@@ -33,12 +33,12 @@ func TestBrowser_history(t *testing.T) {
 	}
 	choose("state", "partial")
 	x.until(rows(cordoned.ID))
-	x.fill("#q", names[1])
-	x.until(`location.search.includes("node=")`)
+	x.fill("#q", "CVE "+names[1][5:]) // a word of the reason, and a part of a name
+	x.until(`location.search.includes("q=CVE")`)
 	x.until(rows(cordoned.ID))
 	choose("state", "failed")
 	x.until(`document.querySelector("#batches .empty")`)
-	require.Equal(t, "/batches?node="+names[1]+"&state=failed", value[string](x, `location.pathname + "?" + [...new URLSearchParams(location.search)].map((p) => p.join("=")).sort().join("&")`))
+	require.Equal(t, "/batches?q=CVE "+names[1][5:]+"&state=failed", value[string](x, `location.pathname + "?" + [...new URLSearchParams(location.search)].map((p) => p.join("=")).sort().join("&")`))
 	require.True(t, value[bool](x, `window.sameDocument`))
 	x.press("#batches .empty a")
 	x.until(`location.search === "" && document.readyState === "complete"`)
@@ -89,7 +89,7 @@ func TestBrowser_batchOnPaper(t *testing.T) {
 	for _, hidden := range []string{".rail", ".btn", "#items .states-of", "#report", ".live"} {
 		require.False(t, shown(hidden), hidden)
 	}
-	for _, there := range []string{"h1", ".facts dd", "#items .reasons .text", "#items tbody tr", ".verdict"} {
+	for _, there := range []string{"h1", ".facts dd", "#items .reasons .text", "#items tbody tr", ".panel .tally"} {
 		require.True(t, shown(there), there)
 	}
 }

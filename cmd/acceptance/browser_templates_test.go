@@ -104,6 +104,9 @@ func templateLife(x *tab, cluster string, scripts bool) {
 		x.at("/templates/taints")
 	}
 	x.until(`document.querySelector("#templates .empty")`)
+	press("#example-dedicated")
+	x.until(`document.readyState === "complete" && location.pathname === "/templates/taints/new"`)
+	require.Equal(x.t, []any{"Dedicated nodes", "dedicated", "gpu, batch"}, value[any](x, `["#f-name", "#f-key-1", "#f-values-1"].map((s) => document.querySelector(s).value)`))
 	require.Equal(x.t, http.StatusNotFound, x.p.request(x.t, http.MethodGet, made, nil, nil).StatusCode)
 }
 

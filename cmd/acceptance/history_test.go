@@ -186,7 +186,7 @@ func TestHistory_ofANode(t *testing.T) {
 		rows := doc.Find("#history tbody tr")
 		require.Equal(t, 20, rows.Length())
 		require.Equal(t, "/batches/"+last.ID, rows.First().Find("th a").AttrOr("href", ""))
-		require.Equal(t, 1, rows.First().Find(".chip:contains(unschedulable)").Length())
+		require.Equal(t, 1, rows.First().Find(".chip:contains("+map[string]string{"en": "cordoned", "zh-CN": "调度"}[lang]+")").Length())
 		all := doc.Find("#history .head a").AttrOr("href", "")
 		require.Equal(t, "/batches?cluster="+c.Name+"&node="+names[0], all)
 		require.Equal(t, 22, r.send(t, "GET", all, nil).doc.Find("#batches tbody tr").Length())

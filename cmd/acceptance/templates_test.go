@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services/kube/kubetest"
@@ -366,4 +367,52 @@ func with(form url.Values, name, value string) url.Values {
 		out[name] = values
 	}
 	return out
+}
+
+// Whoever has no template yet is offered two of each kind. They lead to the form
+// as it would be typed, store nothing by themselves, and can be saved as they are.
+func TestTemplates_examples(t *testing.T) {
+	c := kubetest.Acquire(t)
+	p := startProgram(t, c.Kubeconfig)
+	for _, kind := range []string{"labels", "taints"} {
+		for _, lang := range []string{"en", "zh-CN"} {
+			r := p.reader(t, lang, adminName)
+			links := r.send(t, http.MethodGet, "/templates/"+kind, nil).doc.Find("#templates .examples a")
+			require.Equal(t, 2, links.Length())
+			for i := range 2 {
+				page := r.send(t, http.MethodGet, links.Eq(i).AttrOr("href", ""), nil)
+				require.Equal(t, http.StatusOK, page.status)
+				form := url.Values{}
+				page.doc.Find("#template-form").Find("input[name], select[name]").Each(func(_ int, s *goquery.Selection) {
+					if value := s.AttrOr("value", s.Find("option[selected]").AttrOr("value", "")); s.AttrOr("type", "") != "checkbox" {
+						form.Set(s.AttrOr("name", ""), value)
+					}
+				})
+				require.NotEmpty(t, form.Get("name"))
+				form.Set("name", form.Get("name")+" "+lang)
+				var made templateDoc
+				response := p.request(t, http.MethodPost, "/templates/"+kind+"/new", form, &made)
+				require.Equal(t, http.StatusCreated, response.StatusCode)
+				require.Greater(t, len(made.Entries[0].Values), 1, "it shows what candidates are for")
+				p.request(t, http.MethodPost, fmt.Sprintf("/templates/%s/%d/delete", kind, made.ID), url.Values{}, nil)
+			}
+			require.Equal(t, http.StatusUnprocessableEntity, r.send(t, http.MethodGet, "/templates/"+kind+"/new?example=odd", nil).status)
+		}
+	}
+}
+
+// The README's way to make a template of candidates and to use it from a script.
+func TestTemplates_asInTheReadme(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 1)
+	p := startProgram(t, c.Kubeconfig)
+	made := p.makeTemplate(t, "labels", "Environment", "env=prod|staging", "managed=yes")
+	require.Equal(t, []templateEntryDoc{{Key: "env", Values: []string{"prod", "staging"}}, {Key: "managed", Values: []string{"yes"}}}, made.Entries)
+	var b batchDoc
+	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", url.Values{
+		"operation": {"label"}, "template": {fmt.Sprint(made.ID)}, "value.env": {"staging"}, "node": names,
+	}, &b)
+	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
+	labels := c.Node(t, names[0]).Labels
+	require.Equal(t, []string{"staging", "yes"}, []string{labels["env"], labels["managed"]})
 }

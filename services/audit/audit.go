@@ -42,9 +42,11 @@ type Query struct {
 	Action        string
 	Cluster       string
 	Result        string
-	From, To      string // days (2006-01-02, UTC; To counts too) or moments of RFC 3339
-	Text          string // anywhere in an entry
-	Before        int64  // older than the entry of this id
+	Since         string         // one of services.Sinces
+	From, To      string         // days (2006-01-02; To counts too) or moments of RFC 3339
+	Zone          *time.Location // of the days; nil is UTC
+	Text          string         // words, each anywhere in an entry
+	Before        int64          // older than the entry of this id
 }
 
 // Page is a part of the log, newest first.
@@ -141,14 +143,16 @@ func (s *Service) rows(ctx context.Context, q Query) (store.EntryQuery, error) {
 	if err != nil {
 		return store.EntryQuery{}, err
 	}
-	rows.Actor, rows.Object, rows.Cluster, rows.Text = q.Actor, q.Object, q.Cluster, q.Text
+	rows.Actor, rows.Object, rows.Cluster = q.Actor, q.Object, q.Cluster
 	rows.Action, rows.Result = Action(q.Action), Result(q.Result)
-	var from, to []services.FieldError
-	rows.From, _, from = services.ParseSpan("from", q.From)
-	_, rows.To, to = services.ParseSpan("to", q.To)
-	texts := services.CheckFilters(services.Filter{Field: "actor", Value: q.Actor}, services.Filter{Field: "object", Value: q.Object},
+	var span, words []services.FieldError
+	rows.From, rows.To, span = services.Span{Since: q.Since, From: q.From, To: q.To, Zone: q.Zone}.Limits(s.now())
+	rows.Words, words = services.SearchWords("q", q.Text)
+	texts := services.CheckFilters(
+		services.Filter{Field: "actor", Value: q.Actor}, services.Filter{Field: "object", Value: q.Object},
 		services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "q", Value: q.Text})
-	wrong := slices.Concat(texts, services.CheckChoice("action", rows.Action, store.Actions()), services.CheckChoice("result", rows.Result, store.Results()), from, to)
+	wrong := slices.Concat(texts, words, services.CheckChoice("action", rows.Action, store.Actions()),
+		services.CheckChoice("result", rows.Result, store.Results()), span)
 	if len(wrong) > 0 {
 		return store.EntryQuery{}, services.InvalidFields(wrong...)
 	}

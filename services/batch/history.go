@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
@@ -32,10 +33,13 @@ type Query struct {
 	Cluster   string
 	Operation string
 	State     string
-	By        string // in any case
-	From, To  string // days (2006-01-02, UTC; To counts too) or moments of RFC 3339
-	Node      string // one of the batch's nodes
-	Before    string // older than the batch of this id
+	By        string         // in any case
+	Since     string         // one of services.Sinces
+	From, To  string         // days (2006-01-02; To counts too) or moments of RFC 3339
+	Zone      *time.Location // of the days; nil is UTC
+	Node      string         // one of the batch's nodes, by its whole name
+	Text      string         // words, each in the id, reason, actor, operation or cluster, or in the name of a node
+	Before    string         // older than the batch of this id
 }
 
 // Page is a part of the history, newest first.
@@ -52,7 +56,7 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
 		return Page{}, err
 	}
-	rows, err := q.rows()
+	rows, err := q.rows(e.now())
 	if err != nil {
 		return Page{}, err
 	}
@@ -71,18 +75,20 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 }
 
 // rows checks a query and says it in the store's words.
-func (q Query) rows() (store.BatchQuery, error) {
+func (q Query) rows(now time.Time) (store.BatchQuery, error) {
 	rows := store.BatchQuery{
 		Cluster: q.Cluster, Operation: q.Operation, State: store.State(q.State), By: q.By, Before: q.Before,
 		Node: strings.ToLower(strings.TrimSpace(q.Node)),
 	}
-	var from, to []services.FieldError
-	rows.From, _, from = services.ParseSpan("from", q.From)
-	_, rows.To, to = services.ParseSpan("to", q.To)
+	var span, words []services.FieldError
+	rows.From, rows.To, span = services.Span{Since: q.Since, From: q.From, To: q.To, Zone: q.Zone}.Limits(now)
+	rows.Words, words = services.SearchWords("q", q.Text)
 	wrong := slices.Concat(
 		services.CheckFilters(services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "by", Value: q.By},
-			services.Filter{Field: "node", Value: q.Node}, services.Filter{Field: "before", Value: q.Before}),
-		services.CheckChoice("operation", q.Operation, Operations()), services.CheckChoice("state", rows.State, States()), from, to)
+			services.Filter{Field: "node", Value: q.Node}, services.Filter{Field: "before", Value: q.Before},
+			services.Filter{Field: "q", Value: q.Text}),
+		words, span,
+		services.CheckChoice("operation", q.Operation, Operations()), services.CheckChoice("state", rows.State, States()))
 	if len(wrong) > 0 {
 		return store.BatchQuery{}, services.InvalidFields(wrong...)
 	}

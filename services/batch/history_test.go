@@ -69,6 +69,7 @@ func TestHistory_refusesByName(t *testing.T) {
 	long := string(make([]rune, 201))
 	_, err := engine.List(as(t, services.RoleViewer), batch.Query{
 		Cluster: "\xff", Operation: "explode", State: "odd", By: "a\x00", From: "yesterday", To: "2026-13-01", Node: long, Before: "\xfe",
+		Since: "ever", Text: "a b c d e f g h i",
 	})
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 	var fields []string
@@ -76,7 +77,7 @@ func TestHistory_refusesByName(t *testing.T) {
 		fields = append(fields, f.Field)
 	}
 	slices.Sort(fields)
-	require.Equal(t, []string{"before", "by", "cluster", "from", "node", "operation", "state", "to"}, slices.Compact(fields))
+	require.Equal(t, []string{"before", "by", "cluster", "from", "node", "operation", "q", "since", "state", "to"}, slices.Compact(fields))
 }
 
 // Nobody who is not signed in learns of the past.

@@ -61,30 +61,29 @@ func FromKube(n *corev1.Node) *Node {
 		AllocatableMemory: n.Status.Allocatable.Memory().Value(),
 		AllocatablePods:   n.Status.Allocatable.Pods().Value(),
 	}
-	v.Status, v.StatusReason = statusOf(n.Status.Conditions)
+	v.readStatus(n.Status.Conditions)
 	v.Scheduling = schedulingOf(n)
 	v.Converging = !Converged(n)
 	v.explainCordon(n.Spec.Taints)
 	return v
 }
 
-// statusOf gives the STATUS word and, unless Ready, what the node says of it.
-// Unlike kubectl it keeps a Ready condition of Unknown apart from False.
-func statusOf(conditions []corev1.NodeCondition) (status, message string) {
+// readStatus fills in the STATUS word by kubectl's rule and, unless it is Ready,
+// what the node says of it.
+func (n *Node) readStatus(conditions []corev1.NodeCondition) {
+	n.Status = StatusUnknown
 	for _, c := range conditions {
 		if c.Type != corev1.NodeReady {
 			continue
 		}
-		switch c.Status {
-		case corev1.ConditionTrue:
-			return StatusReady, ""
-		case corev1.ConditionFalse:
-			return StatusNotReady, c.Message
-		default:
-			return StatusUnknown, c.Message
+		if c.Status == corev1.ConditionTrue {
+			n.Status = StatusReady
+			return
 		}
+		n.Status, n.StatusReason = StatusNotReady, c.Message
+		n.NoContact = c.Status != corev1.ConditionFalse
+		return
 	}
-	return StatusUnknown, ""
 }
 
 func schedulingOf(n *corev1.Node) string {

@@ -5,13 +5,16 @@ package node
 
 import "time"
 
-// Words of the STATUS column, as kubectl prints them. Unknown is kept apart
-// from NotReady: the node's kubelet has stopped reporting.
+// Words of the STATUS column, as kubectl prints them.
 const (
 	StatusReady    = "Ready"
-	StatusNotReady = "NotReady"
-	StatusUnknown  = "Unknown"
+	StatusNotReady = "NotReady" // the Ready condition is False or Unknown
+	StatusUnknown  = "Unknown"  // there is no Ready condition
 )
+
+// StatusNoContact asks for the nodes whose kubelet has stopped reporting. It is a
+// filter alone: the status of these nodes is StatusNotReady, see Node.NoContact.
+const StatusNoContact = "NoContact"
 
 // Scheduling says whether new pods can land on a node.
 const (
@@ -28,6 +31,7 @@ type Node struct {
 	ResourceVersion   string            `json:"resourceVersion"`
 	Status            string            `json:"status"`
 	StatusReason      string            `json:"statusReason,omitempty"` // message of the Ready condition when it is not True
+	NoContact         bool              `json:"noContact"`              // no word from the kubelet: Ready is Unknown
 	Scheduling        string            `json:"scheduling"`
 	Unschedulable     bool              `json:"unschedulable"`
 	Converging        bool              `json:"converging,omitempty"` // the control plane has yet to follow; see Converged

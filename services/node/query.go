@@ -5,8 +5,8 @@ import "time"
 // Query is what the node table was asked for. The zero value is the first page
 // of all nodes by name.
 type Query struct {
-	Text       string // in the name, an address, a label or a taint
-	Status     string // StatusReady, StatusNotReady, StatusUnknown or ""
+	Text       string // words, or a list of names: see newSearch
+	Status     string // StatusReady, StatusNotReady, StatusUnknown, StatusNoContact or ""
 	Scheduling string // Schedulable, Limited, Cordoned or ""
 	Role       string
 	Label      string // key or key=value
@@ -29,15 +29,16 @@ func SortKeys() []string {
 
 // Page is one page of the table and what stands above it.
 type Page struct {
-	Query   Query // with its defaults filled in
-	Nodes   []*Node
-	Usage   map[string]Usage // by node name; nil while the pods are not known
-	Total   int              // nodes in the cluster
-	Match   int              // nodes that the filters let through
-	Pages   int
-	Summary Summary
-	AsOf    time.Time // when the read of the nodes began
-	Stale   error     // why the last refresh failed, when it did
+	Query        Query // with its defaults filled in
+	Nodes        []*Node
+	Usage        map[string]Usage // by node name; nil while the pods are not known
+	Total        int              // nodes in the cluster
+	Match        int              // nodes that the filters let through
+	Pages        int
+	UnknownNames []string // of a pasted list of names: those that no node has
+	Summary      Summary
+	AsOf         time.Time // when the read of the nodes began
+	Stale        error     // why the last refresh failed, when it did
 }
 
 // Summary counts the whole cluster, whatever the filters say. Every node is in

@@ -256,7 +256,7 @@ func (s *Service) Match(ctx context.Context, cluster string, q Query) ([]*Node, 
 	if err != nil {
 		return nil, err
 	}
-	matched := q.filter(all.Nodes)
+	matched, _ := q.filter(all.Nodes)
 	q.sort(matched, usage)
 	return matched, nil
 }

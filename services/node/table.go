@@ -16,9 +16,10 @@ func (q Query) normal() (Query, error) {
 			wrong = append(wrong, services.FieldError{Field: field, Text: "error_choice", Args: services.Args("Value", value, "Choices", strings.Join(allowed, ", "))})
 		}
 	}
-	check("status", q.Status, StatusReady, StatusNotReady, StatusUnknown)
+	check("status", q.Status, StatusReady, StatusNotReady, StatusUnknown, StatusNoContact)
 	check("sched", q.Scheduling, Schedulable, Limited, Cordoned)
 	check("sort", q.Sort, SortKeys()...)
+	wrong = append(wrong, checkText(q.Text)...)
 	if len(wrong) > 0 {
 		return q, services.InvalidFields(wrong...)
 	}
@@ -38,28 +39,29 @@ func (q Query) needsUsage() bool {
 
 // newPage filters, sorts and cuts, in this order and in this one place.
 func newPage(all Inventory, q Query, usage map[string]Usage) Page {
-	matched := q.filter(all.Nodes)
+	matched, unknown := q.filter(all.Nodes)
 	q.sort(matched, usage)
 	pages := max(1, (len(matched)+q.Size-1)/q.Size)
 	q.Page = min(q.Page, pages)
 	first := (q.Page - 1) * q.Size
 	return Page{
 		Query: q, Nodes: matched[first:min(first+q.Size, len(matched))], Usage: usage,
-		Total: len(all.Nodes), Match: len(matched), Pages: pages,
+		Total: len(all.Nodes), Match: len(matched), Pages: pages, UnknownNames: unknown,
 		Summary: all.Summary(), AsOf: all.AsOf, Stale: all.Stale,
 	}
 }
 
-// filter gives the nodes that match, in a slice of its own.
-func (q Query) filter(nodes []*Node) []*Node {
-	words := strings.Fields(strings.ToLower(q.Text))
-	out := make([]*Node, 0, len(nodes))
+// filter returns the nodes that match, in a slice of its own, and the names of a
+// pasted list that no node has.
+func (q Query) filter(nodes []*Node) (matched []*Node, unknown []string) {
+	search := newSearch(q.Text, nodes)
+	matched = make([]*Node, 0, len(nodes))
 	for _, n := range nodes {
-		if q.matches(n) && matchesWords(n, words) {
-			out = append(out, n)
+		if q.matches(n) && search.matches(n) {
+			matched = append(matched, n)
 		}
 	}
-	return out
+	return matched, search.unknown
 }
 
 func (q Query) matches(n *Node) bool {
@@ -70,10 +72,19 @@ func (q Query) matches(n *Node) bool {
 		(q.Taint == "" || slices.ContainsFunc(n.Taints, func(t Taint) bool { return matchesTaint(t, q.Taint) }))
 }
 
-// matchesStatus takes kubectl's word: a node whose kubelet has stopped reporting
-// is NotReady too, and only the narrower question for Unknown leaves others out.
+// matchesStatus takes kubectl's words. NotReady is every node that is not Ready,
+// as the summary counts them; Unknown and NoContact are the narrower questions.
 func matchesStatus(n *Node, want string) bool {
-	return want == "" || n.Status == want || want == StatusNotReady && n.Status == StatusUnknown
+	switch want {
+	case "":
+		return true
+	case StatusNotReady:
+		return n.Status != StatusReady
+	case StatusNoContact:
+		return n.NoContact
+	default:
+		return n.Status == want
+	}
 }
 
 // matchesLabel takes key or key=value.
@@ -88,31 +99,6 @@ func matchesTaint(t Taint, want string) bool {
 	rest, effect, _ := strings.Cut(want, ":")
 	key, value, exact := strings.Cut(rest, "=")
 	return t.Key == key && (!exact || t.Value == value) && (effect == "" || t.Effect == effect)
-}
-
-// matchesWords reports whether every word occurs in the node's name, address,
-// version, place, reason, labels or taints. A word with a ! in front must not.
-func matchesWords(n *Node, words []string) bool {
-	for _, w := range words {
-		w, not := strings.CutPrefix(w, "!")
-		if w != "" && mentions(n, w) == not {
-			return false
-		}
-	}
-	return true
-}
-
-func mentions(n *Node, word string) bool {
-	has := func(s string) bool { return strings.Contains(strings.ToLower(s), word) }
-	if has(n.Name) || has(n.InternalIP) || has(n.Version) || has(n.Zone) || has(n.Pool) || has(n.Reason) || has(n.ReasonBy) {
-		return true
-	}
-	for key, value := range n.Labels {
-		if has(key + "=" + value) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(n.Taints, func(t Taint) bool { return has(t.String()) })
 }
 
 func (q Query) sort(nodes []*Node, usage map[string]Usage) {

@@ -177,7 +177,7 @@ type EntryQuery struct {
 	Cluster       string
 	Result        Result
 	From, To      time.Time // To is the first moment that does not count
-	Text          string    // anywhere in an entry
+	Words         []string  // each anywhere in an entry
 	Before        int64     // older than the entry of this id
 	Limit         int
 }
@@ -199,10 +199,11 @@ func (q EntryQuery) where() (string, []any) {
 	add(q.Result != "", "result = ?", string(q.Result))
 	add(!q.From.IsZero(), "at >= ?", toMillis(q.From))
 	add(!q.To.IsZero(), "at < ?", toMillis(q.To))
-	if pattern := containing(q.Text); pattern != "" {
+	for _, word := range q.Words {
 		const columns = 9
 		add(true, `(actor LIKE ? ESCAPE '\' OR address LIKE ? ESCAPE '\' OR request_id LIKE ? ESCAPE '\' OR action LIKE ? ESCAPE '\' OR cluster LIKE ? ESCAPE '\'
-			OR object LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR before LIKE ? ESCAPE '\' OR after LIKE ? ESCAPE '\')`, repeated(pattern, columns)...)
+			OR object LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR before LIKE ? ESCAPE '\' OR after LIKE ? ESCAPE '\')`,
+			repeated(containing(word), columns)...)
 	}
 	if len(q.Among) > 0 {
 		add(true, "action IN ("+marks(len(q.Among))+")", anyOf(q.Among)...)

@@ -16,6 +16,7 @@ type BatchQuery struct {
 	By                 string    // in any case
 	From, To           time.Time // of the making; To is the first moment that does not count
 	Node               string    // one of its nodes
+	Words              []string  // each in its id, reason, actor, operation or cluster, or in the name of one of its nodes
 	Before             string    // made before the batch of this id
 	Limit              int
 }
@@ -23,9 +24,9 @@ type BatchQuery struct {
 // where gives the condition of a query and its arguments.
 func (q BatchQuery) where() (string, []any) {
 	terms, args := []string{"1"}, []any{}
-	add := func(wanted bool, term string, value any) {
+	add := func(wanted bool, term string, values ...any) {
 		if wanted {
-			terms, args = append(terms, term), append(args, value)
+			terms, args = append(terms, term), append(args, values...)
 		}
 	}
 	add(q.Before != "", "id < ?", q.Before)
@@ -36,6 +37,12 @@ func (q BatchQuery) where() (string, []any) {
 	add(!q.From.IsZero(), "created_at >= ?", toMillis(q.From))
 	add(!q.To.IsZero(), "created_at < ?", toMillis(q.To))
 	add(q.Node != "", "id IN (SELECT batch_id FROM batch_items WHERE node = ?)", q.Node)
+	for _, word := range q.Words {
+		const columns = 6
+		add(true, `(id LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR actor LIKE ? ESCAPE '\'
+			OR operation LIKE ? ESCAPE '\' OR cluster LIKE ? ESCAPE '\'
+			OR id IN (SELECT batch_id FROM batch_items WHERE node LIKE ? ESCAPE '\'))`, repeated(containing(word), columns)...)
+	}
 	return strings.Join(terms, " AND "), args
 }
 

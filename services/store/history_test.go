@@ -29,7 +29,7 @@ func TestBatches_filters(t *testing.T) {
 	s := openTest(t)
 	day := func(n int) time.Time { return time.Date(2026, 11, n, 12, 0, 0, 0, time.UTC) }
 	for i, change := range []func(b *Batch){
-		func(b *Batch) {},
+		func(b *Batch) { b.Reason = "100% sure" },
 		func(b *Batch) { b.Cluster = "edge" },
 		func(b *Batch) { b.Operation = "drain" },
 		func(b *Batch) { b.By = "Bob'; --" },
@@ -57,6 +57,15 @@ func TestBatches_filters(t *testing.T) {
 		"node":        {BatchQuery{Node: "b2.x"}, []string{"b2"}},
 		"node of all": {BatchQuery{Node: "a", Limit: 2, Before: "b5"}, []string{"b4", "b3"}},
 		"both":        {BatchQuery{Node: "a", Cluster: "edge"}, []string{"b2"}},
+		"a word":      {BatchQuery{Words: []string{"B2.X"}}, []string{"b2"}},
+		"part of one": {BatchQuery{Words: []string{"2.x"}}, []string{"b2"}},
+		"a person":    {BatchQuery{Words: []string{"bob"}}, []string{"b4"}},
+		"an id":       {BatchQuery{Words: []string{"B3"}}, []string{"b3"}},
+		"a place":     {BatchQuery{Words: []string{"edg"}}, []string{"b2"}},
+		"two words":   {BatchQuery{Words: []string{"drain", "b3"}}, []string{"b3"}},
+		"not all":     {BatchQuery{Words: []string{"drain", "b2.x"}}, []string{}},
+		"a reason":    {BatchQuery{Words: []string{"100%"}}, []string{"b1"}},
+		"no pattern":  {BatchQuery{Words: []string{"b%x"}}, []string{}},
 		"none":        {BatchQuery{Node: "a' OR '1"}, []string{}},
 	} {
 		require.Equal(t, tt.want, ids(t, s, tt.q), name)
@@ -71,6 +80,7 @@ func TestBatches_searchesByIndex(t *testing.T) {
 	}{
 		{BatchQuery{Cluster: "prod", Before: "b"}, "batches_history"},
 		{BatchQuery{Node: "a"}, "batch_items_node"},
+		{BatchQuery{Words: []string{"a"}}, "SCAN batch_items USING COVERING INDEX batch_items_node"}, // not the items themselves
 	} {
 		where, args := tt.q.where()
 		rows, err := s.r.QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT id FROM batches WHERE `+where+` ORDER BY id DESC LIMIT ?`, append(args, 50)...)
