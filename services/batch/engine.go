@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,7 +121,13 @@ func (e *Engine) Start(ctx context.Context) error {
 // takeUp continues one batch of an earlier process, or marks it as interrupted.
 func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 	definition, err := operation.Find(b.Operation)
-	if err == nil && (e.options.Resume && !definition.Long && !b.Paused || b.CancelRequested) {
+	if err != nil {
+		return e.leaveInterrupted(ctx, b)
+	}
+	if b.Held, err = e.hold(ctx, b, definition); err != nil {
+		return err
+	}
+	if b.Held == "" && e.options.Resume && !definition.Long && !b.Paused || b.CancelRequested {
 		err := e.resume(ctx, b, false)
 		if err == nil {
 			e.log.Info("Batch resumed after a restart", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation)
@@ -128,8 +135,37 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 		}
 		e.log.Warn("Batch cannot be resumed", "batch", b.ID, "cluster", b.Cluster, "error", err)
 	}
+	if b.Held != "" {
+		e.log.Warn("Batch waits: it is not continued in the name of its user",
+			"batch", b.ID, "cluster", b.Cluster, "user", b.By, "why", string(b.Held))
+	}
+	return e.leaveInterrupted(ctx, b)
+}
+
+func (e *Engine) leaveInterrupted(ctx context.Context, b Batch) error {
 	b.State = store.StateInterrupted
 	return e.store.SetBatch(ctx, b)
+}
+
+// hold says why a batch of an earlier process is not continued in the name of who
+// started it, "" when it may be: nothing is done for somebody who is gone or may do
+// less now than then. Whoever may resume it still can.
+func (e *Engine) hold(ctx context.Context, b Batch, definition operation.Definition) (store.Hold, error) {
+	u, err := e.store.UserByID(ctx, b.ActorID)
+	switch {
+	case services.CodeOf(err) == services.CodeNotFound:
+		return store.HoldDeleted, nil
+	case err != nil:
+		return "", fmt.Errorf("read the user of the batch: %w", err)
+	case u.Disabled:
+		return store.HoldDisabled, nil
+	case slices.Index(services.Roles(), u.Role) < slices.Index(services.Roles(), b.ActorRole):
+		return store.HoldDemoted, nil
+	case b.ActorRole == "" && !definition.Long && !services.Actor{Role: u.Role}.May(definition.Permit):
+		return store.HoldDemoted, nil // a batch of an earlier version does not say what they were
+	default:
+		return "", nil
+	}
 }
 
 // resume launches a run over the items of b that have not ended. Approved says
@@ -143,7 +179,7 @@ func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 	if err != nil {
 		return err
 	}
-	b.State = store.StateRunning
+	b.State, b.Held = store.StateRunning, ""
 	r, err := e.newRun(ctx, b, definition)
 	if err != nil {
 		return err
