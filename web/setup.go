@@ -151,9 +151,10 @@ func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
 	if needed {
 		a.setupCode = code
-		a.log.Info("there is no administrator yet; the code to make the first one is on standard output", "valid_for", account.SetupCodeLife)
-		_, _ = fmt.Fprintf(a.options.Output, "There is no administrator yet. Open %s/setup within the next hour and enter this code: %s\n",
-			a.url(), code)
+		a.log.Info("there is no administrator yet; the code to make the first one is on standard output",
+			"valid_for", account.SetupCodeLife)
+		_, _ = fmt.Fprintf(a.options.Output,
+			"There is no administrator yet. Open %s/setup within the next hour and enter this code: %s\n", a.url(), code)
 	}
 	return nil
 }

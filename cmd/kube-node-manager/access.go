@@ -128,7 +128,9 @@ func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
 			case t.Expired(time.Now()):
 				expires += " (expired)"
 			}
-			rows = append(rows, []string{fmt.Sprint(t.ID), t.Owner, printable(t.Name), moment(&t.CreatedAt), moment(t.LastUsedAt), expires})
+			rows = append(rows, []string{
+				fmt.Sprint(t.ID), t.Owner, printable(t.Name), moment(&t.CreatedAt), moment(t.LastUsedAt), expires,
+			})
 		}
 		return table(s, rows)
 	})

@@ -85,8 +85,10 @@ func TestHelp(t *testing.T) {
 	code, out, errs := command(t, "", "--help")
 	require.Zero(t, code)
 	require.Empty(t, errs)
-	for _, want := range []string{"serve", "user add", "user passwd", "user token", "user list", "user role", "user disable", "user enable", "user delete",
-		"token list", "token revoke", "backup", "version"} {
+	for _, want := range []string{
+		"serve", "user add", "user passwd", "user token", "user list", "user role", "user disable", "user enable", "user delete",
+		"token list", "token revoke", "backup", "version",
+	} {
 		require.Contains(t, out, want)
 	}
 	code, out, _ = command(t, "", "serve", "--help")

@@ -38,7 +38,8 @@ func runsOn(password string) bool {
 		columns = "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p"
 	)
 	password = strings.ToLower(password)
-	for _, run := range []string{letters + letters, "0" + digits + digits + digits, digits + rows + rows, columns + columns} {
+	runs := []string{letters + letters, "0" + digits + digits + digits, digits + rows + rows, columns + columns}
+	for _, run := range runs {
 		if strings.Contains(run, password) || strings.Contains(reverse(run), password) {
 			return true
 		}

@@ -110,7 +110,8 @@ func (s *Service) ByToken(ctx context.Context, token string) (User, error) {
 		return User{}, err
 	}
 	if t.Expired(s.now()) {
-		return User{}, services.Errorf(services.CodeUnauthenticated, "error_token_expired", "Day", t.ExpiresAt.Format(time.DateOnly))
+		day := t.ExpiresAt.Format(time.DateOnly)
+		return User{}, services.Errorf(services.CodeUnauthenticated, "error_token_expired", "Day", day)
 	}
 	u, err := s.ByID(ctx, t.UserID)
 	if services.CodeOf(err) == services.CodeUnauthenticated {

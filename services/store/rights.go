@@ -25,14 +25,17 @@ func (s *Store) closeToOthers(ctx context.Context, chmod changeRights) error {
 	for _, d := range []string{dir, s.backups()} {
 		err := s.tighten(ctx, d, chmod)
 		if errors.Is(err, fs.ErrPermission) {
-			s.log.WarnContext(ctx, "others may look into the directory of the database, and it is not ours to close", "error", err)
+			s.log.WarnContext(ctx, "others may look into the directory of the database, and it is not ours to close",
+				"error", err)
 			continue
 		}
 		if err != nil {
 			return err
 		}
 	}
-	files := []string{s.file, s.file + "-wal", s.file + "-shm", s.lockPath("serve.lock"), s.lockPath("migrate.lock")}
+	files := []string{
+		s.file, s.file + "-wal", s.file + "-shm", s.lockPath("serve.lock"), s.lockPath("migrate.lock"),
+	}
 	copies, err := filepath.Glob(filepath.Join(escapeGlob(s.backups()), "*.db"))
 	if err != nil {
 		return fmt.Errorf("look for copies of the database: %w", err)
