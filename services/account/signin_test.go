@@ -204,14 +204,19 @@ func TestLine(t *testing.T) {
 	}
 	fill("192.0.2.1")
 	waiting(inLinePerPeer)
-	_, err := l.enter(from(t, "192.0.2.1"))
+	soon, stop := context.WithTimeout(t.Context(), 20*time.Second) // who is let in waits for ever here
+	defer stop()
+	late := func(address string) context.Context {
+		return services.WithActor(soon, services.Actor{Address: address})
+	}
+	_, err := l.enter(late("192.0.2.1"))
 	require.Equal(t, services.CodeThrottled, services.CodeOf(err))
 	require.Equal(t, comeBack, services.AsError(err).Args["Seconds"])
 	for i := 1; i < inLine/inLinePerPeer; i++ {
 		fill(fmt.Sprintf("192.0.2.%d", i+1))
 	}
 	waiting(inLine)
-	_, err = l.enter(from(t, "203.0.113.1"))
+	_, err = l.enter(late("203.0.113.1"))
 	require.Equal(t, "error_login_busy", services.AsError(err).Text)
 	cancel()
 	group.Wait()
