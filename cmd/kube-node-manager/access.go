@@ -47,7 +47,8 @@ func (c *userDisableCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		return say(s, fmt.Sprintf("Disabled %s: every login has ended.", c.Name),
-			count(held.Tokens, "token does not work as long.", "tokens do not work as long."), unfinished(held.Batches))
+			count(held.Tokens, "token does not work until user enable.", "tokens do not work until user enable."),
+			unfinished(held.Batches))
 	})
 }
 

@@ -49,7 +49,7 @@ func TestUser_access(t *testing.T) {
 	a := newAdmin(t)
 	a.add("bob", "user")
 	a.ok("user", "token", "bob")
-	require.Equal(t, "Disabled bob: every login has ended. 1 token does not work as long.\n", a.ok("user", "disable", "bob"))
+	require.Equal(t, "Disabled bob: every login has ended. 1 token does not work until user enable.\n", a.ok("user", "disable", "bob"))
 	require.Equal(t, "bob is disabled already.\n", a.refused("user", "disable", "bob"))
 	require.Contains(t, a.refused("user", "token", "bob"), "bob is disabled already")
 	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN

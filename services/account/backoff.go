@@ -71,17 +71,6 @@ func (b *backOff) key(parts ...string) string {
 	return string(h.Sum(nil))
 }
 
-// wait returns how long a try has to wait, 0 when it may be made now.
-func (b *backOff) wait(key string, now time.Time) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	t := b.tries[key]
-	if t == nil {
-		return 0
-	}
-	return max(0, t.retryAt.Sub(now))
-}
-
 // begin counts a try before the password is looked at, so that tries made at the
 // same time cannot share one count. One that comes too early is not counted, and
 // has to wait for what is returned.
