@@ -13,6 +13,7 @@ import (
 
 // FirstUser makes the first administrator.
 type FirstUser interface {
+	HasAdmin(ctx context.Context) (bool, error)
 	HasUsers(ctx context.Context) (bool, error)
 	CreateFirst(ctx context.Context, code, name, password string) (account.User, error)
 }
@@ -28,17 +29,22 @@ func NewSetup(accounts FirstUser, sessions LoginSessions) *Setup {
 	return &Setup{accounts: accounts, sessions: sessions}
 }
 
-// Show answers GET /setup; once there is a user it leads to the sign-in page.
+// Show answers GET /setup; once there is an administrator it leads to the sign-in
+// page.
 func (h *Setup) Show(w http.ResponseWriter, r *http.Request) error {
-	has, err := h.accounts.HasUsers(r.Context())
+	has, err := h.accounts.HasAdmin(r.Context())
 	if err != nil {
 		return err
 	}
 	if has {
 		return redirect(w, r, views.SignInURL)
 	}
+	others, err := h.accounts.HasUsers(r.Context())
+	if err != nil {
+		return err
+	}
 	// The code is not taken from the query: addresses end up in logs.
-	return render(w, r, http.StatusOK, views.Setup(views.SetupForm{}))
+	return render(w, r, http.StatusOK, views.Setup(views.SetupForm{Others: others}))
 }
 
 // Submit answers POST /setup and signs the new administrator in.
@@ -46,7 +52,11 @@ func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	form := views.SetupForm{Code: r.PostForm.Get("code"), Name: r.PostForm.Get("name")}
+	others, err := h.accounts.HasUsers(r.Context())
+	if err != nil {
+		return err
+	}
+	form := views.SetupForm{Code: r.PostForm.Get("code"), Name: r.PostForm.Get("name"), Others: others}
 	password := r.PostForm.Get("password")
 	if r.PostForm.Has("password2") && r.PostForm.Get("password2") != password {
 		return setUpAgain(form, services.Invalid("password2", "error_password_differs"))
@@ -54,7 +64,7 @@ func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
 	u, err := h.accounts.CreateFirst(r.Context(), form.Code, form.Name, password)
 	switch services.CodeOf(err) {
 	case "":
-	case services.CodeInvalid:
+	case services.CodeInvalid, services.CodeThrottled:
 		return setUpAgain(form, err)
 	default:
 		return err

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +106,9 @@ type auditFacts struct {
 	Why       string
 	Role      string
 	User      string
+	Tokens    int
+	Count     int // of refused sign-ins
+	Reasons   map[string]int
 	Templates int
 	Batches   int
 	Entries   int
@@ -133,7 +138,15 @@ func auditNote(ctx context.Context, e audit.Entry) string {
 	case store.ActionBatchEnd:
 		return auditCounts(ctx, f.Counts)
 	case store.ActionLoginFailed:
-		return auditWhy(ctx, f.Why)
+		return auditRefused(ctx, f)
+	case store.ActionUserPassword:
+		return auditTokens(ctx, f.Tokens)
+	case store.ActionUserRole:
+		return T(ctx, "audit_from_role_to", "From", roleWord(ctx, factsBefore(e).Role), "To", roleWord(ctx, f.Role))
+	case store.ActionUserDelete:
+		return auditTokens(ctx, factsBefore(e).Tokens)
+	case store.ActionTokenRevoke:
+		return T(ctx, "audit_for_user", "User", factsBefore(e).User)
 	case store.ActionUserCreate, store.ActionSetup:
 		return T(ctx, "audit_as_role", "Role", roleWord(ctx, f.Role))
 	case store.ActionTokenCreate:
@@ -145,6 +158,37 @@ func auditNote(ctx context.Context, e audit.Entry) string {
 	default:
 		return ""
 	}
+}
+
+// factsBefore is factsOf for what was before.
+func factsBefore(e audit.Entry) auditFacts {
+	e.After = e.Before
+	return factsOf(e)
+}
+
+// auditTokens says how many tokens ended with something, "" for none.
+func auditTokens(ctx context.Context, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return N(ctx, "audit_tokens_ended", n)
+}
+
+// auditRefused says why sign-ins were refused and, where an entry stands for many,
+// how many there were.
+func auditRefused(ctx context.Context, f auditFacts) string {
+	why := auditWhy(ctx, f.Why)
+	if len(f.Reasons) > 0 {
+		var words []string
+		for _, reason := range slices.Sorted(maps.Keys(f.Reasons)) {
+			words = append(words, auditWhy(ctx, reason)+" "+Number(f.Reasons[reason]))
+		}
+		why = strings.Join(words, " · ")
+	}
+	if f.Count == 0 {
+		return why
+	}
+	return N(ctx, "audit_times", f.Count) + " · " + why
 }
 
 func auditWhy(ctx context.Context, why string) string {

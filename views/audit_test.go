@@ -31,6 +31,15 @@ func sampleEntries() []audit.Entry {
 		audit.Entry{ID: 105, At: noon, Action: store.ActionRetention, Result: store.ResultOK, After: after(`{"batches":3,"entries":1204}`)},
 		audit.Entry{ID: 106, At: noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCreate, Object: "gone", Result: store.ResultFailed, After: after(`{"operation":"an odd one","total":1,"params":{"a":1}}`)},
 		audit.Entry{ID: 107, At: noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCancel, Object: "odd", Result: store.ResultCancelled, After: after(`"text"`)},
+		audit.Entry{ID: 108, At: noon, Actor: audit.CommandLine, Action: store.ActionUserRole, Object: "eve", Result: store.ResultOK, Before: after(`{"role":"admin"}`), After: after(`{"role":"viewer"}`)},
+		audit.Entry{ID: 109, At: noon, Actor: audit.CommandLine, Action: store.ActionUserPassword, Object: "eve", Result: store.ResultOK, After: after(`{"tokens":2}`)},
+		audit.Entry{ID: 110, At: noon, Actor: audit.CommandLine, Action: store.ActionUserDelete, Object: "eve", Result: store.ResultOK, Before: after(`{"role":"user","tokens":1}`)},
+		audit.Entry{ID: 111, At: noon, Actor: audit.CommandLine, Action: store.ActionTokenRevoke, Object: "ci", Result: store.ResultOK, Before: after(`{"user":"eve","id":3}`)},
+		audit.Entry{ID: 112, At: noon, ActorID: 1, Actor: "oncall", Action: store.ActionLoginFailed, Result: store.ResultRefused, After: after(`{"why":"password","count":1204}`)},
+		audit.Entry{
+			ID: 113, At: noon, Address: "2001:db8::/64", Action: store.ActionLoginFailed, Result: store.ResultRefused,
+			After: after(`{"why":"several","count":9,"reasons":{"wait":7,"unknown":2}}`),
+		},
 	)
 }
 
@@ -78,6 +87,12 @@ func TestAuditPage_words(t *testing.T) {
 	require.Equal(t, "command line", text("104", "actor"))
 	require.Equal(t, "as viewer", text("104", "note-cell"))
 	require.Equal(t, "the program", text("105", "actor"))
+	require.Equal(t, "from admin to viewer", text("108", "note-cell"))
+	require.Equal(t, "2 tokens ended", text("109", "note-cell"))
+	require.Equal(t, "1 token ended", text("110", "note-cell"))
+	require.Equal(t, "for eve", text("111", "note-cell"))
+	require.Equal(t, "1,204 more times · wrong password", text("112", "note-cell"))
+	require.Equal(t, "9 more times · no such user 2 · too many tries 7", text("113", "note-cell"))
 	require.Zero(t, doc.Find(`#entry-106 .object a[href^="/batches"]`).Length(), "a batch that is gone has no link")
 }
 

@@ -184,6 +184,14 @@ func cordonWord(ctx context.Context, unschedulable string) string {
 	return schedulingWord(ctx, operation.State{Unschedulable: &on})
 }
 
+// interruptedNote says why an interrupted batch waits.
+func interruptedNote(ctx context.Context, v batch.View) string {
+	if v.Held == "" {
+		return T(ctx, "interrupted_note")
+	}
+	return T(ctx, "interrupted_held_"+string(v.Held), "User", v.By)
+}
+
 // rolloutFields are the names of the fields of a rollout. A drain has an order,
 // a number of nodes at once and a number of failures among its own options.
 func rolloutFields(v PlanView) []string {

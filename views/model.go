@@ -127,6 +127,7 @@ type SignInForm struct {
 type SetupForm struct {
 	Code    string
 	Name    string
+	Others  bool // somebody who is no administrator can sign in
 	Problem *Problem
 }
 

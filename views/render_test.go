@@ -238,6 +238,14 @@ func TestBatchPanel(t *testing.T) {
 	require.Contains(t, doc.Text(), "All 3 failed nodes", "more failed than are listed")
 	require.Equal(t, []string{views.BatchControlURL("b1", "pause"), views.BatchControlURL("b1", "cancel")}, attributes(doc.Find("form"), "hx-post"))
 
+	held := batchView(store.StateInterrupted)
+	for hold, words := range map[store.Hold]string{
+		store.HoldDeleted: "has been deleted since", store.HoldDisabled: "has been disabled since", store.HoldDemoted: "may do less since",
+	} {
+		held.Held = hold
+		require.Contains(t, document(t, render(t, "en", views.BatchPanel(held))).Find(".note").Text(), held.By+", who started it, "+words)
+		require.NotContains(t, render(t, "zh-CN", views.BatchPanel(held)), "interrupted_held")
+	}
 	doc = document(t, render(t, "en", views.BatchPanel(batchView(store.StateInterrupted))))
 	require.Equal(t, views.BatchControlURL("b1", "resume"), doc.Find("form").AttrOr("action", ""))
 

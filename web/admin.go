@@ -28,7 +28,7 @@ func OpenAdmin(ctx context.Context, data string, log *slog.Logger) (*Admin, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Admin{store: st, accounts: account.New(st, log), audit: audit.New(st, log, audit.Keep{}, time.Now)}, nil
+	return &Admin{store: st, accounts: account.New(st, log, time.Now), audit: audit.New(st, log, audit.Keep{}, time.Now)}, nil
 }
 
 // commandLine is who the audit log names. Whoever runs a command has the data
@@ -46,14 +46,56 @@ func (a *Admin) AddUser(ctx context.Context, name, password, role string) error 
 	return err
 }
 
-// SetPassword gives a user another password and ends all their logins.
-func (a *Admin) SetPassword(ctx context.Context, name, password string) error {
+// SetPassword gives a user another password and ends all their logins and tokens;
+// it returns how many tokens that were.
+func (a *Admin) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {
 	return a.accounts.SetPassword(commandLine(ctx), name, password)
 }
 
-// NewToken makes a bearer token for a user.
-func (a *Admin) NewToken(ctx context.Context, user, label string) (string, error) {
-	return a.accounts.NewToken(commandLine(ctx), user, label)
+// Users returns every user, oldest first.
+func (a *Admin) Users(ctx context.Context) ([]account.Listed, error) {
+	return a.accounts.Users(commandLine(ctx))
+}
+
+// DisableUser takes a user's access away until EnableUser.
+func (a *Admin) DisableUser(ctx context.Context, name string) (account.Held, error) {
+	return a.accounts.Disable(commandLine(ctx), name)
+}
+
+// EnableUser lets a disabled user in again.
+func (a *Admin) EnableUser(ctx context.Context, name string) (account.Held, error) {
+	return a.accounts.Enable(commandLine(ctx), name)
+}
+
+// SetRole gives a user another role.
+func (a *Admin) SetRole(ctx context.Context, name, role string) (account.Held, error) {
+	return a.accounts.SetRole(commandLine(ctx), name, services.Role(role))
+}
+
+// DeleteUser deletes a user with their tokens and login sessions.
+func (a *Admin) DeleteUser(ctx context.Context, name string) (account.Held, error) {
+	id, held, err := a.accounts.Delete(commandLine(ctx), name)
+	if err != nil {
+		return account.Held{}, err
+	}
+	// They are void already; this is so that nothing is left of them.
+	_, err = a.store.DeleteSessions(ctx, func(data []byte) bool { return sessionUser(data) == id })
+	return held, err
+}
+
+// NewToken makes a bearer token for a user that works for so long, 0 for ever.
+func (a *Admin) NewToken(ctx context.Context, user, label string, life time.Duration) (string, error) {
+	return a.accounts.NewToken(commandLine(ctx), user, label, life)
+}
+
+// Tokens returns the tokens of a user, or with "" those of everybody.
+func (a *Admin) Tokens(ctx context.Context, user string) ([]account.Token, error) {
+	return a.accounts.Tokens(commandLine(ctx), user)
+}
+
+// RevokeTokens ends tokens, all of them or none.
+func (a *Admin) RevokeTokens(ctx context.Context, ids ...int64) ([]account.Token, error) {
+	return a.accounts.RevokeTokens(commandLine(ctx), ids...)
 }
 
 // Backup writes a copy of the database into a new file. Once it is written the
@@ -77,10 +119,10 @@ func Explain(ctx context.Context, err error) string {
 
 func explainProblem(p *views.Problem) string {
 	if len(p.Fields) == 0 {
-		return p.Text
+		return strings.TrimSpace(p.Text + " " + p.Hint)
 	}
 	var parts []string
-	for _, field := range []string{"name", "password", "role", "label"} {
+	for _, field := range []string{"name", "password", "role", "label", "expires"} {
 		if text := p.Field(field); text != "" {
 			parts = append(parts, field+": "+text)
 		}

@@ -44,10 +44,12 @@ func (d auditDoc) told() []string {
 }
 
 func TestAudit_logins(t *testing.T) {
-	a := signedIn(t)
+	var c testClock
+	a := signedIn(t, c.option)
 	a.addUser(t, "grace", "user")
 	b := a.another()
 	require.Equal(t, http.StatusUnauthorized, b.post("/login", credentials("grace", "wrong password")).status)
+	c.add(time.Minute)
 	require.Equal(t, http.StatusUnauthorized, b.post("/login", credentials("my secret typed too early", "x")).status)
 	got := b.post("/login", credentials("grace", testPassword))
 	require.Equal(t, http.StatusSeeOther, got.status)
@@ -75,11 +77,17 @@ func TestAudit_logins(t *testing.T) {
 	raw := a.get("/audit").body + a.get("/audit.csv").body
 	require.NotContains(t, raw, "secret typed")
 	require.NotContains(t, raw, testPassword)
-	for range 5 {
+	c.add(time.Minute)
+	for range 6 {
 		b.post("/login", credentials("ada", "wrong password"))
 	}
 	require.Equal(t, http.StatusTooManyRequests, b.post("/login", credentials("ada", testPassword)).status)
-	require.Equal(t, "ada login.failed ada refused wait", a.audit("?q=wait").told()[0])
+	require.Len(t, a.audit("?action=login.failed&actor=ada").Items, 1, "the first at once")
+	c.add(time.Minute)
+	b.post("/login", credentials("grace", "wrong password"))
+	rest := a.audit("?action=login.failed&actor=ada").Items[0]
+	require.Equal(t, map[string]any{"why": "several", "count": 6.0, "reasons": map[string]any{"password": 4.0, "wait": 2.0}}, rest.After)
+	require.Contains(t, a.get("/audit?action=login.failed&actor=ada").body, "6 more times · wrong password 4 · too many tries 2")
 }
 
 // The log is paged, filtered and shown to those who may see it.
@@ -106,7 +114,7 @@ func TestAudit_pagesAndCSV(t *testing.T) {
 	a := signedIn(t)
 	for i := range 105 {
 		a.admin(t, func(ad *Admin) { // names that spreadsheets would take for formulas
-			_, err := ad.NewToken(t.Context(), testUser, fmt.Sprintf("=token %d", i))
+			_, err := ad.NewToken(t.Context(), testUser, fmt.Sprintf("=token %d", i), time.Hour)
 			require.NoError(t, err)
 		})
 	}

@@ -2,9 +2,11 @@ package web
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,10 +71,70 @@ func TestSetup_onlyOnce(t *testing.T) {
 	require.Equal(t, "/login", other.get("/clusters").location()[:6])
 }
 
-func TestSetup_userAddedBeside(t *testing.T) {
+func TestSetup_adminAddedBeside(t *testing.T) {
 	a := startApp(t)
-	a.addUser(t, "bob", "viewer")
+	a.addUser(t, "bob", "admin")
 	require.True(t, strings.HasPrefix(a.get("/clusters").location(), "/login"), "noticed at once")
+}
+
+// Who tries from many addresses does not keep others from signing in.
+func TestLogin_manyClientsKeepNobodyOut(t *testing.T) {
+	a := signedIn(t, func(o *Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	var group sync.WaitGroup
+	for client := range 11 {
+		group.Go(func() {
+			name, b := "nobody"+strconv.Itoa(client), a.another()
+			for range 29 {
+				b.post("/login", credentials(name, "wrong"), "X-Forwarded-For", "198.51.100."+strconv.Itoa(client))
+			}
+		})
+	}
+	group.Wait()
+	got := a.another().post("/login", credentials(testUser, testPassword), "X-Forwarded-For", "203.0.113.9")
+	require.Equal(t, http.StatusSeeOther, got.status, got.body)
+}
+
+// A user who is no administrator does not close the set-up, and is not kept out by
+// it.
+func TestSetup_staysOpenForTheAdministrator(t *testing.T) {
+	a := startApp(t)
+	token := a.addUser(t, "bob", "viewer")
+	require.Equal(t, "/setup", a.get("/clusters").location())
+	require.Equal(t, 1, a.get("/setup").page(t).Find(`form[action="/setup"] a[href="/login"]`).Length())
+	require.Equal(t, http.StatusOK, a.get("/clusters", "Authorization", "Bearer "+token).status)
+	bob := a.another()
+	require.Equal(t, http.StatusOK, bob.get("/login").status)
+	require.Equal(t, http.StatusSeeOther, bob.post("/login", credentials("bob", testPassword)).status)
+	require.True(t, isSignedIn(bob))
+
+	form := url.Values{"code": {a.SetupCode()}, "name": {"Bob"}, "password": {testPassword}}
+	got := a.post("/setup", form)
+	require.Contains(t, got.page(t).Find("#e-name").Text(), "already a user")
+	form.Set("name", testUser)
+	require.Equal(t, http.StatusSeeOther, a.post("/setup", form).status)
+	require.True(t, isSignedIn(a.browser))
+	require.Equal(t, "/login", a.another().get("/setup").location())
+}
+
+func TestSetup_codeExpires(t *testing.T) {
+	var c testClock
+	a := startApp(t, c.option)
+	c.add(time.Hour)
+	form := url.Values{"code": {a.SetupCode()}, "name": {testUser}, "password": {testPassword}}
+	require.Equal(t, "This code has expired.", strings.TrimSpace(a.post("/setup", form).page(t).Find("#e-code").Text()))
+}
+
+// The page says where the code is: on standard output, and not in the log.
+func TestSetup_saysWhereTheCodeIs(t *testing.T) {
+	a := startApp(t)
+	for language, words := range map[string][]string{
+		"en": {"standard output", "not in the log", "hour"}, "zh-CN": {"标准输出", "不会写入日志", "一小时"},
+	} {
+		help := a.get("/setup", "Accept-Language", language).page(t).Find("#h-code").Text()
+		for _, word := range words {
+			require.Contains(t, help, word)
+		}
+	}
 }
 
 func TestLogin(t *testing.T) {
@@ -170,7 +232,13 @@ func TestLogin_backOff(t *testing.T) {
 func TestLogin_limitedPerClient(t *testing.T) {
 	a := signedIn(t)
 	b := a.another()
-	got := b.untilThrottled(url.Values{}, "Accept", "application/json")
+	var got answer
+	for i := range 3 * loginsPerClient { // names that nobody has wait too, so each is tried once
+		got = b.post("/login", credentials(strconv.Itoa(i), "wrong"), "Accept", "application/json")
+		if got.status != http.StatusUnauthorized {
+			break
+		}
+	}
 	require.Equal(t, http.StatusTooManyRequests, got.status)
 	require.Equal(t, "60", got.header.Get("Retry-After"))
 	require.Contains(t, got.body, `"throttled"`)
@@ -261,7 +329,7 @@ func TestSession_readsDoNotWrite(t *testing.T) {
 
 func TestSession_endsWithThePassword(t *testing.T) {
 	a := signedIn(t)
-	a.admin(t, func(ad *Admin) { require.NoError(t, ad.SetPassword(t.Context(), testUser, "another password")) })
+	a.admin(t, func(ad *Admin) { changePassword(t, ad) })
 	require.False(t, isSignedIn(a.browser))
 	require.Equal(t, http.StatusUnauthorized, a.post("/login", credentials(testUser, testPassword)).status)
 	require.Equal(t, http.StatusSeeOther, a.post("/login", credentials(testUser, "another password")).status)
@@ -275,11 +343,57 @@ func TestSession_endsWithTheUser(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.post("/login", credentials("bob", testPassword)).status)
 	require.True(t, isSignedIn(b))
 	a.admin(t, func(ad *Admin) {
-		_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1 WHERE name = 'bob'")
+		_, err := ad.DisableUser(t.Context(), "bob")
 		require.NoError(t, err)
 	})
 	require.False(t, isSignedIn(b))
 	require.True(t, isSignedIn(a.browser))
+	require.Equal(t, http.StatusUnauthorized, b.post("/login", credentials("bob", testPassword)).status)
+	a.admin(t, func(ad *Admin) {
+		_, err := ad.EnableUser(t.Context(), "bob")
+		require.NoError(t, err)
+	})
+	require.False(t, isSignedIn(b), "ended for good")
+	require.Equal(t, http.StatusSeeOther, b.post("/login", credentials("bob", testPassword)).status)
+}
+
+// Nothing of a user who was deleted lets the next one of the same name in.
+func TestSession_endsWithTheDeletedUser(t *testing.T) {
+	a := signedIn(t)
+	token := a.addUser(t, "bob", "user")
+	b := a.another()
+	require.Equal(t, http.StatusSeeOther, b.post("/login", credentials("bob", testPassword)).status)
+	a.admin(t, func(ad *Admin) {
+		_, err := ad.DeleteUser(t.Context(), "bob")
+		require.NoError(t, err)
+		var sessions int
+		require.NoError(t, ad.store.Writer().QueryRowContext(t.Context(), "SELECT count(*) FROM sessions").Scan(&sessions))
+		require.Equal(t, 1, sessions, "the administrator's")
+	})
+	require.Equal(t, http.StatusUnauthorized, b.post("/login", credentials("bob", testPassword)).status)
+	a.addUser(t, "bob", "admin")
+	require.False(t, isSignedIn(b))
+	require.Equal(t, http.StatusUnauthorized, a.another().get("/clusters", "Authorization", "Bearer "+token).status)
+	require.True(t, isSignedIn(a.browser))
+}
+
+func TestRole_holdsFromTheNextRequestOn(t *testing.T) {
+	a := signedIn(t)
+	token := a.addUser(t, "bob", "user")
+	headers := []string{"Authorization", "Bearer " + token, "Accept", "application/json"}
+	form := url.Values{"operation": {"cordon"}, "node": {"n1"}}
+	require.NotEqual(t, http.StatusForbidden, a.another().post("/clusters/prod%2Feu/batches/preview", form, headers...).status)
+	a.admin(t, func(ad *Admin) {
+		_, err := ad.SetRole(t.Context(), "bob", "viewer")
+		require.NoError(t, err)
+	})
+	require.Equal(t, http.StatusForbidden, a.another().post("/clusters/prod%2Feu/batches/preview", form, headers...).status)
+}
+
+func changePassword(t *testing.T, ad *Admin) {
+	t.Helper()
+	_, err := ad.SetPassword(t.Context(), testUser, "another password")
+	require.NoError(t, err)
 }
 
 func TestBearer(t *testing.T) {

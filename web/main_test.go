@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
@@ -82,7 +83,7 @@ func (a *testApp) addUser(t *testing.T, name, role string) (token string) {
 	a.admin(t, func(ad *Admin) {
 		require.NoError(t, ad.AddUser(t.Context(), name, testPassword, role))
 		var err error
-		token, err = ad.NewToken(t.Context(), name, "test")
+		token, err = ad.NewToken(t.Context(), name, "test", time.Hour)
 		require.NoError(t, err)
 	})
 	return token

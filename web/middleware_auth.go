@@ -66,27 +66,51 @@ func bearer(r *http.Request) (token string, ok bool) {
 	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 }
 
-// requireSetup sends everybody to the set-up page until there is a user.
+// requireSetup sends everybody who is not signed in to the set-up page until there
+// is an administrator. Whoever has an account already goes on.
 func (e *edge) requireSetup(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
-		ready, err := e.hasUsers(r)
+		ready, err := e.hasAdmin(r)
 		if err != nil {
 			return err
 		}
-		if ready {
+		if ready || services.ActorFrom(r.Context()).ID != 0 {
 			next.ServeHTTP(w, r)
 			return nil
 		}
-		return e.sendAway(w, r, views.SetupURL, services.Errorf(services.CodeUnauthenticated, "error_setup_needed"))
+		return e.toSetup(w, r)
 	})
 }
 
-// hasUsers asks the database until there is a user; from then on there is one.
-func (e *edge) hasUsers(r *http.Request) (bool, error) {
+// requireUsers sends everybody to the set-up page until anybody can sign in.
+func (e *edge) requireUsers(next http.Handler) http.Handler {
+	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
+		ready, err := e.hasAdmin(r)
+		if err == nil && !ready {
+			ready, err = e.accounts.HasUsers(r.Context())
+		}
+		if err != nil {
+			return err
+		}
+		if !ready {
+			return e.toSetup(w, r)
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+func (e *edge) toSetup(w http.ResponseWriter, r *http.Request) error {
+	return e.sendAway(w, r, views.SetupURL, services.Errorf(services.CodeUnauthenticated, "error_setup_needed"))
+}
+
+// hasAdmin asks the database until there is an administrator; from then on there
+// is one.
+func (e *edge) hasAdmin(r *http.Request) (bool, error) {
 	if e.setUp.Load() {
 		return true, nil
 	}
-	has, err := e.accounts.HasUsers(r.Context())
+	has, err := e.accounts.HasAdmin(r.Context())
 	if has {
 		e.setUp.Store(true)
 	}

@@ -55,13 +55,12 @@ func (e *edge) sameSite() (func(http.Handler) http.Handler, error) {
 	return protection.Handler, nil
 }
 
-const (
-	loginsPerClient = 30  // a minute; an office may share one address
-	loginsInAll     = 300 // a minute; each costs 50 ms of one core
-)
+// loginsPerClient is how many tries a client has a minute; an office may share one
+// address. What all clients together may take is bounded where passwords are hashed.
+const loginsPerClient = 30
 
-// limitLogins bounds how often passwords and set-up codes can be tried.
-func (e *edge) limitLogins() []func(http.Handler) http.Handler {
+// limitLogins bounds how often a client can try passwords and set-up codes.
+func (e *edge) limitLogins() func(http.Handler) http.Handler {
 	refuse := httprate.WithLimitHandler(e.handle(func(http.ResponseWriter, *http.Request) error {
 		e.metrics.logins.WithLabelValues("limited").Inc()
 		return services.Errorf(services.CodeThrottled, "error_throttled")
@@ -69,8 +68,5 @@ func (e *edge) limitLogins() []func(http.Handler) http.Handler {
 	byClient := func(r *http.Request) (string, error) {
 		return httprate.CanonicalizeIP(middleware.GetClientIP(r.Context())), nil
 	}
-	return []func(http.Handler) http.Handler{
-		httprate.LimitBy(loginsPerClient, limitWindow, byClient, refuse),
-		httprate.LimitBy(loginsInAll, limitWindow, httprate.Key("*"), refuse),
-	}
+	return httprate.LimitBy(loginsPerClient, limitWindow, byClient, refuse)
 }

@@ -31,7 +31,7 @@ type edge struct {
 	frame func(r *http.Request, title string) views.Frame
 
 	ready atomic.Bool // requests should be sent here
-	setUp atomic.Bool // there is a user
+	setUp atomic.Bool // there is an administrator
 }
 
 // router builds the routes. It is long because it is a list: of all that the
@@ -79,10 +79,10 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 		r.Group(func(r chi.Router) {
 			r.Use(compress(), deadline)
 			r.Get("/setup", do(setup.Show))
-			r.With(limit...).Post("/setup", do(setup.Submit))
+			r.With(limit).Post("/setup", do(setup.Submit))
 			r.Post("/preferences", do(preferences.Submit))
-			r.With(e.requireSetup).Get("/login", do(login.Show))
-			r.With(e.requireSetup).With(limit...).Post("/login", do(login.Submit))
+			r.With(e.requireUsers).Get("/login", do(login.Show))
+			r.With(e.requireUsers, limit).Post("/login", do(login.Submit))
 			r.With(e.requireSetup).Post("/logout", do(logout.Submit))
 		})
 

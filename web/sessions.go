@@ -101,6 +101,17 @@ func (s *sessions) SignOut(ctx context.Context) error {
 	return nil
 }
 
+// sessionUser returns the id of the user of a stored login session, 0 when it
+// cannot be read.
+func sessionUser(data []byte) int64 {
+	_, values, err := scs.GobCodec{}.Decode(data)
+	if err != nil {
+		return 0
+	}
+	id, _ := values[keyUser].(int64)
+	return id
+}
+
 // userReader is what sessions needs of account.Service.
 type userReader interface {
 	ByID(ctx context.Context, id int64) (account.User, error)

@@ -297,7 +297,8 @@ func TestStream_endsWithTheSignOut(t *testing.T) {
 func TestStream_endsWithItsLogin(t *testing.T) {
 	tests := map[string]func(t *testing.T, ad *Admin){
 		"password": func(t *testing.T, ad *Admin) {
-			require.NoError(t, ad.SetPassword(t.Context(), "bob", "another password"))
+			_, err := ad.SetPassword(t.Context(), "bob", "another password")
+			require.NoError(t, err)
 		},
 		"disabled": func(t *testing.T, ad *Admin) {
 			_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1 WHERE name = 'bob'")

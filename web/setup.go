@@ -33,7 +33,8 @@ func (a *App) setUp(ctx context.Context) error {
 	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
 	e.limits = newLimits(a.options.UserRate, time.Now)
 	e.metrics.watchStore(st)
-	e.accounts = account.New(st, a.log)
+	e.accounts = account.New(st, a.log, a.options.clock())
+	a.inBackground(ctx, "stop the record of refused sign-ins", e.accounts.Run)
 	auditLog := audit.New(st, a.log, audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}, a.options.clock())
 	e.sessions = newSessions(ctx, st, &a.options, a.log, e.fail)
 	a.cleanups.push("stop the cleaning of login sessions", stopRest, e.sessions.stop)
@@ -147,8 +148,8 @@ func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
 }
 
 // greet tells the one who started the program where it is and, while there is
-// no user, the code that makes the first one. The code goes to standard output
-// only: logs are kept, and read by many.
+// no administrator, the code that makes the first one. The code goes to standard
+// output only: logs are kept, and read by many.
 func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 	code, needed, err := accounts.SetupCode(ctx)
 	if err != nil {
@@ -158,21 +159,28 @@ func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
 	if needed {
 		a.setupCode = code
-		a.log.Info("there is no user yet; the code to make the first administrator is on standard output")
-		_, _ = fmt.Fprintf(a.options.Output, "There is no user yet. Open %s/setup and enter this code: %s\n", a.url(), code)
+		a.log.Info("there is no administrator yet; the code to make the first one is on standard output",
+			"valid_for", account.SetupCodeLife)
+		_, _ = fmt.Fprintf(a.options.Output,
+			"There is no administrator yet. Open %s/setup within the next hour and enter this code: %s\n", a.url(), code)
 	}
 	return nil
 }
 
 // purge deletes what is too old in the background, now and once a day.
 func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
+	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
+}
+
+// inBackground runs fn until the clean-up of that name.
+func (a *App) inBackground(ctx context.Context, cleanup string, fn func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		auditLog.Run(ctx)
+		fn(ctx)
 	}()
-	a.cleanups.push("stop the deletion of old records", stopRest, func(context.Context) error {
+	a.cleanups.push(cleanup, stopRest, func(context.Context) error {
 		cancel()
 		<-ended
 		return nil

@@ -33,7 +33,7 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 	c := lease(t)
 	c.Nodes(t, 1)
 	p, invitation := startFirst(t, c.Kubeconfig)
-	found := regexp.MustCompile(`^There is no user yet\. Open (http://\S+/setup) and enter this code: ([A-Z2-7-]{23})$`).FindStringSubmatch(invitation)
+	found := regexp.MustCompile(`^There is no administrator yet\. Open (http://\S+/setup) within the next hour and enter this code: ([A-Z2-7-]{23})$`).FindStringSubmatch(invitation)
 	require.NotNil(t, found, invitation)
 	require.Equal(t, p.URL+"/setup", found[1])
 

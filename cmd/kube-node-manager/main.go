@@ -46,7 +46,8 @@ type cli struct {
 	Version kong.VersionFlag `help:"Show the version." env:"-"`
 
 	Serve      serveCmd   `cmd:"" default:"withargs" help:"Serve the pages (this is the default)."`
-	User       userCmd    `cmd:"" help:"Add users, change passwords, make tokens; also while the program runs."`
+	User       userCmd    `cmd:"" help:"Add and list users, change their access, make tokens; also while the program runs."`
+	Token      tokenCmd   `cmd:"" help:"List and revoke tokens; also while the program runs."`
 	Backup     backupCmd  `cmd:"" help:"Write a copy of the database into a new file; also while the program runs."`
 	VersionCmd versionCmd `cmd:"" name:"version" help:"Show the version."`
 }

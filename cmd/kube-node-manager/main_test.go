@@ -54,6 +54,15 @@ func TestWrongCommandLines(t *testing.T) {
 		"user add --role user":                 "<name>",
 		"user add --role user --password x y":  "unknown flag --password",
 		"user token":                           "<name>",
+		"user token --expires soon ada":        `"soon" is neither like 90d or 12h nor never`,
+		"user token --expires 0d ada":          "neither like 90d",
+		"user token --expires=-1h ada":         "neither like 90d",
+		"user role ada king":                   "must be one of",
+		"user role ada":                        "<role>",
+		"user disable":                         "<name>",
+		"token":                                "expected one of",
+		"token revoke":                         "<number>",
+		"token revoke x":                       "number",
 		"backup":                               "<file>",
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -78,7 +87,10 @@ func TestHelp(t *testing.T) {
 	code, out, errs := command(t, "", "--help")
 	require.Zero(t, code)
 	require.Empty(t, errs)
-	for _, want := range []string{"serve", "user add", "user passwd", "user token", "backup", "version"} {
+	for _, want := range []string{
+		"serve", "user add", "user passwd", "user token", "user list", "user role", "user disable", "user enable", "user delete",
+		"token list", "token revoke", "backup", "version",
+	} {
 		require.Contains(t, out, want)
 	}
 	code, out, _ = command(t, "", "serve", "--help")
@@ -126,7 +138,7 @@ func TestUser(t *testing.T) {
 
 	code, _, errs = command(t, "short\n", "user", "add", "b b", "--role", "user")
 	require.Equal(t, exitFailed, code)
-	require.Equal(t, "kube-node-manager: name: Use 1 to 64 letters, digits and the signs . _ - @; password: Use at least 12 characters.\n", errs)
+	require.Equal(t, "kube-node-manager: name: Use 1 to 64 letters, digits and the signs . _ - @, and begin with a letter or digit; password: Use at least 12 characters.\n", errs)
 
 	code, _, errs = command(t, "", "user", "passwd", "ada")
 	require.Equal(t, exitFailed, code, "no password at all")
@@ -134,7 +146,7 @@ func TestUser(t *testing.T) {
 
 	code, out, errs = command(t, "another password\r\n", "user", "passwd", "ada")
 	require.Zero(t, code, errs)
-	require.Equal(t, "Changed the password of ada.\n", out)
+	require.Equal(t, "Changed the password of ada: every login has ended.\n", out)
 
 	code, _, errs = command(t, password, "user", "passwd", "bob")
 	require.Equal(t, exitFailed, code)

@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -32,9 +34,14 @@ func (d dataFlag) open(ctx context.Context, s streams, fn func(*web.Admin) error
 }
 
 type userCmd struct {
-	Add    userAddCmd    `cmd:"" help:"Add a user. The password is read from standard input."`
-	Passwd userPasswdCmd `cmd:"" help:"Change a user's password and end their logins. It is read from standard input."`
-	Token  userTokenCmd  `cmd:"" help:"Make a bearer token for scripts and print it. It is shown only now."`
+	Add     userAddCmd     `cmd:"" help:"Add a user. The password is read from standard input."`
+	List    userListCmd    `cmd:"" help:"List the users."`
+	Passwd  userPasswdCmd  `cmd:"" help:"Change a user's password and end their logins and tokens. It is read from standard input."`
+	Role    userRoleCmd    `cmd:"" help:"Give a user another role."`
+	Disable userDisableCmd `cmd:"" help:"Take a user's access away, until it is enabled again."`
+	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user in again."`
+	Delete  userDeleteCmd  `cmd:"" help:"Delete a user with their logins and tokens. Their batches stay on record."`
+	Token   userTokenCmd   `cmd:"" help:"Make a bearer token for scripts and print it. It is shown only now."`
 }
 
 type userAddCmd struct {
@@ -70,11 +77,12 @@ func (c *userPasswdCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.open(ctx, s, func(a *web.Admin) error {
-		if err := a.SetPassword(ctx, c.Name, password); err != nil {
+		tokens, err := a.SetPassword(ctx, c.Name, password)
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(s.out, "Changed the password of %s.\n", c.Name)
-		return err
+		return say(s, fmt.Sprintf("Changed the password of %s: every login has ended.", c.Name),
+			count(tokens, "token has ended too.", "tokens have ended too."))
 	})
 }
 
@@ -82,12 +90,14 @@ type userTokenCmd struct {
 	dataFlag
 	Name  string `arg:"" help:"Name of the user."`
 	Label string `help:"What the token is for." default:"command line"`
+
+	Expires life `help:"How long it works: a number of days or hours, like 90d or 12h, or never." default:"90d"`
 }
 
 // Run prints a new token, alone on its line, so that a script can take it.
 func (c *userTokenCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
-		token, err := a.NewToken(ctx, c.Name, c.Label)
+		token, err := a.NewToken(ctx, c.Name, c.Label, time.Duration(c.Expires))
 		if err != nil {
 			return err
 		}
@@ -95,6 +105,36 @@ func (c *userTokenCmd) Run(ctx context.Context, s streams) error {
 		return err
 	})
 }
+
+// life is how long a token works; 0 is for ever.
+type life time.Duration
+
+// UnmarshalText reads never, or a time with days as well.
+func (l *life) UnmarshalText(text []byte) error {
+	if string(text) == "never" {
+		*l = 0
+		return nil
+	}
+	wrong := fmt.Errorf("%q is neither like 90d or 12h nor never", text)
+	days, isDays := strings.CutSuffix(string(text), "d")
+	if isDays {
+		n, err := strconv.Atoi(days)
+		if err != nil || n <= 0 || n > maxDays {
+			return wrong
+		}
+		*l = life(time.Duration(n) * 24 * time.Hour)
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d <= 0 {
+		return wrong
+	}
+	*l = life(d)
+	return nil
+}
+
+// maxDays is what a time.Duration can hold, and more than anybody may ask for.
+const maxDays = 36500
 
 type backupCmd struct {
 	dataFlag

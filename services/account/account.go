@@ -13,10 +13,6 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// hashers bounds the passwords hashed at the same time: each takes 19 MiB, and
-// a flood of sign-ins must not take all memory.
-const hashers = 4
-
 // User is who has signed in.
 type User struct {
 	ID    int64
@@ -35,17 +31,27 @@ type Service struct {
 	store *store.Store
 	log   *slog.Logger
 	now   func() time.Time
-	gate  chan struct{} // one place per hash being made
-	dummy string        // a hash that no password fits
+	dummy string // a hash that no password fits
+
+	line      *line
+	near, far *backOff // of a name from one network, and from everywhere
+	refusals  *refusals
+	uses      *uses
 }
 
-// New returns the service over a store.
-func New(st *store.Store, log *slog.Logger) *Service {
-	return &Service{store: st, log: log, now: time.Now, gate: make(chan struct{}, hashers), dummy: dummyHash()}
+// New returns the service over a store. Who serves sign-ins calls Run beside.
+func New(st *store.Store, log *slog.Logger, now func() time.Time) *Service {
+	return &Service{
+		store: st, log: log, now: now, dummy: dummyHash(), line: newLine(),
+		near: newBackOff(nearPolicy()), far: newBackOff(farPolicy()), refusals: newRefusals(), uses: newUses(),
+	}
 }
 
-// HasUsers reports whether anybody can sign in; before that, setup is due.
+// HasUsers reports whether anybody can sign in.
 func (s *Service) HasUsers(ctx context.Context) (bool, error) { return s.store.HasUsers(ctx) }
+
+// HasAdmin reports whether an administrator can sign in; before that, set-up is due.
+func (s *Service) HasAdmin(ctx context.Context) (bool, error) { return s.store.HasAdmin(ctx) }
 
 // AddUser makes a user. Wrong fields are CodeInvalid and named; a name in use
 // is CodeInvalid for the field "name" too.
@@ -56,18 +62,22 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role servi
 	}
 	id, err := s.store.InsertUser(ctx, u)
 	if services.CodeOf(err) == services.CodeConflict {
-		return User{}, services.Invalid("name", "error_name_taken", "Name", name)
+		return User{}, nameTaken(u.Name)
 	}
 	if err != nil {
 		return User{}, err
 	}
-	s.log.InfoContext(ctx, "added a user", "user", name, "role", role)
-	return User{ID: id, Name: name, Role: role, Epoch: 1}, nil
+	s.log.InfoContext(ctx, "added a user", "user", u.Name, "role", role)
+	return User{ID: id, Name: u.Name, Role: role, Epoch: 1}, nil
 }
 
 // prepare checks what makes a user and hashes the password.
 func (s *Service) prepare(ctx context.Context, name, password string, role services.Role) (store.User, error) {
+	name = normalName(name)
 	if err := check(name, password, role); err != nil {
+		return store.User{}, err
+	}
+	if err := s.checkFree(ctx, name); err != nil {
 		return store.User{}, err
 	}
 	hash, err := s.hash(ctx, password)
@@ -77,25 +87,44 @@ func (s *Service) prepare(ctx context.Context, name, password string, role servi
 	return store.User{Name: name, PasswordHash: hash, Role: role, CreatedAt: s.now()}, nil
 }
 
-// SetPassword gives a user another password and ends all their logins. An
-// unknown name is CodeNotFound, a poor password CodeInvalid.
-func (s *Service) SetPassword(ctx context.Context, name, password string) error {
-	if err := checkPassword(password); err != nil {
-		return services.InvalidFields(*err)
+// checkFree refuses a name that is another user's but for the case of its letters.
+// The database knows only the case of ASCII.
+func (s *Service) checkFree(ctx context.Context, name string) error {
+	users, err := s.store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if foldName(u.Name) == foldName(name) {
+			return nameTaken(name)
+		}
+	}
+	return nil
+}
+
+func nameTaken(name string) error { return services.Invalid("name", "error_name_taken", "Name", name) }
+
+// SetPassword gives a user another password and ends all their logins and tokens;
+// it returns how many tokens that were. An unknown name is CodeNotFound, a poor
+// password CodeInvalid.
+func (s *Service) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {
+	if err := checkPassword(normalName(name), password); err != nil {
+		return 0, services.InvalidFields(*err)
 	}
 	u, err := s.byName(ctx, name)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := s.store.SetPassword(ctx, u.ID, hash); err != nil {
-		return err
+	tokens, err = s.store.SetPassword(ctx, u.ID, hash)
+	if err != nil {
+		return 0, err
 	}
-	s.log.InfoContext(ctx, "changed a password", "user", u.Name)
-	return nil
+	s.log.InfoContext(ctx, "changed a password", "user", u.Name, "tokens", tokens)
+	return tokens, nil
 }
 
 // ByID gives a user who may use the product. One who is gone or disabled is
@@ -111,10 +140,22 @@ func (s *Service) ByID(ctx context.Context, id int64) (User, error) {
 	return asUser(u), nil
 }
 
+// byName returns the user of that name, or CodeNotFound in words.
 func (s *Service) byName(ctx context.Context, name string) (store.User, error) {
-	u, err := s.store.UserByName(ctx, name)
+	u, err := s.find(ctx, name)
 	if services.CodeOf(err) == services.CodeNotFound {
 		return store.User{}, services.Wrap(err, services.CodeNotFound, "error_no_user", "Name", name)
+	}
+	return u, err
+}
+
+// find returns the user of that name, however its letters are put together. An
+// earlier version may have stored it in another way.
+func (s *Service) find(ctx context.Context, name string) (store.User, error) {
+	normal := normalName(name)
+	u, err := s.store.UserByName(ctx, normal)
+	if services.CodeOf(err) == services.CodeNotFound && normal != name {
+		return s.store.UserByName(ctx, name)
 	}
 	return u, err
 }

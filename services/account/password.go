@@ -17,7 +17,7 @@ func params() argon2id.Params {
 
 // hash waits for a place and hashes the password.
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
-	leave, err := s.enter(ctx)
+	leave, err := s.line.enter(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -33,7 +33,7 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 // fits waits for a place and reports whether the password has that hash, and
 // whether the hash was made with other parameters than today's.
 func (s *Service) fits(ctx context.Context, password, hash string) (fits, old bool, err error) {
-	leave, err := s.enter(ctx)
+	leave, err := s.line.enter(ctx)
 	if err != nil {
 		return false, false, err
 	}
@@ -43,16 +43,6 @@ func (s *Service) fits(ctx context.Context, password, hash string) (fits, old bo
 		return false, false, fmt.Errorf("check the password: %w", err)
 	}
 	return fits, *had != params(), nil
-}
-
-// enter takes one of the places for hashing.
-func (s *Service) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case s.gate <- struct{}{}:
-		return func() { <-s.gate }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())
-	}
 }
 
 // dummyHash gives a hash of today's parameters that fits no password. Checking

@@ -1,8 +1,6 @@
 package account
 
 import (
-	"regexp"
-	"strings"
 	"unicode/utf8"
 
 	"kube-node-manager/services"
@@ -18,10 +16,10 @@ const (
 // check names every wrong field of a user to be.
 func check(name, password string, role services.Role) error {
 	var wrong []services.FieldError
-	if !namePattern.MatchString(name) {
-		wrong = append(wrong, services.FieldError{Field: "name", Text: "error_name"})
+	if err := checkName(name); err != nil {
+		wrong = append(wrong, *err)
 	}
-	if err := checkPassword(password); err != nil {
+	if err := checkPassword(name, password); err != nil {
 		wrong = append(wrong, *err)
 	}
 	if !role.Valid() {
@@ -33,18 +31,25 @@ func check(name, password string, role services.Role) error {
 	return nil
 }
 
-// namePattern is 1 to 64 letters, digits and . _ - @.
-var namePattern = regexp.MustCompile(`^[\pL\pN._@-]{1,64}$`)
-
-func checkPassword(password string) *services.FieldError {
+// checkPassword refuses what is no password, and what is guessed first.
+func checkPassword(name, password string) *services.FieldError {
+	wrong := func(text string, args ...any) *services.FieldError {
+		return &services.FieldError{Field: "password", Text: text, Args: services.Args(args...)}
+	}
 	n := utf8.RuneCountInString(password)
 	switch {
-	case !utf8.ValidString(password) || strings.TrimSpace(password) == "" && n > 0:
-		return &services.FieldError{Field: "password", Text: "error_password_blank"}
+	case !utf8.ValidString(password) || isBlank(password):
+		return wrong("error_password_blank")
 	case n < MinPassword:
-		return &services.FieldError{Field: "password", Text: "error_password_short", Args: services.Args("Min", MinPassword)}
+		return wrong("error_password_short", "Min", MinPassword)
 	case n > MaxPassword:
-		return &services.FieldError{Field: "password", Text: "error_password_long", Args: services.Args("Max", MaxPassword)}
+		return wrong("error_password_long", "Max", MaxPassword)
+	case repeats(password) || runsOn(password):
+		return wrong("error_password_pattern")
+	case mostlyName(name, password):
+		return wrong("error_password_name")
+	case isCommon(password):
+		return wrong("error_password_common")
 	default:
 		return nil
 	}

@@ -3,47 +3,43 @@ package account
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/store"
 )
 
-const (
-	freeTries = 5               // wrong passwords before the first wait
-	longest   = 5 * time.Minute // so that nobody can lock a user out for good
-)
+// maxTyped bounds what is looked at of a name that was typed, in bytes. It is more
+// than a name can have, so that what is cut off is nobody's.
+const maxTyped = 1024
 
-// delay says how long the next try waits after that many tries in a row.
-func delay(tries int) time.Duration {
-	if tries < freeTries {
-		return 0
-	}
-	return min(longest, time.Second<<min(tries-freeTries+1, 30))
-}
-
-// Authenticate gives the user whose name and password these are. Unknown,
+// Authenticate returns the user whose name and password these are. Unknown,
 // disabled and wrong are the same CodeUnauthenticated error and take the same
-// time. After five failures a user has to wait between tries, longer with each:
-// CodeThrottled, with the seconds to wait as its argument Seconds.
+// time. After some failures a name has to wait between tries, longer with each,
+// whether anybody has it or not: CodeThrottled, with the seconds to wait as its
+// argument Seconds.
 func (s *Service) Authenticate(ctx context.Context, name, password string) (User, error) {
-	u, err := s.store.UserByName(ctx, name)
-	if services.CodeOf(err) == services.CodeNotFound || len(password) > 4*MaxPassword {
-		return User{}, s.refuseUnknown(ctx, password)
-	}
-	if err != nil {
+	name = name[:min(len(name), maxTyped)]
+	u, err := s.find(ctx, name)
+	if err != nil && services.CodeOf(err) != services.CodeNotFound {
 		return User{}, err
 	}
-	if err := s.begin(ctx, u); err != nil {
+	t := s.newTry(ctx, name)
+	if err := s.begin(ctx, u, t); err != nil {
 		return User{}, err
 	}
-	fits, old, err := s.fits(ctx, password, u.PasswordHash)
+	fits, old, err := s.check(ctx, u, password)
 	if err != nil {
+		s.far.forgive(t.far) // nothing was tried
+		s.near.forgive(t.near)
 		return User{}, err
 	}
 	if !fits || u.Disabled {
-		return User{}, s.refuse(ctx, u, fits)
+		return User{}, s.turnAway(ctx, u, fits)
 	}
+	s.far.forgive(t.far)
+	s.near.forget(t.near)
 	if err := s.store.EndSignIn(ctx, u.ID, s.now()); err != nil {
 		return User{}, err
 	}
@@ -53,41 +49,77 @@ func (s *Service) Authenticate(ctx context.Context, name, password string) (User
 	return asUser(u), nil
 }
 
-// begin counts the try before the password is checked, so that many tries at
-// the same time cannot slip past the count together.
-func (s *Service) begin(ctx context.Context, u store.User) error {
-	now := s.now()
-	retryAt, err := s.store.BeginSignIn(ctx, u.ID, now, delay)
-	if err != nil {
-		return err
-	}
-	if retryAt == nil {
-		return nil
-	}
-	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "too many tries")
-	seconds := int(retryAt.Sub(now)/time.Second) + 1
-	return services.Errorf(services.CodeThrottled, "error_login_wait", "Seconds", seconds)
+// try is one try to sign in, as the back-offs know it.
+type try struct{ near, far, network string }
+
+func (s *Service) newTry(ctx context.Context, name string) try {
+	network := networkOf(services.ActorFrom(ctx).Address)
+	folded := foldName(name)
+	return try{near: s.near.key(folded, network), far: s.far.key(folded), network: network}
 }
 
-// refuse answers who had the wrong password, or had the right one and may not
-// sign in any more.
-func (s *Service) refuse(ctx context.Context, u store.User, fits bool) error {
-	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "wrong password or disabled")
+// begin counts a try before the password is looked at, or refuses it. The zero
+// User stands for a name that nobody has.
+func (s *Service) begin(ctx context.Context, u store.User, t try) error {
+	now := s.now()
+	if wait := s.far.begin(t.far, now); wait > 0 {
+		known, err := s.knows(ctx, u, t.network)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return s.makeWait(ctx, u, wait)
+		}
+	}
+	wait := s.near.begin(t.near, now)
+	if wait > 0 {
+		s.far.forgive(t.far)
+		return s.makeWait(ctx, u, wait)
+	}
+	return nil
+}
+
+// knows reports whether the user has signed in from the network of late: whoever
+// tries a name from many networks must not keep its owner out.
+func (s *Service) knows(ctx context.Context, u store.User, network string) (bool, error) {
+	addresses, err := s.store.SignInAddresses(ctx, u.ID) // for nobody as well, which takes its time
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(addresses, func(address string) bool { return networkOf(address) == network }), nil
+}
+
+func (s *Service) makeWait(ctx context.Context, u store.User, wait time.Duration) error {
+	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "too many tries")
+	seconds := int((wait + time.Second - 1) / time.Second)
+	return cmp.Or(s.refuse(ctx, u, store.RefusedWait),
+		error(services.Errorf(services.CodeThrottled, "error_login_wait", "Seconds", seconds)))
+}
+
+// check reports whether the password is the user's, after the same time for one
+// that cannot be anybody's.
+func (s *Service) check(ctx context.Context, u store.User, password string) (fits, old bool, err error) {
+	const longest = 4 * MaxPassword // in bytes; what is longer is not worth hashing in full
+	if u.ID == 0 || len(password) > longest {
+		_, _, err := s.fits(ctx, password[:min(len(password), longest)], s.dummy)
+		return false, false, err
+	}
+	return s.fits(ctx, password, u.PasswordHash)
+}
+
+// turnAway answers who had the wrong password, or had the right one and may not
+// sign in any more. The name that nobody has is not logged: people type passwords
+// into the wrong field.
+func (s *Service) turnAway(ctx context.Context, u store.User, fits bool) error {
 	why := store.RefusedPassword
-	if fits {
+	switch {
+	case u.ID == 0:
+		why = store.RefusedUnknown
+	case fits:
 		why = store.RefusedDisabled
 	}
-	return cmp.Or(s.store.RefuseSignIn(ctx, u, why), refused())
-}
-
-func (s *Service) refuseUnknown(ctx context.Context, password string) error {
-	// What is too long to be a password is not worth hashing in full.
-	if _, _, err := s.fits(ctx, password[:min(len(password), 4*MaxPassword)], s.dummy); err != nil {
-		return err
-	}
-	// The name is not logged: people type passwords into the wrong field.
-	s.log.WarnContext(ctx, "refused a sign-in", "why", "no such user")
-	return cmp.Or(s.store.RefuseSignIn(ctx, store.User{}, store.RefusedUnknown), refused())
+	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", string(why))
+	return cmp.Or(s.refuse(ctx, u, why), error(services.Errorf(services.CodeUnauthenticated, "error_login")))
 }
 
 // SignOut notes that the actor ends a login session. It is called before the
@@ -99,8 +131,6 @@ func (s *Service) SignOut(ctx context.Context) error {
 	}
 	return s.store.Note(ctx, store.Entry{Action: store.ActionLogout, Object: actor.Name})
 }
-
-func refused() error { return services.Errorf(services.CodeUnauthenticated, "error_login") }
 
 // rehash brings a hash up to today's parameters. The sign-in has succeeded
 // already; when this fails the next one tries again.

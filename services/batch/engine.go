@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -131,16 +132,13 @@ func (e *Engine) Start(ctx context.Context) error {
 func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 	definition, err := operation.Find(b.Operation)
 	if err != nil {
-		e.log.Warn("Batch of an unknown operation", "batch", b.ID, "operation", b.Operation)
-		return e.leave(ctx, b)
+		return e.leaveInterrupted(ctx, b)
 	}
-	counts, err := e.store.CountItems(ctx, b.ID)
+	goOn, err := e.mayTakeUp(ctx, &b, definition)
 	if err != nil {
 		return err
 	}
-	// A batch whose nodes have all ended has only its own end to store.
-	ended := Done(counts[b.ID]) == b.Total
-	if ended || b.CancelRequested || e.options.Resume && !definition.Long && !b.Paused {
+	if goOn {
 		err := e.resume(ctx, b, false)
 		if err == nil {
 			e.log.Info("Batch resumed after a restart", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation)
@@ -148,13 +146,54 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 		}
 		e.log.Warn("Batch cannot be resumed", "batch", b.ID, "cluster", b.Cluster, "error", err)
 	}
-	return e.leave(ctx, b)
+	if b.Held != "" {
+		e.log.Warn("Batch waits: it is not continued in the name of its user",
+			"batch", b.ID, "cluster", b.Cluster, "user", b.By, "why", string(b.Held))
+	}
+	return e.leaveInterrupted(ctx, b)
 }
 
-// leave marks a batch as interrupted: a person may resume it.
-func (e *Engine) leave(ctx context.Context, b Batch) error {
+// mayTakeUp reports whether a batch continues by itself, and notes in it why its
+// user is not the one to continue it for.
+func (e *Engine) mayTakeUp(ctx context.Context, b *Batch, definition operation.Definition) (bool, error) {
+	counts, err := e.store.CountItems(ctx, b.ID)
+	if err != nil {
+		return false, err
+	}
+	b.Held, err = e.hold(ctx, *b, definition)
+	if err != nil {
+		return false, err
+	}
+	if b.CancelRequested || Done(counts[b.ID]) == b.Total {
+		return true, nil // nothing is left to do but to store its end
+	}
+	return b.Held == "" && e.options.Resume && !definition.Long && !b.Paused, nil
+}
+
+func (e *Engine) leaveInterrupted(ctx context.Context, b Batch) error {
 	b.State = store.StateInterrupted
 	return e.store.SetBatch(ctx, b)
+}
+
+// hold says why a batch of an earlier process is not continued in the name of who
+// started it, "" when it may be: nothing is done for somebody who is gone or may do
+// less now than then. Whoever may resume it still can.
+func (e *Engine) hold(ctx context.Context, b Batch, definition operation.Definition) (store.Hold, error) {
+	u, err := e.store.UserByID(ctx, b.ActorID)
+	switch {
+	case services.CodeOf(err) == services.CodeNotFound:
+		return store.HoldDeleted, nil
+	case err != nil:
+		return "", fmt.Errorf("read the user of the batch: %w", err)
+	case u.Disabled:
+		return store.HoldDisabled, nil
+	case slices.Index(services.Roles(), u.Role) < slices.Index(services.Roles(), b.ActorRole):
+		return store.HoldDemoted, nil
+	case b.ActorRole == "" && !definition.Long && !services.Actor{Role: u.Role}.May(definition.Permit):
+		return store.HoldDemoted, nil // a batch of an earlier version does not say what they were
+	default:
+		return "", nil
+	}
 }
 
 // resume launches a run over the items of b that have not ended. Approved says
@@ -168,7 +207,7 @@ func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 	if err != nil {
 		return err
 	}
-	b.State = store.StateRunning
+	b.State, b.Held = store.StateRunning, ""
 	r, err := e.newRun(ctx, b, definition)
 	if err != nil {
 		return err

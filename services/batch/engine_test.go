@@ -108,6 +108,9 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 	log := slog.New(slog.NewTextHandler(seen, nil))
 	db, err := store.Open(ctx, dir, log)
 	require.NoError(t, err)
+	_, err = db.Writer().ExecContext(ctx, // the one of as
+		`INSERT OR IGNORE INTO users (id, name, password_hash, role, created_at) VALUES (7, 'oncall', 'x', 'admin', 0)`)
+	require.NoError(t, err)
 	registry, err := cluster.Load(cluster.Source{Kubeconfig: kubeconfig})
 	require.NoError(t, err)
 	c := cache.New(ctx)

@@ -138,7 +138,7 @@ func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definit
 	}
 	b := Batch{
 		Cluster: q.Cluster, Operation: q.Operation, Params: params, Reason: reason, Total: len(nodes),
-		ActorID: actor.ID, By: actor.Name, Address: actor.Address, RequestID: actor.RequestID,
+		ActorID: actor.ID, By: actor.Name, ActorRole: actor.Role, Address: actor.Address, RequestID: actor.RequestID,
 		IdempotencyKey: q.IdempotencyKey, State: store.StateRunning, CreatedAt: e.now().Truncate(time.Millisecond),
 	}
 	if b.Rollout, err = encodeRollout(rollout); err != nil {

@@ -26,7 +26,12 @@ const (
 
 	ActionUserCreate   Action = "user.create"
 	ActionUserPassword Action = "user.password"
+	ActionUserDisable  Action = "user.disable"
+	ActionUserEnable   Action = "user.enable"
+	ActionUserRole     Action = "user.role"
+	ActionUserDelete   Action = "user.delete"
 	ActionTokenCreate  Action = "token.create"
+	ActionTokenRevoke  Action = "token.revoke"
 
 	ActionBatchCreate Action = "batch.create"
 	ActionBatchPause  Action = "batch.pause"
@@ -53,7 +58,9 @@ func Actions() []Action {
 		ActionBatchCreate, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete, ActionTemplateImport, ActionTemplateExport,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
-		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup, ActionUserCreate, ActionUserPassword, ActionTokenCreate,
+		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
+		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable, ActionUserRole, ActionUserDelete,
+		ActionTokenCreate, ActionTokenRevoke,
 		ActionRetention,
 	}
 }
@@ -127,7 +134,7 @@ func (s *Store) Note(ctx context.Context, e Entry) error {
 // note writes an entry. What it leaves open is the present moment, the actor of
 // the context and ResultOK.
 func (s *Store) note(ctx context.Context, tx *sql.Tx, e Entry) error {
-	if actor := services.ActorFrom(ctx); e.Actor == "" && e.ActorID == 0 {
+	if actor := services.ActorFrom(ctx); e.Actor == "" && e.ActorID == 0 && e.Address == "" {
 		e.ActorID, e.Actor = actor.ID, actor.Name
 		e.Address, e.RequestID = actor.Address, actor.RequestID
 	}

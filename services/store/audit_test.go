@@ -119,8 +119,8 @@ func TestAudit_users(t *testing.T) {
 	id, err := s.InsertUser(asAda(t), User{Name: "bob", PasswordHash: "h", Role: services.RoleUser, CreatedAt: auditClock})
 	require.NoError(t, err)
 	require.Equal(t, ada(Entry{Action: ActionUserCreate, Object: "bob", After: json.RawMessage(`{"role":"user"}`)}), last(t, s))
-	require.NoError(t, s.SetPassword(asAda(t), id, "other"))
-	require.Equal(t, ada(Entry{Action: ActionUserPassword, Object: "bob"}), last(t, s))
+	require.NoError(t, second(s.SetPassword(asAda(t), id, "other")))
+	require.Equal(t, ada(Entry{Action: ActionUserPassword, Object: "bob", After: json.RawMessage(`{"tokens":0}`)}), last(t, s))
 	token, err := s.InsertToken(asAda(t), Token{UserID: id, Name: "ci", Hash: []byte("x"), CreatedAt: auditClock})
 	require.NoError(t, err)
 	require.Equal(t, ada(Entry{Action: ActionTokenCreate, Object: "ci", After: json.RawMessage(fmt.Sprintf(`{"id":%d,"user":"bob"}`, token))}), last(t, s))
@@ -133,19 +133,13 @@ func TestAudit_users(t *testing.T) {
 	bob.Action, bob.Result, bob.After = ActionLoginFailed, ResultRefused, json.RawMessage(`{"why":"password"}`)
 	require.NoError(t, s.RefuseSignIn(somewhere, User{ID: id, Name: "bob"}, RefusedPassword))
 	require.Equal(t, bob, last(t, s))
-	for range 2 {
-		_, err = s.BeginSignIn(somewhere, id, auditClock, func(int) time.Duration { return time.Minute })
-		require.NoError(t, err)
-	}
-	bob.After = json.RawMessage(`{"why":"wait"}`)
-	require.Equal(t, bob, last(t, s))
 	require.NoError(t, s.RefuseSignIn(somewhere, User{}, RefusedUnknown))
 	require.Equal(t, Entry{Address: "192.0.2.9", RequestID: "S", Action: ActionLoginFailed, Result: ResultRefused, After: json.RawMessage(`{"why":"unknown"}`)}, last(t, s))
 }
 
-func TestAudit_firstUser(t *testing.T) {
+func TestAudit_firstAdmin(t *testing.T) {
 	s := openAudit(t)
-	id, err := s.InsertFirstUser(t.Context(), User{Name: "ada", PasswordHash: "h", Role: services.RoleAdmin, CreatedAt: auditClock}, "setup")
+	id, err := s.InsertFirstAdmin(t.Context(), User{Name: "ada", PasswordHash: "h", Role: services.RoleAdmin, CreatedAt: auditClock}, "setup")
 	require.NoError(t, err)
 	require.Equal(t, Entry{ActorID: id, Actor: "ada", Action: ActionSetup, Object: "ada", After: json.RawMessage(`{"role":"admin"}`), Result: ResultOK}, last(t, s))
 }
@@ -239,9 +233,14 @@ func TestAudit_sameTransaction(t *testing.T) {
 			return second(s.InsertUser(t.Context(), User{Name: "ADA", PasswordHash: "x", Role: services.RoleUser}))
 		},
 		"first user": func() error {
-			return second(s.InsertFirstUser(t.Context(), User{Name: "x", PasswordHash: "x", Role: services.RoleAdmin}, "k"))
+			return second(s.InsertFirstAdmin(t.Context(), User{Name: "ADA", PasswordHash: "x", Role: services.RoleAdmin}, "k"))
 		},
-		"password": func() error { return s.SetPassword(t.Context(), 99, "x") },
+		"password": func() error { return second(s.SetPassword(t.Context(), 99, "x")) },
+		"disable":  func() error { return second(s.SetDisabled(t.Context(), 99, true)) },
+		"enable":   func() error { return second(s.SetDisabled(t.Context(), id, false)) },
+		"role":     func() error { return second(s.SetRole(t.Context(), id, services.RoleUser)) },
+		"leave":    func() error { return second(s.DeleteUser(t.Context(), 99)) },
+		"revoke":   func() error { return second(s.RevokeTokens(t.Context(), []int64{1, 99})) },
 		"sign-in":  func() error { return s.EndSignIn(t.Context(), 99, auditClock) },
 		"token": func() error {
 			return second(s.InsertToken(t.Context(), Token{UserID: id, Name: "b", Hash: []byte("x")}))
@@ -269,7 +268,14 @@ func TestAudit_sameTransaction(t *testing.T) {
 		"user": func() error {
 			return second(s.InsertUser(t.Context(), User{Name: "bob", PasswordHash: "x", Role: services.RoleUser}))
 		},
-		"password": func() error { return s.SetPassword(t.Context(), id, "x") },
+		"password": func() error { return second(s.SetPassword(t.Context(), id, "x")) },
+		"disable":  func() error { return second(s.SetDisabled(t.Context(), id, true)) },
+		"role":     func() error { return second(s.SetRole(t.Context(), id, services.RoleViewer)) },
+		"leave":    func() error { return second(s.DeleteUser(t.Context(), id)) },
+		"revoke":   func() error { return second(s.RevokeTokens(t.Context(), []int64{1})) },
+		"refusals": func() error {
+			return s.RefuseSignIns(t.Context(), []Refusals{{Why: map[Refusal]int{RefusedUnknown: 2}}})
+		},
 		"token": func() error {
 			return second(s.InsertToken(t.Context(), Token{UserID: id, Name: "c", Hash: []byte("y")}))
 		},

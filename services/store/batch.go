@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"time"
+
+	"kube-node-manager/services"
 )
 
 // State is a batch's state.
@@ -20,6 +22,16 @@ const (
 
 // Ended reports whether the state is final.
 func (s State) Ended() bool { return s != StateRunning && s != StateInterrupted }
+
+// Hold says why an interrupted batch is not continued in the name of its actor.
+type Hold string
+
+// The holds; "" is none.
+const (
+	HoldDeleted  Hold = "deleted"
+	HoldDisabled Hold = "disabled"
+	HoldDemoted  Hold = "demoted"
+)
 
 // ItemState is the state of one node of a batch.
 type ItemState string
@@ -67,6 +79,8 @@ type Batch struct {
 	RetryOf         string          `json:"retryOf,omitempty"`
 	UndoOf          string          `json:"undoOf,omitempty"`
 	TemplateID      int64           `json:"-"` // the template that it came from, 0 for none; it may be gone since
+	ActorRole       services.Role   `json:"-"` // of the actor at that time; "" in batches of earlier versions
+	Held            Hold            `json:"held,omitempty"`
 }
 
 // Item is one node of a batch.

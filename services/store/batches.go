@@ -12,7 +12,7 @@ import (
 
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
 	coalesce(idempotency_key, ''), fingerprint, sync, state, created_at, started_at, ended_at, cleared_at,
-	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused, coalesce(template_id, 0), rollout`
+	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused, coalesce(template_id, 0), rollout, actor_role, held`
 
 const itemColumns = `seq, node, uid, state, error_code, error, unknown, attempts, before, after, started_at, ended_at`
 
@@ -24,10 +24,11 @@ func (s *Store) InsertBatch(ctx context.Context, b Batch, items []Item) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO batches
 			(id, cluster, operation, params, reason, actor_id, actor, address, request_id, idempotency_key, fingerprint,
-			 state, created_at, started_at, total, retry_of, undo_of, template_id, rollout)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, nullif($16, ''), nullif($17, ''), nullif($18, 0), $19)`,
+			 state, created_at, started_at, total, retry_of, undo_of, template_id, rollout, actor_role)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, nullif($16, ''), nullif($17, ''), nullif($18, 0), $19, $20)`,
 			b.ID, b.Cluster, b.Operation, string(b.Params), b.Reason, b.ActorID, b.By, b.Address, b.RequestID, b.IdempotencyKey, b.Fingerprint,
-			string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total, b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout))
+			string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total, b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout),
+			string(b.ActorRole))
 		if err != nil {
 			return fmt.Errorf("insert batch: %w", err)
 		}
@@ -102,8 +103,9 @@ func (s *Store) SetBatch(ctx context.Context, b Batch) error {
 		if err := s.noteEnd(ctx, tx, b); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE batches SET state = $1, sync = $2, cancel_requested = max(cancel_requested, $3), started_at = $4, ended_at = $5, cleared_at = $6
-			WHERE id = $7`, string(b.State), b.Sync, b.CancelRequested, toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt), b.ID)
+		_, err := tx.ExecContext(ctx, `UPDATE batches SET state = $1, sync = $2, cancel_requested = max(cancel_requested, $3), started_at = $4, ended_at = $5, cleared_at = $6,
+			held = $7 WHERE id = $8`, string(b.State), b.Sync, b.CancelRequested, toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt),
+			string(b.Held), b.ID)
 		return err
 	})
 }
@@ -202,7 +204,8 @@ func scanBatch(row scanner) (Batch, error) {
 	var rollout sql.NullString
 	err := row.Scan(&b.ID, &b.Cluster, &b.Operation, &params, &b.Reason, &b.ActorID, &b.By, &b.Address, &b.RequestID,
 		&b.IdempotencyKey, &b.Fingerprint, &b.Sync, &state, &created, &started, &ended, &cleared,
-		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused, &b.TemplateID, &rollout)
+		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused, &b.TemplateID, &rollout,
+		&b.ActorRole, &b.Held)
 	if err != nil {
 		return Batch{}, mapErr(fmt.Errorf("read batch: %w", err))
 	}

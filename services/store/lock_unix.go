@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// hasRights says that files have rights for their owner and for others.
+const hasRights = true
+
 // lock takes the file's lock, or gives errLocked. A file system that has no
 // locks is let through: the lock only guards
 // against running twice by mistake.

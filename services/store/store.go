@@ -62,6 +62,9 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	if err := s.create(); err != nil {
 		return nil, err
 	}
+	if err := s.closeToOthers(ctx, os.Chmod); err != nil {
+		return nil, err
+	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", s.file, err), s.closePools())
 	}

@@ -246,10 +246,10 @@ func TestWrite_manyWriters(t *testing.T) {
 			for range 25 {
 				errs <- s.write(t.Context(), func(tx *sql.Tx) error {
 					var n int
-					if err := tx.QueryRowContext(t.Context(), "SELECT failures FROM users WHERE id = $1", id).Scan(&n); err != nil {
+					if err := tx.QueryRowContext(t.Context(), "SELECT auth_epoch FROM users WHERE id = $1", id).Scan(&n); err != nil {
 						return err
 					}
-					_, err := tx.ExecContext(t.Context(), "UPDATE users SET failures = $2 WHERE id = $1", id, n+1)
+					_, err := tx.ExecContext(t.Context(), "UPDATE users SET auth_epoch = $2 WHERE id = $1", id, n+1)
 					return err
 				})
 			}
@@ -262,7 +262,7 @@ func TestWrite_manyWriters(t *testing.T) {
 	}
 	u, err := s.UserByID(t.Context(), id)
 	require.NoError(t, err)
-	require.Equal(t, 400, u.Failures, "no update was lost")
+	require.Equal(t, int64(401), u.AuthEpoch, "no update was lost")
 }
 
 // TestWrite_twoPrograms is the server and the command line on one directory.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"kube-node-manager/services"
@@ -16,33 +17,37 @@ type User struct {
 	Role         services.Role
 	Disabled     bool
 	AuthEpoch    int64 // raised to end every login of the user
-	Failures     int   // sign-in tries since the last success
-	RetryAt      *time.Time
 	CreatedAt    time.Time
 	LastLoginAt  *time.Time
 }
 
-const userColumns = `id, name, password_hash, role, disabled, auth_epoch, failures, retry_at, created_at, last_login_at`
+const userColumns = `id, name, password_hash, role, disabled, auth_epoch, created_at, last_login_at`
 
 // scanner is a row of either kind.
 type scanner interface{ Scan(dest ...any) error }
 
 func scanUser(row scanner) (User, error) {
 	var (
-		u              User
-		retryAt, login sql.NullInt64
-		created        int64
+		u       User
+		created int64
+		login   sql.NullInt64
 	)
-	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Role, &u.Disabled, &u.AuthEpoch, &u.Failures, &retryAt, &created, &login)
+	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Role, &u.Disabled, &u.AuthEpoch, &created, &login)
 	if err != nil {
 		return User{}, mapErr(err)
 	}
-	u.RetryAt, u.CreatedAt, u.LastLoginAt = fromNullMillis(retryAt), fromMillis(created), fromNullMillis(login)
+	u.CreatedAt, u.LastLoginAt = fromMillis(created), fromNullMillis(login)
 	return u, nil
 }
 
 // HasUsers reports whether there is any user.
-func (s *Store) HasUsers(ctx context.Context) (bool, error) { return hasUsers(ctx, s.r) }
+func (s *Store) HasUsers(ctx context.Context) (has bool, err error) {
+	err = s.r.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&has)
+	return has, mapErr(err)
+}
+
+// HasAdmin reports whether there is an administrator who may sign in.
+func (s *Store) HasAdmin(ctx context.Context) (bool, error) { return hasAdmin(ctx, s.r) }
 
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
@@ -52,8 +57,8 @@ type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func hasUsers(ctx context.Context, q querier) (has bool, err error) {
-	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&has)
+func hasAdmin(ctx context.Context, q querier) (has bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`).Scan(&has)
 	return has, mapErr(err)
 }
 
@@ -79,17 +84,20 @@ func (s *Store) InsertUser(ctx context.Context, u User) (id int64, err error) {
 	return id, err
 }
 
-// InsertFirstUser is InsertUser for a database that has no user yet, and
-// CodeConflict for any other. It takes the setting with it that only served to
-// make the first user.
-func (s *Store) InsertFirstUser(ctx context.Context, u User, setting string) (id int64, err error) {
+// ErrSetUp says that there is an administrator already.
+var ErrSetUp = errors.New("there is an administrator")
+
+// InsertFirstAdmin is InsertUser for a database that has no administrator who may
+// sign in; in any other it is CodeConflict and wraps ErrSetUp. It takes the setting
+// with it that only served to make the first one.
+func (s *Store) InsertFirstAdmin(ctx context.Context, u User, setting string) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		has, err := hasUsers(ctx, tx)
+		has, err := hasAdmin(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if has {
-			return services.Errorf(services.CodeConflict, "error_setup_done")
+			return services.Wrap(ErrSetUp, services.CodeConflict, "error_setup_done")
 		}
 		if id, err = insertUser(ctx, tx, u); err != nil {
 			return err
@@ -109,17 +117,21 @@ func insertUser(ctx context.Context, tx *sql.Tx, u User) (id int64, err error) {
 	return id, err
 }
 
-// SetPassword stores another password's hash, ends every login of the user and
-// forgets the failed tries. No such user is CodeNotFound.
-func (s *Store) SetPassword(ctx context.Context, id int64, hash string) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		name, err := updateUser(ctx, tx, `UPDATE users SET password_hash = $2, auth_epoch = auth_epoch + 1, failures = 0, retry_at = NULL
-			WHERE id = $1 RETURNING name`, id, hash)
+// SetPassword stores another password's hash and ends every login of the user,
+// and their tokens, of which it returns the number. No such user is CodeNotFound.
+func (s *Store) SetPassword(ctx context.Context, id int64, hash string) (tokens int, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		name, err := updateUser(ctx, tx,
+			`UPDATE users SET password_hash = $2, auth_epoch = auth_epoch + 1 WHERE id = $1 RETURNING name`, id, hash)
 		if err != nil {
 			return err
 		}
-		return s.note(ctx, tx, Entry{Action: ActionUserPassword, Object: name})
+		if tokens, err = deleteTokensOf(ctx, tx, id); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, Entry{Action: ActionUserPassword, Object: name, After: facts("tokens", tokens)})
 	})
+	return tokens, err
 }
 
 // Rehash stores another hash of the same password, if the password has not been
@@ -132,33 +144,10 @@ func (s *Store) Rehash(ctx context.Context, id int64, old, hash string) error {
 	})
 }
 
-// BeginSignIn counts one try of the user to sign in, before the password is
-// looked at, so that tries made at the same time cannot share one count. delay
-// says how long the next try has to wait after that many tries in a row. When
-// this try comes too early it is not counted and retryAt says when to come back.
-func (s *Store) BeginSignIn(ctx context.Context, id int64, now time.Time, delay func(tries int) time.Duration) (retryAt *time.Time, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		u, err := scanUser(tx.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id))
-		if err != nil {
-			return err
-		}
-		if u.RetryAt != nil && now.Before(*u.RetryAt) {
-			retryAt = u.RetryAt
-			return s.noteRefusal(ctx, tx, u, RefusedWait)
-		}
-		tries := u.Failures + 1
-		_, err = tx.ExecContext(ctx, `UPDATE users SET failures = $2, retry_at = $3 WHERE id = $1`,
-			id, tries, toMillis(now.Add(delay(tries))))
-		return err
-	})
-	return retryAt, err
-}
-
-// EndSignIn notes that the user has signed in, and forgets the failed tries.
+// EndSignIn notes that the user has signed in.
 func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		name, err := updateUser(ctx, tx, `UPDATE users SET failures = 0, retry_at = NULL, last_login_at = $2 WHERE id = $1 RETURNING name`,
-			id, toMillis(now))
+		name, err := updateUser(ctx, tx, `UPDATE users SET last_login_at = $2 WHERE id = $1 RETURNING name`, id, toMillis(now))
 		if err != nil {
 			return err
 		}
@@ -170,26 +159,4 @@ func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
 func updateUser(ctx context.Context, tx *sql.Tx, query string, args ...any) (name string, err error) {
 	err = tx.QueryRowContext(ctx, query, args...).Scan(&name)
 	return name, err
-}
-
-// Refusal says why a sign-in was refused.
-type Refusal string
-
-// The refusals.
-const (
-	RefusedUnknown  Refusal = "unknown" // no such user
-	RefusedPassword Refusal = "password"
-	RefusedDisabled Refusal = "disabled"
-	RefusedWait     Refusal = "wait" // too many tries
-)
-
-// RefuseSignIn notes that a try to sign in was refused. The zero User stands for
-// a name that nobody has; what was typed there is not kept, since people type
-// passwords into the wrong field.
-func (s *Store) RefuseSignIn(ctx context.Context, u User, why Refusal) error {
-	return s.write(ctx, func(tx *sql.Tx) error { return s.noteRefusal(ctx, tx, u, why) })
-}
-
-func (s *Store) noteRefusal(ctx context.Context, tx *sql.Tx, u User, why Refusal) error {
-	return s.noteAs(ctx, tx, u.ID, u.Name, Entry{Action: ActionLoginFailed, Object: u.Name, Result: ResultRefused, After: facts("why", why)})
 }

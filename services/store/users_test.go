@@ -10,18 +10,19 @@ import (
 	"kube-node-manager/services"
 )
 
-func TestInsertFirstUser_onlyOne(t *testing.T) {
+func TestInsertFirstAdmin_onlyOne(t *testing.T) {
 	s := openTest(t)
 	require.NoError(t, s.PutSetting(t.Context(), "setup", "code"))
 	has, err := s.HasUsers(t.Context())
 	require.NoError(t, err)
 	require.False(t, has)
+	addUser(t, s, "viewer") // does not count
 
 	var group sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
 		group.Go(func() {
-			_, errs[i] = s.InsertFirstUser(t.Context(), User{
+			_, errs[i] = s.InsertFirstAdmin(t.Context(), User{
 				Name: string(rune('a' + i)), PasswordHash: "x", Role: services.RoleAdmin, CreatedAt: time.Now(),
 			}, "setup")
 		})
@@ -38,7 +39,7 @@ func TestInsertFirstUser_onlyOne(t *testing.T) {
 	require.Equal(t, 1, won)
 	_, err = s.Setting(t.Context(), "setup")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	has, err = s.HasUsers(t.Context())
+	has, err = s.HasAdmin(t.Context())
 	require.NoError(t, err)
 	require.True(t, has)
 }
@@ -67,22 +68,28 @@ func TestUser_unknown(t *testing.T) {
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 	_, err = s.UserByName(t.Context(), "nobody")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	require.Equal(t, services.CodeNotFound, services.CodeOf(s.SetPassword(t.Context(), 7, "x")))
+	require.Equal(t, services.CodeNotFound, services.CodeOf(second(s.SetPassword(t.Context(), 7, "x"))))
 	require.Equal(t, services.CodeNotFound, services.CodeOf(s.EndSignIn(t.Context(), 7, time.Now())))
 }
 
-func TestSetPassword_endsLogins(t *testing.T) {
-	s := openTest(t)
-	id := addUser(t, s, "ada")
-	_, err := s.BeginSignIn(t.Context(), id, time.Now(), func(int) time.Duration { return time.Hour })
+func TestSetPassword_endsLoginsAndTokens(t *testing.T) {
+	s := openAudit(t)
+	id, other := addUser(t, s, "ada"), addUser(t, s, "bob")
+	addToken(t, s, id, "a")
+	addToken(t, s, id, "b")
+	addToken(t, s, other, "c")
+	tokens, err := s.SetPassword(t.Context(), id, "other")
 	require.NoError(t, err)
-	require.NoError(t, s.SetPassword(t.Context(), id, "other"))
+	require.Equal(t, 2, tokens)
 	u, err := s.UserByID(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), u.AuthEpoch)
 	require.Equal(t, "other", u.PasswordHash)
-	require.Zero(t, u.Failures)
-	require.Nil(t, u.RetryAt)
+	left, err := s.Tokens(t.Context(), 0)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, "bob", left[0].Owner)
+	require.JSONEq(t, `{"tokens":2}`, string(last(t, s).After))
 }
 
 func TestRehash_losesToANewPassword(t *testing.T) {
@@ -96,40 +103,15 @@ func TestRehash_losesToANewPassword(t *testing.T) {
 	require.Equal(t, int64(1), u.AuthEpoch)
 }
 
-func TestBeginSignIn_countsTriesMadeAtOnce(t *testing.T) {
-	s := openTest(t)
-	id := addUser(t, s, "ada")
-	now := time.Now()
-	delay := func(tries int) time.Duration {
-		if tries < 5 {
-			return 0
-		}
-		return time.Minute
-	}
-	var group sync.WaitGroup
-	refused := make(chan bool, 40)
-	for range 40 {
-		group.Go(func() {
-			retryAt, err := s.BeginSignIn(t.Context(), id, now, delay)
-			refused <- retryAt != nil || err != nil
-		})
-	}
-	group.Wait()
-	close(refused)
-	let := 0
-	for no := range refused {
-		if !no {
-			let++
-		}
-	}
-	require.Equal(t, 5, let)
-}
-
 func TestTokens(t *testing.T) {
 	s := openTest(t)
 	id := addUser(t, s, "ada")
 	at := time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)
-	want := Token{UserID: id, Name: "ci", Hash: []byte{1, 2, 3}, CreatedAt: at}
+	end := at.AddDate(0, 0, 90)
+	want := Token{UserID: id, Owner: "ada", Name: "ci", Hash: []byte{1, 2, 3}, CreatedAt: at, ExpiresAt: &end}
+	require.False(t, want.Expired(end.Add(-1)))
+	require.True(t, want.Expired(end))
+	require.False(t, Token{}.Expired(end), "never")
 	var err error
 	want.ID, err = s.InsertToken(t.Context(), want)
 	require.NoError(t, err)

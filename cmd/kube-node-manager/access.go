@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"kube-node-manager/web"
+)
+
+type userListCmd struct {
+	dataFlag
+}
+
+// Run lists the users.
+func (c *userListCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		users, err := a.Users(ctx)
+		if err != nil {
+			return err
+		}
+		rows := [][]string{{"NAME", "ROLE", "STATE", "CREATED", "LAST SIGN-IN"}}
+		for _, u := range users {
+			state := "enabled"
+			if u.Disabled {
+				state = "disabled"
+			}
+			rows = append(rows, []string{u.Name, string(u.Role), state, moment(&u.CreatedAt), moment(u.LastLoginAt)})
+		}
+		return table(s, rows)
+	})
+}
+
+type userDisableCmd struct {
+	dataFlag
+	Name string `arg:"" help:"Name of the user."`
+}
+
+// Run disables a user.
+func (c *userDisableCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		held, err := a.DisableUser(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		return say(s, fmt.Sprintf("Disabled %s: every login has ended.", c.Name),
+			count(held.Tokens, "token does not work until user enable.", "tokens do not work until user enable."),
+			unfinished(held.Batches))
+	})
+}
+
+type userEnableCmd struct {
+	dataFlag
+	Name string `arg:"" help:"Name of the user."`
+}
+
+// Run enables a user.
+func (c *userEnableCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		held, err := a.EnableUser(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		return say(s, fmt.Sprintf("Enabled %s.", c.Name),
+			count(held.Tokens, "token works again until it expires.", "tokens work again until they expire."))
+	})
+}
+
+type userRoleCmd struct {
+	dataFlag
+	Name string `arg:"" help:"Name of the user."`
+	Role string `arg:"" help:"What the user may do: ${enum}." enum:"viewer,user,admin"`
+}
+
+// Run changes a role.
+func (c *userRoleCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		held, err := a.SetRole(ctx, c.Name, c.Role)
+		if err != nil {
+			return err
+		}
+		return say(s, fmt.Sprintf("%s is %s from the next request on.", c.Name, c.Role), unfinished(held.Batches))
+	})
+}
+
+type userDeleteCmd struct {
+	dataFlag
+	Name string `arg:"" help:"Name of the user."`
+}
+
+// Run deletes a user.
+func (c *userDeleteCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		held, err := a.DeleteUser(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		return say(s, fmt.Sprintf("Deleted %s: every login has ended.", c.Name),
+			count(held.Tokens, "token has ended.", "tokens have ended."), unfinished(held.Batches))
+	})
+}
+
+type tokenCmd struct {
+	List   tokenListCmd   `cmd:"" help:"List bearer tokens. What they are is stored nowhere."`
+	Revoke tokenRevokeCmd `cmd:"" help:"End bearer tokens, by their numbers in the list."`
+}
+
+type tokenListCmd struct {
+	dataFlag
+	User string `help:"Only the tokens of this user." placeholder:"NAME"`
+}
+
+// Run lists tokens.
+func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		tokens, err := a.Tokens(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		rows := [][]string{{"NUMBER", "USER", "LABEL", "CREATED", "LAST USED", "EXPIRES"}}
+		for _, t := range tokens {
+			expires := moment(t.ExpiresAt)
+			switch {
+			case t.ExpiresAt == nil:
+				expires = "never"
+			case t.Expired(time.Now()):
+				expires += " (expired)"
+			}
+			rows = append(rows, []string{
+				fmt.Sprint(t.ID), t.Owner, printable(t.Name), moment(&t.CreatedAt), moment(t.LastUsedAt), expires,
+			})
+		}
+		return table(s, rows)
+	})
+}
+
+type tokenRevokeCmd struct {
+	dataFlag
+	Numbers []int64 `arg:"" help:"Numbers of the tokens, from token list." name:"number"`
+}
+
+// Run revokes tokens.
+func (c *tokenRevokeCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		gone, err := a.RevokeTokens(ctx, c.Numbers...)
+		if err != nil {
+			return err
+		}
+		for _, t := range gone {
+			if _, err := fmt.Fprintf(s.out, "Revoked token %d of %s, %q.\n", t.ID, t.Owner, t.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// say prints a sentence and what goes with it, on one line.
+func say(s streams, sentences ...string) error {
+	line := strings.Join(strings.Fields(strings.Join(sentences, " ")), " ")
+	_, err := fmt.Fprintln(s.out, line)
+	return err
+}
+
+// count puts a number before its word, "" for none.
+func count(n int, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + one
+	default:
+		return fmt.Sprint(n, " ", many)
+	}
+}
+
+// unfinished tells of batches that go on: they were allowed when they began.
+func unfinished(n int) string {
+	return count(n, "unfinished batch of theirs stays until somebody cancels it.",
+		"unfinished batches of theirs stay until somebody cancels them.")
+}
+
+// table prints rows in columns.
+func table(s streams, rows [][]string) error {
+	w := tabwriter.NewWriter(s.out, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// printable is a text without what a terminal or the table would act on.
+func printable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return '?'
+	}, s)
+}
+
+func moment(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}

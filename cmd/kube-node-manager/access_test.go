@@ -1,0 +1,106 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// admin runs command lines on a data directory with ada, an administrator.
+type admin struct {
+	t *testing.T
+}
+
+func newAdmin(t *testing.T) admin {
+	t.Helper()
+	t.Setenv("KNM_DATA", filepath.Join(t.TempDir(), "data"))
+	a := admin{t}
+	a.add("ada", "admin")
+	return a
+}
+
+func (a admin) add(name, role string) {
+	a.t.Helper()
+	code, _, errs := command(a.t, "correct horse battery\n", "user", "add", name, "--role", role)
+	require.Zero(a.t, code, errs)
+}
+
+// ok runs a command line that works and returns what it says.
+func (a admin) ok(args ...string) string {
+	a.t.Helper()
+	code, out, errs := command(a.t, "", args...)
+	require.Zero(a.t, code, errs)
+	require.Empty(a.t, errs)
+	return out
+}
+
+// refused runs a command line that does not work and returns why.
+func (a admin) refused(args ...string) string {
+	a.t.Helper()
+	code, out, errs := command(a.t, "", args...)
+	require.Equal(a.t, exitFailed, code)
+	require.Empty(a.t, out)
+	return strings.TrimPrefix(errs, "kube-node-manager: ")
+}
+
+func TestUser_access(t *testing.T) {
+	a := newAdmin(t)
+	a.add("bob", "user")
+	a.ok("user", "token", "bob")
+	require.Equal(t, "Disabled bob: every login has ended. 1 token does not work until user enable.\n", a.ok("user", "disable", "bob"))
+	require.Equal(t, "bob is disabled already.\n", a.refused("user", "disable", "bob"))
+	require.Contains(t, a.refused("user", "token", "bob"), "bob is disabled already")
+	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN
+ada +admin +enabled +\S+Z +-
+bob +user +disabled +\S+Z +-
+$`, a.ok("user", "list"))
+	require.Equal(t, "Enabled bob. 1 token works again until it expires.\n", a.ok("user", "enable", "bob"))
+	require.Equal(t, "bob is not disabled.\n", a.refused("user", "enable", "bob"))
+	require.Equal(t, "bob is viewer from the next request on.\n", a.ok("user", "role", "bob", "viewer"))
+	require.Equal(t, "bob is viewer already.\n", a.refused("user", "role", "bob", "viewer"))
+	require.Equal(t, "Deleted bob: every login has ended. 1 token has ended.\n", a.ok("user", "delete", "bob"))
+	for _, verb := range []string{"delete", "disable", "enable"} {
+		require.Equal(t, "There is no user with the name bob.\n", a.refused("user", verb, "bob"))
+	}
+	for _, args := range [][]string{{"disable", "ada"}, {"delete", "ada"}, {"role", "ada", "user"}} {
+		require.Equal(t, "ada is the last administrator who can sign in. Make or enable another administrator first.\n",
+			a.refused(append([]string{"user"}, args...)...))
+	}
+	a.add("eve", "admin")
+	require.Equal(t, "Deleted ada: every login has ended.\n", a.ok("user", "delete", "ada"))
+}
+
+func TestToken(t *testing.T) {
+	a := newAdmin(t)
+	a.add("bob", "user")
+	a.ok("user", "token", "ada", "--label", "ci", "--expires", "12h")
+	a.ok("user", "token", "bob", "--expires", "never")
+	a.ok("user", "token", "bob", "--label", "nightly run")
+	require.Contains(t, a.refused("user", "token", "bob", "--expires", "36500d"), "at most 3650 days")
+	list := a.ok("token", "list")
+	require.Regexp(t, `(?m)^NUMBER +USER +LABEL +CREATED +LAST USED +EXPIRES
+1 +ada +ci +\S+Z +- +\S+Z
+2 +bob +command line +\S+Z +- +never
+3 +bob +nightly run +\S+Z +- +\S+Z
+$`, list)
+	require.NotRegexp(t, `knm_`, list)
+	require.NotContains(t, a.ok("token", "list", "--user", "bob"), "ada")
+	require.Equal(t, "There is no user with the name eve.\n", a.refused("token", "list", "--user", "eve"))
+
+	require.Equal(t, "There is no token with the number 9. List them with token list.\n", a.refused("token", "revoke", "1", "9"))
+	require.Equal(t, "Revoked token 1 of ada, \"ci\".\nRevoked token 3 of bob, \"nightly run\".\n", a.ok("token", "revoke", "1", "3"))
+	require.Equal(t, 2, strings.Count(a.ok("token", "list"), "\n"))
+
+	code, out, errs := command(t, "another good one\n", "user", "passwd", "bob")
+	require.Zero(t, code, errs)
+	require.Equal(t, "Changed the password of bob: every login has ended. 1 token has ended too.\n", out)
+	require.Equal(t, 1, strings.Count(a.ok("token", "list"), "\n"))
+}
+
+// Labels of earlier versions may hold anything; a terminal sees letters only.
+func TestPrintable(t *testing.T) {
+	require.Equal(t, "a?[2Jb?c", printable("a\x1b[2Jb\tc"))
+	require.Equal(t, "夜间 run", printable("夜间 run"))
+}

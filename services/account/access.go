@@ -1,0 +1,86 @@
+package account
+
+import (
+	"context"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/store"
+)
+
+// Listed is a user as an administrator sees them.
+type Listed = store.User
+
+// Held is what else hangs on a user whose access changes.
+type Held = store.Held
+
+// Users returns every user, oldest first.
+//
+// Errors: CodeForbidden.
+func (s *Service) Users(ctx context.Context) ([]Listed, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
+		return nil, err
+	}
+	return s.store.Users(ctx)
+}
+
+// Disable takes a user's access away until Enable: logins end, tokens are void.
+//
+// Errors: CodeForbidden; CodeNotFound; CodeConflict for a user who is disabled
+// already, and for the last administrator.
+func (s *Service) Disable(ctx context.Context, name string) (Held, error) {
+	return s.change(ctx, name, "disabled a user", func(id int64) (Held, error) {
+		return s.store.SetDisabled(ctx, id, true)
+	})
+}
+
+// Enable lets a disabled user in again. Their tokens work again too.
+//
+// Errors: CodeForbidden; CodeNotFound; CodeConflict for a user who is not disabled.
+func (s *Service) Enable(ctx context.Context, name string) (Held, error) {
+	return s.change(ctx, name, "enabled a user", func(id int64) (Held, error) {
+		return s.store.SetDisabled(ctx, id, false)
+	})
+}
+
+// SetRole gives a user another role, from their next request on.
+//
+// Errors: CodeForbidden; CodeInvalid names the role; CodeNotFound; CodeConflict for
+// a user who has the role already, and for the last administrator.
+func (s *Service) SetRole(ctx context.Context, name string, role services.Role) (Held, error) {
+	if !role.Valid() {
+		return Held{}, services.Invalid("role", "error_no_role")
+	}
+	return s.change(ctx, name, "changed a role", func(id int64) (Held, error) {
+		return s.store.SetRole(ctx, id, role)
+	})
+}
+
+// Delete deletes a user with their tokens. Their batches and what they did stay on
+// record.
+//
+// Errors: CodeForbidden; CodeNotFound; CodeConflict for the last administrator.
+func (s *Service) Delete(ctx context.Context, name string) (id int64, held Held, err error) {
+	held, err = s.change(ctx, name, "deleted a user", func(found int64) (Held, error) {
+		id = found
+		return s.store.DeleteUser(ctx, found)
+	})
+	return id, held, err
+}
+
+// change finds a user and runs fn over them, if the actor may.
+func (s *Service) change(ctx context.Context, name, what string, fn func(id int64) (Held, error)) (Held, error) {
+	actor := services.ActorFrom(ctx)
+	if err := actor.Require(services.PermitUsers); err != nil {
+		return Held{}, err
+	}
+	u, err := s.byName(ctx, name)
+	if err != nil {
+		return Held{}, err
+	}
+	held, err := fn(u.ID)
+	if err != nil {
+		return Held{}, err
+	}
+	s.log.InfoContext(ctx, what, "user", u.Name, "by", actor.Name)
+	return held, nil
+}
