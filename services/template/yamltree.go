@@ -12,7 +12,7 @@ import (
 // Bounds of a YAML document that is read. A document of the most templates, with
 // three entries each, has some 15,000 nodes; none is deeper than seven levels.
 const (
-	maxYAMLNodes  = 30_000
+	maxYAMLNodes  = 20_000
 	maxYAMLDepth  = 16
 	maxYAMLScalar = 8 << 10 // bytes; the longest text of a template is a description
 )
