@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -122,7 +123,21 @@ func TestImport_saysWhy(t *testing.T) {
 		"list for a text": {one("description: [], " + entries), "document", "error_template_yaml_quotes"},
 		"text for a list": {one("entries: a"), "document", "error_template_yaml_type"},
 		"too many":        {labelHead + "templates:\n" + strings.Repeat("- {name: a}\n", 501), "document", "error_template_yaml_too_many"},
-		"a bomb":          {"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]", "document", "error_template_yaml"},
+		"an alias":        {one("description: &d x, "+entries) + "\nmore: *d", "document", "error_template_yaml_alias"},
+		"an anchor":       {one("description: &d x, " + entries), "document", "error_template_yaml_alias"},
+		"anchor of a key": {one("&d description: x, " + entries), "document", "error_template_yaml_alias"},
+		"alias as a key":  {one("description: x, *d : y, " + entries), "document", "error_template_yaml_anchor"},
+		"merged":          {"a: &a {b: c}\n<<: *a", "document", "error_template_yaml_alias"},
+		"a bomb":          {bomb(), "document", "error_template_yaml_alias"},
+		"too deep":        {one("entries: " + strings.Repeat("[", 17) + strings.Repeat("]", 17)), "document", "error_template_yaml_deep"},
+		"very deep":       {strings.Repeat("[", 20_000), "document", "error_template_yaml"},
+		"too many parts":  {labelHead + "templates:\n" + strings.Repeat("- {}\n", 50_000), "document", "error_template_yaml_parts"},
+		"too many nulls":  {"[" + strings.Repeat("?,", 100_000) + "]", "document", "error_template_yaml_parts"},
+		"too long":        {one("description: " + strings.Repeat("x", 17<<10) + ", " + entries), "document", "error_template_yaml_long"},
+		"key too long":    {"? " + strings.Repeat("x", 17<<10) + "\n: a", "document", "error_template_yaml_long"},
+		"a date":          {one("description: 2026-11-23, " + entries), "document", "error_template_yaml_quotes"},
+		"binary":          {one("description: !!binary aGk=, " + entries), "document", "error_template_yaml_quotes"},
+		"list for a key":  {"? [a]\n: b", "document", "error_template_yaml_line"},
 		"bad key":         {one("entries: [{key: a b, values: [b]}]"), "templates.1", "error_entry_key"},
 		"effect":          {one("entries: [{key: a, effect: NoSchedule, values: [b]}]"), "templates.1", "error_template_effect"},
 		"no values":       {one("entries: [{key: a}]"), "templates.1", "error_template_values"},
@@ -143,6 +158,36 @@ func TestImport_saysWhy(t *testing.T) {
 	} {
 		_, err := s.Import(ctx, "labels", text, true)
 		require.NoError(t, err, text)
+	}
+}
+
+// bomb is a document of 30 KB that would be gigabytes.
+func bomb() string {
+	return "x: &a \"" + strings.Repeat("z", 15<<10) + "\"\ny: [" + strings.Repeat("*a,", 5000) + "]\n"
+}
+
+// A refusal names the line.
+func TestImport_namesTheLine(t *testing.T) {
+	s, ctx := newTest(t)
+	_, err := s.Import(ctx, "labels", labelHead+"templates:\n- name: &d a\n  description: *d\n", true)
+	require.Equal(t, services.Args("Line", 4), services.AsError(err).Fields[0].Args)
+}
+
+// What a hostile document may cost: little more than its own size.
+func TestRead_memory(t *testing.T) {
+	fill := func(text string) string { return strings.Repeat(text, maxDocument/len(text)) }
+	for name, text := range map[string]string{
+		"bomb": bomb(), "aliases": "- &a b\n" + fill("- *a\n"), "nulls": "[" + fill("?,"), "keys": fill("a:\n"), "list": fill("-\n"),
+		"just few enough": strings.Repeat("- a: b\n", maxMarks/3), "comments": fill("- #\n"), "deep": fill("["), "one text": fill("x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := read("labels", text[:min(len(text), maxDocument)])
+			runtime.ReadMemStats(&after)
+			require.Error(t, err)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
+		})
 	}
 }
 
