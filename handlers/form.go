@@ -14,6 +14,13 @@ import (
 	"kube-node-manager/services"
 )
 
+// The bounds of a form. The largest that a page has is the one that edits labels:
+// two fields for each key that the nodes have.
+const (
+	maxFields = 5000
+	maxValues = 2000 // of one field
+)
+
 // parseForm fills r.Form and r.PostForm from the query and the body. The body
 // is an HTML form or a JSON object of the same names, whose values are strings,
 // numbers, booleans or lists of these. Anything else, and text that is not
@@ -23,9 +30,15 @@ func parseForm(r *http.Request) error {
 	if err := parseBody(r); err != nil {
 		return services.Wrap(err, services.CodeInvalid, "error_form")
 	}
+	if len(r.Form) > maxFields {
+		return services.Errorf(services.CodeInvalid, "error_form_fields", "Count", len(r.Form), "Max", maxFields)
+	}
 	for name, values := range r.Form {
 		if !cleanText(name) {
 			return services.Errorf(services.CodeInvalid, "error_form")
+		}
+		if len(values) > maxValues && name != "node" { // of nodes there may be more; the engine counts them
+			return services.Invalid(name, "error_form_values", "Count", len(values), "Max", maxValues)
 		}
 		for _, value := range values {
 			if !cleanText(value) {

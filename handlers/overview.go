@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/node"
 	"kube-node-manager/views"
 )
@@ -24,6 +25,9 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 	cluster, query := pathParam(r, "cluster"), r.URL.Query()
 	if _, err := h.Clusters.Get(cluster); err != nil {
 		return err
+	}
+	if wrong := services.CheckFilters(services.Filter{Field: "q", Value: query.Get("q")}); len(wrong) > 0 {
+		return services.InvalidFields(wrong...)
 	}
 	e, _ := editorOf(kind)
 	v := views.OverviewView{Cluster: cluster, Kind: kind, Query: query.Get("q"), Key: query.Get("key"), Now: h.now()}

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"kube-node-manager/services"
@@ -36,12 +37,18 @@ func (e *Engine) Cancel(ctx context.Context, id string) (View, error) {
 }
 
 // Resume continues a batch that is paused, one that rests between two waves, or
-// one that was interrupted, with the items that have not ended.
+// one that was interrupted, with the items that have not ended. The form holds
+// the consents that Submit asked for, but for the number of pods that a taint
+// evicts.
 //
-// Errors: CodeNotFound, CodeForbidden, CodeConflict for a batch that is neither.
-func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
+// Errors: CodeNotFound, CodeForbidden, CodeConflict for a batch that is neither;
+// CodeInvalid names the consent that is missing.
+func (e *Engine) Resume(ctx context.Context, id string, form url.Values) (View, error) {
 	b, err := e.controlled(ctx, id)
 	if err != nil {
+		return View{}, err
+	}
+	if err := e.mayResume(ctx, b, services.ActorFrom(ctx), form); err != nil {
 		return View{}, err
 	}
 	r := e.find(id)

@@ -48,7 +48,8 @@ type Options struct {
 	SyncLimit int           // a batch of at most so many nodes may end within its request ...
 	SyncWait  time.Duration // ... when it does so within this time
 	Protect   operation.Protection
-	Resume    bool // continue interrupted batches at start, where the operation allows it
+	Resume    bool   // continue interrupted batches at start, where the operation allows it
+	Limits    Limits // zero for the usual ones
 }
 
 // MaxNodes is how many nodes one batch may have.
@@ -66,8 +67,9 @@ type Engine struct {
 	options   Options
 	now       func() time.Time
 
-	base  context.Context // of all runs; has no end of its own
-	turns *turns
+	base     context.Context // of all runs; has no end of its own
+	turns    *turns
+	planning *planning
 
 	mu      sync.Mutex
 	stopped bool
@@ -88,9 +90,12 @@ type Dependencies struct {
 
 // NewEngine returns an engine that runs nothing yet.
 func NewEngine(d Dependencies, o Options) *Engine {
+	if o.Limits == (Limits{}) {
+		o.Limits = defaultLimits()
+	}
 	return &Engine{
 		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
-		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(),
+		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
 	}
 }
 
@@ -148,7 +153,7 @@ func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 	if err != nil {
 		return err
 	}
-	r.approved = approved
+	r.approved, r.asks = approved, asks(b, definition, r.op, nodesOf(items))
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {
 		return err
 	}

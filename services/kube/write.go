@@ -36,6 +36,9 @@ type NodePatch struct {
 // sending it again makes sense, and whether it may have taken effect. The
 // answer is the node as the server stored it.
 func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*corev1.Node, error) {
+	if err := possible(name); err != nil {
+		return nil, err
+	}
 	body, err := p.body()
 	if err != nil {
 		return nil, fmt.Errorf("encode patch of node %s: %w", name, err)

@@ -50,8 +50,11 @@ func labelDefinition() Definition {
 
 // parseLabels reads the form of a label batch.
 func parseLabels(form url.Values) (labelParams, error) {
-	p := labelParams{Overwrite: form.Get("overwrite") != "0"}
+	var p labelParams
 	var err error
+	if p.Overwrite, err = parseFlag(form, "overwrite", true); err != nil {
+		return p, err
+	}
 	if p.Mode, err = parseMode(form, ModeAdd, ModeRemove, ModeReplace); err != nil {
 		return p, err
 	}
@@ -59,7 +62,11 @@ func parseLabels(form url.Values) (labelParams, error) {
 		return p, err
 	}
 	p.Set = map[string]string{}
-	for _, text := range Entries(form["label"]) {
+	entries, err := readEntries(form, "label")
+	if err != nil {
+		return p, err
+	}
+	for _, text := range entries {
 		key, value, how, err := ParseLabel(text)
 		if err != nil {
 			return p, err
@@ -110,7 +117,7 @@ func resolveLabels(ctx context.Context, from Sources, params json.RawMessage) (j
 }
 
 // Named is Namer's.
-func (l labeling) Named() []string {
+func (l labeling) Named([]string) []string {
 	named := slices.Collect(maps.Keys(l.Set))
 	named = append(named, l.Remove...)
 	named = slices.DeleteFunc(named, func(key string) bool { return !l.protect.Label(key) })

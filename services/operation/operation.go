@@ -81,11 +81,12 @@ type Result struct {
 	Changed bool
 }
 
-// Namer is an operation that may name protected labels or taints. Only an
+// Namer is an operation that may touch protected labels or taints. Only an
 // administrator may do that, with a typed confirmation.
 type Namer interface {
-	// Named gives the protected keys and ids that the request names.
-	Named() []string
+	// Named returns the protected keys that it touches on these nodes because the
+	// request, or the batch that it takes back, named them.
+	Named(nodes []string) []string
 }
 
 // Versioned is an operation whose writes may name the version of the node that
