@@ -90,10 +90,11 @@ func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []str
 // undoneIsStored refuses to try an undo again when what its batch did is not
 // stored any more.
 func (e *Engine) undoneIsStored(ctx context.Context, b Batch) error {
-	if b.UndoOf == "" {
+	id := operation.UndoOf(b.Params) // the row forgets it with its batch
+	if id == "" {
 		return nil
 	}
-	_, err := e.read(ctx, b.UndoOf)
+	_, err := e.read(ctx, id)
 	if services.CodeOf(err) == services.CodeNotFound {
 		return services.Wrap(err, services.CodeConflict, "error_undo_gone")
 	}
