@@ -20,7 +20,10 @@ func (h *Handlers) BatchesPause(w http.ResponseWriter, r *http.Request) error {
 
 // BatchesResume continues a paused or interrupted batch.
 func (h *Handlers) BatchesResume(w http.ResponseWriter, r *http.Request) error {
-	return h.control(w, r, h.Batches.Resume)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	return h.control(w, r, func(ctx context.Context, id string) (batch.View, error) { return h.Batches.Resume(ctx, id, r.Form) })
 }
 
 func (h *Handlers) control(w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error)) error {

@@ -51,7 +51,7 @@ type batchEngine interface {
 	Interrupted(ctx context.Context) []batch.View
 	Cancel(ctx context.Context, id string) (batch.View, error)
 	Pause(ctx context.Context, id string) (batch.View, error)
-	Resume(ctx context.Context, id string) (batch.View, error)
+	Resume(ctx context.Context, id string, form url.Values) (batch.View, error)
 	Retry(ctx context.Context, id string, form url.Values, key string) (batch.View, error)
 	Undo(ctx context.Context, id string, form url.Values, reason, key string) (batch.View, error)
 }

@@ -101,7 +101,12 @@ func (e editor) rows(form url.Values) rows {
 			r.add(e, newRow(i), e.set(id, n.Value))
 		}
 	}
-	for _, entry := range operation.Entries(form[e.field]) {
+	pasted := operation.Entries(form[e.field])
+	if err := operation.CheckEntries(e.field, pasted); err != nil {
+		r.refuse(e.field, services.AsError(err).Fields[0])
+		return r
+	}
+	for _, entry := range pasted {
 		r.add(e, e.field, entry)
 	}
 	return r

@@ -16,6 +16,13 @@ import (
 	"kube-node-manager/services/batch"
 )
 
+// The bounds of a form. The largest that a page has is the one that edits labels:
+// two fields for each key that the nodes have.
+const (
+	maxFields = 5000
+	maxValues = 2000 // of one field
+)
+
 // parseForm fills r.Form and r.PostForm from the query and the body. The body
 // is an HTML form or a JSON object of the same names, whose values are strings,
 // numbers, booleans or lists of these. Anything else, and text that is not
@@ -25,9 +32,15 @@ func parseForm(r *http.Request) error {
 	if err := parseBody(r); err != nil {
 		return services.Wrap(err, services.CodeInvalid, "error_form")
 	}
+	if len(r.Form) > maxFields {
+		return services.Errorf(services.CodeInvalid, "error_form_fields", "Count", len(r.Form), "Max", maxFields)
+	}
 	for name, values := range r.Form {
 		if !cleanText(name) {
 			return services.Errorf(services.CodeInvalid, "error_form")
+		}
+		if len(values) > maxValues && name != "node" { // of nodes there may be more; the engine counts them
+			return services.Invalid(name, "error_form_values", "Count", len(values), "Max", maxValues)
 		}
 		for _, value := range values {
 			if !cleanText(value) {
@@ -83,9 +96,9 @@ func parseJSONForm(r *http.Request) error {
 	return r.ParseForm() // the query, and the body's values copied into r.Form
 }
 
-// maxValues is how many values a JSON body may have: more than the nodes of the
+// maxJSONValues is how many values a JSON body may have: more than the nodes of the
 // largest batch. net/url has a bound of its own for forms.
-const maxValues = 2 * batch.MaxNodes
+const maxJSONValues = 2 * batch.MaxNodes
 
 // jsonForm reads a JSON object token by token, so that a body that asks for more
 // than a form can hold is refused before it has become a tree in memory.
@@ -152,8 +165,8 @@ func (f *jsonForm) field(name string) error {
 // add appends one value under name; null means absent.
 func (f *jsonForm) add(name string, token json.Token) error {
 	f.count++
-	if f.count > maxValues {
-		return fmt.Errorf("more than %d values", maxValues)
+	if f.count > maxJSONValues {
+		return fmt.Errorf("more than %d values", maxJSONValues)
 	}
 	switch v := token.(type) {
 	case nil:

@@ -38,7 +38,7 @@ func TestParseForm_refusesJSONThatIsNoForm(t *testing.T) {
 		"list in a list":  `{"a":[["b"]]}`,
 		"twice":           `{"a":"b","a":"c"}`,
 		"deep":            `{"a":` + strings.Repeat("[", 100_000),
-		"too many values": `{"node":[` + strings.Repeat(`"a",`, maxValues) + `"a"]}`,
+		"too many values": `{"node":[` + strings.Repeat(`"a",`, maxJSONValues) + `"a"]}`,
 		"NUL":             `{"a":"\u0000"}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -151,7 +151,12 @@ func (e editor) resume(v *views.EditView, form url.Values) {
 	if removes {
 		v.Mode = operation.ModeAdd
 	}
-	for _, entry := range operation.Entries(form[e.field]) {
+	entries := operation.Entries(form[e.field])
+	if len(entries) > operation.MaxEntries { // they came from no plan
+		v.Text = strings.Join(form[e.field], "\n")
+		return
+	}
+	for _, entry := range entries {
 		if removes && !strings.HasSuffix(entry, "-") {
 			entry += "-"
 		}

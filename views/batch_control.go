@@ -136,7 +136,7 @@ func goOnWord(ctx context.Context, v batch.View) string {
 // mayGoOn reports whether there is something to continue: a pause, a wait
 // between two portions, or an interruption.
 func mayGoOn(v BatchView) bool {
-	return v.MayControl && (paused(v.View) || v.Gate != nil || v.State == store.StateInterrupted)
+	return v.MayControl && (v.Asks == nil || v.MayForce) && (paused(v.View) || v.Gate != nil || v.State == store.StateInterrupted)
 }
 
 // turning reports whether a batch does nothing but wait for another.

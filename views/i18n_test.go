@@ -232,7 +232,7 @@ func families(t *testing.T) map[string][]string {
 		"opt_": options(),
 
 		"form_": {"labels", "taints", "copy", "template"}, "tab_": tabs(), "diff_": {diffAdd, diffSet, diffChange, diffRemove, diffSame, diffCordon},
-		"edit_title_": template.Kinds(), "edit_rows_": template.Kinds(), "edit_rows_none_": template.Kinds(), "edit_new_": template.Kinds(), "edit_locked_": template.Kinds(),
+		"edit_title_": template.Kinds(), "edit_keep_values_about_": template.Kinds(), "edit_rows_": template.Kinds(), "edit_rows_none_": template.Kinds(), "edit_new_": template.Kinds(), "edit_locked_": template.Kinds(),
 		"edit_paste_example_": template.Kinds(), "edit_paste_about_": template.Kinds(), "edit_mode_": {"add", "replace"}, "edit_mode_add_about_": template.Kinds(), "edit_mode_replace_about_": template.Kinds(),
 		"effect_replace_none_": template.Kinds(), "effect_replace_": template.Kinds(), "effect_add_": template.Kinds(), "tally_": {"changed", "unchanged", "blocked", "protected"},
 		"copy_mode_": {"replace", "merge", "replace_about", "merge_about"}, "overview_": template.Kinds(), "overview_title_": template.Kinds(), "overview_count_": template.Kinds(),

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/store"
 )
 
@@ -26,13 +27,16 @@ type (
 // happening right now.
 type View struct {
 	Batch
-	Counts    Counts        `json:"counts"`
-	Running   []string      `json:"-"` // nodes at work, at most a handful
-	Gate      *Gate         `json:"gate,omitempty"`
-	WaitsFor  []string      `json:"waitsFor,omitempty"` // batches that have some of its nodes first
-	Failed    []Item        `json:"-"`                  // failed items, oldest first, at most FailedShown
-	Rate      float64       `json:"-"`                  // nodes per second over the run
-	Remaining time.Duration `json:"-"`                  // estimate; 0 when there is none
+	Counts   Counts   `json:"counts"`
+	Running  []string `json:"-"` // nodes at work, at most a handful
+	Gate     *Gate    `json:"gate,omitempty"`
+	WaitsFor []string `json:"waitsFor,omitempty"` // batches that have some of its nodes first
+	Failed   []Item   `json:"-"`                  // failed items, oldest first, at most FailedShown
+	// Asks says what an administrator types to resume it; nil when whoever may
+	// control it may resume it.
+	Asks      *services.Error `json:"-"`
+	Rate      float64         `json:"-"` // nodes per second over the run
+	Remaining time.Duration   `json:"-"` // estimate; 0 when there is none
 	// Converging is how many nodes the batch has changed and now waits for the
 	// control plane to follow, as by the taint of a cordon.
 	Converging int           `json:"converging,omitempty"`

@@ -2,10 +2,10 @@ package batch
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"kube-node-manager/services"
-	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
 
@@ -37,15 +37,18 @@ func (e *Engine) Cancel(ctx context.Context, id string) (View, error) {
 }
 
 // Resume continues a batch that is paused, one that rests between two waves, or
-// one that was interrupted, with the items that have not ended.
+// one that was interrupted, with the items that have not ended. The form holds
+// the consents that Submit asked for, but for the number of pods that a taint
+// evicts.
 //
-// Errors: CodeNotFound, CodeForbidden, CodeConflict for a batch that is neither.
-func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
+// Errors: CodeNotFound, CodeForbidden, CodeConflict for a batch that is neither;
+// CodeInvalid names the consent that is missing.
+func (e *Engine) Resume(ctx context.Context, id string, form url.Values) (View, error) {
 	b, err := e.controlled(ctx, id)
 	if err != nil {
 		return View{}, err
 	}
-	if err := e.mayContinue(ctx, b); err != nil {
+	if err := e.mayResume(ctx, b, services.ActorFrom(ctx), form); err != nil {
 		return View{}, err
 	}
 	r := e.find(id)
@@ -72,23 +75,6 @@ func (e *Engine) Resume(ctx context.Context, id string) (View, error) {
 	e.log.Info("Batch resumed", "batch", id, "by", services.ActorFrom(ctx).Name)
 	e.watcher.BatchChanged(b.Cluster, id)
 	return e.View(ctx, id)
-}
-
-// mayContinue asks for the right that the batch took to start: whoever lets it
-// go on does what it does.
-func (e *Engine) mayContinue(ctx context.Context, b Batch) error {
-	definition, err := operation.Find(b.Operation)
-	if err != nil {
-		return err
-	}
-	op, err := e.operationOf(ctx, b, definition)
-	if err != nil {
-		return err
-	}
-	if !operation.Privileged(op) {
-		return nil
-	}
-	return services.ActorFrom(ctx).Require(services.PermitForce)
 }
 
 // Pause makes a running batch begin nothing more until it is resumed. Calls that

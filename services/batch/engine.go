@@ -49,7 +49,8 @@ type Options struct {
 	SyncLimit int           // a batch of at most so many nodes may end within its request ...
 	SyncWait  time.Duration // ... when it does so within this time
 	Protect   operation.Protection
-	Resume    bool // continue interrupted batches at start, where the operation allows it
+	Resume    bool   // continue interrupted batches at start, where the operation allows it
+	Limits    Limits // zero for the usual ones
 }
 
 // MaxNodes is how many nodes one batch may have.
@@ -67,10 +68,10 @@ type Engine struct {
 	options   Options
 	now       func() time.Time
 
-	base  context.Context // of all runs; has no end of its own
-	turns *turns
-	after *aftermath
-	plans *planning
+	base     context.Context // of all runs; has no end of its own
+	turns    *turns
+	after    *aftermath
+	planning *planning
 
 	mu      sync.Mutex
 	stopped bool
@@ -91,11 +92,14 @@ type Dependencies struct {
 
 // NewEngine returns an engine that runs nothing yet.
 func NewEngine(d Dependencies, o Options) *Engine {
+	if o.Limits == (Limits{}) {
+		o.Limits = defaultLimits()
+	}
 	e := &Engine{
 		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
-		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(),
+		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
 	}
-	e.after, e.plans = newAftermath(e.base, e.refresh), newPlanning()
+	e.after = newAftermath(e.base, e.refresh)
 	return e
 }
 
@@ -212,7 +216,7 @@ func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 	if err != nil {
 		return err
 	}
-	r.approved = approved
+	r.approved, r.asks = approved, asks(b, definition, r.op, nodesOf(items))
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {
 		return err
 	}

@@ -286,7 +286,7 @@ func (k *court) restarts(t *testing.T) {
 	if now, err := k.engine.View(as(t, services.RoleViewer), v.ID); k.waits {
 		require.NoError(t, err)
 		require.Equal(t, store.StateInterrupted, now.State)
-		_, err = k.engine.Resume(as(t, services.RoleAdmin), v.ID)
+		_, err = k.engine.Resume(as(t, services.RoleAdmin), v.ID, nil)
 		require.NoError(t, err)
 	}
 	v = k.wait(t, v.ID)

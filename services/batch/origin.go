@@ -53,14 +53,23 @@ func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []str
 	if id == "" {
 		return Batch{}, nil, nil
 	}
-	if from, err = e.read(ctx, id); err != nil {
+	from, err = e.read(ctx, id)
+	if services.CodeOf(err) == services.CodeNotFound {
 		return Batch{}, nil, services.Invalid(field, "error_batch_unknown")
+	}
+	if err != nil {
+		return Batch{}, nil, err
 	}
 	if from.Cluster != q.Cluster || q.RetryOf != "" && from.Operation != q.Operation {
 		return Batch{}, nil, services.Invalid(field, "error_origin_other")
 	}
 	if !from.State.Ended() {
 		return Batch{}, nil, services.Errorf(services.CodeConflict, "error_batch_open")
+	}
+	if q.RetryOf != "" {
+		if err := e.undoneIsStored(ctx, from); err != nil {
+			return Batch{}, nil, err
+		}
 	}
 	items, err := e.store.Items(ctx, id)
 	if err != nil {
@@ -79,6 +88,20 @@ func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []str
 		return Batch{}, nil, services.Errorf(services.CodeConflict, "error_origin_nothing_"+field)
 	}
 	return from, nodes, nil
+}
+
+// undoneIsStored refuses to try an undo again when what its batch did is not
+// stored any more.
+func (e *Engine) undoneIsStored(ctx context.Context, b Batch) error {
+	id := operation.UndoOf(b.Params) // the row forgets it with its batch
+	if id == "" {
+		return nil
+	}
+	_, err := e.read(ctx, id)
+	if services.CodeOf(err) == services.CodeNotFound {
+		return services.Wrap(err, services.CodeConflict, "error_undo_gone")
+	}
+	return err
 }
 
 // retryable reports whether an item did not get there.

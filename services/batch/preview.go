@@ -56,6 +56,11 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
+	leave, err := e.planning.enter(ctx, b.Cluster, b.ActorID)
+	if err != nil {
+		return Preview{}, err
+	}
+	defer leave()
 	if err := e.resolve(ctx, &b, definition); err != nil {
 		return Preview{}, err
 	}
@@ -107,11 +112,6 @@ const readAgain = 20
 // plan says what the batch would do to every node, and to all together. A plan
 // that is to be carried out may begin with a fresh read.
 func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definition, names []string, forReal bool) (Preview, error) {
-	done, err := e.plans.begin(ctx, b.Cluster)
-	if err != nil {
-		return Preview{}, err
-	}
-	defer done()
 	op, err := e.operationOf(ctx, b, definition)
 	if err != nil {
 		return Preview{}, err
@@ -120,9 +120,7 @@ func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definit
 	if p.client, err = e.clusters.Client(b.Cluster); err != nil {
 		return Preview{}, err
 	}
-	v, ok := op.(operation.Versioned)
-	fresh := forReal && ok && v.Versioned() && len(names) >= readAgain
-	if p.inventory, err = e.nodes.All(ctx, b.Cluster, fresh); err != nil {
+	if p.inventory, err = e.inventory(ctx, b.Cluster, op, names, forReal); err != nil {
 		return Preview{}, err
 	}
 	var nodes []*node.Node
@@ -137,7 +135,7 @@ func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definit
 	}
 	p.Digest = digest(p.Nodes)
 	if n, ok := op.(operation.Namer); ok {
-		p.Named = n.Named()
+		p.Named = n.Named(names)
 	}
 	if c, ok := op.(operation.Conductor); ok {
 		survey, err := c.Survey(ctx, p.client, nodes, missing)
@@ -150,6 +148,20 @@ func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definit
 		p.Evictions, err = o.Evictions(ctx, p.client, nodes)
 	}
 	return p, err
+}
+
+// inventory reads the nodes to plan over.
+func (e *Engine) inventory(ctx context.Context, cluster string, op operation.Operation, names []string, forReal bool) (node.Inventory, error) {
+	v, ok := op.(operation.Versioned)
+	fresh := forReal && ok && v.Versioned() && len(names) >= readAgain
+	all, err := e.nodes.All(ctx, cluster, fresh)
+	_, evicts := op.(operation.Evicting)
+	if err != nil || fresh || !forReal || !evicts || !slices.ContainsFunc(names, func(name string) bool { return all.Find(name) == nil }) {
+		return all, err
+	}
+	// Nobody would be asked about the pods of a node that the list does not know
+	// yet.
+	return e.nodes.All(ctx, cluster, true)
 }
 
 func planFor(op operation.Operation, name string, n *node.Node) NodePlan {
@@ -178,14 +190,8 @@ func (p Preview) agreed(actor services.Actor, cluster string, form url.Values) e
 	if shown := form.Get("plan"); shown != "" && shown != p.Digest {
 		return services.Errorf(services.CodeConflict, "error_plan_changed")
 	}
-	if len(p.Named) > 0 {
-		keys := strings.Join(p.Named, ", ")
-		if !actor.May(services.PermitForce) {
-			return services.Errorf(services.CodeForbidden, "error_protected", "Keys", keys)
-		}
-		if form.Get("confirm") != cluster {
-			return services.Invalid("confirm", "error_confirm_protected", "Keys", keys, "Cluster", cluster)
-		}
+	if err := agreedKeys(actor, p.Named, cluster, form); err != nil {
+		return err
 	}
 	if p.Drain != nil {
 		return p.Drain.Refusal()
@@ -193,21 +199,35 @@ func (p Preview) agreed(actor services.Actor, cluster string, form url.Values) e
 	return agreedEvictions(p.Evictions, form.Get("confirm_pods"))
 }
 
-// confirmSlack is how many more pods may be confirmed than there are by now, and
-// one in how many of them: pods come and go between a plan and its consent. A
-// number from anywhere else is no consent.
-const confirmSlack = 10
+// agreedKeys refuses protected keys to all but administrators who have typed the
+// cluster's name.
+func agreedKeys(actor services.Actor, named []string, cluster string, form url.Values) error {
+	keys := strings.Join(named, ", ")
+	switch {
+	case len(named) == 0:
+		return nil
+	case !actor.May(services.PermitForce):
+		return services.Errorf(services.CodeForbidden, "error_protected", "Keys", keys)
+	case form.Get("confirm") != cluster:
+		return services.Invalid("confirm", "error_confirm_protected", "Keys", keys, "Cluster", cluster)
+	default:
+		return nil
+	}
+}
 
 // evictionsUnread is what confirms evictions that nobody could count.
 const evictionsUnread = "unknown"
 
+// agreedEvictions wants the number that was shown. Pods come and go: a number
+// that is up to a tenth too high agrees to what happens and to a little more. One
+// that is too low, or high enough for anything, was said of another plan.
 func agreedEvictions(e operation.Evictions, confirmed string) error {
 	switch count, err := strconv.Atoi(confirmed); {
 	case !e.Any(), e.Unread && confirmed == evictionsUnread:
 		return nil
 	case e.Unread:
 		return services.Invalid("confirm_pods", "error_confirm_pods_unread")
-	case err != nil || count < e.Pods || count > e.Pods+max(confirmSlack, e.Pods/confirmSlack):
+	case err != nil || count < e.Pods || count > e.Pods+e.Pods/10:
 		return services.Invalid("confirm_pods", "error_confirm_pods", "Count", e.Pods, "Nodes", len(e.ByNode))
 	default:
 		return nil

@@ -92,7 +92,7 @@ func TestRollout_canaryWaitsForAPerson(t *testing.T) {
 	now, err := p.engine.View(as(t, services.RoleViewer), v.ID)
 	require.NoError(t, err)
 	require.Equal(t, store.StateInterrupted, now.State, "nobody has said yet that it may go on")
-	_, err = p.engine.Resume(as(t, services.RoleUser), v.ID)
+	_, err = p.engine.Resume(as(t, services.RoleUser), v.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 10}, p.wait(t, v.ID).Counts)
 }
@@ -104,7 +104,7 @@ func TestRollout_canaryGoesOnByItselfUnlessOneHasFailed(t *testing.T) {
 
 	timed := p.atGate(t, p.rollout(t, c.Name, names, "canary", "2", "canary_wait", "10h", "label", "env=a").ID)
 	require.NotNil(t, timed.Gate.Until)
-	_, err := p.engine.Resume(as(t, services.RoleUser), timed.ID)
+	_, err := p.engine.Resume(as(t, services.RoleUser), timed.ID, nil)
 	require.NoError(t, err, "a person may end the wait")
 	require.Equal(t, batch.Counts{Succeeded: 6}, p.wait(t, timed.ID).Counts)
 
@@ -162,7 +162,7 @@ func TestRollout_canaryOfADrain(t *testing.T) {
 	p.atGate(t, v.ID)
 	require.True(t, c.Node(t, names[0]).Spec.Unschedulable)
 	require.False(t, c.Node(t, names[1]).Spec.Unschedulable)
-	_, err = p.engine.Resume(as(t, services.RoleAdmin), v.ID)
+	_, err = p.engine.Resume(as(t, services.RoleAdmin), v.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 3}, p.wait(t, v.ID).Counts)
 }

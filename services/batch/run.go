@@ -64,12 +64,13 @@ type run struct {
 	tenths  int             // of the items that the log has told of
 
 	rollout  Rollout
-	approved bool          // a person has resumed the batch in this process
-	settled  map[int]bool  // items that are stored in a final state
-	counted  chan struct{} // receives after an item was
-	gate     *Gate         // between two waves
-	goOn     chan struct{} // receives when a person ends a timed gate
-	slots    chan struct{} // has room for as many nodes as may be at work; nil for no limit
+	asks     *services.Error // see View.Asks; set before the run is launched
+	approved bool            // a person has resumed the batch in this process
+	settled  map[int]bool    // items that are stored in a final state
+	counted  chan struct{}   // receives after an item was
+	gate     *Gate           // between two waves
+	goOn     chan struct{}   // receives when a person ends a timed gate
+	slots    chan struct{}   // has room for as many nodes as may be at work; nil for no limit
 
 	paused   bool
 	nudge    chan struct{}     // receives after paused has changed

@@ -26,6 +26,10 @@ import (
 // and a line of the table.
 const maxReason = 200
 
+// maxKey is the length of an idempotency key in characters; every batch keeps
+// its own.
+const maxKey = 128
+
 // Request asks for a batch.
 type Request struct {
 	Cluster        string
@@ -46,7 +50,8 @@ type Request struct {
 //
 // Errors: CodeInvalid names the wrong fields; CodeForbidden; CodeNotFound for
 // the cluster; CodeConflict for an idempotency key that belongs to another
-// request; CodeUnavailable when the cluster's nodes cannot be read.
+// request; CodeThrottled beyond the engine's Limits; CodeUnavailable when the
+// cluster's nodes cannot be read.
 func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	b, definition, nodes, err := e.check(ctx, q)
 	if err != nil {
@@ -55,6 +60,11 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if earlier, found, err := e.repeated(ctx, b); found || err != nil {
 		return earlier, err
 	}
+	leave, err := e.planning.enter(ctx, b.Cluster, b.ActorID)
+	if err != nil {
+		return View{}, err
+	}
+	defer leave()
 	if err := e.roomFor(b); err != nil {
 		return View{}, err
 	}
@@ -76,7 +86,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	r.planned = plan.inventory
+	r.planned, r.asks = plan.inventory, asks(b, definition, r.op, nodes)
 	if err := e.store.InsertBatch(ctx, r.batch, items); err != nil {
 		if services.CodeOf(err) != services.CodeConflict {
 			return View{}, fmt.Errorf("store the batch: %w", err)
@@ -175,8 +185,8 @@ func checkReason(reason string) []services.FieldError {
 }
 
 func checkKey(key string) []services.FieldError {
-	if len(key) > maxKey {
-		return []services.FieldError{{Field: "idempotency_key", Text: "error_key_long", Args: services.Args("Max", maxKey)}}
+	if n := utf8.RuneCountInString(key); n > maxKey {
+		return []services.FieldError{{Field: "idempotency_key", Text: "error_key_long", Args: services.Args("Count", n, "Max", maxKey)}}
 	}
 	return nil
 }
@@ -190,14 +200,18 @@ func clip(s string) string {
 	return string([]rune(s)[:most]) + "…"
 }
 
-// unique gives the names once each, in the order of their first use.
+// unique gives the names once each, in the order of their first use, as far as
+// one more than a batch may have.
 func unique(names []string) []string {
-	seen := make(map[string]bool, len(names))
-	out := make([]string, 0, len(names))
+	seen := map[string]bool{}
+	out := make([]string, 0, min(len(names), MaxNodes+1))
 	for _, name := range names {
 		if !seen[name] {
 			seen[name] = true
 			out = append(out, name)
+		}
+		if len(out) > MaxNodes {
+			break
 		}
 	}
 	return out

@@ -34,6 +34,9 @@ func (e *Engine) View(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	v := views[0]
+	if v.State == store.StateInterrupted && v.UndoOf != "" {
+		v.Asks = e.asksNow(ctx, b)
+	}
 	v.Failed, err = e.store.FailedItems(ctx, id, FailedShown)
 	return v, err
 }
@@ -160,6 +163,9 @@ func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
 			continue
 		}
 		views[i] = newView(b, counts[b.ID], e.now())
+		if b.State == store.StateInterrupted && b.UndoOf == "" { // those of an undo take its records; see View
+			views[i].Asks = e.asksNow(ctx, b)
+		}
 	}
 	return views, nil
 }
@@ -173,7 +179,7 @@ func (r *run) view() View {
 	counts.Running += len(r.active)
 	counts.Waiting += len(r.waiting)
 	v := newView(r.batch, counts, r.engine.now())
-	v.Paused, v.Drain = r.paused, r.drainView()
+	v.Paused, v.Asks, v.Drain = r.paused, r.asks, r.drainView()
 	v.Failed = slices.Clone(r.failed)
 	v.Gate = r.gate
 	if Done(counts) == r.batch.Total && !r.batch.State.Ended() {

@@ -11,9 +11,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/connrotation"
+
+	"kube-node-manager/services"
 )
 
 // FieldManager is the name under which the API server records our writes.
@@ -105,7 +108,7 @@ func (c *Client) ListNodes(ctx context.Context) ([]corev1.Node, error) {
 
 // GetNode gives one node by a consistent read.
 func (c *Client) GetNode(ctx context.Context, name string) (*corev1.Node, error) {
-	if err := checkName(name); err != nil {
+	if err := possible(name); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
@@ -128,6 +131,17 @@ func (c *Client) ListPods(ctx context.Context, fieldSelector string) ([]corev1.P
 		return nil, Explain(err, "list pods")
 	}
 	return list.Items, nil
+}
+
+// possible refuses names that no object can have. Without it one such as "../.."
+// would be refused on the way to the server, like a server that is out of reach.
+func possible(names ...string) error {
+	for _, name := range names {
+		if len(validation.IsDNS1123Subdomain(name)) > 0 {
+			return services.Errorf(services.CodeNotFound, "error_node_gone")
+		}
+	}
+	return nil
 }
 
 // Version gives the API server's version, such as "v1.37.2".

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kube-node-manager/services"
@@ -119,15 +118,6 @@ func explainTransport(err error) error {
 		return wrap(services.CodeUnavailable, "error_cluster_unreachable", Fault{Retry: true}, "Address", address(op))
 	}
 	return wrap(services.CodeUnavailable, "error_cluster_cut", Fault{Retry: true, Unknown: true})
-}
-
-// checkName refuses a name that no object can have, and that would lead to
-// another path of the API server.
-func checkName(name string) error {
-	if name == "" || len(path.IsValidPathSegmentName(name)) > 0 {
-		return &callError{services.Errorf(services.CodeNotFound, "error_node_gone"), Fault{}}
-	}
-	return nil
 }
 
 func address(op *net.OpError) string {

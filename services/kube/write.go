@@ -36,7 +36,7 @@ type NodePatch struct {
 // sending it again makes sense, and whether it may have taken effect. The
 // answer is the node as the server stored it.
 func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*corev1.Node, error) {
-	if err := checkName(name); err != nil {
+	if err := possible(name); err != nil {
 		return nil, err
 	}
 	body, err := p.body()

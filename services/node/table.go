@@ -8,18 +8,24 @@ import (
 	"kube-node-manager/services"
 )
 
+// maxEntry is the length of the longest label or taint that there can be:
+// domain/key=value:Effect.
+const maxEntry = 253 + 1 + 63 + 1 + 63 + 1 + len("PreferNoSchedule")
+
 // normal fills in the defaults and refuses what the table does not know.
 func (q Query) normal() (Query, error) {
-	var wrong []services.FieldError
-	check := func(field, value string, allowed ...string) {
-		if value != "" && !slices.Contains(allowed, value) {
-			wrong = append(wrong, services.FieldError{Field: field, Text: "error_choice", Args: services.Args("Value", value, "Choices", strings.Join(allowed, ", "))})
+	wrong := slices.Concat(
+		services.CheckChoice("status", q.Status, []string{StatusReady, StatusNotReady, StatusUnknown, StatusNoContact}),
+		services.CheckChoice("sched", q.Scheduling, []string{Schedulable, Limited, Cordoned}),
+		services.CheckChoice("sort", q.Sort, SortKeys()),
+		checkText(q.Text),
+		services.CheckFilters(services.Filter{Field: "role", Value: q.Role}),
+	)
+	for _, f := range []services.Filter{{Field: "label", Value: q.Label}, {Field: "taint", Value: q.Taint}} {
+		if len(f.Value) > maxEntry {
+			wrong = append(wrong, services.FieldError{Field: f.Field, Text: "error_long", Args: services.Args("Max", maxEntry)})
 		}
 	}
-	check("status", q.Status, StatusReady, StatusNotReady, StatusUnknown, StatusNoContact)
-	check("sched", q.Scheduling, Schedulable, Limited, Cordoned)
-	check("sort", q.Sort, SortKeys()...)
-	wrong = append(wrong, checkText(q.Text)...)
 	if len(wrong) > 0 {
 		return q, services.InvalidFields(wrong...)
 	}

@@ -69,6 +69,18 @@ func TestParseForms(t *testing.T) {
 		"keep what is there":          {"label", url.Values{"label": {"a=b"}, "overwrite": {"0"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`},
 		"remove labels":               {"label", url.Values{"mode": {"remove"}, "label": {"a", "b-", "a"}}, `{"mode":"remove","remove":["a","b"],"overwrite":true}`},
 		"the same twice":              {"label", url.Values{"label": {"a=b", "a=b"}}, `{"mode":"add","set":{"a":"b"},"overwrite":true}`},
+		"do not overwrite":            {"label", url.Values{"label": {"a=b"}, "overwrite": {"false"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`},
+		"overwrite or not":            {"label", url.Values{"label": {"a=b"}, "overwrite": {"perhaps"}}, "overwrite: error_flag"},
+		"too many labels":             {"label", url.Values{"label": {strings.Repeat("a=b,", 101)}}, "label: error_entries_many"},
+		"too many taints":             {"taint", url.Values{"taint": {strings.Repeat("a:NoSchedule,", 101)}}, "taint: error_entries_many"},
+		"keep taints":                 {"taint", url.Values{"taint": {"a=b:NoSchedule"}, "overwrite": {"0"}}, `{"mode":"add","keep":true,"set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`},
+		"overwrite taints, or not":    {"taint", url.Values{"taint": {"a=b:NoSchedule"}, "overwrite": {"2"}}, "overwrite: error_flag"},
+		"the same taint twice":        {"taint", url.Values{"taint": {"a=b:NoSchedule", "a=b:NoSchedule"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`},
+		"one effect, then all":        {"taint", url.Values{"taint": {"a:NoSchedule-", "a-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`},
+		"all effects, then one":       {"taint", url.Values{"taint": {"a-", "a:NoSchedule-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`},
+		"copy what is not there":      {"copy-taints", url.Values{"source": {"n1"}, "mode": {"merge"}, "overwrite": {"0"}}, `{"source":"n1","mode":"merge","keep":true}`},
+		"undo, forced or not":         {"undo", url.Values{"undo_of": {"b1"}, "force": {"perhaps"}}, "force: error_flag"},
+		"a pod's UID":                 {"delete-pod", url.Values{"pod": {"a/b"}, "node": {"n"}, "uid": {strings.Repeat("a", 64)}}, "uid: error_pod_uid"},
 		"two values":                  {"label", url.Values{"label": {"a=b", "a=c"}}, "label: error_entry_twice"},
 		"set and removed":             {"label", url.Values{"label": {"a=b", "a-"}}, "label: error_entry_twice"},
 		"removed and set":             {"label", url.Values{"label": {"a-", "a=b"}}, "label: error_entry_twice"},
@@ -87,14 +99,8 @@ func TestParseForms(t *testing.T) {
 		"taints":                      {"taint", url.Values{"taint": {"a=b:NoSchedule,c:NoExecute"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"},{"key":"c","effect":"NoExecute"}]}`},
 		"taints to remove":            {"taint", url.Values{"taint": {"a:NoSchedule-", "b-"}}, `{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""}]}`},
 		"taints to remove, by mode":   {"taint", url.Values{"mode": {"remove"}, "taint": {"a:NoSchedule", "b", "c:NoExecute-"}}, `{"mode":"remove","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""},{"key":"c","effect":"NoExecute"}]}`},
-		"taints, keep what is there":  {"taint", url.Values{"taint": {"a=b:NoSchedule"}, "overwrite": {"0"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"}],"keep":true}`},
-		"taint twice":                 {"taint", url.Values{"taint": {"a=b:NoSchedule", "a=b:NoSchedule"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`},
 		"taint removed twice":         {"taint", url.Values{"taint": {"a:NoSchedule-", "a:NoSchedule-"}}, `{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"}]}`},
-		"one effect and then all":     {"taint", url.Values{"taint": {"a:NoSchedule-,a:NoExecute-,a-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`},
-		"all effects and then one":    {"taint", url.Values{"taint": {"a-,a:NoSchedule-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`},
 		"label removed twice":         {"label", url.Values{"label": {"a-,a-"}}, `{"mode":"add","remove":["a"],"overwrite":true}`},
-		"too many labels":             {"label", url.Values{"label": {strings.Repeat("a=b,", MaxEntries+1)}}, "label: error_entries_many"},
-		"too many taints":             {"taint", url.Values{"taint": {strings.Repeat("a-,", MaxEntries+1)}}, "taint: error_entries_many"},
 		"a key of two effects":        {"taint", url.Values{"taint": {"a:NoSchedule", "a=b:NoExecute"}}, `{"mode":"add","set":[{"key":"a","effect":"NoSchedule"},{"key":"a","value":"b","effect":"NoExecute"}]}`},
 		"taint of two values":         {"taint", url.Values{"taint": {"a=b:NoSchedule", "a=c:NoSchedule"}}, "taint: error_entry_twice"},
 		"taint set and its key gone":  {"taint", url.Values{"taint": {"a=b:NoSchedule", "a-"}}, "taint: error_entry_twice"},
@@ -175,6 +181,9 @@ func TestPlanOfLabelsAndTaints(t *testing.T) {
 		"add a taint":          {operation: "taint", form: url.Values{"taint": {"maint:NoSchedule"}}, before: []string{"maint:NoSchedule-"}, after: []string{"maint:NoSchedule"}},
 		"another effect":       {operation: "taint", form: url.Values{"taint": {"gpu=a100:PreferNoSchedule"}}, before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=a100:PreferNoSchedule"}},
 		"another value":        {operation: "taint", form: url.Values{"taint": {"gpu=h100:NoSchedule"}}, before: []string{"gpu=a100:NoSchedule"}, after: []string{"gpu=h100:NoSchedule"}},
+		"not over a taint":     {operation: "taint", form: url.Values{"taint": {"gpu=h100:NoSchedule", "maint:NoSchedule"}, "overwrite": {"0"}}, before: []string{"gpu=a100:NoSchedule", "maint:NoSchedule-"}, after: []string{"gpu=h100:NoSchedule", "maint:NoSchedule"}, blocked: true, same: true},
+		"beside a taint":       {operation: "taint", form: url.Values{"taint": {"gpu=h100:PreferNoSchedule"}, "overwrite": {"0"}}, before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=h100:PreferNoSchedule"}},
+		"the value of a taint": {operation: "taint", form: url.Values{"taint": {"gpu=a100:NoSchedule", "maint:NoSchedule"}, "overwrite": {"0"}}, before: []string{"gpu=a100:NoSchedule", "maint:NoSchedule-"}, after: []string{"gpu=a100:NoSchedule", "maint:NoSchedule"}},
 		"the taint it has":     {operation: "taint", form: url.Values{"taint": {"spot:PreferNoSchedule"}}, before: []string{"spot:PreferNoSchedule"}, after: []string{"spot:PreferNoSchedule"}, same: true},
 		"remove one effect":    {operation: "taint", form: url.Values{"taint": {"gpu:NoExecute-"}}, before: []string{"gpu=a100:NoExecute"}, after: []string{"gpu:NoExecute-"}},
 		"remove every effect":  {operation: "taint", form: url.Values{"mode": {"remove"}, "taint": {"gpu"}}, before: []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule"}, after: []string{"gpu:NoExecute-", "gpu:NoSchedule-"}},
@@ -203,8 +212,28 @@ func TestNamed(t *testing.T) {
 		{"label", url.Values{"mode": {"replace"}, "label": {"tier=gold"}}, nil},
 		{"taint", url.Values{"taint": {"node.kubernetes.io/out-of-service=x:NoExecute", "gpu-"}}, []string{"node.kubernetes.io/out-of-service"}},
 	} {
-		require.ElementsMatch(t, c.want, operationOf(t, c.operation, c.form).(Namer).Named())
+		require.ElementsMatch(t, c.want, operationOf(t, c.operation, c.form).(Namer).Named(nil))
 	}
+}
+
+// What takes a batch back touches the protected keys that the batch has changed,
+// on the nodes that are asked for.
+func TestNamed_ofAnUndo(t *testing.T) {
+	value := func(s string) *string { return &s }
+	taint := &node.Taint{Key: "node.kubernetes.io/out-of-service", Effect: "NoExecute"}
+	u := undoing{protect: protection(t), records: map[string]Record{
+		"n1": {
+			Before: State{Labels: map[string]*string{"kubernetes.io/os": value("linux"), "tier": nil}, Taints: map[string]*node.Taint{taint.ID(): taint}},
+			After:  State{Labels: map[string]*string{"kubernetes.io/os": nil, "tier": value("gold")}, Taints: map[string]*node.Taint{taint.ID(): nil}},
+		},
+		"n2": {
+			Before: State{Taints: map[string]*node.Taint{taint.ID(): nil, "gpu:NoSchedule": nil}, Labels: map[string]*string{"k8s.io/a": value("b")}},
+			After:  State{Taints: map[string]*node.Taint{taint.ID(): taint, "gpu:NoSchedule": {Key: "gpu"}}, Labels: map[string]*string{"k8s.io/a": value("b")}},
+		},
+	}}
+	require.Equal(t, []string{"kubernetes.io/os", "node.kubernetes.io/out-of-service"}, u.Named([]string{"n1", "n2", "ghost"}))
+	require.Equal(t, []string{"node.kubernetes.io/out-of-service"}, u.Named([]string{"n2"}), "what the batch left alone stays")
+	require.Empty(t, u.Named(nil))
 }
 
 func TestCopy_leavesProtectedTaintsBehind(t *testing.T) {
@@ -215,7 +244,7 @@ func TestCopy_leavesProtectedTaintsBehind(t *testing.T) {
 	p := c.Plan(&node.Node{Taints: []node.Taint{{Key: "spot", Effect: "NoSchedule"}, {Key: "node.kubernetes.io/not-ready", Effect: "NoExecute"}}})
 	require.Equal(t, []string{"gpu=a100:NoSchedule", "spot:NoSchedule-"}, entriesOf(p.After))
 	require.Equal(t, []string{"node.kubernetes.io/not-ready:NoExecute"}, p.Protected)
-	require.Empty(t, c.Named(), "a copy never touches what is protected, so it needs no consent")
+	require.Empty(t, c.Named(nil), "a copy never touches what is protected, so it needs no consent")
 }
 
 // shelf is a set of templates.

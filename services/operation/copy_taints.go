@@ -17,6 +17,7 @@ import (
 type copyParams struct {
 	Source string       `json:"source"`
 	Mode   string       `json:"mode"`
+	Keep   bool         `json:"keep,omitempty"`   // refuse where the key and effect have another value
 	Taints []node.Taint `json:"taints,omitempty"` // of the source
 }
 
@@ -41,6 +42,11 @@ func parseCopy(form url.Values) (json.RawMessage, error) {
 	if p.Mode, err = parseMode(form, ModeReplace, ModeMerge); err != nil {
 		return nil, err
 	}
+	overwrite, err := parseFlag(form, "overwrite", true)
+	if err != nil {
+		return nil, err
+	}
+	p.Keep = !overwrite
 	switch {
 	case p.Source == "":
 		return nil, services.Invalid("source", "error_source_missing")
@@ -88,7 +94,7 @@ func newCopying(p copyParams, protect Protection) Copying {
 			c.Taints = append(c.Taints, t)
 		}
 	}
-	c.taintParams = taintParams{Mode: ModeAdd, Set: c.Taints}
+	c.taintParams = taintParams{Mode: ModeAdd, Set: c.Taints, Keep: p.Keep}
 	if p.Mode == ModeReplace {
 		c.Mode = ModeReplace
 	}

@@ -53,9 +53,9 @@ func deletePodDefinition() Definition {
 func parseDeletePod(form url.Values) (json.RawMessage, error) {
 	namespace, name, ok := strings.Cut(form.Get("pod"), "/")
 	if !ok || len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return nil, services.Invalid("pod", "error_pod_name", "Value", form.Get("pod"))
+		return nil, services.Invalid("pod", "error_pod_name", "Value", clip(form.Get("pod")))
 	}
-	if form.Get("uid") == "" {
+	if uid := form.Get("uid"); len(validation.IsValidLabelValue(uid)) > 0 || uid == "" { // the letters of a UID, and no more than one has
 		return nil, services.Invalid("uid", "error_pod_uid")
 	}
 	if len(form["node"]) != 1 {

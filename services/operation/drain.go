@@ -76,9 +76,6 @@ func authorizeDrain(actor services.Actor, cluster string, form url.Values, param
 	return nil
 }
 
-// Forced is Forcer's: pods go that nothing brings back.
-func (o draining) Forced() bool { return o.options.Force }
-
 // perNodeLists is up to how many nodes are asked for their pods one by one.
 const perNodeLists = 10
 

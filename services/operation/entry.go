@@ -22,19 +22,26 @@ const (
 // Effects lists the effects of taints.
 func Effects() []string { return []string{"NoSchedule", "PreferNoSchedule", "NoExecute"} }
 
-// MaxEntries is how many labels or taints one request may name: more than any
-// node has.
-const MaxEntries = 500
+// MaxEntries is how many labels or taints one request may name. Each of them is
+// planned for each node.
+const MaxEntries = 100
 
-// readEntries returns the entries of a form's field.
+// readEntries is Entries, unless there are more than MaxEntries.
 //
-// Errors: CodeInvalid names the field when there are too many.
+// Errors: CodeInvalid names the field.
 func readEntries(form url.Values, field string) ([]string, error) {
 	entries := Entries(form[field])
+	return entries, CheckEntries(field, entries)
+}
+
+// CheckEntries refuses more than MaxEntries.
+//
+// Errors: CodeInvalid names the field.
+func CheckEntries(field string, entries []string) error {
 	if len(entries) > MaxEntries {
-		return nil, services.Invalid(field, "error_entries_many", "Count", len(entries), "Max", MaxEntries)
+		return services.Invalid(field, "error_entries_many", "Count", len(entries), "Max", MaxEntries)
 	}
-	return entries, nil
+	return nil
 }
 
 // Entries splits the values of a form's field into single entries: each may be
@@ -141,6 +148,20 @@ func parseMode(form url.Values, allowed ...string) (string, error) {
 		return mode, nil
 	default:
 		return "", services.Invalid("mode", "error_choice", "Value", clip(mode), "Choices", strings.Join(allowed, ", "))
+	}
+}
+
+// parseFlag reads yes or no; what is left out is the default.
+func parseFlag(form url.Values, field string, otherwise bool) (bool, error) {
+	switch text := strings.ToLower(form.Get(field)); text {
+	case "":
+		return otherwise, nil
+	case "1", "on", "true", "yes":
+		return true, nil
+	case "0", "off", "false", "no":
+		return false, nil
+	default:
+		return otherwise, services.Invalid(field, "error_flag", "Value", clip(text))
 	}
 }
 

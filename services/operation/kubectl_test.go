@@ -35,6 +35,19 @@ func applied(t *testing.T, c *kubetest.Cluster, operation string, form url.Value
 	return err
 }
 
+// refusedToo requires that we refuse what kubectl refuses: as it is read, or on the
+// node.
+func refusedToo(t *testing.T, c *kubetest.Cluster, operation string, form url.Values, name string) {
+	t.Helper()
+	d, err := Find(operation)
+	require.NoError(t, err)
+	if _, err := d.Parse(form); err != nil {
+		require.Equal(t, services.CodeInvalid, services.CodeOf(err))
+		return
+	}
+	require.Equal(t, services.CodeConflict, services.CodeOf(applied(t, c, operation, form, name)))
+}
+
 // labelsOf gives what a test set on the node, without what tells it from others.
 func labelsOf(c *kubetest.Cluster, t *testing.T, name string) map[string]string {
 	t.Helper()
@@ -74,6 +87,8 @@ func TestLabel_agreesWithKubectl(t *testing.T) {
 		"a value that cannot be": {args: []string{"env=a b"}, form: url.Values{"label": {"env=a_?"}}, only: "both"},
 		// kubectl lets a key be set and removed in any order of its own; we ask
 		// which of the two is meant.
+		"twice alike":     {args: []string{"new=1", "new=1"}, form: url.Values{"label": {"new=1", "new=1"}}},
+		"removed twice":   {args: []string{"env-", "env-"}, form: url.Values{"label": {"env-", "env-"}}},
 		"set and removed": {args: []string{"env=prod", "env-", "--overwrite"}, form: url.Values{"label": {"env=prod", "env-"}}, only: "both"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,10 +96,7 @@ func TestLabel_agreesWithKubectl(t *testing.T) {
 			out, err := kubectl(t, c, append([]string{"label", "node", nodes[0]}, k.args...)...)
 			if k.only == "both" {
 				require.Error(t, err, out)
-				d, _ := Find("label")
-				if _, err := d.Parse(k.form); err == nil {
-					require.Equal(t, services.CodeConflict, services.CodeOf(applied(t, c, "label", k.form, nodes[1])))
-				}
+				refusedToo(t, c, "label", k.form, nodes[1])
 			} else {
 				require.NoError(t, err, out)
 				require.NoError(t, applied(t, c, "label", k.form, nodes[1]))
@@ -100,15 +112,25 @@ func TestTaint_agreesWithKubectl(t *testing.T) {
 		args   []string
 		form   url.Values
 		theirs bool // kubectl refuses, and we do not: the case says why
+		both   bool // refuse
 	}{
-		"add":                   {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}}},
-		"without a value":       {args: []string{"maint:NoExecute"}, form: url.Values{"taint": {"maint:NoExecute"}}},
-		"another effect":        {args: []string{"gpu=a:PreferNoSchedule"}, form: url.Values{"taint": {"gpu=a:PreferNoSchedule"}}},
-		"another value":         {args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=b:NoSchedule"}}},
-		"remove one effect":     {args: []string{"gpu:NoSchedule-"}, form: url.Values{"taint": {"gpu:NoSchedule-"}}},
-		"remove every effect":   {args: []string{"gpu-"}, form: url.Values{"taint": {"gpu-"}}},
-		"add and remove":        {args: []string{"maint:NoSchedule", "spot-"}, form: url.Values{"taint": {"maint:NoSchedule,spot-"}}},
-		"the same, overwriting": {args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}},
+		"no overwriting, new":    {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}, "overwrite": {"0"}}},
+		"no overwriting, effect": {args: []string{"gpu=b:PreferNoSchedule"}, form: url.Values{"taint": {"gpu=b:PreferNoSchedule"}, "overwrite": {"0"}}},
+		"no overwriting, other":  {args: []string{"gpu=b:NoSchedule"}, form: url.Values{"taint": {"gpu=b:NoSchedule"}, "overwrite": {"0"}}, both: true},
+		"no overwriting, two":    {args: []string{"maint:NoSchedule", "gpu=b:NoExecute"}, form: url.Values{"taint": {"maint:NoSchedule,gpu=b:NoExecute"}, "overwrite": {"0"}}, both: true},
+		"two values":             {args: []string{"maint=a:NoSchedule", "maint=b:NoSchedule"}, form: url.Values{"taint": {"maint=a:NoSchedule", "maint=b:NoSchedule"}}, both: true},
+		"set and removed":        {args: []string{"maint=a:NoSchedule", "maint:NoSchedule-"}, form: url.Values{"taint": {"maint=a:NoSchedule", "maint:NoSchedule-"}}, both: true},
+		"set and its key gone":   {args: []string{"gpu=b:PreferNoSchedule", "gpu-", "--overwrite"}, form: url.Values{"taint": {"gpu=b:PreferNoSchedule", "gpu-"}}, both: true},
+		"removed twice":          {args: []string{"gpu:NoSchedule-", "gpu:NoSchedule-"}, form: url.Values{"taint": {"gpu:NoSchedule-", "gpu:NoSchedule-"}}},
+		"one, then all":          {args: []string{"gpu:NoSchedule-", "gpu-"}, form: url.Values{"taint": {"gpu:NoSchedule-", "gpu-"}}},
+		"add":                    {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}}},
+		"without a value":        {args: []string{"maint:NoExecute"}, form: url.Values{"taint": {"maint:NoExecute"}}},
+		"another effect":         {args: []string{"gpu=a:PreferNoSchedule"}, form: url.Values{"taint": {"gpu=a:PreferNoSchedule"}}},
+		"another value":          {args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=b:NoSchedule"}}},
+		"remove one effect":      {args: []string{"gpu:NoSchedule-"}, form: url.Values{"taint": {"gpu:NoSchedule-"}}},
+		"remove every effect":    {args: []string{"gpu-"}, form: url.Values{"taint": {"gpu-"}}},
+		"add and remove":         {args: []string{"maint:NoSchedule", "spot-"}, form: url.Values{"taint": {"maint:NoSchedule,spot-"}}},
+		"the same, overwriting":  {args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}},
 		// A batch over many nodes finds what it adds on some of them: that is no
 		// fault. kubectl asks for --overwrite even where nothing would change.
 		"the same": {args: []string{"gpu=a:NoSchedule"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}, theirs: true},
@@ -122,8 +144,12 @@ func TestTaint_agreesWithKubectl(t *testing.T) {
 				corev1.Taint{Key: "spot", Effect: corev1.TaintEffectPreferNoSchedule},
 			))
 			out, err := kubectl(t, c, append([]string{"taint", "node", nodes[0]}, k.args...)...)
-			require.Equal(t, k.theirs, err != nil, out)
-			require.NoError(t, applied(t, c, "taint", k.form, nodes[1]))
+			require.Equal(t, k.theirs || k.both, err != nil, out)
+			if k.both {
+				refusedToo(t, c, "taint", k.form, nodes[1])
+			} else {
+				require.NoError(t, applied(t, c, "taint", k.form, nodes[1]))
+			}
 			require.Equal(t, taintsOn(c, t, nodes[0]), taintsOn(c, t, nodes[1]))
 		})
 	}

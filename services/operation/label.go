@@ -50,8 +50,11 @@ func labelDefinition() Definition {
 
 // parseLabels reads the form of a label batch.
 func parseLabels(form url.Values) (labelParams, error) {
-	p := labelParams{Overwrite: form.Get("overwrite") != "0"}
+	var p labelParams
 	var err error
+	if p.Overwrite, err = parseFlag(form, "overwrite", true); err != nil {
+		return p, err
+	}
 	if p.Mode, err = parseMode(form, ModeAdd, ModeRemove, ModeReplace); err != nil {
 		return p, err
 	}
@@ -114,7 +117,7 @@ func resolveLabels(ctx context.Context, from Sources, params json.RawMessage) (j
 }
 
 // Named is Namer's.
-func (l labeling) Named() []string {
+func (l labeling) Named([]string) []string {
 	named := slices.Collect(maps.Keys(l.Set))
 	named = append(named, l.Remove...)
 	named = slices.DeleteFunc(named, func(key string) bool { return !l.protect.Label(key) })

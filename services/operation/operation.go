@@ -85,27 +85,12 @@ type Result struct {
 	Converges string
 }
 
-// Namer is an operation that may name protected labels or taints. Only an
+// Namer is an operation that may touch protected labels or taints. Only an
 // administrator may do that, with a typed confirmation.
 type Namer interface {
-	// Named gives the protected keys and ids that the request names.
-	Named() []string
-}
-
-// Forcer is an operation that may do what only an administrator may.
-type Forcer interface {
-	// Forced reports whether this one does.
-	Forced() bool
-}
-
-// Privileged reports whether only an administrator may start the operation, or
-// let it go on.
-func Privileged(op Operation) bool {
-	if n, ok := op.(Namer); ok && len(n.Named()) > 0 {
-		return true
-	}
-	f, ok := op.(Forcer)
-	return ok && f.Forced()
+	// Named returns the protected keys that it touches on these nodes because the
+	// request, or the batch that it takes back, named them.
+	Named(nodes []string) []string
 }
 
 // Versioned is an operation whose writes may name the version of the node that

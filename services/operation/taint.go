@@ -23,11 +23,10 @@ type tainting struct {
 
 // taintParams are what a taint batch was asked for.
 type taintParams struct {
-	Mode   string       `json:"mode"`
-	Set    []node.Taint `json:"set,omitempty"`
-	Remove []node.Taint `json:"remove,omitempty"` // without an effect: all of the key
-	// Keep refuses a node that has one of the taints to set with another value.
-	Keep     bool         `json:"keep,omitempty"`
+	Mode     string       `json:"mode"`
+	Set      []node.Taint `json:"set,omitempty"`
+	Remove   []node.Taint `json:"remove,omitempty"` // without an effect: all of the key
+	Keep     bool         `json:"keep,omitempty"`   // refuse where the key and effect have another value
 	Template *TemplateRef `json:"template,omitempty"`
 }
 
@@ -54,11 +53,16 @@ func taintDefinition() Definition {
 
 // parseTaints reads the form of a taint batch.
 func parseTaints(form url.Values) (taintParams, error) {
-	p := taintParams{Keep: form.Get("overwrite") == "0"}
+	var p taintParams
 	var err error
 	if p.Mode, err = parseMode(form, ModeAdd, ModeRemove, ModeReplace); err != nil {
 		return p, err
 	}
+	overwrite, err := parseFlag(form, "overwrite", true)
+	if err != nil {
+		return p, err
+	}
+	p.Keep = !overwrite
 	if p.Template, err = parseTemplateRef(form, p.Mode); p.Template != nil || err != nil {
 		return p, err
 	}
@@ -96,18 +100,26 @@ func (p *taintParams) take(text string, t node.Taint, how Form) error {
 	}
 	set, gone := find(p.Set, t), find(p.Remove, t)
 	if remove && set != nil || !remove && gone != nil || set != nil && set.Value != t.Value {
-		return services.Invalid("taint", "error_entry_twice", "Key", text)
+		return services.Invalid("taint", "error_entry_twice", "Key", clip(text))
 	}
 	switch {
-	case remove && gone == nil:
-		p.Remove = append(p.Remove, t)
-	case remove && t.Effect == "": // every effect of the key includes the one that was named before
-		p.Remove = slices.DeleteFunc(p.Remove, func(one node.Taint) bool { return one.Key == t.Key })
-		p.Remove = append(p.Remove, t)
-	case !remove && set == nil:
+	case remove:
+		p.removeToo(t)
+	case set == nil:
 		p.Set = append(p.Set, t)
 	}
 	return nil
+}
+
+// removeToo adds a taint to those that are removed; one without an effect takes
+// the place of the single effects of its key.
+func (p *taintParams) removeToo(t node.Taint) {
+	if t.Effect == "" {
+		p.Remove = slices.DeleteFunc(p.Remove, func(one node.Taint) bool { return one.Key == t.Key })
+	} else if find(p.Remove, t) != nil {
+		return
+	}
+	p.Remove = append(p.Remove, t)
 }
 
 // find gives the taint of the list that t is about, or nil. One without an
@@ -140,7 +152,7 @@ func resolveTaints(ctx context.Context, from Sources, params json.RawMessage) (j
 }
 
 // Named is Namer's.
-func (t tainting) Named() []string {
+func (t tainting) Named([]string) []string {
 	var named []string
 	for _, one := range slices.Concat(t.Set, t.Remove) {
 		if t.protect.Taint(one) {
@@ -166,7 +178,7 @@ func (t tainting) Plan(n *node.Node) Plan {
 	for _, wanted := range t.Set {
 		old := find(n.Taints, wanted)
 		if t.Keep && old != nil && old.Value != wanted.Value {
-			p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, "error_taint_exists", "Taint", old.String()))
+			p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, "error_taint_exists", "Taint", old.String(), "Wanted", wanted.String()))
 		}
 		p.touchTaint(old, &wanted)
 	}

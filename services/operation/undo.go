@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -36,8 +37,8 @@ func (r Record) Changed() bool {
 // says that this may go too.
 type undoing struct {
 	undoParams
-	records map[string]Record // by node
 	protect Protection
+	records map[string]Record // by node
 }
 
 type undoParams struct {
@@ -51,14 +52,18 @@ func undoDefinition() Definition {
 		Permit:   services.PermitChange,
 		CacheLog: func(bool) string { return "undo" },
 		Parse: func(form url.Values) (json.RawMessage, error) {
-			p := undoParams{Of: form.Get("undo_of"), Force: form.Get("force") == "1"}
+			p := undoParams{Of: form.Get("undo_of")}
 			if p.Of == "" {
 				return nil, services.Invalid("undo_of", "error_undo_missing")
+			}
+			var err error
+			if p.Force, err = parseFlag(form, "force", false); err != nil {
+				return nil, err
 			}
 			return json.Marshal(p)
 		},
 		New: func(params json.RawMessage, m Meta) (Operation, error) {
-			u := undoing{records: m.Records, protect: m.Protect}
+			u := undoing{protect: m.Protect, records: m.Records}
 			err := json.Unmarshal(params, &u.undoParams)
 			return u, err
 		},
@@ -71,6 +76,31 @@ func UndoOf(params json.RawMessage) string {
 	var p undoParams
 	_ = json.Unmarshal(params, &p)
 	return p.Of
+}
+
+// Named is Namer's. What takes the batch back may set and remove what only an
+// administrator was allowed to remove and set.
+func (u undoing) Named(nodes []string) []string {
+	var named []string
+	for _, name := range nodes {
+		r := u.records[name]
+		for key, was := range r.Before.Labels {
+			if u.protect.Label(key) && !same(was, r.After.Labels[key]) {
+				named = append(named, key)
+			}
+		}
+		for id, was := range r.Before.Taints {
+			is := r.After.Taints[id]
+			if sameTaint(was, is) {
+				continue
+			}
+			if taint := cmp.Or(was, is); u.protect.Taint(*taint) {
+				named = append(named, taint.Key)
+			}
+		}
+	}
+	slices.Sort(named)
+	return slices.Compact(named)
 }
 
 // Plan puts back what the batch changed, where it still is as the batch left it.
@@ -97,27 +127,6 @@ func (u undoing) Plan(n *node.Node) Plan {
 		p.Warnings = append(p.Warnings, services.Errorf(services.CodeConflict, "undo_pods_stay"))
 	}
 	return p
-}
-
-// Named is Namer's: what a batch did to protected labels and taints took a
-// consent, and so does taking it back.
-func (u undoing) Named() []string {
-	var named []string
-	for _, r := range u.records {
-		for key, was := range r.Before.Labels {
-			if u.protect.Label(key) && !same(was, r.After.Labels[key]) {
-				named = append(named, key)
-			}
-		}
-		for id, was := range r.Before.Taints {
-			key, _, _ := strings.Cut(id, ":")
-			if u.protect.Taint(node.Taint{Key: key}) && !sameTaint(was, r.After.Taints[id]) {
-				named = append(named, key)
-			}
-		}
-	}
-	slices.Sort(named)
-	return slices.Compact(named)
 }
 
 // ChangedSince reports whether a plan of an undo leaves its node alone because

@@ -66,14 +66,15 @@ type Page struct {
 
 // Service answers everything about templates. It is safe for concurrent use.
 type Service struct {
-	store *store.Store
-	log   *slog.Logger
-	now   func() time.Time
+	store   *store.Store
+	log     *slog.Logger
+	now     func() time.Time
+	reading chan struct{} // holds a token while a document is read
 }
 
 // New returns the service over a store.
 func New(st *store.Store, log *slog.Logger) *Service {
-	return &Service{store: st, log: log, now: time.Now}
+	return &Service{store: st, log: log, now: time.Now, reading: make(chan struct{}, 1)}
 }
 
 // List gives one page of the templates of a kind, by name. A page beyond the

@@ -4,13 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
@@ -19,10 +15,7 @@ import (
 
 const (
 	apiVersion = "kube-node-manager.io/v1"
-	// maxDocument bounds what is imported, in bytes: what a request may send, and
-	// more than a thousand templates.
-	maxDocument = 512 << 10
-	maxImport   = 500 // templates of one document
+	maxImport  = 500 // templates of one document
 )
 
 // documentKind names the kind of a document.
@@ -52,24 +45,6 @@ type documentEntry struct {
 	Effect exact   `json:"effect"`
 	Values []exact `json:"values"`
 }
-
-// exact is a text that was written as one. YAML reads yes as true and 1.10 as
-// 1.1, so anything that is no text has to be refused: as a text it would be
-// another one than was meant.
-type exact string
-
-// UnmarshalJSON takes a text and nothing else.
-func (e *exact) UnmarshalJSON(raw []byte) error {
-	if len(raw) == 0 || raw[0] != '"' {
-		return &notText{clip(string(raw))}
-	}
-	return json.Unmarshal(raw, (*string)(e))
-}
-
-// notText is the error of a value that needs quotes.
-type notText struct{ value string }
-
-func (n *notText) Error() string { return n.value + " is no text" }
 
 func (t documentTemplate) draft() Draft {
 	d := Draft{Name: string(t.Name), Description: string(t.Description), Clusters: texts(t.Clusters)}
@@ -182,7 +157,7 @@ func (s *Service) Import(ctx context.Context, kind, text string, replace bool) (
 	if err := permit(ctx, services.PermitChange, kind); err != nil {
 		return nil, err
 	}
-	drafts, err := read(kind, text)
+	drafts, err := s.readAlone(ctx, kind, text)
 	if err != nil {
 		return nil, err
 	}
@@ -290,81 +265,4 @@ func pairs(args map[string]any) []any {
 		out = append(out, name, value)
 	}
 	return out
-}
-
-// read reads a document of one kind.
-func read(kind, text string) ([]Draft, error) {
-	switch {
-	case strings.TrimSpace(text) == "":
-		return nil, services.Invalid("document", "error_template_yaml_none")
-	case len(text) > maxDocument:
-		return nil, services.Invalid("document", "error_template_yaml_large", "Max", maxDocument>>10)
-	case !oneDocument(text):
-		return nil, services.Invalid("document", "error_template_yaml_many")
-	}
-	if err := checkTree(text); err != nil {
-		return nil, err
-	}
-	var doc document
-	if err := yaml.UnmarshalStrict([]byte(text), &doc); err != nil {
-		return nil, explain(err)
-	}
-	switch {
-	case doc.APIVersion != apiVersion:
-		return nil, services.Invalid("document", "error_template_yaml_version", "Value", clip(string(doc.APIVersion)), "Want", apiVersion)
-	case string(doc.Kind) != documentKind(kind):
-		return nil, services.Invalid("document", "error_template_yaml_kind", "Value", clip(string(doc.Kind)), "Want", documentKind(kind))
-	case len(doc.Templates) == 0:
-		return nil, services.Invalid("document", "error_template_yaml_empty")
-	case len(doc.Templates) > maxImport:
-		return nil, services.Invalid("document", "error_template_yaml_too_many", "Count", len(doc.Templates), "Max", maxImport)
-	}
-	drafts := make([]Draft, len(doc.Templates))
-	for i, t := range doc.Templates {
-		drafts[i] = t.draft()
-	}
-	return drafts, nil
-}
-
-// mark is a line that begins or ends a document.
-var mark = regexp.MustCompile(`^(---|\.\.\.)(\s|$)`)
-
-// oneDocument reports whether a text is one YAML document. The library reads the
-// first and is silent about the others.
-func oneDocument(text string) bool {
-	begun, ended := false, false
-	for line := range strings.Lines(strings.ReplaceAll(text, "\r", "\n")) {
-		switch line = strings.TrimPrefix(line, "\ufeff"); {
-		case strings.HasPrefix(line, "...") && mark.MatchString(line):
-			ended = true
-		case mark.MatchString(line):
-			if begun || ended {
-				return false
-			}
-			begun = true
-		case !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "%") && strings.TrimSpace(line) != "":
-			if ended {
-				return false
-			}
-			begun = true
-		}
-	}
-	return true
-}
-
-var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
-
-// explain says what cannot be read: a value without quotes, a field that does
-// not exist, or the line where the text is no YAML.
-func explain(err error) error {
-	if value, ok := errors.AsType[*notText](err); ok {
-		return services.Invalid("document", "error_template_yaml_quotes", "Value", value.value)
-	}
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
-		return services.Invalid("document", "error_template_yaml_type", "Field", mistyped.Field, "Value", mistyped.Value)
-	}
-	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
-		return services.Invalid("document", "error_template_yaml_field", "Field", clip(found[1]))
-	}
-	return explainSyntax(err)
 }

@@ -46,6 +46,10 @@ type Options struct {
 	Restore bool `json:"restore"`
 }
 
+// maxSelector is the length of a selector; every pod is held against each of its
+// parts.
+const maxSelector = 1000
+
 // The defaults, in the units of Options.
 const (
 	DefaultParallel = 5
@@ -77,7 +81,9 @@ func ParseOptions(form url.Values) (Options, error) {
 		o.MaxFailures = p.seconds("max_failures", 0, 0, 10_000)
 	}
 	o.PodSelector = strings.TrimSpace(form.Get("pod_selector"))
-	if _, err := labels.Parse(o.PodSelector); err != nil {
+	if len(o.PodSelector) > maxSelector {
+		p.refuse("pod_selector", "error_selector_long", "Max", maxSelector)
+	} else if _, err := labels.Parse(o.PodSelector); err != nil {
 		p.refuse("pod_selector", "error_selector", "Value", o.PodSelector)
 	}
 	if len(p.wrong) > 0 {
