@@ -89,17 +89,19 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/clusters", do(h.ClustersList))
 				r.Get("/clusters/{cluster}", do(h.ClustersShow))
 				r.Post("/clusters/{cluster}/test", do(h.ClustersTest))
+				r.Get("/clusters/{cluster}/test", do(h.ClustersPosted))
 				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
 				r.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
 				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))
 				r.Post("/clusters/{cluster}/batches", do(h.BatchesCreate))
-				r.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
+				r.Get("/clusters/{cluster}/batches", do(h.BatchesPosted))
+				both(r, "/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
 				r.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
-				r.Post("/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
+				both(r, "/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
 				r.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
-				r.Post("/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
-				r.Post("/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
-				r.Post("/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
+				both(r, "/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
+				both(r, "/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
+				both(r, "/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))
 				r.Get("/batches/{id}", do(h.BatchesShow))
 				r.Get("/batches/{id}/report.csv", do(h.BatchesReport))
@@ -108,6 +110,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/batches/{id}/resume", do(h.BatchesResume))
 				r.Post("/batches/{id}/retry", do(h.BatchesRetry))
 				r.Post("/batches/{id}/undo", do(h.BatchesUndo))
+				r.Get("/batches/{id}/{verb:cancel|pause|resume|retry|undo}", do(h.BatchPosted))
 				r.Get("/audit", do(h.AuditList))
 				r.Get("/audit.csv", do(h.AuditCSV))
 				r.Get("/templates/{kind}", do(h.TemplatesList))
@@ -122,10 +125,17 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/templates/{kind}/{id}/delete", do(h.TemplatesDeleteForm))
 				r.Post("/templates/{kind}/{id}/delete", do(h.TemplatesDelete))
 				r.Post("/templates/{kind}/{id}/duplicate", do(h.TemplatesDuplicate))
+				r.Get("/templates/{kind}/{id}/duplicate", do(h.TemplatesPosted))
 			})
 		})
 	})
 	return r, nil
+}
+
+// both routes a page that a form leads to, which has an address of its own too.
+func both(r chi.Router, pattern string, do http.HandlerFunc) {
+	r.Get(pattern, do)
+	r.Post(pattern, do)
 }
 
 // methodNotAllowed answers a method that an address has no route for.

@@ -57,7 +57,10 @@ func (a *App) setUp(ctx context.Context) error {
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	engine := batch.NewEngine(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Watcher: countBatches{streams, e.metrics}, Log: a.log,
-	}, batch.Options{SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect})
+	}, batch.Options{
+		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
+		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
+	})
 	streams.start(engine)
 	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)

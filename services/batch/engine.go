@@ -49,6 +49,7 @@ type Options struct {
 	SyncWait  time.Duration // ... when it does so within this time
 	Protect   operation.Protection
 	Resume    bool // continue interrupted batches at start, where the operation allows it
+	Reach     ReachLimit
 }
 
 // MaxNodes is how many nodes one batch may have.
