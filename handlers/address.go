@@ -96,7 +96,7 @@ func (h *Handlers) address(r *http.Request, path string) (string, error) {
 	if out := leftOut(r.Form); len(out) > 0 {
 		form.Set("except", strings.Join(slices.Sorted(maps.Keys(out)), " "))
 	}
-	if names := nodeNames(form); len(names) > 0 {
+	if names := nodeNames(form); len(names) > 1 {
 		form.Del("node")
 		form.Set("nodes", strings.Join(names, " "))
 	}

@@ -103,16 +103,19 @@ func (h *Handlers) batchRequest(r *http.Request) (batch.Request, error) {
 // them, or say all=1 with the list's query; "except" names those of them that
 // are left out.
 func (h *Handlers) chosenNodes(r *http.Request, cluster string) ([]string, error) {
-	names := nodeNames(r.Form)
-	if r.Form.Get("all") == "1" {
+	names, all := nodeNames(r.Form), r.Form.Get("all") == "1"
+	if all {
 		var err error
 		if names, err = h.matchingNames(r, cluster, listQuery(r.Form)); err != nil {
 			return nil, err
 		}
 	}
 	out := leftOut(r.Form)
+	if len(names) == 0 && len(out) > 0 && !all {
+		return nil, services.Invalid("except", "error_except_alone")
+	}
 	chosen := slices.DeleteFunc(names, func(name string) bool { return out[name] })
-	if len(chosen) == 0 && (len(out) > 0 || r.Form.Get("all") == "1") { // an undo without names would be of all
+	if len(chosen) == 0 && (len(names) > 0 || all) { // an undo without names would be of all
 		return nil, services.Invalid("node", "error_nodes_none")
 	}
 	return chosen, nil

@@ -108,4 +108,6 @@ type Handlers struct {
 }
 
 // New returns the handlers over the given services.
-func New(d Deps) *Handlers { return &Handlers{Deps: d, now: time.Now, drafts: batch.NewDrafts(time.Now)} }
+func New(d Deps) *Handlers {
+	return &Handlers{Deps: d, now: time.Now, drafts: batch.NewDrafts(time.Now)}
+}

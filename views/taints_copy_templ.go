@@ -161,7 +161,7 @@ func CopyPage(f Frame, v CopyView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = editReason(v.Reason, v.Problem).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = editNodes(v.Names, v.Reason, v.Problem).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

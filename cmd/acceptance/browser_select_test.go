@@ -80,39 +80,95 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	require.ElementsMatch(t, []string{names[3], names[7], names[77]}, p.cordonedIn(t, c.Name))
 }
 
-// "All that match" is the query's matches over all pages, not what is shown.
+// "All that match" is the query's matches over all pages, not what is shown, but
+// for those that were unticked; once acted on, it is the nodes that it was.
 func TestBrowser_allThatMatch(t *testing.T) {
 	c := lease(t)
 	web := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web"}))
 	c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "db"}))
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
-	x.openNodes(c.Name, "?label=team%3Dweb")
+	const web60 = "?label=team%3Dweb&sched=schedulable"
+	x.openNodes(c.Name, web60)
 	x.press("#sel-page")
 	x.selected("50 selected")
 	x.until(`document.querySelector("#pick-all").textContent === "all 60 that match"`)
 	x.press("#pick-all")
 	x.selected("all 60 that match")
-	x.operate("cordon")
-	id := x.untilBatch("succeeded")
-	require.Equal(t, 60, p.batch(t, id).Total)
-	require.ElementsMatch(t, web, p.cordonedIn(t, c.Name))
-	x.untilRows("Ready,SchedulingDisabled", web[:50]...)
-	x.settled()
-	x.press("#page-next")
-	x.untilRows("Ready,SchedulingDisabled", web[50:]...)
 
-	// Another filter means other nodes: "all" does not silently become theirs.
+	// An exception stays one on the other page, and through a reload.
+	x.press(box(web[3]))
+	x.selected("59 of 60 selected")
+	x.press("#page-next")
+	x.untilRows("Ready", web[50:]...)
+	x.selected("59 of 60 selected")
+	x.press(box(web[55]))
+	x.selected("58 of 60 selected")
+	x.do(chromedp.Reload())
+	x.settled()
+	x.selected("58 of 60 selected")
+	x.press(box(web[55]))
+	x.selected("59 of 60 selected")
 	x.press("#page-prev")
 	x.untilFirst(web[0])
-	x.press("#bar [data-clear]")
-	x.nothingSelected()
+	x.until(fmt.Sprintf(`!document.querySelector(%q).checked && document.querySelector("#sel-page").indeterminate`, box(web[3])))
+
+	x.operate("cordon")
+	x.agree()
+	id := x.untilBatch("succeeded")
+	require.Equal(t, 59, p.batch(t, id).Total)
+	cordoned := append(append([]string{}, web[:3]...), web[4:]...)
+	require.ElementsMatch(t, cordoned, p.cordonedIn(t, c.Name))
+
+	// The filter lets one through by now; the selection is still what was cordoned.
+	x.openNodes(c.Name, web60)
+	x.untilRows("Ready", web[3])
+	x.selected("59 selected")
+	x.letter('u')
+	id = x.untilBatch("succeeded")
+	require.Equal(t, 59, p.batch(t, id).Total)
+	require.Empty(t, p.cordonedIn(t, c.Name))
+	x.selected("59 selected")
+}
+
+// Another filter means other nodes: "all" does not silently become theirs.
+func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
+	c := lease(t)
+	web := c.Nodes(t, 55, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 5)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "?label=team%3Dweb")
 	x.press("#sel-page")
 	x.press("#pick-all")
-	x.selected("all 60 that match")
+	x.selected("all 55 that match")
+	x.press("#sort-name") // another order is not another filter
+	x.untilFirst(web[54])
+	x.selected("all 55 that match")
 	x.press("#tokens a")
-	x.until(`document.querySelector("#reload").dataset.match === "120"`)
-	x.until(`!document.querySelector("#picked").textContent.startsWith("all")`)
+	x.until(`document.querySelector("#reload").dataset.match === "60"`)
+	x.nothingSelected()
+	x.until(`document.querySelector("#flash").textContent.includes("Selection cleared")`)
+}
+
+// A batch of all that match that is begun from the table leaves its nodes
+// selected, whatever the filter shows then.
+func TestBrowser_allThatMatchIsDoneBesideTheTable(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 55, kubetest.Cordoned())
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "?sched=cordoned")
+	x.press("#sel-page")
+	x.press("#pick-all")
+	x.press(box(names[1]))
+	x.selected("54 of 55 selected")
+	x.operate("uncordon")
+	id := x.untilBatch("succeeded")
+	require.Equal(t, 54, p.batch(t, id).Total)
+	x.untilRows("Ready,SchedulingDisabled", names[1])
+	x.selected("54 selected")
+	require.Equal(t, names[1:2], p.cordonedIn(t, c.Name))
 }
 
 // The mouse and the keyboard.
@@ -153,6 +209,16 @@ func TestBrowser_keys(t *testing.T) {
 	x.untilBatch("succeeded")
 	x.untilRows("Ready", names...)
 	require.Empty(t, p.cordonedIn(t, c.Name))
+
+	x.press("#bar .menu > summary")
+	x.until(`document.querySelector("#bar .menu").open`)
+	x.key("?", "Slash", "?", 191) // a dialog above the menu
+	x.until(`document.querySelector("#keys").open`)
+	x.escape()
+	x.until(`!document.querySelector("#keys").open && document.querySelector("#bar .menu").open`)
+	x.escape() // the menu is the top layer
+	x.until(`!document.querySelector("#bar .menu").open && document.activeElement.closest(".menu")`)
+	x.selected("2 selected")
 
 	x.key("?", "Slash", "?", 191)
 	x.until(`document.querySelector("#keys").open`)
