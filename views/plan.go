@@ -172,9 +172,10 @@ func doWords(ctx context.Context, v PlanView) string {
 }
 
 // dangerous reports whether the deed takes something away that does not come
-// back with another click: pods, or what somebody else relies on.
+// back with another click: pods, or what somebody else relies on; or reaches
+// far.
 func dangerous(v PlanView) bool {
-	return v.Operation == "drain" || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
+	return v.Operation == "drain" || len(v.Reach) > 0 || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
 }
 
 func drainWords(ctx context.Context, v PlanView) string {

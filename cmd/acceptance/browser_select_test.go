@@ -142,6 +142,14 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.press("#sel-page")
 	x.press("#pick-all")
 	x.selected("all 55 that match")
+	x.press("#bar-labels")
+	x.until(`document.querySelector("#edit-form")`)
+	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), "55 nodes")
+	require.Zero(t, value[int](x, `document.querySelectorAll("#edit-form [name=every]:checked").length`), "a filter is nothing to set")
+	x.do(chromedp.NavigateBack())
+	x.until(`document.querySelector("#bar")`)
+	x.settled()
+	x.selected("all 55 that match")
 	x.press("#sort-name") // another order is not another filter
 	x.untilFirst(web[54])
 	x.selected("all 55 that match")
@@ -294,4 +302,47 @@ func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
 	x.untilRows("Ready", names...)
 	response := p.request(t, http.MethodPost, "/logout", url.Values{}, nil)
 	require.Less(t, response.StatusCode, 400)
+}
+
+// The columns stay where they are from page to page, whatever stands in them; a
+// reason of two lines is read whole; heads stand above their cells, also on a
+// phone and where nothing can be ticked.
+func TestBrowser_columns(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 50, kubetest.WithLabels(map[string]string{"pool": "a", "topology.kubernetes.io/zone": "eu-1a"}))
+	last := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"pool": "a-long-pool", "topology.kubernetes.io/zone": "eu-far-away-2b"}))
+	p := startProgram(t, c.Kubeconfig)
+	p.run(t, adminPassword+"\n", "user", "add", "looker", "--role", "viewer", "--data", p.Data)
+	const reason = "kernel 6.12 after the advisory, rack 17, ticket 4711"
+	p.cordonFor(t, c.Name, reason, names[0])
+	const at = `[...document.querySelectorAll("#nodes thead th:not(.roles)")].slice(0, 9).map((h) => h.getBoundingClientRect().x)`
+	const apart = `[...document.querySelectorAll("#nodes thead th:is(.name, .status)")].map((h) => {
+		const left = (e) => { const r = document.createRange(); r.selectNodeContents(e.querySelector("a, .st svg") ?? e); return r.getBoundingClientRect().left; };
+		const row = document.querySelector("#nodes tr.cordoned"), cell = row.cells[h.cellIndex];
+		return Math.abs(left(h) - cell.querySelector("a, .st").getBoundingClientRect().left);
+	}).every((d) => d < 1.5)`
+	for _, user := range []string{adminName, "looker"} {
+		x := startBrowser(t).tab(p)
+		x.open("/login")
+		x.fill("#f-name", user)
+		x.fill("#f-password", adminPassword)
+		x.press("form.card button.primary")
+		x.until(`location.pathname !== "/login" && document.readyState === "complete"`)
+		x.openNodes(c.Name, "?sort=pool")
+		x.untilFirst(names[0])
+		first := value[[]float64](x, at)
+		x.until(apart)
+		x.until(fmt.Sprintf(`[...document.querySelectorAll("#nodes .why")].every((w) => w.scrollHeight <= w.clientHeight + 1 && w.textContent.includes(%q))`, reason))
+		x.press("#page-next")
+		x.untilFirst(last[0])
+		x.settled()
+		require.InDeltaSlice(t, first, value[[]float64](x, at), 1.5, user)
+		x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1), chromedp.EmulateMobile))
+		x.openNodes(c.Name, "?sort=pool")
+		x.until(apart)
+	}
+	x := startBrowser(t).tab(p).signIn()
+	x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1), chromedp.EmulateMobile))
+	x.open("/batches")
+	x.until(`(([h, c]) => h && h.paddingLeft === c.paddingLeft)([...document.querySelectorAll(".sheet tr > :first-child")].map((e) => getComputedStyle(e)))`)
 }

@@ -97,7 +97,7 @@ func TestBatches_except(t *testing.T) {
 // where the form is too long for it; what takes only forms leads somewhere.
 func TestAddresses(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 60)
+	names := c.Nodes(t, 100)
 	p := startProgram(t, c.Kubeconfig)
 	p.run(t, adminPassword+"\n", "user", "add", "other", "--role", "admin", "--data", p.Data)
 	r, other := p.reader(t, "en", adminName), p.reader(t, "en", "other")
@@ -105,7 +105,7 @@ func TestAddresses(t *testing.T) {
 	for path, form := range map[string]url.Values{
 		at + "/batches/preview": {"operation": {"drain"}}, at + "/labels/edit": {}, at + "/taints/edit": {}, at + "/taints/copy": {}, at + "/templates/apply": {},
 	} {
-		for _, count := range []int{1, 60} {
+		for _, count := range []int{1, 100} {
 			form["node"] = names[:count]
 			page := r.send(t, "POST", path, form, "Referer", p.URL+nodesPath(c.Name)+"?sort=age")
 			require.Equal(t, 200, page.status, path)
