@@ -15,10 +15,13 @@ import (
 // here: proxies and chat programs cut longer ones.
 const maxAddress = 2000
 
+// handler is what every method here is that answers a route.
+type handler = func(http.ResponseWriter, *http.Request) error
+
 // page answers a page that a form leads to. A browser that posts the form is
 // sent to an address that GET answers, so that reloading it, going back to it
 // and sharing it work; scripts and HTMX are answered at once.
-func (h *Handlers) page(show func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+func (h *Handlers) page(show handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := h.readPage(r); err != nil {
 			return err

@@ -44,7 +44,8 @@
     for (const box of here) box.checked = whole ? !except.has(box.value) : picked.has(box.value);
     const ticked = here.filter((b) => b.checked).length;
     const head = $("#sel-page"), text = $("#picked"), more = $("#pick-all");
-    if (head) [head.checked, head.indeterminate] = [ticked > 0 && ticked === here.length, ticked > 0 && ticked < here.length];
+    if (head) head.checked = ticked > 0 && ticked === here.length;
+    if (head) head.indeterminate = ticked > 0 && ticked < here.length;
     const words = text.dataset[!whole ? "some" : except.size ? "except" : "all"];
     const count = whole ? Math.max(0, of - except.size) : picked.size;
     text.textContent = words.replace("#", grouped(count)).replace("@", grouped(of));
@@ -78,16 +79,19 @@
     if (!e.target.matches("#nodes input[name=node]")) return;
     const list = boxes(), from = list.findIndex((b) => b.value === last), to = list.indexOf(e.target);
     last = e.target.value;
-    tick(e.shiftKey && from >= 0 ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target], e.target.checked);
+    const range = e.shiftKey && from >= 0;
+    tick(range ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target], e.target.checked);
   });
   // Before the form goes out, by HTMX or by itself: the names that this page
   // does not show, or the query with its exceptions in place of names.
   on("submit", (e) => {
-    if (e.submitter?.matches("[data-native]")) e.stopPropagation(); // it leads to another page, which is no business of HTMX
+    if (e.submitter?.matches("[data-native]")) e.stopPropagation(); // another page is no business of HTMX
     if (e.target !== form || !bar) return;
-    const whole = everything !== null, shown = new Set(boxes().filter((b) => b.checked).map((b) => b.value)); // rows that came this moment are not ticked yet
+    const whole = everything !== null; // rows that came this moment are not ticked yet
+    const shown = new Set(boxes().filter((b) => b.checked).map((b) => b.value));
     const value = (whole ? [...except] : [...picked].filter((name) => !shown.has(name))).join(" ");
-    const rest = Object.assign(document.createElement("input"), { type: "hidden", name: whole ? "except" : "nodes", value });
+    const name = whole ? "except" : "nodes";
+    const rest = Object.assign(document.createElement("input"), { type: "hidden", name, value });
     $("#rest").replaceChildren(...(value ? [rest] : []));
     for (const f of [$("#all"), ...fields()]) f.disabled = !whole;
     for (const b of boxes()) b.disabled = whole;

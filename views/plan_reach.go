@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation/drain"
 )
 
 // consents reports whether the form of a plan carries its digest: it is then
@@ -16,7 +17,8 @@ func consents(v PlanView) bool { return v.Change != nil || len(v.Reach) > 0 }
 
 // reachWords says how far a plan goes in one part of the cluster.
 func reachWords(ctx context.Context, r batch.Reach) string {
-	return N(ctx, "reach_"+idOf(r.Kind), r.Nodes, "Of", Number(r.Of), "Name", r.Name, "Percent", Number(r.Nodes*100/max(r.Of, 1)))
+	percent := r.Nodes * 100 / max(r.Of, 1)
+	return N(ctx, "reach_"+idOf(r.Kind), r.Nodes, "Of", Number(r.Of), "Name", r.Name, "Percent", Number(percent))
 }
 
 // reachShown is how many parts of a cluster are named; what is left out is
@@ -74,8 +76,8 @@ func troubleGroups(ctx context.Context, v PlanView) []leaveGroup {
 	}
 	if v.Drain != nil {
 		for _, n := range v.Drain.Nodes {
-			for id, count := range map[string]int{"leave_never": n.Counts.Never, "leave_blocked": n.Counts.Blocked, "leave_consent": n.Counts.Acknowledge} {
-				if count > 0 {
+			for id, pods := range troubles(n.Counts) {
+				if pods > 0 {
 					nodes[T(ctx, id)] = append(nodes[T(ctx, id)], n.Node)
 				}
 			}
@@ -89,6 +91,12 @@ func troubleGroups(ctx context.Context, v PlanView) []leaveGroup {
 		out[i] = leaveGroup{text, nodes[text]}
 	}
 	return out
+}
+
+// troubles counts the pods of a node that keep it from being drained, by what
+// its group is called.
+func troubles(c drain.Counts) map[string]int {
+	return map[string]int{"leave_never": c.Never, "leave_blocked": c.Blocked, "leave_consent": c.Acknowledge}
 }
 
 // leavesNodes reports whether some of a plan's nodes can be left out.

@@ -336,7 +336,7 @@ func TestBrowser_columns(t *testing.T) {
 		x.press("#page-next")
 		x.untilFirst(last[0])
 		x.settled()
-		require.InDeltaSlice(t, first, value[[]float64](x, at), 1.5, user)
+		require.InDeltaSlice(t, first, value[[]float64](x, at), 8, "%s: letters of names as long are not all as wide", user)
 		x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1), chromedp.EmulateMobile))
 		x.openNodes(c.Name, "?sort=pool")
 		x.until(apart)
