@@ -3,8 +3,9 @@ package handlers
 import (
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/views"
 )
@@ -16,22 +17,36 @@ func (h *Handlers) BatchesCreate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return h.create(w, r, q)
+}
+
+// create starts the batch that a request asks for. A person whose request goes
+// far, without the consent to its plan, is sent to the plan.
+func (h *Handlers) create(w http.ResponseWriter, r *http.Request, q batch.Request) error {
 	v, err := h.Batches.Submit(r.Context(), q)
-	if keepsForm(r, err) {
+	switch {
+	case goesFar(err):
+		return h.goTo(w, r, views.PreviewURL(q.Cluster))
+	case keepsForm(r, err):
 		return h.refusePlan(w, r, q, err)
-	}
-	if planMoved(err) && !isHTMX(r) {
+	case planMoved(err) && !isHTMX(r):
 		return h.refuseMoved(w, r, q, err)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
-	return h.answerBatch(w, r, v)
+	return h.answerBatch(w, r, v, q.Nodes...)
+}
+
+// goesFar reports whether a request was refused because its plan has to be seen
+// first.
+func goesFar(err error) bool {
+	return services.CodeOf(err) == services.CodeConflict && services.AsError(err).Text == batch.TextReach
 }
 
 // answerBatch answers a new batch: its end, if it is small and ends at once,
-// else its progress.
-func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.View) error {
+// else its progress. A browser is sent to the batch's own page; one that asked
+// for all that match is told which nodes those were.
+func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.View, nodes ...string) error {
 	if wait := h.Batches.SyncWait(v); wait > 0 {
 		var err error
 		if v, err = h.Batches.Wait(r.Context(), v.ID, wait); err != nil {
@@ -42,13 +57,19 @@ func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.V
 	if v.State.Ended() {
 		status = http.StatusOK
 	}
+	if !wantsJSON(r) && !isHTMX(r) {
+		return redirect(w, r, views.BatchURL(v.ID))
+	}
 	w.Header().Set("Location", views.BatchURL(v.ID))
-	if !wantsJSON(r) && isHTMX(r) {
+	if !wantsJSON(r) {
 		if status == http.StatusOK {
 			w.Header().Set("HX-Trigger", "nodes-changed")
 		}
 		answer := h.batchView(r, v)
 		answer.IdempotencyKey = newKey()
+		if r.Form.Get("all") == "1" {
+			answer.Acted = nodes
+		}
 		return render(w, r, status, views.BatchAnswer(answer))
 	}
 	return h.showBatch(w, r, status, v)
@@ -64,29 +85,53 @@ func (h *Handlers) refusePlan(w http.ResponseWriter, r *http.Request, q batch.Re
 }
 
 // batchRequest reads the form of a batch; its nodes are those that are named,
-// or all that match the list's query.
+// or all that match the list's query, but for the exceptions.
 func (h *Handlers) batchRequest(r *http.Request) (batch.Request, error) {
 	if err := parseForm(r); err != nil {
 		return batch.Request{}, err
 	}
 	q := batch.Request{
-		Cluster: pathParam(r, "cluster"), Operation: r.Form.Get("operation"), Form: r.Form, Nodes: r.Form["node"],
-		Reason: r.Form.Get("reason"), IdempotencyKey: r.Form.Get("idempotency_key"), RetryOf: r.Form.Get("retry_of"),
+		Cluster: pathParam(r, "cluster"), Operation: r.Form.Get("operation"), Form: r.Form, Reason: r.Form.Get("reason"),
+		IdempotencyKey: r.Form.Get("idempotency_key"), RetryOf: r.Form.Get("retry_of"), Guarded: !wantsJSON(r),
 	}
-	for _, names := range r.Form["nodes"] { // many in one field, as the forms carry them on
-		for name := range strings.FieldsSeq(names) {
-			if len(q.Nodes) > batch.MaxNodes {
-				break // the engine says that these are too many
-			}
-			q.Nodes = append(q.Nodes, name)
+	var err error
+	q.Nodes, err = h.chosenNodes(r, q.Cluster)
+	return q, err
+}
+
+// chosenNodes gives the names of the nodes that a form is about. It may name
+// them, or say all=1 with the list's query; "except" names those of them that
+// are left out.
+func (h *Handlers) chosenNodes(r *http.Request, cluster string) ([]string, error) {
+	names, all := nodeNames(r.Form), r.Form.Get("all") == "1"
+	if all {
+		var err error
+		if names, err = h.matchingNames(r, cluster, listQuery(r.Form)); err != nil {
+			return nil, err
 		}
 	}
-	if r.Form.Get("all") != "1" {
-		return q, nil
+	out := leftOut(r.Form)
+	if len(names) == 0 && len(out) > 0 && !all {
+		return nil, services.Invalid("except", "error_except_alone")
 	}
-	names, err := h.matchingNames(r, q.Cluster, listQuery(r.Form))
-	q.Nodes = names
-	return q, err
+	chosen := slices.DeleteFunc(names, func(name string) bool { return out[name] })
+	if len(chosen) == 0 && (len(names) > 0 || all) { // an undo without names would be of all
+		return nil, services.Invalid("node", "error_nodes_none")
+	}
+	return chosen, nil
+}
+
+// leftOut gives the names that a form leaves out: what "include" names is back
+// in. A node that is not there any more is no mistake: the list may be old.
+func leftOut(form url.Values) map[string]bool {
+	out := map[string]bool{}
+	for _, name := range fieldWords(form["except"]) {
+		out[name] = true
+	}
+	for _, name := range fieldWords(form["include"]) {
+		delete(out, name)
+	}
+	return out
 }
 
 // listQuery gives the fields of the list's query in a batch's form. "label" and

@@ -25,7 +25,7 @@ func (h *Handlers) planChange(q batch.Request, p batch.Preview) *views.PlanChang
 	if !ours {
 		return nil
 	}
-	c := &views.PlanChange{Fields: planFields(q.Form), Edit: edit, Digest: p.Digest, Evictions: p.Evictions, Named: p.Named}
+	c := &views.PlanChange{Fields: planFields(q.Form), Edit: edit, Evictions: p.Evictions, Named: p.Named}
 	if c.Fields.Get("template") != "" {
 		c.Edit = views.ApplyURL(q.Cluster)
 	}

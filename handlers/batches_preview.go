@@ -1,19 +1,24 @@
 package handlers
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
-	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views"
 )
 
 // BatchesPreview says what a batch would change, node by node, and writes
-// nothing.
+// nothing. In a browser it is a page with an address of its own.
 func (h *Handlers) BatchesPreview(w http.ResponseWriter, r *http.Request) error {
+	return h.page(h.preview)(w, r)
+}
+
+func (h *Handlers) preview(w http.ResponseWriter, r *http.Request) error {
 	typed, err := h.batchRequest(r)
 	if err != nil {
 		return err
@@ -30,6 +35,9 @@ func (h *Handlers) BatchesPreview(w http.ResponseWriter, r *http.Request) error 
 	}
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, newPlanJSON(r, q.Operation, p))
+	}
+	if err := h.followAddress(w, r); err != nil {
+		return err
 	}
 	return h.showPlan(w, r, http.StatusOK, q, p, nil)
 }
@@ -61,9 +69,9 @@ func planMoved(err error) bool {
 func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, q batch.Request, p batch.Preview, problem error) error {
 	v := views.PlanView{
 		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
-		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: views.NodesURL(q.Cluster, node.Query{}),
+		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: views.NewProblem(r.Context(), problem),
-		Rollout: r.Form, Refusal: refusalOf(r, p.Refusal),
+		Rollout: r.Form, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach, Left: slices.Sorted(maps.Keys(leftOut(r.Form))),
 	}
 	if v.Origin = planOrigin(q, p); v.Origin != nil {
 		v.Back = views.BatchURL(v.Origin.ID)
@@ -83,16 +91,24 @@ func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, 
 		v.Typed = r.Form // there is no plan of options that cannot be read
 	}
 	for _, n := range p.Nodes {
-		v.Nodes = append(v.Nodes, views.PlanNode{
-			Node: n.Node, Changes: n.Changes, Before: n.Before, After: n.After,
-			Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected,
-		})
+		v.Nodes = append(v.Nodes, planNode(r, p, n))
 	}
 	if v.Pod != nil {
 		return render(w, r, status, views.PodDeletePage(h.frame(r, "nodes", views.T(r.Context(), "pod_delete_title", "Pod", v.Pod.Short()), q.Cluster), v))
 	}
 	title := views.PlanTitle(r.Context(), q.Operation, q.Cluster)
 	return render(w, r, status, views.PlanPage(h.frame(r, "nodes", title, q.Cluster), v))
+}
+
+func planNode(r *http.Request, p batch.Preview, n batch.NodePlan) views.PlanNode {
+	v := views.PlanNode{
+		Node: n.Node, Changes: n.Changes, Before: n.Before, After: n.After,
+		Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected,
+	}
+	if seen := p.Seen(n.Node); seen != nil {
+		v.Pool, v.Zone, v.Control = seen.Pool, seen.Zone, seen.ControlPlane()
+	}
+	return v
 }
 
 // planJSON is a plan of the HTTP contract.
@@ -108,6 +124,8 @@ type planJSON struct {
 	Named []string `json:"named,omitempty"`
 	// Refusal is why the cluster would refuse the change.
 	Refusal *refusalJSON `json:"refusal,omitempty"`
+	// Reach says how far the plan goes, where that is far.
+	Reach []batch.Reach `json:"reach"`
 }
 
 type refusalJSON struct {
@@ -156,7 +174,7 @@ type budgetJSON struct {
 func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 	out := planJSON{
 		Operation: name, Nodes: make([]nodePlanJSON, len(p.Nodes)), Summary: summarize(p.Nodes),
-		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named,
+		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named, Reach: append([]batch.Reach{}, p.Reach...),
 	}
 	if said := refusalOf(r, p.Refusal); said != nil {
 		out.Refusal = &refusalJSON{said.Code, said.Text}

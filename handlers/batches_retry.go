@@ -14,11 +14,37 @@ func (h *Handlers) BatchesRetry(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	v, err := h.Batches.Retry(r.Context(), pathParam(r, "id"), r.Form, r.Form.Get("idempotency_key"))
+	id := pathParam(r, "id")
+	if !wantsJSON(r) {
+		return h.createFrom(w, r, id, "retry_of")
+	}
+	v, err := h.Batches.Retry(r.Context(), id, r.Form, r.Form.Get("idempotency_key"))
 	if err != nil {
 		return err
 	}
 	return h.answerBatch(w, r, v)
+}
+
+// createFrom starts the batch of a person's form that goes back to another: the
+// same request as that of the other's page, so that the same is asked first.
+func (h *Handlers) createFrom(w http.ResponseWriter, r *http.Request, id, field string) error {
+	from, err := h.Batches.View(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	r.Form.Set(field, id)
+	r.Form.Set("back", views.BatchURL(id))
+	r.Form.Set("operation", operation.Undo)
+	if field == "retry_of" {
+		r.Form.Set("operation", from.Operation)
+		r.Form.Set("reason", from.Reason)
+	}
+	q, err := h.batchRequest(r)
+	if err != nil {
+		return err
+	}
+	q.Cluster = from.Cluster
+	return h.create(w, r, q)
 }
 
 // planOrigin gives the batch that a plan goes back to; nil for a plan of its own.

@@ -9,7 +9,11 @@ func (h *Handlers) BatchesUndo(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	v, err := h.Batches.Undo(r.Context(), pathParam(r, "id"), r.Form, r.Form.Get("reason"), r.Form.Get("idempotency_key"))
+	id := pathParam(r, "id")
+	if !wantsJSON(r) {
+		return h.createFrom(w, r, id, "undo_of")
+	}
+	v, err := h.Batches.Undo(r.Context(), id, r.Form, r.Form.Get("reason"), r.Form.Get("idempotency_key"))
 	if err != nil {
 		return err
 	}

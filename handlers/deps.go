@@ -107,8 +107,11 @@ type Deps struct {
 // Handlers answers the routes of clusters, nodes and batches.
 type Handlers struct {
 	Deps
-	now func() time.Time
+	now    func() time.Time
+	drafts *batch.Drafts // forms of pages whose address would be too long
 }
 
 // New returns the handlers over the given services.
-func New(d Deps) *Handlers { return &Handlers{Deps: d, now: time.Now} }
+func New(d Deps) *Handlers {
+	return &Handlers{Deps: d, now: time.Now, drafts: batch.NewDrafts(time.Now)}
+}

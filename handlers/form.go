@@ -27,8 +27,11 @@ const (
 // is an HTML form or a JSON object of the same names, whose values are strings,
 // numbers, booleans or lists of these. Anything else, and text that is not
 // UTF-8, is a CodeInvalid error; a body beyond the limit keeps its
-// *http.MaxBytesError.
+// *http.MaxBytesError. A second call does nothing.
 func parseForm(r *http.Request) error {
+	if r.PostForm != nil {
+		return nil
+	}
 	if err := parseBody(r); err != nil {
 		return services.Wrap(err, services.CodeInvalid, "error_form")
 	}

@@ -22,18 +22,17 @@ func (h *Handlers) LabelsEdit(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handlers) edit(w http.ResponseWriter, r *http.Request, kind string) error {
-	if err := parseForm(r); err != nil {
-		return err
-	}
 	e, _ := editorOf(kind)
-	if isHTMX(r) {
-		return h.checkEdit(w, r, e)
-	}
-	q, err := h.selection(r)
-	if err != nil {
-		return err
-	}
-	return h.showEdit(w, r, http.StatusOK, e, q, nil)
+	return h.page(func(w http.ResponseWriter, r *http.Request) error {
+		if isHTMX(r) {
+			return h.checkEdit(w, r, e)
+		}
+		q, err := h.selection(r)
+		if err != nil {
+			return err
+		}
+		return h.showEdit(w, r, http.StatusOK, e, q, nil)
+	})(w, r)
 }
 
 // selection reads which nodes a form is for. The services refuse who may not
@@ -78,7 +77,7 @@ func (h *Handlers) showEdit(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	chosen := findNodes(all, q.Nodes)
 	v := views.EditView{
-		Cluster: q.Cluster, Kind: e.kind, Names: q.Nodes, Found: len(chosen), Reason: q.Reason, Back: views.NodesURL(q.Cluster, node.Query{}),
+		Cluster: q.Cluster, Kind: e.kind, Names: q.Nodes, Found: len(chosen), Reason: q.Reason, Back: backOf(r),
 		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0", Problem: views.NewProblem(r.Context(), problem),
 	}
 	for _, s := range e.spread(chosen) {

@@ -16,14 +16,13 @@ import (
 // TaintsCopy answers the form that copies one node's taints to those that are
 // named or match.
 func (h *Handlers) TaintsCopy(w http.ResponseWriter, r *http.Request) error {
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	q, err := h.selection(r)
-	if err != nil {
-		return err
-	}
-	return h.showCopy(w, r, http.StatusOK, q, nil)
+	return h.page(func(w http.ResponseWriter, r *http.Request) error {
+		q, err := h.selection(r)
+		if err != nil {
+			return err
+		}
+		return h.showCopy(w, r, http.StatusOK, q, nil)
+	})(w, r)
 }
 
 // What the form offers at most; any other node can be typed.
@@ -42,7 +41,7 @@ func (h *Handlers) showCopy(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	v := views.CopyView{
 		Cluster: q.Cluster, Names: q.Nodes, Source: chosenSource(r.Form), Reason: q.Reason,
-		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeReplace), Problem: views.NewProblem(r.Context(), problem), Back: views.NodesURL(q.Cluster, node.Query{}),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeReplace), Problem: views.NewProblem(r.Context(), problem), Back: backOf(r),
 	}
 	v.Sets, v.Tainted = h.taintSets(all.Nodes)
 	f := h.frame(r, "nodes", views.N(r.Context(), "copy_title", len(q.Nodes)), q.Cluster)

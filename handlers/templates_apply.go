@@ -11,7 +11,6 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
-	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/template"
 	"kube-node-manager/views"
@@ -23,6 +22,10 @@ import (
 // once ("labels-3"); without any of them the page offers those that may be used
 // in the cluster.
 func (h *Handlers) TemplatesApply(w http.ResponseWriter, r *http.Request) error {
+	return h.page(h.apply)(w, r)
+}
+
+func (h *Handlers) apply(w http.ResponseWriter, r *http.Request) error {
 	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
 		return err
 	}
@@ -40,12 +43,15 @@ func (h *Handlers) TemplatesApply(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return h.applyAgain(r, v, err)
 	}
+	if err := h.followAddress(w, r); err != nil {
+		return err
+	}
 	return render(w, r, http.StatusOK, h.applyPage(r, v))
 }
 
 // templateApply fills in the page for what a form asks.
 func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v views.TemplateApply, err error) {
-	v = views.TemplateApply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form}
+	v = views.TemplateApply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r)}
 	if v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster); err != nil {
 		return v, err
 	}
@@ -106,6 +112,5 @@ func (h *Handlers) applyPage(r *http.Request, v views.TemplateApply) templ.Compo
 		v.Mode = operation.ModeAdd
 	}
 	f := h.frame(r, "nodes", views.N(r.Context(), "template_apply_title", len(v.Names)), v.Cluster)
-	f.Path = views.NodesURL(v.Cluster, node.Query{}) // where a change of the language leads back to
 	return views.TemplateApplyPage(f, v)
 }

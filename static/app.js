@@ -15,41 +15,63 @@
     return null;
   };
 
-  // --- selection: names of one cluster, over all pages, filters and reloads ---
-  const form = $("#batch"), bar = $("#bar"), key = "selected:" + form?.dataset.cluster;
-  const picked = new Set(bar ? JSON.parse(store(key) || "[]") : []);
-  let everything = null; // the query whose matches are all selected
+  // --- selection: names of one cluster, or all that its filters let through but
+  // for some, over all pages and reloads ---
+  const form = $("#batch"), bar = $("#bar");
+  const cluster = $("#batch, #plan-form, #edit-form, #apply-form")?.dataset.cluster;
+  const key = "selected:" + cluster, reasonKey = "reason:" + cluster;
+  const kept = JSON.parse(store(key) || "{}");
+  const picked = new Set(kept.names), except = new Set(kept.except);
+  let everything = kept.all ?? null; // the query whose matches are selected, but for the exceptions
   let last = ""; // the name clicked last, for Shift
   const boxes = () => all("#nodes input[name=node]");
   const fields = () => all("#reload [data-query]");
   const query = () => fields().map((f) => f.name + "=" + f.value).join("&");
   const matches = () => Number($("#reload")?.dataset.match ?? 0);
 
+  function saveSelection() {
+    const state = everything === null ? { names: [...picked] } : { all: everything, except: [...except] };
+    store(key, everything !== null || picked.size ? JSON.stringify(state) : null);
+  }
   function showSelection() {
     if (!bar) return;
-    if (everything !== query()) everything = null; // other filters mean other nodes
-    const whole = everything !== null, here = boxes();
-    for (const box of here) box.checked = whole || picked.has(box.value);
-    const ticked = here.filter((b) => b.checked).length, head = $("#sel-page"), text = $("#picked"), more = $("#pick-all");
-    if (head) [head.checked, head.indeterminate] = [ticked > 0 && ticked === here.length, ticked > 0 && ticked < here.length];
-    text.textContent = text.dataset[whole ? "all" : "some"].replace("#", grouped(whole ? matches() : picked.size));
-    more.textContent = more.dataset.text.replace("#", grouped(matches()));
-    more.hidden = whole || matches() <= here.length || picked.size >= matches();
+    if (everything !== null && everything !== query()) { // other filters mean other nodes
+      forget();
+      $("#flash")?.replaceChildren($("#sel-cleared").content.cloneNode(true));
+    }
+    if (except.size && except.size >= matches() && matches()) forget();
+    const whole = everything !== null, here = boxes(), of = matches();
+    for (const box of here) box.checked = whole ? !except.has(box.value) : picked.has(box.value);
+    const ticked = here.filter((b) => b.checked).length;
+    const head = $("#sel-page"), text = $("#picked"), more = $("#pick-all");
+    if (head) head.checked = ticked > 0 && ticked === here.length;
+    if (head) head.indeterminate = ticked > 0 && ticked < here.length;
+    const words = text.dataset[!whole ? "some" : except.size ? "except" : "all"];
+    const count = whole ? Math.max(0, of - except.size) : picked.size;
+    text.textContent = words.replace("#", grouped(count)).replace("@", grouped(of));
+    more.textContent = more.dataset.text.replace("#", grouped(of));
+    more.hidden = whole ? !except.size : of <= here.length || picked.size >= of;
     body.toggleAttribute("data-selected", whole || picked.size > 0);
-    store(key, picked.size ? JSON.stringify([...picked]) : null);
+    saveSelection();
   }
-  function settle() { // from "all that match" to the names that are seen
-    if (everything !== null) boxes().forEach((b) => picked.add(b.value));
+  function forget() {
+    picked.clear();
+    except.clear();
     everything = null;
   }
+  function keep(names) { // in place of "all": once acted on, its filters would mean others
+    if (everything === null) return;
+    forget();
+    names.forEach((name) => picked.add(name));
+    saveSelection();
+  }
   function tick(list, checked) {
-    settle();
-    for (const box of list) checked ? picked.add(box.value) : picked.delete(box.value);
+    const whole = everything !== null, set = whole ? except : picked;
+    for (const box of list) whole === checked ? set.delete(box.value) : set.add(box.value);
     showSelection();
   }
   function clearSelection() {
-    picked.clear();
-    everything = null;
+    forget();
     showSelection();
   }
   on("click", (e) => {
@@ -57,16 +79,20 @@
     if (!e.target.matches("#nodes input[name=node]")) return;
     const list = boxes(), from = list.findIndex((b) => b.value === last), to = list.indexOf(e.target);
     last = e.target.value;
-    tick(e.shiftKey && from >= 0 ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target], e.target.checked);
+    const range = e.shiftKey && from >= 0;
+    tick(range ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target], e.target.checked);
   });
   // Before the form goes out, by HTMX or by itself: the names that this page
-  // does not show, or the query in place of names.
+  // does not show, or the query with its exceptions in place of names.
   on("submit", (e) => {
-    if (e.submitter?.matches("[data-native]")) e.stopPropagation(); // it leads to another page, which is no business of HTMX
+    if (e.submitter?.matches("[data-native]")) e.stopPropagation(); // another page is no business of HTMX
     if (e.target !== form || !bar) return;
-    const whole = everything !== null, shown = new Set(boxes().filter((b) => b.checked).map((b) => b.value)); // rows that came this moment are not ticked yet
-    const names = whole ? [] : [...picked].filter((name) => !shown.has(name));
-    $("#rest").replaceChildren(...names.map((value) => Object.assign(document.createElement("input"), { type: "hidden", name: "node", value })));
+    const whole = everything !== null; // rows that came this moment are not ticked yet
+    const shown = new Set(boxes().filter((b) => b.checked).map((b) => b.value));
+    const value = (whole ? [...except] : [...picked].filter((name) => !shown.has(name))).join(" ");
+    const name = whole ? "except" : "nodes";
+    const rest = Object.assign(document.createElement("input"), { type: "hidden", name, value });
+    $("#rest").replaceChildren(...(value ? [rest] : []));
     for (const f of [$("#all"), ...fields()]) f.disabled = !whole;
     for (const b of boxes()) b.disabled = whole;
     setTimeout(() => { // the values have been read
@@ -75,6 +101,19 @@
       $("#rest").replaceChildren();
     });
   }, true);
+  // A plan that is begun acts on its own nodes, whatever was left out.
+  on("submit", (e) => {
+    if (e.submitter?.id !== "plan-do") return;
+    const values = (name) => new FormData(e.target).getAll(name).flatMap((value) => value.split(" "));
+    const left = new Set(values("except"));
+    keep([...values("node"), ...values("nodes")].filter((name) => !left.has(name)));
+    store(reasonKey, null);
+  });
+  // A reason goes along to the plan and back, as the selection does.
+  const reason = () => $("#bar #reason, #plan-form [name=reason], #edit-form [name=reason], #apply-form [name=reason]");
+  on("input", (e) => { if (e.target === reason() && store(key)) store(reasonKey, e.target.value || null); });
+  if (reason()?.value && store(key)) store(reasonKey, reason().value);
+  else if (bar && store(key)) $("#reason").value = store(reasonKey) ?? "";
 
   // --- the one event stream of the page ---
   let stream = null, topic = "", retry = 0, timer = 0, generation = "";
@@ -162,8 +201,11 @@
     }
     if (e.target.id === "plan-result") $("#live").textContent = $("#plan-do")?.textContent ?? ""; // what the button does now
     if (e.target.id === "progress" && e.detail.requestConfig?.verb === "post" && document.activeElement === body) $("#progress button")?.focus(); // Pause has become Resume
-    if (e.target.id === "dock") settle(); // once acted on, "all" would mean others
-    if (e.target.id === "dock" && e.detail.requestConfig?.elt.id === "batch") $("#reason").value = ""; // a reason is for one batch
+    if (e.target.id === "dock" && e.detail.requestConfig?.elt.id === "batch") {
+      keep($("#acted")?.dataset.names.split(" ") ?? []);
+      $("#reason").value = ""; // a reason is for one batch
+      store(reasonKey, null);
+    }
     refresh();
   });
 
@@ -179,7 +221,8 @@
   on("click", (e) => {
     const hit = (selector) => e.target.closest?.(selector);
     if (hit("[data-clear]")) clearSelection();
-    if (hit("#pick-all")) { picked.clear(); everything = query(); showSelection(); }
+    if (hit("#pick-all")) { forget(); everything = query(); showSelection(); }
+    for (const menu of all(".menu[open]")) if (!menu.contains(e.target)) menu.open = false;
     if (hit("[data-close]")) hit(".note").remove();
     if (hit("[data-fold]")) { store("folded", store("folded") === "1" ? null : "1"); refresh(); }
     if (hit("[data-dismiss]")) { $("#dock").replaceChildren(); connect(); }
@@ -188,7 +231,12 @@
   on("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || $("dialog[open]")) return;
     const field = e.target.closest("input:not([type=checkbox]), select, textarea");
-    if (e.key === "Escape") return field ? field.blur() : clearSelection();
+    if (e.key === "Escape") { // the top layer only
+      const menu = all(".menu[open]").pop();
+      if (!menu) return field ? field.blur() : clearSelection();
+      menu.open = false;
+      return menu.querySelector("summary").focus();
+    }
     if (field) return;
     if (e.key === "/" && $("#q")) { e.preventDefault(); $("#q").select(); }
     if (e.key === "?") $("#keys")?.showModal();

@@ -103,7 +103,7 @@ func labelState(pairs ...string) operation.State {
 // changePlan is the plan of a change of labels with a node of every kind.
 func changePlan(change func(*views.PlanView)) views.PlanView {
 	v := views.PlanView{
-		Cluster: oddCluster, Operation: "label", IdempotencyKey: "key-5", Names: []string{"a", "b", "c", "d"}, MayForce: true, Back: "/back",
+		Cluster: oddCluster, Operation: "label", IdempotencyKey: "key-5", Names: []string{"a", "b", "c", "d"}, MayForce: true, Back: "/back", Digest: "d1",
 		Summary: views.PlanSummary{Total: 4, Changed: 2, Unchanged: 1, Blocked: 1},
 		Nodes: []views.PlanNode{
 			{Node: "a", Changes: true, Before: labelState("tier", "env=dev", "old=1"), After: labelState("tier=gold", "env=prod", "old"), Protected: []string{"kubernetes.io/os"}},
@@ -112,7 +112,7 @@ func changePlan(change func(*views.PlanView)) views.PlanView {
 			{Node: "d", Blockers: []string{"It is gone."}},
 		},
 		Change: &views.PlanChange{
-			Fields: url.Values{"mode": {"add"}, "label": {"tier=gold", "env=prod", "old-"}}, Edit: views.EditURL(oddCluster, "labels"), Digest: "d1",
+			Fields: url.Values{"mode": {"add"}, "label": {"tier=gold", "env=prod", "old-"}}, Edit: views.EditURL(oddCluster, "labels"),
 		},
 	}
 	if change != nil {

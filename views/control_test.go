@@ -51,7 +51,7 @@ func undoPlan(v *views.PlanView) {
 	yes, no, why, old := true, false, "disk", "gold"
 	v.Operation, v.Drain, v.Options.Force = operation.Undo, nil, false
 	v.Origin = &views.PlanOrigin{ID: "b1", Undo: true, Since: 1}
-	v.Change = &views.PlanChange{Digest: "d1"}
+	v.Change, v.Digest = &views.PlanChange{}, "d1"
 	v.Summary = views.PlanSummary{Total: 3, Changed: 2, Blocked: 1}
 	v.Nodes = []views.PlanNode{
 		{Node: "a", Changes: true, Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes, Annotations: map[string]*string{node.AnnotationReason: &why}}},

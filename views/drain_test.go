@@ -253,7 +253,8 @@ func TestPlanPage_form(t *testing.T) {
 	require.Equal(t, views.PreviewURL(oddCluster), first.AttrOr("formaction", ""), "Enter in a field never begins the drain")
 	require.Equal(t, views.PreviewURL(oddCluster), form.Find("#plan-update").AttrOr("formaction", ""))
 	require.Equal(t, 1, form.Find("details.rare[open]").Length())
-	require.Equal(t, "/back?a=1&b=2", doc.Find("[name=back]").First().AttrOr("value", ""), "a plan has no address of its own")
+	require.Equal(t, "/x?y=1&z=2", doc.Find("[name=back]").First().AttrOr("value", ""), "a plan has an address of its own")
+	require.Equal(t, "/back?a=1&b=2", form.Find("[name=back]").AttrOr("value", ""))
 
 	values, err = drain.ParseOptions(formValues(pageOf(t, nil).Find("#plan-form")))
 	require.NoError(t, err)

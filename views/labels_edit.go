@@ -172,10 +172,3 @@ func EditFields(posted []string, blank int, text string) []string {
 }
 
 func effects() []string { return operation.Effects() }
-
-// editFrame gives the frame of a form that was posted to: it has no address to
-// come back to, so who changes the language comes back to the table.
-func editFrame(f Frame, back string) Frame {
-	f.Path = back
-	return f
-}

@@ -40,6 +40,9 @@ type BatchView struct {
 	MayUndo        bool   // the person may take it back
 	IdempotencyKey string // a fresh one for the form that the answer renews; "" leaves it
 	More           int    // other batches running in this cluster
+	// Acted are the nodes of an answer to "all that match": once something was
+	// done to them, the same filters may mean others.
+	Acted []string
 }
 
 // NodesView is the node table.
@@ -151,12 +154,18 @@ type PlanView struct {
 	Problem        *Problem      // what keeps it from being done; Fields names the options
 	MayForce       bool          // the person is an administrator
 	IdempotencyKey string
-	Back           string // URL of the page before
+	Back           string        // URL of the page before
+	Digest         string        // of the plan; the form carries it where that is a consent
+	Reach          []batch.Reach // how far it goes, where that is far
+	Left           []string      // nodes that were left out, which can be put back
 }
 
-// PlanNode is one node of a plan that is not a drain's.
+// PlanNode is one node of a plan.
 type PlanNode struct {
 	Node     string
+	Pool     string
+	Zone     string
+	Control  bool // it is one of the control plane
 	Changes  bool
 	Before   operation.State
 	After    operation.State

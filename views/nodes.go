@@ -165,15 +165,16 @@ func keptFields(q node.Query) []pair {
 	return out
 }
 
-// queryFields are the filters that say which nodes "all" means.
+// queryFields are the filters that say which nodes "all" means. Two of them have
+// the name of what an operation sets, and are told from that.
 func queryFields(q node.Query) []pair {
 	return []pair{
 		{"q", q.Text},
 		{"status", q.Status},
 		{"sched", q.Scheduling},
 		{"role", q.Role},
-		{"label", q.Label},
-		{"taint", q.Taint},
+		{"filter.label", q.Label},
+		{"filter.taint", q.Taint},
 	}
 }
 

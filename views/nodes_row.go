@@ -93,6 +93,26 @@ func splitZone(zones []string, name string) (region, rest string) {
 	return name[:cut], name[cut:]
 }
 
+// longest gives the longest of some values.
+func longest(values []string) string {
+	out := ""
+	for _, value := range values {
+		if len(value) > len(out) {
+			out = value
+		}
+	}
+	return out
+}
+
+// longestZone gives the zone that needs the most room.
+func longestZone(v NodesView) string {
+	zones := make([]string, len(v.Page.Summary.Zones))
+	for i, name := range v.Page.Summary.Zones {
+		_, zones[i] = splitZone(v.Page.Summary.Zones, name)
+	}
+	return longest(zones)
+}
+
 func usageOf(v NodesView, name string) node.Usage { return v.Page.Usage[name] }
 
 func usageKnown(v NodesView, name string) bool {

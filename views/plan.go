@@ -13,19 +13,24 @@ import (
 // namesShown is how many names a sentence lists before it counts the rest.
 const namesShown = 8
 
-// planFrame gives the frame of a plan's page. A plan has no address to come
-// back to, so who changes the language comes back to the page before it.
-func planFrame(f Frame, v PlanView) Frame {
-	f.Path = cmp.Or(v.Back, NodesURL(v.Cluster, zeroQuery))
-	return f
+// planBack is the page that a plan came from.
+func planBack(v PlanView) string { return cmp.Or(v.Back, NodesURL(v.Cluster, zeroQuery)) }
+
+// planCrumbs are the pages above a plan: the nodes of its cluster, or the batch
+// that it goes back to.
+func planCrumbs(ctx context.Context, v PlanView) []crumb {
+	if v.Origin != nil {
+		return []crumb{{T(ctx, "nav_batches"), AllBatchesURL}, {v.Origin.ID, BatchURL(v.Origin.ID)}}
+	}
+	return nodeCrumbs(ctx, v.Cluster, v.Back)
 }
 
-// planCrumb names the page that a plan came from.
-func planCrumb(v PlanView) string {
-	if v.Origin != nil {
-		return v.Origin.ID
+// planHere names the plan in the line of pages above it.
+func planHere(ctx context.Context, v PlanView) string {
+	if retries(v) {
+		return T(ctx, "crumb_retry")
 	}
-	return v.Cluster
+	return operationName(ctx, v.Operation)
 }
 
 // planHeading is the page in a line: "Drain 5 nodes of prod".
@@ -167,9 +172,10 @@ func doWords(ctx context.Context, v PlanView) string {
 }
 
 // dangerous reports whether the deed takes something away that does not come
-// back with another click: pods, or what somebody else relies on.
+// back with another click: pods, or what somebody else relies on; or reaches
+// far.
 func dangerous(v PlanView) bool {
-	return v.Operation == "drain" || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
+	return v.Operation == "drain" || len(v.Reach) > 0 || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
 }
 
 func drainWords(ctx context.Context, v PlanView) string {

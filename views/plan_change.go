@@ -25,8 +25,7 @@ const (
 type PlanChange struct {
 	Fields    url.Values // the operation's own fields, as the form sends them again
 	Edit      string     // URL of the form that they came from
-	Digest    string
-	Template  string // name of the template that they came from, or ""
+	Template  string     // name of the template that they came from, or ""
 	Evictions operation.Evictions
 	Named     []string     // protected keys that are named: an administrator has to confirm
 	Source    []node.Taint // of a copy: what is copied

@@ -141,7 +141,7 @@ func TestNodesPage(t *testing.T) {
 	reload := doc.Find("#nodes #reload")
 	require.Equal(t, "nodes-changed from:body", reload.AttrOr("hx-trigger", ""))
 	require.Equal(t, views.NodesURL(oddCluster, nodesView().Page.Query), reload.AttrOr("hx-get", ""))
-	require.Equal(t, []string{"q", "status", "sched", "role", "label", "taint"}, attributes(reload.Find("input[disabled]"), "name"))
+	require.Equal(t, []string{"q", "status", "sched", "role", "filter.label", "filter.taint"}, attributes(reload.Find("input[disabled]"), "name"))
 	require.Equal(t, views.EventsURL(oddCluster, ""), doc.Find("body").AttrOr("data-stream", ""))
 	require.Equal(t, "descending", doc.Find("th[aria-sort]").AttrOr("aria-sort", ""))
 	require.Equal(t, 1, doc.Find("th[aria-sort]").Length())

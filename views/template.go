@@ -76,6 +76,7 @@ type TemplateApply struct {
 	Reason   string
 	Values   url.Values // that were chosen, as fields
 	Problem  *Problem
+	Back     string // URL of the table
 }
 
 // TemplatesURL gives the templates of a kind.

@@ -47,7 +47,7 @@ func TemplateFormPage(f Frame, v TemplateForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templateCrumb(v.Kind).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = templateCrumb(v.Kind, TemplateFormTitle(ctx, v)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1329,7 +1329,7 @@ func TemplateImportPage(f Frame, v TemplateImport) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templateCrumb(v.Kind).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = templateCrumb(v.Kind, T(ctx, "crumb_import")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -201,7 +201,7 @@ func TestNotFound(t *testing.T) {
 func TestMethodNotAllowed(t *testing.T) {
 	a := signedIn(t)
 	for path, want := range map[string]string{
-		"/clusters": "GET", "/login": "GET, POST", "/batches/x/cancel": "POST", "/clusters/prod%2Feu/nodes": "GET",
+		"/clusters": "GET", "/login": "GET, POST", "/batches/x/cancel": "GET, POST", "/logout": "POST", "/clusters/prod%2Feu/nodes": "GET",
 	} {
 		for _, method := range []string{http.MethodDelete, http.MethodPut, "PROPFIND", "GARBAGE"} {
 			got := a.do(method, path, nil)

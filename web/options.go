@@ -42,6 +42,9 @@ type Options struct {
 	SyncLimit int           `help:"A batch of up to this many nodes may answer at once." default:"5"`
 	SyncWait  time.Duration `help:"Longest wait for such a batch before its progress is shown." default:"2s"`
 
+	GuardShare int `help:"Share of a cluster's nodes, in percent, above which a cordon, a drain or a repelling taint shows its plan first." default:"20"`
+	GuardNodes int `help:"Fewest nodes that are such a share." default:"10"`
+
 	Protect       []string `help:"Labels and taints that a replacement or a copy never touches, beside those of Kubernetes, clouds and controllers: a key, or domain/* with its subdomains. With ! in front they are free." placeholder:"PATTERN"`
 	UsersMayDrain bool     `help:"Let users drain nodes; otherwise only administrators may."`
 
@@ -69,7 +72,7 @@ func DefaultOptions() Options {
 	return Options{
 		Listen: "127.0.0.1:8080", Data: "./data", LogFormat: "text",
 		SessionLifetime: 12 * time.Hour, SessionIdle: 30 * time.Minute,
-		UserRate: 100, UserStreams: 64,
+		UserRate: 100, UserStreams: 64, GuardShare: 20, GuardNodes: 10,
 		Resume: true, SyncLimit: 5, SyncWait: 2 * time.Second,
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
 		RetainBatches: 90, RetainAudit: 90,
@@ -114,6 +117,9 @@ func (o *Options) Validate() error {
 	}
 	if o.SyncLimit < 0 || o.SyncWait < 0 {
 		errs = append(errs, errors.New("--sync-limit and --sync-wait: must not be negative"))
+	}
+	if o.GuardShare < 0 || o.GuardShare > 100 || o.GuardNodes < 0 {
+		errs = append(errs, errors.New("--guard-share: must be between 0 and 100; --guard-nodes: must not be negative"))
 	}
 	// The server cuts an answer off after writeTimeout.
 	if o.SyncWait > writeTimeout/2 {

@@ -98,17 +98,19 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/clusters", do(h.ClustersList))
 				r.Get("/clusters/{cluster}", do(h.ClustersShow))
 				heavy.Post("/clusters/{cluster}/test", do(h.ClustersTest))
+				r.Get("/clusters/{cluster}/test", do(h.ClustersPosted))
 				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
 				heavy.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
 				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))
 				r.Post("/clusters/{cluster}/batches", do(h.BatchesCreate))
-				heavy.Post("/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
+				r.Get("/clusters/{cluster}/batches", do(h.BatchesPosted))
+				both(heavy, "/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
 				heavy.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
-				heavy.Post("/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
+				both(heavy, "/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
 				heavy.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
-				heavy.Post("/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
-				heavy.Post("/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
-				heavy.Post("/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
+				both(heavy, "/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
+				both(heavy, "/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
+				both(heavy, "/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))
 				r.Get("/batches/{id}", do(h.BatchesShow))
 				heavy.Get("/batches/{id}/report.csv", do(h.BatchesReport))
@@ -117,6 +119,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/batches/{id}/resume", do(h.BatchesResume))
 				r.Post("/batches/{id}/retry", do(h.BatchesRetry))
 				r.Post("/batches/{id}/undo", do(h.BatchesUndo))
+				r.Get("/batches/{id}/{verb:cancel|pause|resume|retry|undo}", do(h.BatchPosted))
 				r.Get("/audit", do(h.AuditList))
 				heavy.Get("/audit.csv", do(h.AuditCSV))
 				r.Get("/templates/{kind}", do(h.TemplatesList))
@@ -131,10 +134,17 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/templates/{kind}/{id}/delete", do(h.TemplatesDeleteForm))
 				r.Post("/templates/{kind}/{id}/delete", do(h.TemplatesDelete))
 				r.Post("/templates/{kind}/{id}/duplicate", do(h.TemplatesDuplicate))
+				r.Get("/templates/{kind}/{id}/duplicate", do(h.TemplatesPosted))
 			})
 		})
 	})
 	return r, nil
+}
+
+// both routes a page that a form leads to, which has an address of its own too.
+func both(r chi.Router, pattern string, do http.HandlerFunc) {
+	r.Get(pattern, do)
+	r.Post(pattern, do)
 }
 
 // methodNotAllowed answers a method that an address has no route for.

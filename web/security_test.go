@@ -134,12 +134,13 @@ func TestComeBack(t *testing.T) {
 	for from, to := range map[string]string{
 		"/batches/x":                                "/batches/x",
 		"/clusters/prod%2Feu/nodes?q=a&page=2":      "/clusters/prod%2Feu/nodes?q=a&page=2",
-		"/clusters/prod%2Feu/batches/preview":       "/clusters/prod%2Feu/nodes", // such a page answers a POST alone
-		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/nodes",
+		"/clusters/prod%2Feu/batches":               "/clusters/prod%2Feu/batches",     // its GET leads to the batches of the cluster
+		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/labels/edit", // a page of its own
+		"/clusters/prod%2Feu/batches/preview":       "/clusters/prod%2Feu/batches/preview",
 		"/templates/labels/5/duplicate":             "/templates/labels/5",
-		"/batches/x/undo?a=b":                       "/batches/x",
+		"/batches/x/undo?a=b":                       "/batches/x/undo?a=b",
 		"/nowhere":                                  "",
-		"/clusters/%2e%2e%2f%2e%2e/labels/edit":     "/clusters/%2e%2e%2f%2e%2e/nodes",
+		"/clusters/%2e%2e%2f%2e%2e/labels/edit":     "/clusters/%2e%2e%2f%2e%2e/labels/edit",
 		"//evil.example/clusters/x":                 "",
 		"/clusters/x/..//evil.example/labels/edit/": "/clusters/x/nodes",
 	} {

@@ -55,10 +55,11 @@ func (x *tab) noStaleTable(want string, names ...string) {
 // shows it, without anybody loading the page again.
 func TestBrowser_cordonThreeNodes(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 3)
+	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 1) // takes the pods meanwhile
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
-	x.openNodes(c.Name, "")
+	x.openNodes(c.Name, "?label=team%3Dweb")
 	x.untilRows("Ready", names...)
 	x.watchTables()
 
@@ -109,10 +110,11 @@ func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 // and the cache is cleared once.
 func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 5)
+	names := c.Nodes(t, 5, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 1) // takes the pods meanwhile
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
-	x.openNodes(c.Name, "")
+	x.openNodes(c.Name, "?label=team%3Dweb")
 	x.untilRows("Ready", names...)
 	for _, name := range names[3:] {
 		require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), name, metav1.DeleteOptions{}))
@@ -143,7 +145,8 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
-	names := c.Nodes(t, 3)
+	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 1) // takes the pods meanwhile
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	hold := make(chan struct{})
 	held := proxy.Inject(kubetest.Fault{Verb: "list", Resource: "pods", Hold: hold, Times: 1})
@@ -154,7 +157,7 @@ func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 	x.operate("cordon")
 	x.untilBatch("succeeded")
 	close(hold)
-	x.untilRows("Ready,SchedulingDisabled", names...)
+	x.until(fmt.Sprintf(`((rows, names) => names.every((n) => rows[n] === "Ready,SchedulingDisabled"))(%s, %s)`, statusOf, jsList(names)))
 }
 
 // A batch belongs to nobody's page: a second browser finds it at work, a
@@ -162,11 +165,12 @@ func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
-	c.Nodes(t, 24)
-	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
+	c.Nodes(t, 24, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 1) // takes the pods meanwhile
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name), "--guard-nodes", "1000")
 	chromium := startBrowser(t)
 	one, two := chromium.tab(p).signIn(), chromium.tab(p).signIn()
-	one.openNodes(c.Name, "")
+	one.openNodes(c.Name, "?label=team%3Dweb")
 	hold := make(chan struct{})
 	defer close(hold)
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 5, Hold: hold})
@@ -177,7 +181,7 @@ func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 
 	const fiveDone = `document.querySelector("#dock progress")?.value === 5`
 	one.until(fiveDone)
-	two.openNodes(c.Name, "")
+	two.openNodes(c.Name, "?label=team%3Dweb")
 	require.Equal(t, id, two.untilBatch("running"))
 	two.until(fiveDone)
 	one.do(chromedp.Reload())
@@ -202,11 +206,12 @@ func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
-	names := c.Nodes(t, 20)
-	p := newProgram(t, proxy.Kubeconfig(t, c.Name), "--listen", freeAddress(t))
+	names := c.Nodes(t, 20, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 1) // takes the pods meanwhile
+	p := newProgram(t, proxy.Kubeconfig(t, c.Name), "--listen", freeAddress(t), "--guard-nodes", "1000")
 	p.start(t)
 	x := startBrowser(t).tab(p).signIn()
-	x.openNodes(c.Name, "")
+	x.openNodes(c.Name, "?label=team%3Dweb")
 	hold := make(chan struct{})
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 4, Hold: hold})
 	x.press("#sel-page")

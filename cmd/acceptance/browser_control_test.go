@@ -32,6 +32,7 @@ func TestBrowser_pauseResumeCancel(t *testing.T) {
 	first := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 10, Hold: hold})
 	x.press("#sel-page")
 	x.operate("cordon")
+	x.agree()
 	id := x.untilBatch("running")
 	first.WaitHits(t, 1)
 	x.press("#batch-pause")
@@ -76,6 +77,7 @@ func retryAndUndo(t *testing.T, scripts bool) {
 	x.tick(names...)
 	x.fill("#reason", "kernel CVE")
 	x.operate("cordon")
+	x.agree()
 	first := x.untilBatch("partial")
 	fault.Remove()
 

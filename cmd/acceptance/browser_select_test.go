@@ -80,39 +80,103 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	require.ElementsMatch(t, []string{names[3], names[7], names[77]}, p.cordonedIn(t, c.Name))
 }
 
-// "All that match" is the query's matches over all pages, not what is shown.
+// "All that match" is the query's matches over all pages, not what is shown, but
+// for those that were unticked; once acted on, it is the nodes that it was.
 func TestBrowser_allThatMatch(t *testing.T) {
 	c := lease(t)
 	web := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web"}))
 	c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "db"}))
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
-	x.openNodes(c.Name, "?label=team%3Dweb")
+	const web60 = "?label=team%3Dweb&sched=schedulable"
+	x.openNodes(c.Name, web60)
 	x.press("#sel-page")
 	x.selected("50 selected")
 	x.until(`document.querySelector("#pick-all").textContent === "all 60 that match"`)
 	x.press("#pick-all")
 	x.selected("all 60 that match")
-	x.operate("cordon")
-	id := x.untilBatch("succeeded")
-	require.Equal(t, 60, p.batch(t, id).Total)
-	require.ElementsMatch(t, web, p.cordonedIn(t, c.Name))
-	x.untilRows("Ready,SchedulingDisabled", web[:50]...)
-	x.settled()
-	x.press("#page-next")
-	x.untilRows("Ready,SchedulingDisabled", web[50:]...)
 
-	// Another filter means other nodes: "all" does not silently become theirs.
+	// An exception stays one on the other page, and through a reload.
+	x.press(box(web[3]))
+	x.selected("59 of 60 selected")
+	x.press("#page-next")
+	x.untilRows("Ready", web[50:]...)
+	x.selected("59 of 60 selected")
+	x.press(box(web[55]))
+	x.selected("58 of 60 selected")
+	x.do(chromedp.Reload())
+	x.settled()
+	x.selected("58 of 60 selected")
+	x.press(box(web[55]))
+	x.selected("59 of 60 selected")
 	x.press("#page-prev")
 	x.untilFirst(web[0])
-	x.press("#bar [data-clear]")
-	x.nothingSelected()
+	x.until(fmt.Sprintf(`!document.querySelector(%q).checked && document.querySelector("#sel-page").indeterminate`, box(web[3])))
+
+	x.operate("cordon")
+	x.agree()
+	id := x.untilBatch("succeeded")
+	require.Equal(t, 59, p.batch(t, id).Total)
+	cordoned := append(append([]string{}, web[:3]...), web[4:]...)
+	require.ElementsMatch(t, cordoned, p.cordonedIn(t, c.Name))
+
+	// The filter lets one through by now; the selection is still what was cordoned.
+	x.openNodes(c.Name, web60)
+	x.untilRows("Ready", web[3])
+	x.selected("59 selected")
+	x.letter('u')
+	id = x.untilBatch("succeeded")
+	require.Equal(t, 59, p.batch(t, id).Total)
+	require.Empty(t, p.cordonedIn(t, c.Name))
+	x.selected("59 selected")
+}
+
+// Another filter means other nodes: "all" does not silently become theirs.
+func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
+	c := lease(t)
+	web := c.Nodes(t, 55, kubetest.WithLabels(map[string]string{"team": "web"}))
+	c.Nodes(t, 5)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "?label=team%3Dweb")
 	x.press("#sel-page")
 	x.press("#pick-all")
-	x.selected("all 60 that match")
+	x.selected("all 55 that match")
+	x.press("#bar-labels")
+	x.until(`document.querySelector("#edit-form")`)
+	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), "55 nodes")
+	require.Zero(t, value[int](x, `document.querySelectorAll("#edit-form [name=every]:checked").length`), "a filter is nothing to set")
+	x.do(chromedp.NavigateBack())
+	x.until(`document.querySelector("#bar")`)
+	x.settled()
+	x.selected("all 55 that match")
+	x.press("#sort-name") // another order is not another filter
+	x.untilFirst(web[54])
+	x.selected("all 55 that match")
 	x.press("#tokens a")
-	x.until(`document.querySelector("#reload").dataset.match === "120"`)
-	x.until(`!document.querySelector("#picked").textContent.startsWith("all")`)
+	x.until(`document.querySelector("#reload").dataset.match === "60"`)
+	x.nothingSelected()
+	x.until(`document.querySelector("#flash").textContent.includes("Selection cleared")`)
+}
+
+// A batch of all that match that is begun from the table leaves its nodes
+// selected, whatever the filter shows then.
+func TestBrowser_allThatMatchIsDoneBesideTheTable(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 55, kubetest.Cordoned())
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.openNodes(c.Name, "?sched=cordoned")
+	x.press("#sel-page")
+	x.press("#pick-all")
+	x.press(box(names[1]))
+	x.selected("54 of 55 selected")
+	x.operate("uncordon")
+	id := x.untilBatch("succeeded")
+	require.Equal(t, 54, p.batch(t, id).Total)
+	x.untilRows("Ready,SchedulingDisabled", names[1])
+	x.selected("54 selected")
+	require.Equal(t, names[1:2], p.cordonedIn(t, c.Name))
 }
 
 // The mouse and the keyboard.
@@ -153,6 +217,16 @@ func TestBrowser_keys(t *testing.T) {
 	x.untilBatch("succeeded")
 	x.untilRows("Ready", names...)
 	require.Empty(t, p.cordonedIn(t, c.Name))
+
+	x.press("#bar .menu > summary")
+	x.until(`document.querySelector("#bar .menu").open`)
+	x.key("?", "Slash", "?", 191) // a dialog above the menu
+	x.until(`document.querySelector("#keys").open`)
+	x.escape()
+	x.until(`!document.querySelector("#keys").open && document.querySelector("#bar .menu").open`)
+	x.escape() // the menu is the top layer
+	x.until(`!document.querySelector("#bar .menu").open && document.activeElement.closest(".menu")`)
+	x.selected("2 selected")
 
 	x.key("?", "Slash", "?", 191)
 	x.until(`document.querySelector("#keys").open`)
@@ -228,4 +302,47 @@ func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
 	x.untilRows("Ready", names...)
 	response := p.request(t, http.MethodPost, "/logout", url.Values{}, nil)
 	require.Less(t, response.StatusCode, 400)
+}
+
+// The columns stay where they are from page to page, whatever stands in them; a
+// reason of two lines is read whole; heads stand above their cells, also on a
+// phone and where nothing can be ticked.
+func TestBrowser_columns(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 50, kubetest.WithLabels(map[string]string{"pool": "a", "topology.kubernetes.io/zone": "eu-1a"}))
+	last := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"pool": "a-long-pool", "topology.kubernetes.io/zone": "eu-far-away-2b"}))
+	p := startProgram(t, c.Kubeconfig)
+	p.run(t, adminPassword+"\n", "user", "add", "looker", "--role", "viewer", "--data", p.Data)
+	const reason = "kernel 6.12 after the advisory, rack 17, ticket 4711"
+	p.cordonFor(t, c.Name, reason, names[0])
+	const at = `[...document.querySelectorAll("#nodes thead th:not(.roles)")].slice(0, 9).map((h) => h.getBoundingClientRect().x)`
+	const apart = `[...document.querySelectorAll("#nodes thead th:is(.name, .status)")].map((h) => {
+		const left = (e) => { const r = document.createRange(); r.selectNodeContents(e.querySelector("a, .st svg") ?? e); return r.getBoundingClientRect().left; };
+		const row = document.querySelector("#nodes tr.cordoned"), cell = row.cells[h.cellIndex];
+		return Math.abs(left(h) - cell.querySelector("a, .st").getBoundingClientRect().left);
+	}).every((d) => d < 1.5)`
+	for _, user := range []string{adminName, "looker"} {
+		x := startBrowser(t).tab(p)
+		x.open("/login")
+		x.fill("#f-name", user)
+		x.fill("#f-password", adminPassword)
+		x.press("form.card button.primary")
+		x.until(`location.pathname !== "/login" && document.readyState === "complete"`)
+		x.openNodes(c.Name, "?sort=pool")
+		x.untilFirst(names[0])
+		first := value[[]float64](x, at)
+		x.until(apart)
+		x.until(fmt.Sprintf(`[...document.querySelectorAll("#nodes .why")].every((w) => w.scrollHeight <= w.clientHeight + 1 && w.textContent.includes(%q))`, reason))
+		x.press("#page-next")
+		x.untilFirst(last[0])
+		x.settled()
+		require.InDeltaSlice(t, first, value[[]float64](x, at), 8, "%s: letters of names as long are not all as wide", user)
+		x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1), chromedp.EmulateMobile))
+		x.openNodes(c.Name, "?sort=pool")
+		x.until(apart)
+	}
+	x := startBrowser(t).tab(p).signIn()
+	x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1), chromedp.EmulateMobile))
+	x.open("/batches")
+	x.until(`(([h, c]) => h && h.paddingLeft === c.paddingLeft)([...document.querySelectorAll(".sheet tr > :first-child")].map((e) => getComputedStyle(e)))`)
 }

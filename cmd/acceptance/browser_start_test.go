@@ -97,6 +97,7 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[6], Hold: hold})
 	x.tick(names...)
 	x.operate("cordon")
+	x.agree()
 	id = x.untilBatch("running")
 	held.WaitHits(t, 1)
 	close(hold)

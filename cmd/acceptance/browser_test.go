@@ -365,6 +365,13 @@ func (x *tab) operate(operation string) {
 	x.press(fmt.Sprintf("#bar button[value=%s]", operation))
 }
 
+// agree goes on from the plan that is shown of what reaches far.
+func (x *tab) agree() {
+	x.t.Helper()
+	x.until(`document.querySelector("#plan-reach") && document.querySelector("#plan-do")`)
+	x.press("#plan-do")
+}
+
 // untilBatch waits until the progress panel is in a state, and gives the batch.
 func (x *tab) untilBatch(state string) string {
 	x.t.Helper()

@@ -101,7 +101,7 @@ func TestForms_labels(t *testing.T) {
 	plan = r.send(t, "POST", batches+"/preview", fields(again, "#edit-form"))
 	done := r.send(t, "POST", batches, fields(plan, "#plan-form"))
 	require.Less(t, done.status, 300)
-	p.awaitBatch(t, strings.TrimPrefix(done.header.Get("Location"), "/batches/"))
+	p.awaitBatch(t, strings.TrimPrefix(done.url.Path, "/batches/"))
 	for _, name := range names {
 		got := labels(t, c, name)
 		require.Equal(t, "silver", got["tier"])
@@ -163,7 +163,7 @@ func TestForms_planThatMoved(t *testing.T) {
 
 	done := r.send(t, "POST", batches, fields(moved, "#plan-form"))
 	require.Less(t, done.status, 300)
-	p.awaitBatch(t, strings.TrimPrefix(done.header.Get("Location"), "/batches/"))
+	p.awaitBatch(t, strings.TrimPrefix(done.url.Path, "/batches/"))
 	require.NotContains(t, labels(t, c, names[1]), "mine", "the new plan said so")
 }
 
@@ -228,7 +228,7 @@ func TestForms_copy(t *testing.T) {
 	require.Contains(t, plan.doc.Find(".copied").Text(), "node.kubernetes.io/mine:NoSchedule", "what stays behind is shown")
 	done := r.send(t, "POST", batches, fields(plan, "#plan-form"))
 	require.Less(t, done.status, 300)
-	p.awaitBatch(t, strings.TrimPrefix(done.header.Get("Location"), "/batches/"))
+	p.awaitBatch(t, strings.TrimPrefix(done.url.Path, "/batches/"))
 	for _, name := range names {
 		require.Equal(t, []string{"gpu=true:NoSchedule"}, taints(t, c, name))
 	}

@@ -51,6 +51,7 @@ type Options struct {
 	Protect   operation.Protection
 	Resume    bool   // continue interrupted batches at start, where the operation allows it
 	Limits    Limits // zero for the usual ones
+	Reach     ReachLimit
 }
 
 // MaxNodes is how many nodes one batch may have.

@@ -31,6 +31,8 @@ type Preview struct {
 	// Refusal is why the cluster would refuse the first of the changes; the others
 	// need the same rights.
 	Refusal *services.Error
+	// Reach says how far it goes, where that is far; see Request.Guarded.
+	Reach []Reach
 	// Params are the operation's, with what was read for the whole batch.
 	Params Params
 
@@ -133,7 +135,8 @@ func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definit
 			nodes = append(nodes, n)
 		}
 	}
-	p.Digest = digest(p.Nodes)
+	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, definition.Name == "drain", e.options.Reach)
+	p.Digest = digest(p.Nodes, p.Reach)
 	if n, ok := op.(operation.Namer); ok {
 		p.Named = n.Named(names)
 	}
@@ -171,15 +174,19 @@ func planFor(op operation.Operation, name string, n *node.Node) NodePlan {
 	return NodePlan{Node: name, UID: n.UID, Plan: op.Plan(n)}
 }
 
-// digest sums up which nodes a plan is about and what it changes on each. What
-// every plan has of its own, as the time of a cordon, is left out.
-func digest(plans []NodePlan) string {
+// digest sums up which nodes a plan is about, what it changes on each, and how
+// far that goes. What every plan has of its own, as the time and the reason of a
+// cordon, is left out.
+func digest(plans []NodePlan, reach []Reach) string {
 	h := sha256.New()
 	for _, p := range plans {
 		before, after := p.Before, p.After
 		before.Annotations, after.Annotations = nil, nil
 		// A hash never fails to write, and these values can always be encoded.
-		_ = json.NewEncoder(h).Encode([]any{p.Node, p.UID, p.Changes, len(p.Blockers), before, after})
+		_ = json.NewEncoder(h).Encode([]any{p.Node, p.UID, len(p.Blockers), before, after})
+	}
+	for _, r := range reach {
+		_ = json.NewEncoder(h).Encode([]any{r.Kind, r.Name})
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -41,6 +41,9 @@ type Request struct {
 	// RetryOf is an ended batch whose operation is to be tried again, with its
 	// parameters, on those of its nodes that did not get there.
 	RetryOf string
+	// Guarded says that a person's form asks: a plan that goes far is refused
+	// with TextReach until the form carries its digest, as "plan".
+	Guarded bool
 
 	preview bool // only the plan is asked for: what must be confirmed for the deed may be left out
 }
@@ -73,6 +76,9 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	}
 	plan, err := e.plan(ctx, b, definition, nodes, true)
 	if err != nil {
+		return View{}, err
+	}
+	if err := plan.guarded(q); err != nil {
 		return View{}, err
 	}
 	if err := plan.agreed(services.ActorFrom(ctx), b.Cluster, q.Form); err != nil {

@@ -53,4 +53,5 @@ type Summary struct {
 	Versions     []string // that occur, newest first
 	Zones        []string
 	Pools        []string
+	LongestName  string // of a node: a table keeps room for it on every page
 }

@@ -219,6 +219,9 @@ func summarize(nodes []*Node) Summary {
 			s.OldestCordon = n.ReasonSince
 		}
 		sets["version"][n.Version], sets["zone"][n.Zone], sets["pool"][n.Pool] = true, true, true
+		if len(n.Name) > len(s.LongestName) {
+			s.LongestName = n.Name
+		}
 		for _, role := range n.Roles {
 			sets["role"][role] = true
 		}

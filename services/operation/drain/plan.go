@@ -140,7 +140,7 @@ func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[strin
 	slices.SortFunc(np.Pods, func(a, b Judged) int {
 		return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	if slices.Contains(n.Roles, "control-plane") || slices.Contains(n.Roles, "master") {
+	if n.ControlPlane() {
 		np.Warnings = append(np.Warnings, reason("drain_warn_control_plane"))
 	}
 	if n.Status != node.StatusReady {
