@@ -137,7 +137,7 @@ func TestComeBack(t *testing.T) {
 		"/clusters/prod%2Feu/batches":               "/clusters/prod%2Feu/batches",     // its GET leads to the batches of the cluster
 		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/labels/edit", // a page of its own
 		"/clusters/prod%2Feu/batches/preview":       "/clusters/prod%2Feu/batches/preview",
-		"/templates/labels/5/duplicate":             "/templates/labels/5",
+		"/templates/labels/5/duplicate":             "/templates/labels/5/duplicate",
 		"/batches/x/undo?a=b":                       "/batches/x/undo?a=b",
 		"/nowhere":                                  "",
 		"/clusters/%2e%2e%2f%2e%2e/labels/edit":     "/clusters/%2e%2e%2f%2e%2e/labels/edit",
