@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,10 +9,12 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
 )
 
 // The bounds of a form. The largest that a page has is the one that edits labels:
@@ -19,6 +22,7 @@ import (
 const (
 	maxFields = 5000
 	maxValues = 2000 // of one field
+	maxList   = 2 * batch.MaxNodes
 )
 
 // parseForm fills r.Form and r.PostForm from the query and the body. The body
@@ -83,31 +87,81 @@ func bodyKind(r *http.Request) (string, error) {
 	return kind, nil
 }
 
+// parseJSONForm reads the body's object a token at a time: one that is too large
+// for a form is refused before there is memory for all of it.
 func parseJSONForm(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return fmt.Errorf("read the body: %w", err)
 	}
-	var object map[string]any
-	dec := json.NewDecoder(strings.NewReader(string(body)))
+	if !utf8.Valid(body) { // the decoder would put other letters in its place
+		return errors.New("decode the body: no UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber() // a number keeps the digits that were sent
-	if err := dec.Decode(&object); err != nil {
+	r.PostForm = url.Values{}
+	if err := readObject(dec, r.PostForm); err != nil {
 		return fmt.Errorf("decode the body: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("decode the body: text after the object")
 	}
-	r.PostForm = make(url.Values, len(object))
-	for name, value := range object {
-		if err := addValue(r.PostForm, name, value); err != nil {
-			return err
-		}
-	}
 	return r.ParseForm() // the query, and the body's values copied into r.Form
 }
 
+func readObject(dec *json.Decoder, form url.Values) error {
+	begin, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	if begin != json.Delim('{') {
+		return errors.New("no object")
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		if len(form) > maxFields {
+			return fmt.Errorf("more than %d fields", maxFields)
+		}
+		if err := readField(dec, form, fmt.Sprint(name)); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
+
+// readField reads the value of a field, or its list of values. A field that comes
+// twice is what it was last.
+func readField(dec *json.Decoder, form url.Values, name string) error {
+	form.Del(name)
+	value, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	if value != json.Delim('[') {
+		return addValue(form, name, value)
+	}
+	for dec.More() {
+		value, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		if len(form[name]) > maxList {
+			return fmt.Errorf("field %q: more than %d values", name, maxList)
+		}
+		if err := addValue(form, name, value); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
+
 // addValue appends one JSON value under name; null means absent.
-func addValue(form url.Values, name string, value any) error {
+func addValue(form url.Values, name string, value json.Token) error {
 	switch v := value.(type) {
 	case nil:
 	case string:
@@ -115,16 +169,7 @@ func addValue(form url.Values, name string, value any) error {
 	case json.Number:
 		form.Add(name, v.String())
 	case bool:
-		form.Add(name, fmt.Sprint(v))
-	case []any:
-		for _, one := range v {
-			if _, nested := one.([]any); nested {
-				return fmt.Errorf("field %q: a list in a list", name)
-			}
-			if err := addValue(form, name, one); err != nil {
-				return err
-			}
-		}
+		form.Add(name, strconv.FormatBool(v))
 	default:
 		return fmt.Errorf("field %q: neither a value nor a list of values", name)
 	}

@@ -121,7 +121,6 @@ func TestTaint_agreesWithKubectl(t *testing.T) {
 		"two values":             {args: []string{"maint=a:NoSchedule", "maint=b:NoSchedule"}, form: url.Values{"taint": {"maint=a:NoSchedule", "maint=b:NoSchedule"}}, both: true},
 		"set and removed":        {args: []string{"maint=a:NoSchedule", "maint:NoSchedule-"}, form: url.Values{"taint": {"maint=a:NoSchedule", "maint:NoSchedule-"}}, both: true},
 		"set and its key gone":   {args: []string{"gpu=b:PreferNoSchedule", "gpu-", "--overwrite"}, form: url.Values{"taint": {"gpu=b:PreferNoSchedule", "gpu-"}}, both: true},
-		"removed twice":          {args: []string{"gpu:NoSchedule-", "gpu:NoSchedule-"}, form: url.Values{"taint": {"gpu:NoSchedule-", "gpu:NoSchedule-"}}},
 		"one, then all":          {args: []string{"gpu:NoSchedule-", "gpu-"}, form: url.Values{"taint": {"gpu:NoSchedule-", "gpu-"}}},
 		"add":                    {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}}},
 		"without a value":        {args: []string{"maint:NoExecute"}, form: url.Values{"taint": {"maint:NoExecute"}}},

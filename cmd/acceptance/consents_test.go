@@ -1,0 +1,240 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"kube-node-manager/services/kube/kubetest"
+)
+
+// asUser is a program seen by somebody with the role of a user.
+func (p *program) asUser(t *testing.T) *program {
+	t.Helper()
+	p.run(t, adminPassword+"\n", "user", "add", "worker", "--role", "user", "--data", p.Data)
+	other := *p
+	other.Token = strings.TrimSpace(p.run(t, "", "user", "token", "worker", "--data", p.Data))
+	return &other
+}
+
+// refusal is what somebody is told who may not.
+type refusal struct {
+	status int
+	Error  struct {
+		Code, Message string
+		Fields        map[string]string
+	}
+}
+
+// words are what was said, of the fields too.
+func (r refusal) words() string {
+	said := []string{r.Error.Message}
+	for _, text := range r.Error.Fields {
+		said = append(said, text)
+	}
+	return strings.Join(said, " ")
+}
+
+// ask posts a form, or the same as JSON, and returns the answer.
+func (p *program) ask(t *testing.T, path string, form url.Values, asJSON bool) refusal {
+	t.Helper()
+	kind, body := "application/x-www-form-urlencoded", form.Encode()
+	if asJSON {
+		raw, err := json.Marshal(form)
+		require.NoError(t, err)
+		kind, body = "application/json", string(raw)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+path, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+p.Token)
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Content-Type", kind)
+	response, err := p.client.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	got := refusal{status: response.StatusCode}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&got), path)
+	return got
+}
+
+// made makes a batch as whoever asks and waits for its end.
+func (p *program) made(t *testing.T, path string, form url.Values) batchDoc {
+	t.Helper()
+	var b batchDoc
+	p.request(t, http.MethodPost, path, form, &b)
+	return p.awaitBatch(t, b.ID)
+}
+
+// plus returns a form with more in it.
+func plus(form url.Values, fields ...string) url.Values {
+	out := url.Values{}
+	for name, values := range form {
+		out[name] = values
+	}
+	for i := 0; i < len(fields); i += 2 {
+		out.Set(fields[i], fields[i+1])
+	}
+	return out
+}
+
+const protectedKey = "node.kubernetes.io/out-of-service"
+
+// A user who tries to go past a consent is told why not, whichever way is tried,
+// and nothing changes.
+func TestConsents_noWayRound(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 4, kubetest.WithLabels(map[string]string{"topology.kubernetes.io/zone": "eu-1"}), kubetest.WithTaints(
+		corev1.Taint{Key: "gone", Effect: corev1.TaintEffectNoExecute}, corev1.Taint{Key: protectedKey, Value: "x", Effect: corev1.TaintEffectNoSchedule},
+	))
+	ns := c.Namespace(t)
+	tolerant := kubetest.Tolerations(corev1.Toleration{Key: "gone", Operator: corev1.TolerationOpExists}, corev1.Toleration{Key: protectedKey, Operator: corev1.TolerationOpExists})
+	for _, name := range names {
+		c.Pod(t, ns, "alone-"+name, name, tolerant)
+	}
+	p := startProgram(t, c.Kubeconfig)
+	user := p.asUser(t)
+	batches := "/clusters/" + c.Name + "/batches"
+	yes := []string{"confirm", c.Name, "confirm_pods", "999999"}
+	request := func(operation string, nodes []string, fields ...string) url.Values {
+		return plus(url.Values{"operation": {operation}, "node": nodes}, fields...)
+	}
+
+	// What an administrator has done, and has left half done.
+	protected := p.made(t, batches, request("label", names[:2], "label", "topology.kubernetes.io/zone=eu-9", "confirm", c.Name))
+	partly := p.made(t, batches, request("label", []string{"ghost"}, "label", "topology.kubernetes.io/zone=eu-7", "confirm", c.Name))
+	halted := p.halted(t, batches, request("label", names[2:], "label", "topology.kubernetes.io/region=eu", "confirm", c.Name, "canary", "1"))
+	back := p.made(t, "/batches/"+protected.ID+"/undo", url.Values{"confirm": {c.Name}})
+	lifted := p.made(t, batches, request("taint", names[:1], "taint", "gone-"))
+	c.Pod(t, ns, "fragile", names[0]) // it does not stand that taint, should it come back
+	forced := p.made(t, batches, request("drain", []string{"ghost"}, "force", "1", "confirm", c.Name))
+	template := p.template(t, "labels", "zones", "topology.kubernetes.io/zone=eu-8")
+	evicting := p.template(t, "taints", "off", "off:NoExecute")
+
+	before := p.portraits(t, c, names)
+	made := p.total(t)
+	for name, k := range map[string]struct {
+		path   string
+		form   url.Values
+		status int
+		words  string
+	}{
+		"a protected label":            {batches, request("label", names, append(yes, "label", "topology.kubernetes.io/zone=x")...), 403, "Only an administrator"},
+		"a protected label, removed":   {batches, request("label", names, append(yes, "mode", "remove", "label", "topology.kubernetes.io/zone")...), 403, "Only an administrator"},
+		"a protected taint":            {batches, request("taint", names, append(yes, "taint", protectedKey+":NoSchedule")...), 403, "Only an administrator"},
+		"a protected taint, removed":   {batches, request("taint", names, append(yes, "taint", protectedKey+"-")...), 403, "Only an administrator"},
+		"a template":                   {batches, request("label", names, append(yes, "template", template)...), 403, "Only an administrator"},
+		"an undo":                      {"/batches/" + protected.ID + "/undo", plus(nil, yes...), 403, "Only an administrator"},
+		"an undo, forced":              {"/batches/" + protected.ID + "/undo", plus(nil, append(yes, "force", "1")...), 403, "Only an administrator"},
+		"an undo as a batch":           {batches, plus(nil, append(yes, "operation", "undo", "undo_of", protected.ID)...), 403, "Only an administrator"},
+		"an undo of the undo":          {"/batches/" + back.ID + "/undo", plus(nil, yes...), 403, "Only an administrator"},
+		"a retry":                      {"/batches/" + partly.ID + "/retry", plus(nil, yes...), 403, "Only an administrator"},
+		"a retry as a batch":           {batches, plus(nil, append(yes, "operation", "label", "retry_of", partly.ID, "label", "a=b")...), 403, "Only an administrator"},
+		"resuming":                     {"/batches/" + halted + "/resume", plus(nil, yes...), 403, "Only an administrator"},
+		"NoExecute":                    {batches, request("taint", names, "taint", "off:NoExecute"), 422, "Confirm that number"},
+		"NoExecute, any number":        {batches, request("taint", names, append(yes, "taint", "off:NoExecute")...), 422, "Confirm that number"},
+		"NoExecute by a template":      {batches, request("taint", names, append(yes, "template", evicting)...), 422, "Confirm that number"},
+		"NoExecute by a copy":          {batches, request("copy-taints", names[:1], append(yes, "source", names[1], "mode", "merge")...), 422, "Confirm that number"},
+		"NoExecute by an undo":         {"/batches/" + lifted.ID + "/undo", plus(nil, yes...), 422, "Confirm that number"},
+		"a drain":                      {batches, request("drain", names, yes...), 403, ""},
+		"a forced drain":               {batches, request("drain", names, append(yes, "force", "1")...), 403, ""},
+		"a retry of a forced drain":    {"/batches/" + forced.ID + "/retry", plus(nil, yes...), 403, ""},
+		"a drain as a retry":           {batches, plus(nil, append(yes, "operation", "drain", "retry_of", forced.ID)...), 403, ""},
+		"a plan of a drain":            {batches + "/preview", request("drain", names), 403, ""},
+		"deleting a pod":               {batches, request("delete-pod", names[:1], "pod", ns+"/alone-"+names[0], "uid", "x", "confirm", "alone-"+names[0]), 403, ""},
+		"a plan of deleting a pod":     {batches + "/preview", request("delete-pod", names[:1], "pod", ns+"/alone-"+names[0], "uid", "x"), 403, ""},
+		"a retry of what is no batch":  {batches, plus(nil, append(yes, "operation", "undo", "retry_of", "made-up")...), 422, "no such batch"},
+		"an undo of what is no batch":  {batches, plus(nil, append(yes, "operation", "undo", "undo_of", "made-up")...), 422, "no such batch"},
+		"a retry as something else":    {batches, plus(nil, append(yes, "operation", "undo", "retry_of", partly.ID)...), 422, "another cluster or operation"},
+		"a cluster that is no cluster": {"/clusters/..%2F../batches", request("cordon", names), 404, ""},
+		"a node that is no node":       {batches, request("cordon", []string{"../../"}), 422, "../../"},
+	} {
+		for _, asJSON := range []bool{false, true} {
+			said := user.ask(t, k.path, k.form, asJSON)
+			about := fmt.Sprintf("%s, JSON: %t: %+v", name, asJSON, said)
+			require.Equal(t, k.status, said.status, about)
+			require.NotEmpty(t, said.words(), about)
+			require.Contains(t, said.words(), k.words, about)
+		}
+	}
+	require.Equal(t, before, p.portraits(t, c, names), "nothing changed")
+	require.Equal(t, made, p.total(t), "and no batch was made")
+
+	// Plans are free: they need the right to the operation, and write nothing.
+	plan := user.ask(t, batches+"/preview", request("label", names, "label", "topology.kubernetes.io/zone=x"), false)
+	require.Equal(t, 200, plan.status)
+	require.Equal(t, before, p.portraits(t, c, names))
+
+	// With an administrator's consent, the same goes.
+	p.made(t, "/batches/"+back.ID+"/undo", url.Values{"confirm": {c.Name}})
+	require.Equal(t, 200, p.ask(t, "/batches/"+halted+"/resume", url.Values{"confirm": {c.Name}}, true).status)
+	require.Equal(t, "succeeded", p.awaitBatch(t, halted).State)
+}
+
+// Users who may drain may not do it past what nothing brings back.
+func TestConsents_usersMayDrain(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 2)
+	p := startProgram(t, c.Kubeconfig, "--users-may-drain")
+	user := p.asUser(t)
+	batches := "/clusters/" + c.Name + "/batches"
+	forced := p.made(t, batches, url.Values{"operation": {"drain"}, "node": {"ghost"}, "force": {"1"}, "confirm": {c.Name}})
+	halted := p.halted(t, batches, url.Values{"operation": {"drain"}, "node": names, "force": {"1"}, "confirm": {c.Name}, "canary": {"1"}})
+	yes := url.Values{"confirm": {c.Name}}
+	for name, path := range map[string]string{"force": batches, "retry": "/batches/" + forced.ID + "/retry", "resume": "/batches/" + halted + "/resume"} {
+		form := yes
+		if name == "force" {
+			form = plus(yes, "operation", "drain", "node", names[1], "force", "1")
+		}
+		for _, asJSON := range []bool{false, true} {
+			said := user.ask(t, path, form, asJSON)
+			require.Equal(t, 403, said.status, name)
+			require.NotEmpty(t, said.words(), name)
+		}
+	}
+	require.False(t, p.unschedulable(t, c.Name)[names[1]])
+	require.Equal(t, 200, user.ask(t, "/batches/"+halted+"/cancel", nil, false).status, "to cancel is safe")
+	require.Less(t, user.ask(t, batches, url.Values{"operation": {"drain"}, "node": names[1:]}, false).status, 300)
+}
+
+// halted makes a batch that rests after its first node.
+func (p *program) halted(t *testing.T, path string, form url.Values) string {
+	t.Helper()
+	var b batchDoc
+	p.request(t, http.MethodPost, path, form, &b)
+	require.Eventually(t, func() bool {
+		var now struct{ Gate *struct{} }
+		p.request(t, http.MethodGet, "/batches/"+b.ID, nil, &now)
+		return now.Gate != nil
+	}, patience, patience/1000)
+	return b.ID
+}
+
+// portraits are the labels and taints of nodes.
+func (p *program) portraits(t *testing.T, c *kubetest.Cluster, names []string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, name := range names {
+		all := labels(t, c, name)
+		for key := range all {
+			if strings.HasPrefix(key, "beta.kubernetes.io/") { // a controller adds them to new nodes
+				delete(all, key)
+			}
+		}
+		out[name] = fmt.Sprint(all, taints(t, c, name))
+	}
+	return out
+}
+
+// total is how many batches there are.
+func (p *program) total(t *testing.T) int {
+	t.Helper()
+	var list struct{ Items []struct{} }
+	p.request(t, http.MethodGet, "/batches", nil, &list)
+	return len(list.Items)
+}
