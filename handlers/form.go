@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +90,14 @@ func bodyKind(r *http.Request) (string, error) {
 }
 
 func parseJSONForm(r *http.Request) error {
-	dec := json.NewDecoder(r.Body)
+	body, err := io.ReadAll(r.Body) // the edge has limited it
+	if err != nil {
+		return fmt.Errorf("read the body: %w", err)
+	}
+	if !utf8.Valid(body) { // the decoder would put other letters in its place
+		return errors.New("decode the body: it is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber() // a number keeps the digits that were sent
 	form := jsonForm{dec: dec, values: url.Values{}}
 	if err := form.object(); err != nil {
@@ -119,17 +127,13 @@ func (f *jsonForm) object() error {
 	if begin != json.Delim('{') {
 		return errors.New("the body is not an object")
 	}
-	seen := map[string]bool{}
 	for f.dec.More() {
 		token, err := f.dec.Token()
 		if err != nil {
 			return err
 		}
 		name := token.(string) // a key of an object is one
-		if seen[name] {
-			return fmt.Errorf("field %q is there twice", name)
-		}
-		seen[name] = true
+		f.values.Del(name)     // of a field that comes twice the last counts
 		if err := f.field(name); err != nil {
 			return err
 		}

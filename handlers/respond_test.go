@@ -3,6 +3,8 @@ package handlers
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,6 +113,7 @@ func TestIsHTMX(t *testing.T) {
 
 func TestParseForm(t *testing.T) {
 	multipart := "--b\r\nContent-Disposition: form-data; name=\"node\"\r\n\r\na\r\n--b--\r\n"
+	manyInJSON := `{"` + strings.ReplaceAll(manyFields(), "&", `":1,"`) + `":1}`
 	tests := []struct {
 		name, kind, body, query string
 		want                    []string // of the field "node"
@@ -128,6 +131,14 @@ func TestParseForm(t *testing.T) {
 		{name: "JSON null", kind: "application/json", body: `{"node":null}`},
 		{name: "JSON with query", kind: "application/json", body: `{"node":"a"}`, query: "node=b", want: []string{"a", "b"}},
 		{name: "nothing"},
+		{name: "JSON field twice", kind: "application/json", body: `{"node":["a","b"],"node":"c"}`, want: []string{"c"}},
+		{name: "many nodes", query: strings.Repeat("node=a&", 3000), want: slices.Repeat([]string{"a"}, 3000)},
+		{name: "many values", kind: "application/x-www-form-urlencoded", body: strings.Repeat("label=a&", 2001), bad: true},
+		{name: "many fields", query: manyFields(), bad: true},
+		{name: "JSON, many fields", kind: "application/json", body: manyInJSON, bad: true},
+		{name: "JSON, many values", kind: "application/json", body: `{"node":[` + strings.Repeat("1,", 20_001) + `1]}`, bad: true},
+		{name: "JSON not UTF-8", kind: "application/json", body: "{\"node\":\"\xff\"}", bad: true},
+		{name: "JSON zero byte", kind: "application/json", body: `{"node":"\u0000"}`, bad: true},
 		{name: "JSON object in it", kind: "application/json", body: `{"node":{}}`, bad: true},
 		{name: "JSON list in list", kind: "application/json", body: `{"node":[["a"]]}`, bad: true},
 		{name: "JSON array", kind: "application/json", body: `[]`, bad: true},
@@ -161,6 +172,15 @@ func TestParseForm(t *testing.T) {
 			require.Equal(t, tt.want, r.Form["node"])
 		})
 	}
+}
+
+// manyFields is a query with one field more than a form may have.
+func manyFields() string {
+	names := make([]string, maxFields+1)
+	for i := range names {
+		names[i] = "f" + strconv.Itoa(i)
+	}
+	return strings.Join(names, "&")
 }
 
 func FuzzParseForm(f *testing.F) {

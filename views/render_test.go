@@ -249,6 +249,15 @@ func TestBatchPanel(t *testing.T) {
 	doc = document(t, render(t, "en", views.BatchPanel(batchView(store.StateInterrupted))))
 	require.Equal(t, views.BatchControlURL("b1", "resume"), doc.Find("form").AttrOr("action", ""))
 
+	asking := batchView(store.StateInterrupted)
+	asking.Asks = services.Invalid("confirm", "error_confirm", "Cluster", "prod")
+	doc = document(t, render(t, "en", views.BatchPanel(asking)))
+	require.Zero(t, doc.Find("#batch-resume").Length(), "only an administrator may")
+	asking.MayForce = true
+	doc = document(t, render(t, "en", views.BatchPanel(asking)))
+	require.Equal(t, "Type the cluster's name, prod, to confirm.", squeezed(doc.Find("label[for=batch-confirm]")))
+	require.Equal(t, 1, doc.Find("form:has(#batch-resume) input[name=confirm][required]").Length())
+
 	ended := batchView(store.StateSucceeded)
 	doc = document(t, render(t, "en", views.BatchPanel(ended)))
 	require.Zero(t, doc.Find("form").Length())

@@ -20,9 +20,9 @@ const (
 	// maxDocument is in bytes: what a request may send, and more than a thousand
 	// templates.
 	maxDocument = 512 << 10
-	// maxMarks bounds how many characters may begin a new node. The largest
-	// document that Export writes in maxDocument has fewer.
-	maxMarks  = 100_000
+	// maxMarks bounds how many characters may begin a new node, of which the parser
+	// makes some 200 bytes. Export writes about twelve for an entry.
+	maxMarks  = 60_000
 	maxDepth  = 16       // lists and mappings in each other; a document of templates has 7
 	maxScalar = 16 << 10 // bytes of one key or value; no field of a template may be as long
 )
