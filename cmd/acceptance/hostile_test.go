@@ -99,7 +99,8 @@ func hostileFields() []url.Values {
 		with("cordon", "reason", filled("z")), with("cordon", "idempotency_key", filled("z")), with("cordon", "nodes", filled("a_ ")),
 		with("cordon", "nodes", numbered("n%d ")), with("cordon", "canary", filled("9")), with("cordon", "max_failures", filled("9")+"%"),
 		with("copy-taints", "source", filled("a")), with("undo", "undo_of", filled("a")), with("cordon", "retry_of", filled("a")),
-		{"operation": {"cordon"}, "all": {"1"}, "q": {filled("a ")}}, {"operation": {"cordon"}, "all": {"1"}, "q": {filled("a,")}},
+		{"operation": {"cordon"}, "all": {"1"}, "q": {filled("a ")}},
+		{"operation": {"cordon"}, "all": {"1"}, "q": {filled("a,")}},
 		{"operation": {"cordon"}, "all": {"1"}, "filter.label": {filled("a=")}, "sched": {filled("x")}},
 	}
 }
