@@ -12,15 +12,19 @@ import (
 
 // taintedRows are the nodes that the table shows with the taint of a cordon,
 // with the word "limited" or as still changing.
-const taintedRows = `[...document.querySelectorAll("#nodes tr[data-node]")].filter((r) => r.querySelector(".status .word") || /unschedulable/.test(r.querySelector(".tags")?.innerHTML)).map((r) => r.dataset.node)`
+const taintedRows = `[...document.querySelectorAll("#nodes tr[data-node]")].filter((r) =>
+	r.querySelector(".status .word") || /unschedulable/.test(r.querySelector(".tags")?.innerHTML)).map((r) => r.dataset.node)`
 
-// watchDone notes what the table shows each time that it is swapped in after the
-// page knew of the batch's end.
+// watchDone notes what each table shows that was asked for after the page knew of
+// the batch's end.
 const watchDone = `(() => {
 	window.afterDone = [];
+	let ended = false;
+	document.addEventListener("htmx:beforeRequest", (e) => {
+		if (e.detail.target.id === "nodes") ended = document.querySelector("#progress [data-batch]")?.dataset.state === "succeeded";
+	});
 	document.addEventListener("htmx:afterSettle", (e) => {
-		const state = document.querySelector("#progress [data-batch]")?.dataset.state;
-		if (e.target.id === "nodes" && state === "succeeded") window.afterDone.push(` + taintedRows + `);
+		if (e.target.id === "nodes" && ended) window.afterDone.push(` + taintedRows + `);
 	});
 	return null;
 })()`

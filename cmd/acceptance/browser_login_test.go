@@ -70,8 +70,8 @@ func TestBrowser_sessionEndsDuringAnAction(t *testing.T) {
 	require.Empty(t, value[string](x, `document.querySelector("#reason").value`), "what was sent does not come back")
 }
 
-// The same for a form that is the answer to a POST, whose address nobody can go
-// back to: the selection leads to the form again, and the form has what was typed.
+// The same for a form of its own: the sign-in leads back to its address, and it
+// has what was typed.
 func TestBrowser_sessionEndsInAnEditor(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"team": "web"}))
@@ -89,11 +89,10 @@ func TestBrowser_sessionEndsInAnEditor(t *testing.T) {
 	x.fill(field, "storage")
 	x.enter()
 	x.signInAgain(adminName)
-	x.settled()
-	require.Equal(t, nodesPath(c.Name), value[string](x, `location.pathname`))
-	require.Contains(t, value[string](x, pickedCount), "2")
-	x.press(edit)
 	x.until(fmt.Sprintf(`document.querySelector(%q)?.value === "storage"`, field))
+	require.Equal(t, "/clusters/"+c.Name+"/labels/edit", value[string](x, `location.pathname`))
+	require.Contains(t, value[string](x, `document.body.innerText`), "Edit labels of 2 nodes")
+	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you had typed is back.")
 	require.Zero(t, p.batchCount(t))
 }
 

@@ -43,7 +43,7 @@ type aftermath struct {
 
 // nodeAftermath is what is still awaited of one cluster's nodes.
 type nodeAftermath struct {
-	set    *converging
+	set    *kube.Converging
 	client *kube.Client
 	until  time.Time
 	again  context.CancelFunc // makes the goroutine begin anew with what the set holds now
@@ -84,18 +84,18 @@ func (a *aftermath) isSilent(cluster string) bool {
 }
 
 // followNodes waits in the background for the nodes of the set.
-func (a *aftermath) followNodes(cluster string, client *kube.Client, set *converging) {
+func (a *aftermath) followNodes(cluster string, client *kube.Client, set *kube.Converging) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stopped || set.len() == 0 {
+	if a.stopped || set.Len() == 0 {
 		return
 	}
 	n, running := a.nodes[cluster]
 	if !running {
-		n = &nodeAftermath{set: newConverging(), again: func() {}}
+		n = &nodeAftermath{set: kube.NewConverging(), again: func() {}}
 		a.nodes[cluster] = n
 	}
-	n.set.take(set)
+	n.set.Take(set)
 	n.client, n.until = client, time.Now().Add(aftermathLimit)
 	n.again()
 	if !running {
@@ -122,7 +122,7 @@ func (a *aftermath) watchNodes(cluster string, n *nodeAftermath) {
 // round; when there is not, the cluster's aftermath is over.
 func (a *aftermath) round(cluster string, n *nodeAftermath, progressed func()) bool {
 	a.mu.Lock()
-	if a.ctx.Err() != nil || n.set.len() == 0 || !time.Now().Before(n.until) {
+	if a.ctx.Err() != nil || n.set.Len() == 0 || !time.Now().Before(n.until) {
 		delete(a.nodes, cluster)
 		a.mu.Unlock()
 		return false
@@ -132,7 +132,7 @@ func (a *aftermath) round(cluster string, n *nodeAftermath, progressed func()) b
 	n.again = cancel
 	a.mu.Unlock()
 	defer cancel()
-	n.set.follow(ctx, client, func() {
+	n.set.Follow(ctx, client, func() {
 		a.setSilent(cluster, false)
 		progressed()
 	})

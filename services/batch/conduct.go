@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
@@ -162,7 +163,7 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 	now := r.engine.now()
 	it.Attempts++
 	it.EndedAt = &now
-	r.behind.note(it.Node, "")
+	r.behind.Note(it.Node, "")
 	it.Unknown = o.Err != nil // its cordon, and what was evicted, stand
 	switch {
 	case o.Err == nil:
@@ -182,9 +183,9 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 // Cordoned is drain.Host's. The drain may take an hour; the cordons show now,
 // and the taints that follow them as they come.
 func (h *drainHost) Cordoned() {
-	cordoned := newConverging()
+	cordoned := kube.NewConverging()
 	for _, it := range h.items {
-		cordoned.note(it.Node, "")
+		cordoned.Note(it.Node, "")
 	}
 	h.run.engine.refresh(h.run.batch.Cluster)
 	h.run.engine.after.followNodes(h.run.batch.Cluster, h.run.client, cordoned)

@@ -25,7 +25,7 @@ const (
 // is left then is followed in the background.
 func (r *run) converge() {
 	cluster := r.batch.Cluster
-	if r.behind.len() == 0 || errors.Is(context.Cause(r.take), errShutdown) || r.engine.after.isSilent(cluster) {
+	if r.behind.Len() == 0 || errors.Is(context.Cause(r.take), errShutdown) || r.engine.after.isSilent(cluster) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.engine.base, convergeLimit)
@@ -37,7 +37,7 @@ func (r *run) converge() {
 	r.engine.watcher.BatchChanged(cluster, r.batch.ID)
 
 	followed := false
-	r.behind.follow(ctx, r.client, func() {
+	r.behind.Follow(ctx, r.client, func() {
 		followed = true
 		if r.take.Err() == nil {
 			idle.Reset(convergeIdle)
@@ -47,7 +47,7 @@ func (r *run) converge() {
 	if r.take.Err() == nil {
 		r.engine.after.setSilent(cluster, !followed)
 	}
-	if left := r.behind.len(); left > 0 {
+	if left := r.behind.Len(); left > 0 {
 		r.log.Warn("The control plane has not followed on every node yet", "nodes", left)
 	}
 }

@@ -46,7 +46,7 @@ type run struct {
 	calls    context.Context
 	stopCall context.CancelFunc
 
-	behind *converging // nodes that the control plane has yet to follow
+	behind *kube.Converging // nodes that the control plane has yet to follow
 
 	ended chan Item     // items in a final state, on their way to the store
 	done  chan struct{} // closed when the batch's end is stored
@@ -99,7 +99,7 @@ func (e *Engine) newRun(ctx context.Context, b Batch, definition operation.Defin
 	r := &run{
 		id: b.ID, engine: e, op: op, define: definition, client: client,
 		log:    e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
-		behind: newConverging(), ended: make(chan Item, 2*claimSize), done: make(chan struct{}),
+		behind: kube.NewConverging(), ended: make(chan Item, 2*claimSize), done: make(chan struct{}),
 		batch: b, active: map[int]string{}, waiting: map[int]string{}, waited: map[int]bool{},
 		paused: b.Paused, nudge: make(chan struct{}, 1), turn: make(chan struct{}, 1), progress: map[int]DrainNode{},
 		rollout: rollout, settled: map[int]bool{}, counted: make(chan struct{}, 1), goOn: make(chan struct{}, 1),

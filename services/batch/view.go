@@ -183,7 +183,7 @@ func (r *run) view() View {
 	v.Failed = slices.Clone(r.failed)
 	v.Gate = r.gate
 	if Done(counts) == r.batch.Total && !r.batch.State.Ended() {
-		v.Converging = r.behind.len()
+		v.Converging = r.behind.Len()
 	}
 	v.WaitsFor = slices.Sorted(maps.Keys(r.ahead))
 	seqs := slices.Sorted(maps.Keys(r.active))

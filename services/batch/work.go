@@ -71,13 +71,13 @@ func (r *run) try(it *Item) (operation.Result, error) {
 		if err == nil {
 			it.Unknown = false
 			if result.Converges != "" {
-				r.behind.note(it.Node, result.Converges)
+				r.behind.Note(it.Node, result.Converges)
 			}
 			return result, nil
 		}
 		if fault.Unknown {
 			it.Unknown = true
-			r.behind.note(it.Node, "") // what became of it has to be read
+			r.behind.Note(it.Node, "") // what became of it has to be read
 		}
 		if !fault.Retry || tries == maxTries || !r.pause(tries, fault.After) {
 			return operation.Result{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"kube-node-manager/services"
@@ -69,17 +70,25 @@ func answered(method string, status int) (err error, telling bool) {
 	}
 }
 
-// heardBody notices an answer that breaks off.
+// heardBody notices an answer that breaks off before its reader closes it.
 type heardBody struct {
 	io.ReadCloser
 	failed func(error)
+	closed atomic.Bool
 }
 
 // Read is io.Reader's.
 func (b *heardBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && !errors.Is(err, io.EOF) && !b.closed.Load() {
 		b.failed(err)
 	}
 	return n, err
+}
+
+// Close is io.Closer's. Who closes a watch makes the read that waits in it fail,
+// which says nothing of the cluster.
+func (b *heardBody) Close() error {
+	b.closed.Store(true)
+	return b.ReadCloser.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
 	"kube-node-manager/services"
@@ -107,4 +108,21 @@ func TestHeard_noConnection(t *testing.T) {
 	heard := <-told
 	require.Equal(t, "error_cluster_unreachable", services.AsError(heard).Text)
 	require.False(t, errors.Is(heard, context.Canceled))
+}
+
+// Who stops a watch makes the read that waits in it fail; the cluster is well.
+func TestHeard_watchThatIsStopped(t *testing.T) {
+	c, told := heardOf(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"a"}}}` + "\n"))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	for range 20 {
+		require.NoError(t, c.FollowNodes(t.Context(), "a", "1", func(*corev1.Node, bool) bool { return true }))
+	}
+	c.Close() // and with it all reads that still wait
+	for len(told) > 0 {
+		require.NoError(t, <-told)
+	}
 }

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
+
+	"kube-node-manager/services/kube"
 )
 
 // Annotations that say why a node is cordoned. Ours are written by the cordon
@@ -63,7 +65,7 @@ func FromKube(n *corev1.Node) *Node {
 	}
 	v.readStatus(n.Status.Conditions)
 	v.Scheduling = schedulingOf(n)
-	v.Converging = !Converged(n)
+	v.Converging = !kube.Converged(n)
 	v.explainCordon(n.Spec.Taints)
 	return v
 }

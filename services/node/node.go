@@ -34,7 +34,7 @@ type Node struct {
 	NoContact         bool              `json:"noContact"`              // no word from the kubelet: Ready is Unknown
 	Scheduling        string            `json:"scheduling"`
 	Unschedulable     bool              `json:"unschedulable"`
-	Converging        bool              `json:"converging,omitempty"` // the control plane has yet to follow; see Converged
+	Converging        bool              `json:"converging,omitempty"` // the control plane has yet to follow; see kube.Converged
 	Roles             []string          `json:"roles"`
 	Version           string            `json:"version"`
 	Zone              string            `json:"zone"`

@@ -112,7 +112,7 @@ func send(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (
 	}
 	after.Recomputed = t.Plan.After.Recomputed
 	result := Result{UID: t.UID, Before: t.Plan.Before, After: after, Changed: true}
-	if !node.Converged(stored) {
+	if !kube.Converged(stored) {
 		result.Converges = stored.ResourceVersion
 	}
 	return result, nil

@@ -80,7 +80,7 @@ type Result struct {
 	After   State
 	Changed bool
 	// Converges is the resource version of the node as it was stored, when the
-	// control plane has yet to follow it; see [node.Converged]. "" says that
+	// control plane has yet to follow it; see [kube.Converged]. "" says that
 	// nothing is left to come.
 	Converges string
 }

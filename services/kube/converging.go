@@ -1,4 +1,4 @@
-package batch
+package kube
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"kube-node-manager/services"
-	"kube-node-manager/services/kube"
-	"kube-node-manager/services/node"
 )
 
 const (
@@ -24,23 +22,23 @@ const (
 	lastLook  = 2 * time.Second
 )
 
-// converging is the set of nodes that the control plane has not yet brought in
-// line with what was written: see [node.Converged]. Its methods may be called
-// from any goroutine.
-type converging struct {
+// Converging is the set of nodes that the control plane has not yet brought in
+// line with what was written: see [Converged]. Its methods may be called from
+// any goroutine.
+type Converging struct {
 	mu sync.Mutex
 	// versions are resource versions by node: the state in which we saw the node
 	// last. It is "" for a node that has to be read first.
 	versions map[string]string
 }
 
-// newConverging returns an empty set.
-func newConverging() *converging { return &converging{versions: map[string]string{}} }
+// NewConverging returns an empty set.
+func NewConverging() *Converging { return &Converging{versions: map[string]string{}} }
 
-// note takes in a node that has to converge from that version on. Of two
+// Note takes in a node that has to converge from that version on. Of two
 // versions of one node the later counts: an earlier state says nothing of what
 // was written after it.
-func (c *converging) note(name, version string) {
+func (c *Converging) Note(name, version string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.versions[name]; known == "" || !older(version, known) {
@@ -48,23 +46,23 @@ func (c *converging) note(name, version string) {
 	}
 }
 
-// take moves all nodes of another set into this one.
-func (c *converging) take(from *converging) {
+// Take moves all nodes of another set into this one.
+func (c *Converging) Take(from *Converging) {
 	for name, version := range from.copy() {
-		c.note(name, version)
+		c.Note(name, version)
 	}
 }
 
 // see drops a node that is deleted or has converged, and reports whether it was
 // in the set until now.
-func (c *converging) see(n *corev1.Node, deleted bool) bool {
+func (c *Converging) see(n *corev1.Node, deleted bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	version, waited := c.versions[n.Name]
 	if !waited || older(n.ResourceVersion, version) {
 		return false
 	}
-	if !deleted && !node.Converged(n) {
+	if !deleted && !Converged(n) {
 		c.versions[n.Name] = n.ResourceVersion
 		return false
 	}
@@ -72,26 +70,27 @@ func (c *converging) see(n *corev1.Node, deleted bool) bool {
 	return true
 }
 
-func (c *converging) drop(name string) {
+func (c *Converging) drop(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.versions, name)
 }
 
-func (c *converging) len() int {
+// Len returns how many nodes are in the set.
+func (c *Converging) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.versions)
 }
 
-func (c *converging) copy() map[string]string {
+func (c *Converging) copy() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.versions)
 }
 
 // forgetVersions makes every node be read again.
-func (c *converging) forgetVersions() {
+func (c *Converging) forgetVersions() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name := range c.versions {
@@ -99,11 +98,11 @@ func (c *converging) forgetVersions() {
 	}
 }
 
-// follow returns when the set is empty or ctx ends. It calls progressed each
+// Follow returns when the set is empty or ctx ends. It calls progressed each
 // time that nodes have left the set. Nodes of which a version is known are
 // watched from there on, which costs the API server one watch and no read.
-func (c *converging) follow(ctx context.Context, client *kube.Client, progressed func()) {
-	for wait := firstLook; c.len() > 0; wait = min(2*wait, lastLook) {
+func (c *Converging) Follow(ctx context.Context, client *Client, progressed func()) {
+	for wait := firstLook; c.Len() > 0; wait = min(2*wait, lastLook) {
 		if c.read(ctx, client, progressed) == nil && c.watch(ctx, client, progressed) == nil {
 			continue
 		}
@@ -119,27 +118,27 @@ func (c *converging) follow(ctx context.Context, client *kube.Client, progressed
 }
 
 // read looks at the nodes of which no version is known.
-func (c *converging) read(ctx context.Context, client *kube.Client, progressed func()) error {
+func (c *Converging) read(ctx context.Context, client *Client, progressed func()) error {
 	var unread []string
 	for name, version := range c.copy() {
 		if version == "" {
 			unread = append(unread, name)
 		}
 	}
-	before := c.len()
+	before := c.Len()
 	var err error
 	if len(unread) > singleReads {
 		err = c.list(ctx, client, unread)
 	} else {
 		err = c.get(ctx, client, unread)
 	}
-	if c.len() < before {
+	if c.Len() < before {
 		progressed()
 	}
 	return err
 }
 
-func (c *converging) get(ctx context.Context, client *kube.Client, names []string) error {
+func (c *Converging) get(ctx context.Context, client *Client, names []string) error {
 	for _, name := range names {
 		n, err := client.GetNode(ctx, name)
 		switch {
@@ -154,7 +153,7 @@ func (c *converging) get(ctx context.Context, client *kube.Client, names []strin
 	return nil
 }
 
-func (c *converging) list(ctx context.Context, client *kube.Client, names []string) error {
+func (c *Converging) list(ctx context.Context, client *Client, names []string) error {
 	nodes, err := client.ListNodes(ctx)
 	if err != nil {
 		return err
@@ -174,7 +173,7 @@ func (c *converging) list(ctx context.Context, client *kube.Client, names []stri
 
 // watch follows the nodes from the earliest version at which one of them was
 // seen, until all have converged.
-func (c *converging) watch(ctx context.Context, client *kube.Client, progressed func()) error {
+func (c *Converging) watch(ctx context.Context, client *Client, progressed func()) error {
 	waiting := c.copy()
 	if len(waiting) == 0 {
 		return nil
@@ -187,7 +186,7 @@ func (c *converging) watch(ctx context.Context, client *kube.Client, progressed 
 		if c.see(n, deleted) {
 			progressed()
 		}
-		return c.len() == 0
+		return c.Len() == 0
 	})
 }
 

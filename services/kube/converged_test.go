@@ -1,4 +1,4 @@
-package node
+package kube
 
 import (
 	"testing"
@@ -47,7 +47,6 @@ func TestConverged_isWhatTheNodeLifecycleControllerWouldLeaveAlone(t *testing.T)
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.want, Converged(&c.node))
-			require.Equal(t, !c.want, FromKube(&c.node).Converging)
 		})
 	}
 }

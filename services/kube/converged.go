@@ -1,8 +1,6 @@
-package node
+package kube
 
-import (
-	corev1 "k8s.io/api/core/v1"
-)
+import corev1 "k8s.io/api/core/v1"
 
 // Converged reports whether the control plane has nothing left to write on a
 // node in answer to the node's own fields. The node lifecycle controller keeps
