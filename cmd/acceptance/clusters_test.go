@@ -176,3 +176,17 @@ func TestPages_ofMistypedNames(t *testing.T) {
 		require.False(t, r.Verb == "get" && r.Resource == "nodes" && r.Name != "ghost", "the cluster was asked for %q", r.Name)
 	}
 }
+
+// What the page of a node shows is what its pods have requested, which says
+// nothing of what they use.
+func TestNode_showsWhatIsRequestedAndNotWhatIsInUse(t *testing.T) {
+	c := lease(t)
+	name := c.Nodes(t, 1)[0]
+	c.Pod(t, c.Namespace(t), "web", name)
+	p := startProgram(t, c.Kubeconfig)
+	_, page := p.page(t, nodesPath(c.Name)+"/"+name)
+	headers := page.Find("th").Map(func(_ int, s *goquery.Selection) string { return strings.TrimSpace(s.Text()) })
+	require.Contains(t, headers, "Requested")
+	require.Contains(t, headers, "Allocatable")
+	require.NotContains(t, page.Find("main").Text(), "In use")
+}
