@@ -86,7 +86,7 @@ func dropConsents(form url.Values) {
 	}
 }
 
-// address gives the address at path of the page that the request's form leads
+// address returns the address at path of the page that the request's form leads
 // to.
 func (h *Handlers) address(r *http.Request, path string) (string, error) {
 	form := make(url.Values, len(r.Form))
@@ -111,7 +111,7 @@ func (h *Handlers) address(r *http.Request, path string) (string, error) {
 	return path + "?draft=" + id, err
 }
 
-// nodeNames gives the nodes that a form names, each in a field of its own or
+// nodeNames returns the nodes that a form names, each in a field of its own or
 // many in one.
 func nodeNames(form url.Values) []string {
 	return slices.Concat(form["node"], fieldWords(form["nodes"]))
@@ -132,7 +132,7 @@ func fieldWords(values []string) []string {
 	return out
 }
 
-// backOf gives the page that the form came from, as a path: what the form says,
+// backOf returns the page that the form came from, as a path: what the form says,
 // else what the browser does, else the table of the cluster's nodes.
 func backOf(r *http.Request) string {
 	table := views.NodesURL(pathParam(r, "cluster"), node.Query{})
@@ -146,7 +146,7 @@ func backOf(r *http.Request) string {
 	return table
 }
 
-// cameFrom gives the path of the page of ours that a browser was on, or "".
+// cameFrom returns the path of the page of ours that a browser was on, or "".
 func cameFrom(r *http.Request) string {
 	from := r.Header.Get("HX-Current-URL")
 	if from == "" {

@@ -99,7 +99,7 @@ func (h *Handlers) batchRequest(r *http.Request) (batch.Request, error) {
 	return q, err
 }
 
-// chosenNodes gives the names of the nodes that a form is about. It may name
+// chosenNodes returns the names of the nodes that a form is about. It may name
 // them, or say all=1 with the list's query; "except" names those of them that
 // are left out.
 func (h *Handlers) chosenNodes(r *http.Request, cluster string) ([]string, error) {
@@ -121,7 +121,7 @@ func (h *Handlers) chosenNodes(r *http.Request, cluster string) ([]string, error
 	return chosen, nil
 }
 
-// leftOut gives the names that a form leaves out: what "include" names is back
+// leftOut returns the names that a form leaves out: what "include" names is back
 // in. A node that is not there any more is no mistake: the list may be old.
 func leftOut(form url.Values) map[string]bool {
 	out := map[string]bool{}

@@ -66,7 +66,7 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 // no answer. The read goes on for whoever asks next.
 const readWithin = 10 * time.Second
 
-// reading gives the context of what a page waits for.
+// reading returns the context of what a page waits for.
 func reading(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), readWithin)
 }

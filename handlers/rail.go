@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/views"
 )
 
-// Rail gives what the rail says now, without asking a cluster.
+// Rail returns what the rail says now, without asking a cluster.
 func (h *Handlers) Rail() views.Rail { return h.rail(h.Batches.Running()) }
 
 func (h *Handlers) rail(running []batch.View) views.Rail {

@@ -93,7 +93,7 @@ func splitZone(zones []string, name string) (region, rest string) {
 	return name[:cut], name[cut:]
 }
 
-// longest gives the longest of some values.
+// longest returns the longest of some values.
 func longest(values []string) string {
 	out := ""
 	for _, value := range values {
@@ -104,7 +104,7 @@ func longest(values []string) string {
 	return out
 }
 
-// longestZone gives the zone that needs the most room.
+// longestZone returns the zone that needs the most room.
 func longestZone(v NodesView) string {
 	zones := make([]string, len(v.Page.Summary.Zones))
 	for i, name := range v.Page.Summary.Zones {

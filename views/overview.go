@@ -78,7 +78,7 @@ func tabURL(cluster, tab string) string {
 	return NodesURL(cluster, zeroQuery)
 }
 
-// Fresh gives a path of ours with the wish for a new read.
+// Fresh returns a path of ours with the wish for a new read.
 func Fresh(path string) string {
 	u, err := url.Parse(path)
 	if err != nil {

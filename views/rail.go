@@ -35,7 +35,7 @@ type ClusterView struct {
 	Cordoned int // that are ready otherwise
 }
 
-// Worst gives the mark of the cluster: that of the worst that is known of it, ""
+// Worst returns the mark of the cluster: that of the worst that is known of it, ""
 // while nothing is. Nodes that only a taint limits are as they should be: every
 // control plane has some.
 func (v ClusterView) Worst() string {
@@ -73,7 +73,7 @@ func (v ClusterView) word(ctx context.Context) string {
 	}
 }
 
-// id gives an id that a selector takes; a cluster's name may hold anything.
+// id returns an id that a selector takes; a cluster's name may hold anything.
 func (v ClusterView) id(prefix string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(v.Name)) // a hash never fails

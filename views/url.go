@@ -113,7 +113,7 @@ func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id
 // BatchControlURL is where a batch is cancelled, resumed and so on.
 func BatchControlURL(id, verb string) string { return BatchURL(id) + "/" + url.PathEscape(verb) }
 
-// EventsURL gives the event stream of a cluster and a batch; either may be empty.
+// EventsURL returns the event stream of a cluster and a batch; either may be empty.
 func EventsURL(cluster, batch string) string {
 	values := url.Values{}
 	if cluster != "" {
@@ -133,7 +133,7 @@ type Follow struct {
 	Batches    string // Work of the rail, for the page of all batches
 }
 
-// StreamURL gives the event stream of a page; cluster may be empty.
+// StreamURL returns the event stream of a page; cluster may be empty.
 func StreamURL(cluster string, f Follow) string {
 	values := url.Values{"rail": {f.Rail}}
 	if cluster != "" {

@@ -46,7 +46,7 @@ func (a *Admin) AddUser(ctx context.Context, name, password, role string) error 
 	return err
 }
 
-// SetPassword gives a user another password and ends all their logins and tokens;
+// SetPassword returns a user another password and ends all their logins and tokens;
 // it returns how many tokens that were.
 func (a *Admin) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {
 	return a.accounts.SetPassword(commandLine(ctx), name, password)
@@ -67,7 +67,7 @@ func (a *Admin) EnableUser(ctx context.Context, name string) (account.Held, erro
 	return a.accounts.Enable(commandLine(ctx), name)
 }
 
-// SetRole gives a user another role.
+// SetRole returns a user another role.
 func (a *Admin) SetRole(ctx context.Context, name, role string) (account.Held, error) {
 	return a.accounts.SetRole(commandLine(ctx), name, services.Role(role))
 }

@@ -140,7 +140,7 @@ func (a *App) url() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// SetupCode gives the one-time code that Start printed, "" when there is an administrator.
+// SetupCode returns the one-time code that Start printed, "" when there is an administrator.
 func (a *App) SetupCode() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

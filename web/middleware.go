@@ -143,7 +143,7 @@ func deadline(next http.Handler) http.Handler {
 	})
 }
 
-// prefer gives the request the reader's language, theme and zone, and the pages
+// prefer returns the request the reader's language, theme and zone, and the pages
 // the addresses of their assets.
 func prefer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -42,7 +42,7 @@ func (s *Service) Enable(ctx context.Context, name string) (Held, error) {
 	})
 }
 
-// SetRole gives a user another role, from their next request on.
+// SetRole returns a user another role, from their next request on.
 //
 // Errors: CodeForbidden; CodeInvalid names the role; CodeNotFound; CodeConflict for
 // a user who has the role already, and for the last administrator.

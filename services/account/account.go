@@ -104,7 +104,7 @@ func (s *Service) checkFree(ctx context.Context, name string) error {
 
 func nameTaken(name string) error { return services.Invalid("name", "error_name_taken", "Name", name) }
 
-// SetPassword gives a user another password and ends all their logins and tokens;
+// SetPassword returns a user another password and ends all their logins and tokens;
 // it returns how many tokens that were. An unknown name is CodeNotFound, a poor
 // password CodeInvalid.
 func (s *Service) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {

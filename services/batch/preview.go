@@ -122,7 +122,8 @@ func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definit
 	if p.client, err = e.clusters.Client(b.Cluster); err != nil {
 		return Preview{}, err
 	}
-	if p.inventory, err = e.inventory(ctx, b.Cluster, op, names, forReal); err != nil {
+	p.inventory, err = e.inventory(ctx, b.Cluster, op, names, forReal)
+	if err != nil {
 		return Preview{}, err
 	}
 	var nodes []*node.Node

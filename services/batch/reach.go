@@ -96,7 +96,7 @@ type part struct {
 	nodes      []*node.Node
 }
 
-// partsOf gives the whole cluster, its control plane, its pools and its zones.
+// partsOf returns the whole cluster, its control plane, its pools and its zones.
 func partsOf(all []*node.Node) []part {
 	control := part{kind: ReachControlPlane}
 	pools, zones := map[string][]*node.Node{}, map[string][]*node.Node{}
@@ -140,7 +140,7 @@ func (p part) emptied(closed map[string]bool) bool {
 	return open > 0 && left == 0
 }
 
-// common gives the taints that all nodes of a part have: a pool for special pods
+// common returns the taints that all nodes of a part have: a pool for special pods
 // or a control plane is meant to have them, and is open to its own.
 func (p part) common() map[string]bool {
 	count := map[string]int{}

@@ -206,7 +206,7 @@ func clip(s string) string {
 	return string([]rune(s)[:most]) + "…"
 }
 
-// unique gives the names once each, in the order of their first use, as far as
+// unique returns the names once each, in the order of their first use, as far as
 // one more than a batch may have.
 func unique(names []string) []string {
 	seen := map[string]bool{}

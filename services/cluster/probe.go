@@ -97,7 +97,7 @@ func (e *entry) claim(now time.Time) bool {
 	return true
 }
 
-// wait gives the time from the last news to the next probe. e.mu is held.
+// wait returns the time from the last news to the next probe. e.mu is held.
 func (e *entry) wait(now time.Time) time.Duration {
 	open := now.Sub(e.looked) < openFor
 	wait := probeRest

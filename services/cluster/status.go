@@ -39,7 +39,7 @@ func (e *entry) hear(began, now time.Time, err error) {
 	}
 }
 
-// Status gives what was last heard of a cluster.
+// Status returns what was last heard of a cluster.
 func (r *Registry) Status(name string) Status {
 	e, err := r.find(name)
 	if err != nil {

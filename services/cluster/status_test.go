@@ -17,7 +17,7 @@ import (
 
 var errDown = errors.New("down")
 
-// registryOf gives a registry of clusters that cannot be reached.
+// registryOf returns a registry of clusters that cannot be reached.
 func registryOf(names ...string) *Registry {
 	r := newRegistry()
 	for _, name := range names {

@@ -52,7 +52,7 @@ func (l *listener) failed(ctx context.Context, began time.Time, err error) {
 	l.tell(began, explainTransport(err))
 }
 
-// answered gives what a status says of the cluster, and whether it says
+// answered returns what a status says of the cluster, and whether it says
 // anything. One refused write tells nothing of the whole; a refused credential
 // does, and so does a server that cannot serve a read.
 func answered(method string, status int) (err error, telling bool) {

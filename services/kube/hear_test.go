@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/services"
 )
 
-// heardOf gives a client of a server, and what it tells of its calls.
+// heardOf returns a client of a server, and what it tells of its calls.
 func heardOf(t *testing.T, serve http.HandlerFunc) (*Client, <-chan error) {
 	t.Helper()
 	server := httptest.NewServer(serve)

@@ -60,7 +60,7 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 	return found, nil
 }
 
-// one gives a node without its pods that is no older than what the cluster's
+// one returns a node without its pods that is no older than what the cluster's
 // list shows of it. A cluster that does not answer leaves the old one.
 func (s *Service) one(
 	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
@@ -102,7 +102,7 @@ func (i Inventory) shows(n *Node) bool {
 	return listed != nil && listed.UID == n.UID && listed.ResourceVersion == n.ResourceVersion
 }
 
-// podsOn gives the pods on a node.
+// podsOn returns the pods on a node.
 func (s *Service) podsOn(
 	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
 ) (cache.Snapshot[onNode], error) {

@@ -214,7 +214,7 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 	return newPage(all, q, usage), nil
 }
 
-// Last gives the page that List gave before, as far as the cache still has it:
+// Last returns the page that List gave before, as far as the cache still has it:
 // for a reader whose cluster does not answer. why is what List said.
 func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) (Page, bool) {
 	if services.ActorFrom(ctx).Require(services.PermitSee) != nil {

@@ -52,7 +52,8 @@ func labelDefinition() Definition {
 func parseLabels(form url.Values) (labelParams, error) {
 	var p labelParams
 	var err error
-	if p.Overwrite, err = parseFlag(form, "overwrite", true); err != nil {
+	p.Overwrite, err = parseFlag(form, "overwrite", true)
+	if err != nil {
 		return p, err
 	}
 	if p.Mode, err = parseMode(form, ModeAdd, ModeRemove, ModeReplace); err != nil {

@@ -57,7 +57,8 @@ func undoDefinition() Definition {
 				return nil, services.Invalid("undo_of", "error_undo_missing")
 			}
 			var err error
-			if p.Force, err = parseFlag(form, "force", false); err != nil {
+			p.Force, err = parseFlag(form, "force", false)
+			if err != nil {
 				return nil, err
 			}
 			return json.Marshal(p)

@@ -60,7 +60,7 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held 
 	return held, err
 }
 
-// SetRole gives a user another role, from their next request on.
+// SetRole returns a user another role, from their next request on.
 //
 // Errors: CodeNotFound; CodeConflict for a user who has the role already, and for
 // the last administrator.

@@ -54,7 +54,7 @@ func (s *Store) RefuseSignIns(ctx context.Context, groups []Refusals) error {
 	})
 }
 
-// entry gives a group's one reason, or the number of each of several.
+// entry returns a group's one reason, or the number of each of several.
 func (g Refusals) entry() Entry {
 	count, why := 0, RefusedSeveral
 	for reason, n := range g.Why {

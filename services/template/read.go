@@ -100,7 +100,7 @@ func marks(text string) int {
 	return n
 }
 
-// tree gives the only document of the text, nil when it has none.
+// tree returns the only document of the text, nil when it has none.
 func tree(text string) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	var first, second yaml.Node
