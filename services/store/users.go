@@ -151,7 +151,7 @@ func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		return s.noteAs(ctx, tx, id, name, Entry{Action: ActionLogin, Object: name})
+		return s.noteAs(ctx, tx, id, name, Entry{At: now, Action: ActionLogin, Object: name})
 	})
 }
 
