@@ -13,7 +13,7 @@ STAMP      = k8s.io/component-base/version
 PLANE_LD   = -s -w -X $(STAMP).gitVersion=$(K8S) -X $(STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S:v%=%))) -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S:v%=%))) -X $(STAMP).gitTreeState=clean
 
 # Tests run with so many control planes; each test that needs one leases it.
-TEST_CLUSTERS := 3
+TEST_CLUSTERS := 4
 
 .DEFAULT_GOAL := help
 .PHONY: help build generate lint test bench soak demo run plane chromium compiler screenshots clean
