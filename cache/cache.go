@@ -1,15 +1,15 @@
-// Package cache is the fenced per-cluster TTL cache.
+// Package cache is a TTL cache with a fence for each cluster.
 //
-// It keeps a few big values per cluster (the node list, node details, pod
-// sums) and guarantees one thing that general caches do not: a load that began
-// before a clearing never serves a reader and is never stored after it. The
-// fence is structural. Every cluster has a space, and a clearing replaces the
-// space by an empty one of the next generation. A load belongs to the space in
-// which it began; when it ends and its space is no longer the cluster's, its
-// value reaches nobody and its waiters load again.
+// It holds a few large values per cluster (the node list, node details, pod
+// totals) and guarantees one thing that general caches do not: once a cluster is
+// cleared, a load that began before that never serves a reader and is never
+// stored. This fence is structural. Every cluster has a space, and clearing the
+// cluster replaces its space with an empty one of the next generation. A load
+// belongs to the space in which it began. If that space has been replaced when
+// the load ends, its value is discarded and its waiters load again.
 //
-// The package knows nothing of Kubernetes: loaders are handed in. Values are
-// shared between readers and must never be changed.
+// The package does not depend on Kubernetes: callers pass in the load functions.
+// Values are shared between readers and must never be changed.
 package cache
 
 import (
@@ -19,39 +19,38 @@ import (
 	"time"
 )
 
-// Policy says how long a value may be served.
+// Policy defines how long a value may be served.
 type Policy struct {
-	// TTL is the age up to which a value is served as it is.
+	// TTL is the age up to which a value is served without a refresh.
 	TTL time.Duration
 	// HardAge is the age up to which an older value is served at once while one
-	// refresh runs in the background. Beyond it readers wait for the load.
+	// refresh runs in the background. Beyond it, readers wait for the load.
 	HardAge time.Duration
 	// Timeout bounds one load.
 	Timeout time.Duration
 }
 
-// Key names one value of a cluster.
+// Key identifies one value of a cluster.
 type Key struct {
 	Cluster string
-	Kind    string // "nodes", "node", ...
-	Name    string // within the kind; "" for the only one
+	Kind    string // such as "nodes" or "node"
+	Name    string // unique within the kind; "" if the kind has only one value
 }
 
-// Snapshot is a value with its age and health.
+// Snapshot is a value, its age, and whether the last refresh failed.
 type Snapshot[T any] struct {
 	Value T
-	AsOf  time.Time // when the load that gave the value began
-	Stale error     // why the last refresh failed; nil when it did not
+	AsOf  time.Time // when the load of the value began
+	Stale error     // why the last refresh failed; nil if it did not
 }
 
-// ErrClosed is what readers get after Close.
+// ErrClosed is the error of all reads after Close.
 var ErrClosed = errors.New("cache is closed")
 
-// Cache holds the spaces of all clusters. Its methods may be called from any
-// goroutine.
+// Cache holds the spaces of all clusters. It is safe for concurrent use.
 type Cache struct {
 	now    func() time.Time
-	ctx    context.Context // of every load; ends with Close
+	ctx    context.Context // parent of every load's context; Close cancels it
 	cancel context.CancelFunc
 	loads  sync.WaitGroup
 
@@ -62,20 +61,20 @@ type Cache struct {
 	spaces map[string]*space
 }
 
-// space is what the cache knows of one cluster since the last clearing.
+// space holds the values of one cluster since it was last cleared.
 type space struct {
 	generation uint64
-	ctx        context.Context // of the space's loads; ends with its clearing
+	ctx        context.Context // parent of its loads' contexts; clearing cancels it
 	cancel     context.CancelFunc
 	entries    map[entryKey]*entry
 }
 
 type entryKey struct{ kind, name string }
 
-// entry is one value and the flight that is renewing it.
+// entry is one value and the flight that is loading it anew.
 type entry struct {
 	value  any
-	asOf   time.Time // zero while nothing was stored
+	asOf   time.Time // zero until a value is stored
 	stale  error
 	flight *flight
 }
@@ -88,17 +87,17 @@ type flight struct {
 	err   error
 }
 
-// New returns an empty cache. Its loads run on contexts that carry the values
-// of ctx and end with Close.
+// New returns an empty cache. The contexts of its loads carry the values of ctx,
+// but only Close cancels them.
 func New(ctx context.Context) *Cache {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	// Generations go on from the time, so that those of another process, which a
-	// page may still hold, are never mistaken for ours.
+	// Counting starts at the current time: an open page may still hold a
+	// generation of an earlier process, which must not equal one of ours.
 	first := uint64(time.Now().UnixMicro())
 	return &Cache{now: time.Now, ctx: ctx, cancel: cancel, first: first, spaces: map[string]*space{}}
 }
 
-// Close ends every load and waits for them. Later reads fail with ErrClosed.
+// Close cancels all loads and waits for them. Later reads fail with ErrClosed.
 func (c *Cache) Close() {
 	c.mu.Lock()
 	c.closed = true
@@ -107,9 +106,9 @@ func (c *Cache) Close() {
 	c.loads.Wait()
 }
 
-// InvalidateCluster drops everything known of a cluster, in constant time, and
-// raises its generation. Loads that are under way are called off: whoever waits
-// for one of them waits for a new one.
+// InvalidateCluster drops all values of a cluster, in constant time, and raises
+// its generation. It cancels the loads in progress; their waiters wait for new
+// loads instead.
 func (c *Cache) InvalidateCluster(cluster string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,15 +117,16 @@ func (c *Cache) InvalidateCluster(cluster string) {
 	old.cancel()
 }
 
-// Generation names the state of a cluster's cache between two clearings; it
-// grows with each. No two processes give the same.
+// Generation returns a number that InvalidateCluster raises by one, so that equal
+// numbers mean that the cluster has not been cleared in between. Each process
+// starts at a higher number than the ones before it.
 func (c *Cache) Generation(cluster string) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.space(cluster).generation
 }
 
-// space gives the cluster's current space. c.mu is held.
+// space returns the cluster's current space. c.mu must be held.
 func (c *Cache) space(cluster string) *space {
 	s, ok := c.spaces[cluster]
 	if !ok {

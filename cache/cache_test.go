@@ -21,7 +21,7 @@ var (
 	policy = Policy{TTL: 30 * time.Second, HardAge: 5 * time.Minute, Timeout: time.Minute}
 )
 
-// source is a value that changes, and a loader that takes its time over it.
+// source is a value that changes, with a slow load function.
 type source struct {
 	version atomic.Int64
 	loads   atomic.Int64
@@ -29,8 +29,8 @@ type source struct {
 	err     atomic.Pointer[error]
 }
 
-// load reads the version first and answers later: it brings what was true when
-// it began.
+// load reads the version first and returns it later, so that the version is the
+// one of the time when the load began.
 func (s *source) load(ctx context.Context) (int64, error) {
 	s.loads.Add(1)
 	v := s.version.Load()
@@ -45,18 +45,20 @@ func (s *source) load(ctx context.Context) (int64, error) {
 	return v, nil
 }
 
-// A client can name any number of things that are not there.
+// A client can ask for any number of names that do not exist; none may stay in
+// memory.
 func TestGet_whatCannotBeLoadedLeavesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache) {
 		s, fault := &source{takes: time.Second}, errors.New("not found")
 		s.err.Store(&fault)
 		for i := range 100 {
-			_, err := Get(t.Context(), c, Key{Cluster: "prod", Kind: "node", Name: string(rune('a' + i))}, policy, s.load)
+			missing := Key{Cluster: "prod", Kind: "node", Name: string(rune('a' + i))}
+			_, err := Get(t.Context(), c, missing, policy, s.load)
 			require.ErrorIs(t, err, fault)
 		}
 		require.Empty(t, c.spaces["prod"].entries)
 
-		// Of two loads of one name the later one decides.
+		// Of two loads of one name, the result of the later one stays.
 		go func() { _, _ = Get(t.Context(), c, key, policy, s.load) }()
 		time.Sleep(time.Second / 2)
 		s.err.Store(nil)
@@ -70,10 +72,10 @@ func TestGet_whatCannotBeLoadedLeavesNothing(t *testing.T) {
 	})
 }
 
-// deaf is load for a server that cannot be called off.
+// deaf is like load, but ignores the end of its context.
 func (s *source) deaf(context.Context) (int64, error) { return s.load(context.Background()) }
 
-// bubble runs fn with a clock of its own and a cache that is closed in the end.
+// bubble runs fn with a fake clock and with a cache that is closed afterwards.
 func bubble(t *testing.T, fn func(t *testing.T, c *Cache)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +91,7 @@ func TestGet_servesFromTheCacheWithinTheTTL(t *testing.T) {
 		began := time.Now()
 		first, err := Get(t.Context(), c, key, policy, s.load)
 		require.NoError(t, err)
-		require.Equal(t, began, first.AsOf, "the age counts from the beginning of the load")
+		require.Equal(t, began, first.AsOf, "the age counts from the start of the load")
 		s.version.Store(1)
 		time.Sleep(policy.TTL - 2*time.Second)
 		second, err := Get(t.Context(), c, key, policy, s.load)
@@ -112,7 +114,7 @@ func TestGet_servesStaleAtOnceAndRefreshesOnce(t *testing.T) {
 			require.NoError(t, err)
 			require.EqualValues(t, 0, got.Value)
 		}
-		require.Equal(t, began, time.Now(), "no reader waits for a refresh")
+		require.Equal(t, began, time.Now(), "a reader waited for the refresh")
 		time.Sleep(2 * time.Second)
 		got, err := Get(t.Context(), c, key, policy, s.load)
 		require.NoError(t, err)
@@ -158,7 +160,7 @@ func TestGet_failingRefreshKeepsTheValueAndSaysSo(t *testing.T) {
 		synctest.Wait()
 		got, err := Get(t.Context(), c, key, policy, s.load)
 		require.NoError(t, err)
-		require.Equal(t, first.AsOf, got.AsOf, "a failed refresh makes nothing younger")
+		require.Equal(t, first.AsOf, got.AsOf, "a failed refresh does not change the age")
 		require.ErrorIs(t, got.Stale, down)
 		s.err.Store(nil)
 		synctest.Wait()
@@ -179,7 +181,7 @@ func TestGet_readersShareOneLoadAndOneLeavingHurtsNobody(t *testing.T) {
 			_, err := Get(leaving, c, key, policy, s.load)
 			require.ErrorIs(t, err, context.Canceled)
 		})
-		synctest.Wait() // the reader who will leave is the one who began the load
+		synctest.Wait() // the reader that will give up has begun the load
 		for range 20 {
 			wg.Go(func() {
 				_, err := Get(t.Context(), c, key, policy, s.load)
@@ -212,14 +214,14 @@ func TestFresh_acceptsNothingReadBeforeTheCall(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache) {
 		s := &source{takes: time.Second}
 		go func() { _, _ = Get(t.Context(), c, key, policy, s.load) }()
-		time.Sleep(time.Millisecond) // that load has begun, and read version 0
+		time.Sleep(time.Millisecond) // by now that load has begun, and has read version 0
 		s.version.Store(1)
 		got, err := Fresh(t.Context(), c, key, policy, s.load)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, got.Value)
 		later, err := Get(t.Context(), c, key, policy, s.load)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, later.Value, "the older load that ended meanwhile did not win")
+		require.EqualValues(t, 1, later.Value, "the older load replaced the newer value")
 	})
 }
 
@@ -239,8 +241,8 @@ func TestPeek_neverLoads(t *testing.T) {
 	})
 }
 
-// Law 2. The load cannot be called off, as a list that the server is answering
-// already; it began before the clearing and ends after it.
+// The load begins before the cluster is cleared and ends after it. Like a list
+// that the API server is already sending, it cannot be cancelled.
 func TestFence_loadFromBeforeAClearingIsNeverSeen(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Cache) {
 		s := &source{takes: 10 * time.Second}
@@ -249,7 +251,7 @@ func TestFence_loadFromBeforeAClearingIsNeverSeen(t *testing.T) {
 			waiters.Go(func() {
 				got, err := Get(t.Context(), c, key, policy, s.deaf)
 				require.NoError(t, err)
-				require.EqualValues(t, 1, got.Value, "a waiter was served by the load from before")
+				require.EqualValues(t, 1, got.Value, "a waiter was served by the old load")
 			})
 		}
 		time.Sleep(time.Second)
@@ -258,8 +260,8 @@ func TestFence_loadFromBeforeAClearingIsNeverSeen(t *testing.T) {
 		waiters.Wait()
 		got, err := Get(t.Context(), c, key, policy, s.deaf)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, got.Value, "the load from before was stored")
-		require.EqualValues(t, 2, s.loads.Load(), "a hundred waiters shared the second load")
+		require.EqualValues(t, 1, got.Value, "the old load was stored")
+		require.EqualValues(t, 2, s.loads.Load(), "the hundred waiters did not share the second load")
 	})
 }
 
@@ -297,7 +299,7 @@ func TestInvalidateCluster_leavesOtherClustersAlone(t *testing.T) {
 		time.Sleep(time.Second)
 		later := New(t.Context())
 		defer later.Close()
-		require.Greater(t, later.Generation(key.Cluster), c.Generation(key.Cluster), "another process begins beyond")
+		require.Greater(t, later.Generation(key.Cluster), c.Generation(key.Cluster), "a later process starts higher")
 		_, err = Get(t.Context(), c, other, policy, s.load)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, s.loads.Load())
@@ -315,9 +317,9 @@ func TestClose_endsLoadsAndRefusesReaders(t *testing.T) {
 	})
 }
 
-// A history of writers who clear after each write, and readers of every kind,
-// in real concurrency: no reader ever sees less than what was cleared for
-// before it began.
+// With a writer that clears the cluster after each write and readers that run
+// concurrently, no reader sees a version older than the last one for which the
+// cluster was cleared before the read began.
 func TestFence_holdsUnderChance(t *testing.T) {
 	c := New(t.Context())
 	defer c.Close()

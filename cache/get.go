@@ -7,22 +7,25 @@ import (
 	"time"
 )
 
-// Get gives the value of key, loading it when there is none that p allows.
-// Readers of one key share one load, which runs on a context of its own: a
-// reader that gives up never fails the others. Errors are not kept; a failing
-// background refresh leaves the old value, with the error in Stale.
-func Get[T any](ctx context.Context, c *Cache, key Key, p Policy, load func(context.Context) (T, error)) (Snapshot[T], error) {
+// Get returns the value of key, and loads it if there is none that p allows to
+// serve. Readers of one key share one load, which has a context of its own: a
+// reader that gives up does not affect the others. Errors are not kept. If a
+// refresh in the background fails, the old value stays, with the error in Stale.
+func Get[T any](
+	ctx context.Context, c *Cache, key Key, p Policy, load func(context.Context) (T, error),
+) (Snapshot[T], error) {
 	return get(ctx, c, key, p, time.Time{}, load)
 }
 
-// Fresh is Get for a reader who will not have anything that was read before
-// the call.
-func Fresh[T any](ctx context.Context, c *Cache, key Key, p Policy, load func(context.Context) (T, error)) (Snapshot[T], error) {
+// Fresh is like Get, but returns only a value whose load began after the call.
+func Fresh[T any](
+	ctx context.Context, c *Cache, key Key, p Policy, load func(context.Context) (T, error),
+) (Snapshot[T], error) {
 	return get(ctx, c, key, p, c.now(), load)
 }
 
-// Peek gives the value of key if there is one that p allows to serve. It loads
-// nothing and never waits.
+// Peek returns the value of key if there is one that p allows to serve. It never
+// loads or waits.
 func Peek[T any](c *Cache, key Key, p Policy) (Snapshot[T], bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,7 +36,10 @@ func Peek[T any](c *Cache, key Key, p Policy) (Snapshot[T], bool) {
 	return snapshot[T](e), true
 }
 
-func get[T any](ctx context.Context, c *Cache, key Key, p Policy, notBefore time.Time, load func(context.Context) (T, error)) (Snapshot[T], error) {
+// get ignores values and loads that began before notBefore.
+func get[T any](
+	ctx context.Context, c *Cache, key Key, p Policy, notBefore time.Time, load func(context.Context) (T, error),
+) (Snapshot[T], error) {
 	erased := func(ctx context.Context) (any, error) { return load(ctx) }
 	for {
 		found, f, began, err := lookup[T](c, key, p, notBefore, erased)
@@ -46,7 +52,7 @@ func get[T any](ctx context.Context, c *Cache, key Key, p Policy, notBefore time
 		case <-f.done:
 		}
 		if !c.current(key.Cluster, began) {
-			continue // the cluster was cleared meanwhile: what was loaded reaches nobody
+			continue // the cluster was cleared meanwhile: discard the value and load again
 		}
 		if f.err != nil {
 			return Snapshot[T]{}, f.err
@@ -55,9 +61,11 @@ func get[T any](ctx context.Context, c *Cache, key Key, p Policy, notBefore time
 	}
 }
 
-// lookup gives a value to serve at once, or the flight to wait for and the
-// space that it belongs to.
-func lookup[T any](c *Cache, key Key, p Policy, notBefore time.Time, load func(context.Context) (any, error)) (Snapshot[T], *flight, *space, error) {
+// lookup returns a value to serve at once, or the flight to wait for and the
+// space to which it belongs.
+func lookup[T any](
+	c *Cache, key Key, p Policy, notBefore time.Time, load func(context.Context) (any, error),
+) (Snapshot[T], *flight, *space, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -84,8 +92,10 @@ func lookup[T any](c *Cache, key Key, p Policy, notBefore time.Time, load func(c
 	return Snapshot[T]{}, e.flight, s, nil
 }
 
-// launch starts the load of an entry. c.mu is held.
-func (c *Cache) launch(s *space, name entryKey, e *entry, timeout time.Duration, load func(context.Context) (any, error)) {
+// launch starts the load of an entry. c.mu must be held.
+func (c *Cache) launch(
+	s *space, name entryKey, e *entry, timeout time.Duration, load func(context.Context) (any, error),
+) {
 	f := &flight{began: c.now(), done: make(chan struct{})}
 	e.flight = f
 	c.loads.Go(func() {
@@ -96,7 +106,7 @@ func (c *Cache) launch(s *space, name entryKey, e *entry, timeout time.Duration,
 	})
 }
 
-// guarded runs a loader and turns its panic into an error: one bad object from
+// guarded calls load and turns a panic into an error: one malformed object from
 // a cluster must not end the program.
 func guarded(ctx context.Context, load func(context.Context) (any, error)) (value any, err error) {
 	defer func() {
@@ -107,8 +117,8 @@ func guarded(ctx context.Context, load func(context.Context) (any, error)) (valu
 	return load(ctx)
 }
 
-// land stores what a flight brought and wakes its waiters. An entry of a space
-// that was cleared is no longer reachable, so storing into it is harmless.
+// land stores the result of a flight and wakes its waiters. If the space was
+// replaced meanwhile, nobody can reach the entry, so storing into it is harmless.
 func (c *Cache) land(s *space, name entryKey, e *entry, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,12 +128,12 @@ func (c *Cache) land(s *space, name entryKey, e *entry, f *flight) {
 	}
 	switch {
 	case f.err != nil && e.asOf.IsZero():
-		if e.flight == nil && s.entries[name] == e { // names of nothing must not fill the memory
+		if e.flight == nil && s.entries[name] == e { // requests for names that do not exist must not fill the memory
 			delete(s.entries, name)
 		}
 	case f.err != nil:
 		e.stale = f.err
-	case !f.began.Before(e.asOf): // a Fresh flight may have overtaken this one
+	case !f.began.Before(e.asOf): // a flight that Fresh began later may have ended first
 		e.value, e.asOf, e.stale = f.value, f.began, nil
 	}
 }
@@ -135,7 +145,7 @@ func (c *Cache) current(cluster string, s *space) bool {
 	return c.spaces[cluster] == s
 }
 
-// snapshot reads an entry that holds a value. c.mu is held.
+// snapshot returns the value of an entry that has one. c.mu must be held.
 func snapshot[T any](e *entry) Snapshot[T] {
 	return Snapshot[T]{Value: e.value.(T), AsOf: e.asOf, Stale: e.stale}
 }
