@@ -26,7 +26,7 @@ const (
 // FieldError says what is wrong with one field of a form.
 type FieldError struct {
 	Field string         // the form's name of the field
-	Text  string         // message id in views/messages
+	Text  string         // message id in views/ui/messages
 	Args  map[string]any // values of the message's placeholders
 }
 

@@ -23,7 +23,7 @@ const (
 // Locales lists the languages, the default first.
 func Locales() []string { return []string{LocaleEnglish, LocaleChinese} }
 
-//go:embed messages/*.json
+//go:embed ui/messages/*.json
 var messageFiles embed.FS
 
 // catalog is the loaded messages. It is built once and only read afterwards,
@@ -34,7 +34,7 @@ var catalog = sync.OnceValue(loadCatalog)
 // that no request can mend, so it panics; the tests load the same files.
 func loadCatalog() map[string]*i18n.Localizer {
 	bundle := i18n.NewBundle(language.English)
-	paths, err := fs.Glob(messageFiles, "messages/*.json")
+	paths, err := fs.Glob(messageFiles, "ui/messages/*.json")
 	if err != nil {
 		panic("views: " + err.Error())
 	}

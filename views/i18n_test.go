@@ -24,7 +24,7 @@ import (
 func messages(t *testing.T, set, locale string) map[string]map[string]string {
 	t.Helper()
 	out := map[string]map[string]string{}
-	paths, err := filepath.Glob("messages/" + set + "." + locale + ".json")
+	paths, err := filepath.Glob("ui/messages/" + set + "." + locale + ".json")
 	require.NoError(t, err)
 	for _, path := range paths {
 		raw, err := os.ReadFile(path)
@@ -50,7 +50,7 @@ func messages(t *testing.T, set, locale string) map[string]map[string]string {
 // sets gives the names of the sets of messages.
 func sets(t *testing.T) []string {
 	t.Helper()
-	paths, err := filepath.Glob("messages/*.en.json")
+	paths, err := filepath.Glob("ui/messages/*.en.json")
 	require.NoError(t, err)
 	out := make([]string, len(paths))
 	for i, path := range paths {
