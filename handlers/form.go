@@ -37,11 +37,11 @@ func parseForm(r *http.Request) error {
 		return services.Wrap(err, services.CodeInvalid, "error_form")
 	}
 	if len(r.Form) > maxFields {
-		return services.Errorf(services.CodeInvalid, "error_form_fields", "Count", len(r.Form), "Max", maxFields)
+		return services.NewError(services.CodeInvalid, "error_form_fields", "Count", len(r.Form), "Max", maxFields)
 	}
 	for name, values := range r.Form {
 		if !cleanText(name) {
-			return services.Errorf(services.CodeInvalid, "error_form")
+			return services.NewError(services.CodeInvalid, "error_form")
 		}
 		if len(values) > maxValues && name != "node" { // of nodes there may be more; the engine counts them
 			return services.Invalid(name, "error_form_values", "Count", len(values), "Max", maxValues)

@@ -83,7 +83,7 @@ func (h *Handlers) chosenTemplate(r *http.Request, cluster string, usable []temp
 		return &usable[at], nil
 	}
 	if kind == "" {
-		return nil, services.Errorf(services.CodeNotFound, "error_template_none")
+		return nil, services.NewError(services.CodeNotFound, "error_template_none")
 	}
 	_, err = h.Templates.Template(r.Context(), kind, id, cluster) // it says why not
 	return nil, err

@@ -72,7 +72,7 @@ func TestTemplateDraft_explains(t *testing.T) {
 	d = read("taints", "entry=a=b|:NoExecute&key.1=ignored")
 	require.Equal(t, []operation.TemplateEntry{{Key: "a", Effect: "NoExecute", Values: []string{"b", ""}}}, d.Entries)
 	require.Equal(t, map[string]string{"entry.1": "a", "name": "c"}, fields(d.explain(refusal)))
-	conflict := services.Errorf(services.CodeConflict, "error_template_changed")
+	conflict := services.NewError(services.CodeConflict, "error_template_changed")
 	require.Equal(t, error(conflict), d.explain(conflict))
 }
 
@@ -85,7 +85,7 @@ type (
 func (noClusters) List() []cluster.Cluster { return nil }
 
 func (noClusters) Get(string) (cluster.Cluster, error) {
-	return cluster.Cluster{}, services.Errorf(services.CodeNotFound, "error_not_found")
+	return cluster.Cluster{}, services.NewError(services.CodeNotFound, "error_not_found")
 }
 
 func (noBatches) Running() []batch.View { return nil }

@@ -134,7 +134,7 @@ func (h *Handlers) changeableTemplate(r *http.Request) (template.Template, error
 func templateID(r *http.Request) (int64, error) {
 	id, err := strconv.ParseInt(pathParam(r, "id"), 10, 64)
 	if err != nil || id <= 0 {
-		return 0, services.Errorf(services.CodeNotFound, "error_template_none")
+		return 0, services.NewError(services.CodeNotFound, "error_template_none")
 	}
 	return id, nil
 }
@@ -146,7 +146,7 @@ func templateKind(r *http.Request) (string, error) {
 	}
 	kind := pathParam(r, "kind")
 	if !slices.Contains(template.Kinds(), kind) {
-		return "", services.Errorf(services.CodeNotFound, "error_no_page")
+		return "", services.NewError(services.CodeNotFound, "error_no_page")
 	}
 	return kind, nil
 }

@@ -66,7 +66,7 @@ func (a Actor) Require(p Permission) error {
 	if a.May(p) {
 		return nil
 	}
-	return Errorf(CodeForbidden, "error_role", "Role", string(a.Role), "Permission", string(p))
+	return NewError(CodeForbidden, "error_role", "Role", string(a.Role), "Permission", string(p))
 }
 
 type actorKey struct{}

@@ -55,13 +55,13 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf returns a domain error with a message id and, as key-value pairs, the
+// NewError returns a domain error with a message id and, as key-value pairs, the
 // values of its placeholders.
-func Errorf(code Code, text string, args ...any) *Error {
+func NewError(code Code, text string, args ...any) *Error {
 	return &Error{Code: code, Text: text, Args: Args(args...)}
 }
 
-// Wrap is Errorf with a cause for the log.
+// Wrap is NewError with a cause for the log.
 func Wrap(err error, code Code, text string, args ...any) *Error {
 	return &Error{Code: code, Text: text, Args: Args(args...), Err: err}
 }

@@ -22,7 +22,7 @@ import (
 )
 
 func why(text string, args ...any) *services.Error {
-	return services.Errorf(services.CodeConflict, text, args...)
+	return services.NewError(services.CodeConflict, text, args...)
 }
 
 // samplePods has a pod of every verdict.

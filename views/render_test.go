@@ -196,7 +196,7 @@ func TestNodesTable(t *testing.T) {
 
 func TestNodesTable_states(t *testing.T) {
 	stale := changedNodes(func(v *views.NodesView) {
-		v.Page.Stale = services.Errorf(services.CodeInternal, "problem_unknown")
+		v.Page.Stale = services.NewError(services.CodeInternal, "problem_unknown")
 	})
 	doc := document(t, render(t, "en", views.NodesTable(stale)))
 	require.Contains(t, squeezed(doc.Find(".note.stale")), "Something went wrong.")

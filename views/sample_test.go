@@ -30,14 +30,14 @@ func frame() views.Frame {
 
 // sampleClusters has one cluster of every state.
 func sampleClusters() []views.ClusterView {
-	down := services.Errorf(services.CodeUnavailable, "error_cluster_unreachable", "Address", "10.0.0.1:6443")
+	down := services.NewError(services.CodeUnavailable, "error_cluster_unreachable", "Address", "10.0.0.1:6443")
 	known := views.ClusterView{At: noon, Since: noon.Add(-time.Hour), Nodes: 1204, Source: "in-cluster", Version: "v1.36.3"}
 	cordoned, broken, silent, unread := known, known, known, known
 	known.Name, cordoned.Name, broken.Name, silent.Name, unread.Name = oddCluster, "held", "broken", "edge", "blind"
 	cordoned.Cordoned = 3
 	broken.NotReady, broken.Cordoned = 1, 2
 	silent.Nodes, silent.Down = -1, down
-	unread.Unread = services.Errorf(services.CodeForbidden, "error_cluster_forbidden", "Call", "list nodes")
+	unread.Unread = services.NewError(services.CodeForbidden, "error_cluster_forbidden", "Call", "list nodes")
 	return []views.ClusterView{known, cordoned, broken, silent, unread, {Name: "new", Nodes: -1, Source: "kubeconfig"}}
 }
 
@@ -155,7 +155,7 @@ func pages() map[string]templ.Component {
 		"nodes":             views.NodesPage(docked, nodesView()),
 		"nodes of a viewer": views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.MayChange = false })),
 		"nodes loading":     views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Loading, v.Page.Usage = true, nil })),
-		"nodes stale":       views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page.Stale = services.Errorf(services.CodeUnavailable, "no such text") })),
+		"nodes stale":       views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page.Stale = services.NewError(services.CodeUnavailable, "no such text") })),
 		"nodes unreachable": views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Problem, v.Page = &p, node.Page{} })),
 		"no nodes":          views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page = node.Page{} })),
 		"no match":          views.NodesPage(f, changedNodes(func(v *views.NodesView) { v.Page.Match, v.Page.Nodes = 0, nil })),

@@ -198,5 +198,5 @@ func newErrorJSON(p *views.Problem) errorJSON {
 
 // notFound answers addresses without a route.
 func (e *edge) notFound(http.ResponseWriter, *http.Request) error {
-	return services.Errorf(services.CodeNotFound, "error_no_page")
+	return services.NewError(services.CodeNotFound, "error_no_page")
 }

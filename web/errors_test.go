@@ -57,14 +57,14 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 		level  string
 	}{
 		{services.Invalid("node", "error_text"), 422, "DEBUG"},
-		{services.Errorf(services.CodeUnauthenticated, "error_login"), 401, "DEBUG"},
-		{services.Errorf(services.CodeForbidden, "error_role"), 403, "INFO"},
-		{services.Errorf(services.CodeNotFound, "error_not_found"), 404, "DEBUG"},
-		{services.Errorf(services.CodeConflict, "error_conflict"), 409, "DEBUG"},
-		{services.Errorf(services.CodeThrottled, "error_throttled"), 429, "INFO"},
-		{services.Errorf(services.CodeUnavailable, "error_unavailable"), 503, "WARN"},
-		{services.Errorf(services.CodeTimeout, "error_timeout"), 504, "WARN"},
-		{services.Errorf(services.CodeInternal, "error_internal"), 500, "ERROR"},
+		{services.NewError(services.CodeUnauthenticated, "error_login"), 401, "DEBUG"},
+		{services.NewError(services.CodeForbidden, "error_role"), 403, "INFO"},
+		{services.NewError(services.CodeNotFound, "error_not_found"), 404, "DEBUG"},
+		{services.NewError(services.CodeConflict, "error_conflict"), 409, "DEBUG"},
+		{services.NewError(services.CodeThrottled, "error_throttled"), 429, "INFO"},
+		{services.NewError(services.CodeUnavailable, "error_unavailable"), 503, "WARN"},
+		{services.NewError(services.CodeTimeout, "error_timeout"), 504, "WARN"},
+		{services.NewError(services.CodeInternal, "error_internal"), 500, "ERROR"},
 		{errors.New("secret of the database"), 500, "ERROR"},
 		{fmt.Errorf("read: %w", context.DeadlineExceeded), 504, "WARN"},
 		{fmt.Errorf("read: %w", context.Canceled), 500, "ERROR"}, // not by the client: our fault
@@ -100,7 +100,7 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 }
 
 func TestFail_chinese(t *testing.T) {
-	got := serveError(t, testEdge(t, io.Discard), returns(services.Errorf(services.CodeNotFound, "error_no_page")),
+	got := serveError(t, testEdge(t, io.Discard), returns(services.NewError(services.CodeNotFound, "error_no_page")),
 		"Accept", "application/json", "Accept-Language", "zh-CN,zh;q=0.9")
 	require.Contains(t, got.body, "该地址没有对应的页面。")
 }

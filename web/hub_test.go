@@ -254,7 +254,7 @@ func TestHub_streamEndsWithItsLogin(t *testing.T) {
 			return func(context.Context) (account.User, error) { mu.Lock(); defer mu.Unlock(); return answer, failure }
 		}
 		ends := map[string]func(){
-			"signed out": func() { set(account.User{}, services.Errorf(services.CodeUnauthenticated, "error_unauthenticated")) },
+			"signed out": func() { set(account.User{}, services.NewError(services.CodeUnauthenticated, "error_unauthenticated")) },
 			"another":    func() { set(account.User{ID: 7, Role: services.RoleUser}, nil) },
 			"demoted":    func() { set(account.User{Role: services.RoleViewer}, nil) },
 		}

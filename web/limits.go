@@ -143,7 +143,7 @@ func tooMany(text string, wait time.Duration) error {
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	return &statusError{
 		status: http.StatusTooManyRequests, quiet: true,
-		err: services.Errorf(services.CodeThrottled, text, "Seconds", seconds, "Max", heavyAtOnce),
+		err: services.NewError(services.CodeThrottled, text, "Seconds", seconds, "Max", heavyAtOnce),
 	}
 }
 

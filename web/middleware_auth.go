@@ -101,7 +101,7 @@ func (e *edge) requireUsers(next http.Handler) http.Handler {
 }
 
 func (e *edge) toSetup(w http.ResponseWriter, r *http.Request) error {
-	return e.sendAway(w, r, views.SetupURL, services.Errorf(services.CodeUnauthenticated, "error_setup_needed"))
+	return e.sendAway(w, r, views.SetupURL, services.NewError(services.CodeUnauthenticated, "error_setup_needed"))
 }
 
 // hasAdmin asks the database until there is an administrator; from then on there
@@ -121,7 +121,7 @@ func (e *edge) hasAdmin(r *http.Request) (bool, error) {
 func (e *edge) requireLogin(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		if services.ActorFrom(r.Context()).ID == 0 {
-			return e.sendAway(w, r, e.signInURL(r), services.Errorf(services.CodeUnauthenticated, "error_unauthenticated"))
+			return e.sendAway(w, r, e.signInURL(r), services.NewError(services.CodeUnauthenticated, "error_unauthenticated"))
 		}
 		next.ServeHTTP(w, r)
 		return nil

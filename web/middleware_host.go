@@ -17,7 +17,7 @@ func (e *edge) knownHost(next http.Handler) http.Handler {
 	refuse := e.handle(func(_ http.ResponseWriter, r *http.Request) error {
 		return &statusError{
 			status: http.StatusMisdirectedRequest,
-			err:    services.Errorf(services.CodeForbidden, "error_host", "Host", hostOf(r)),
+			err:    services.NewError(services.CodeForbidden, "error_host", "Host", hostOf(r)),
 		}
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -50,7 +50,7 @@ func (e *edge) sameSite() (func(http.Handler) http.Handler, error) {
 		}
 	}
 	protection.SetDenyHandler(e.handle(func(http.ResponseWriter, *http.Request) error {
-		return services.Errorf(services.CodeForbidden, "error_cross_site")
+		return services.NewError(services.CodeForbidden, "error_cross_site")
 	}))
 	return protection.Handler, nil
 }
@@ -63,7 +63,7 @@ const loginsPerClient = 30
 func (e *edge) limitLogins() func(http.Handler) http.Handler {
 	refuse := httprate.WithLimitHandler(e.handle(func(http.ResponseWriter, *http.Request) error {
 		e.metrics.logins.WithLabelValues("limited").Inc()
-		return services.Errorf(services.CodeThrottled, "error_throttled")
+		return services.NewError(services.CodeThrottled, "error_throttled")
 	}))
 	byClient := func(r *http.Request) (string, error) {
 		return httprate.CanonicalizeIP(middleware.GetClientIP(r.Context())), nil

@@ -39,7 +39,7 @@ func (e *edge) probe(w http.ResponseWriter, r *http.Request, status int, text st
 // attacked.
 func (e *edge) serveMetrics(w http.ResponseWriter, r *http.Request) error {
 	if services.ActorFrom(r.Context()).ID == 0 && !e.options.localOnly() && !e.options.PublicMetrics {
-		return services.Errorf(services.CodeUnauthenticated, "error_metrics_login")
+		return services.NewError(services.CodeUnauthenticated, "error_metrics_login")
 	}
 	e.metrics.handler().ServeHTTP(w, r)
 	return nil

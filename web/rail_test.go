@@ -65,7 +65,7 @@ func TestRail_tellsOfChangesOnly(t *testing.T) {
 		require.Equal(t, []string{"rail"}, same.events())
 		require.Contains(t, same.read(), "all nodes are cordoned")
 		rail.set(func(r *views.Rail) {
-			down := services.Errorf(services.CodeTimeout, "error_cluster_timeout")
+			down := services.NewError(services.CodeTimeout, "error_cluster_timeout")
 			r.Clusters = []views.ClusterView{{Name: "prod", Nodes: 3, Down: down, At: time.Now()}}
 		})
 		require.Equal(t, []string{"rail", "rail"}, same.events())

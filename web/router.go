@@ -152,7 +152,7 @@ func (e *edge) methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Allow", strings.Join(allowed(r), ", "))
 	return &statusError{
 		status: http.StatusMethodNotAllowed,
-		err:    services.Errorf(services.CodeInvalid, "error_method", "Method", methodOf(r)),
+		err:    services.NewError(services.CodeInvalid, "error_method", "Method", methodOf(r)),
 	}
 }
 

@@ -132,7 +132,7 @@ func (s *Service) SetPassword(ctx context.Context, name, password string) (token
 func (s *Service) ByID(ctx context.Context, id int64) (User, error) {
 	u, err := s.store.UserByID(ctx, id)
 	if services.CodeOf(err) == services.CodeNotFound || (err == nil && u.Disabled) {
-		return User{}, services.Errorf(services.CodeUnauthenticated, "error_unauthenticated")
+		return User{}, services.NewError(services.CodeUnauthenticated, "error_unauthenticated")
 	}
 	if err != nil {
 		return User{}, err

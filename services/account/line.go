@@ -38,7 +38,7 @@ func newLine() *line {
 func (l *line) enter(ctx context.Context) (leave func(), err error) {
 	network := networkOf(services.ActorFrom(ctx).Address)
 	if !l.join(network) {
-		return nil, services.Errorf(services.CodeThrottled, "error_login_busy", "Seconds", comeBack)
+		return nil, services.NewError(services.CodeThrottled, "error_login_busy", "Seconds", comeBack)
 	}
 	select {
 	case l.places <- struct{}{}:

@@ -68,7 +68,7 @@ func (s *Service) checkCode(ctx context.Context, code string) error {
 		return err
 	}
 	if has {
-		return services.Errorf(services.CodeConflict, "error_setup_done")
+		return services.NewError(services.CodeConflict, "error_setup_done")
 	}
 	value, err := s.store.Setting(ctx, setupSetting)
 	if err != nil && services.CodeOf(err) != services.CodeNotFound {

@@ -93,7 +93,7 @@ func (s *Service) makeWait(ctx context.Context, u store.User, wait time.Duration
 	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "too many tries")
 	seconds := int((wait + time.Second - 1) / time.Second)
 	return cmp.Or(s.refuse(ctx, u, store.RefusedWait),
-		error(services.Errorf(services.CodeThrottled, "error_login_wait", "Seconds", seconds)))
+		error(services.NewError(services.CodeThrottled, "error_login_wait", "Seconds", seconds)))
 }
 
 // check reports whether the password is the user's, after the same time for one
@@ -119,7 +119,7 @@ func (s *Service) turnAway(ctx context.Context, u store.User, fits bool) error {
 		why = store.RefusedDisabled
 	}
 	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", string(why))
-	return cmp.Or(s.refuse(ctx, u, why), error(services.Errorf(services.CodeUnauthenticated, "error_login")))
+	return cmp.Or(s.refuse(ctx, u, why), error(services.NewError(services.CodeUnauthenticated, "error_login")))
 }
 
 // SignOut notes that the actor ends a login session. It is called before the

@@ -45,7 +45,7 @@ func (s *Service) NewToken(ctx context.Context, user, label string, life time.Du
 		return "", err
 	}
 	if u.Disabled {
-		return "", services.Errorf(services.CodeConflict, "error_user_disabled", "Name", u.Name)
+		return "", services.NewError(services.CodeConflict, "error_user_disabled", "Name", u.Name)
 	}
 	token = TokenPrefix + rand.Text()
 	row := store.Token{UserID: u.ID, Name: label, Hash: hashToken(token), CreatedAt: s.now()}
@@ -98,20 +98,20 @@ func (s *Service) RevokeTokens(ctx context.Context, ids ...int64) ([]Token, erro
 // which says to the holder of a token that was right once why it is so no more.
 func (s *Service) ByToken(ctx context.Context, token string) (User, error) {
 	if !strings.HasPrefix(token, TokenPrefix) {
-		return User{}, services.Errorf(services.CodeUnauthenticated, "error_token")
+		return User{}, services.NewError(services.CodeUnauthenticated, "error_token")
 	}
 	// 130 random bits need no slow hash, and a lookup by hash leaks no timing
 	// that could be used.
 	t, err := s.store.TokenByHash(ctx, hashToken(token))
 	if services.CodeOf(err) == services.CodeNotFound {
-		return User{}, services.Errorf(services.CodeUnauthenticated, "error_token")
+		return User{}, services.NewError(services.CodeUnauthenticated, "error_token")
 	}
 	if err != nil {
 		return User{}, err
 	}
 	if t.Expired(s.now()) {
 		day := t.ExpiresAt.Format(time.DateOnly)
-		return User{}, services.Errorf(services.CodeUnauthenticated, "error_token_expired", "Day", day)
+		return User{}, services.NewError(services.CodeUnauthenticated, "error_token_expired", "Day", day)
 	}
 	u, err := s.ByID(ctx, t.UserID)
 	if services.CodeOf(err) == services.CodeUnauthenticated {

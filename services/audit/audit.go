@@ -174,7 +174,7 @@ func visible(a services.Actor) (store.EntryQuery, error) {
 	case a.May(services.PermitAudit):
 		return store.EntryQuery{}, nil
 	case a.ID == 0:
-		return store.EntryQuery{}, services.Errorf(services.CodeForbidden, "error_role", "Role", string(a.Role), "Permission", string(services.PermitAudit))
+		return store.EntryQuery{}, services.NewError(services.CodeForbidden, "error_role", "Role", string(a.Role), "Permission", string(services.PermitAudit))
 	case a.May(services.PermitChange):
 		return store.EntryQuery{OwnerID: a.ID, Owner: a.Name}, nil
 	default:

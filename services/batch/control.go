@@ -59,7 +59,7 @@ func (e *Engine) Resume(ctx context.Context, id string, form url.Values) (View, 
 		return e.View(ctx, id)
 	}
 	if r != nil && !r.isPaused() || r == nil && b.State != store.StateInterrupted {
-		return View{}, services.Errorf(services.CodeConflict, "error_batch_running")
+		return View{}, services.NewError(services.CodeConflict, "error_batch_running")
 	}
 	if err := e.store.SetPaused(ctx, id, false); err != nil {
 		return View{}, err
@@ -89,7 +89,7 @@ func (e *Engine) Pause(ctx context.Context, id string) (View, error) {
 	}
 	r := e.find(id)
 	if r == nil || r.isPaused() {
-		return View{}, services.Errorf(services.CodeConflict, "error_batch_not_running")
+		return View{}, services.NewError(services.CodeConflict, "error_batch_not_running")
 	}
 	if err := e.store.SetPaused(ctx, id, true); err != nil {
 		return View{}, err

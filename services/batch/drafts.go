@@ -56,7 +56,7 @@ func NewDrafts(now func() time.Time) *Drafts {
 func (d *Drafts) Keep(ctx context.Context, form url.Values) (string, error) {
 	one := draft{owner: services.ActorFrom(ctx).ID, form: form.Encode(), used: d.now()}
 	if len(one.form) > draftBytes {
-		return "", services.Errorf(services.CodeInvalid, "error_too_large")
+		return "", services.NewError(services.CodeInvalid, "error_too_large")
 	}
 	sum := hmac.New(sha256.New, d.secret)
 	_, _ = sum.Write([]byte(strconv.FormatInt(one.owner, 10) + "?" + one.form)) // a hash never fails to write
@@ -80,7 +80,7 @@ func (d *Drafts) Find(ctx context.Context, id string) (url.Values, error) {
 	d.expire()
 	i := slices.IndexFunc(d.kept, func(one draft) bool { return one.id == id && one.owner == owner })
 	if i < 0 {
-		return nil, services.Errorf(services.CodeNotFound, "error_draft_gone")
+		return nil, services.NewError(services.CodeNotFound, "error_draft_gone")
 	}
 	return url.ParseQuery(d.kept[i].form)
 }

@@ -241,10 +241,10 @@ func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
-		return services.Errorf(services.CodeUnavailable, "error_stopping")
+		return services.NewError(services.CodeUnavailable, "error_stopping")
 	}
 	if _, twice := e.runs[r.batch.ID]; twice {
-		return services.Errorf(services.CodeConflict, "error_batch_running")
+		return services.NewError(services.CodeConflict, "error_batch_running")
 	}
 	e.runs[r.batch.ID] = r
 	if !r.define.Beside {

@@ -21,7 +21,7 @@ type asked struct{ n int }
 
 func (a *asked) Client(string) (*kube.Client, error) {
 	a.n++
-	return nil, services.Errorf(services.CodeNotFound, "error_cluster_unknown")
+	return nil, services.NewError(services.CodeNotFound, "error_cluster_unknown")
 }
 
 // After a restart nothing is done in the name of somebody who is gone or may do

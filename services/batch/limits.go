@@ -97,7 +97,7 @@ func (p *planning) leave(cluster string, actor int64) {
 const busySeconds = 10
 
 func busy(text string, most int, args ...any) *services.Error {
-	return services.Errorf(services.CodeThrottled, text, append(args, "Max", most, "Seconds", busySeconds)...)
+	return services.NewError(services.CodeThrottled, text, append(args, "Max", most, "Seconds", busySeconds)...)
 }
 
 // roomFor refuses a batch when too many are open.

@@ -64,7 +64,7 @@ func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []str
 		return Batch{}, nil, services.Invalid(field, "error_origin_other")
 	}
 	if !from.State.Ended() {
-		return Batch{}, nil, services.Errorf(services.CodeConflict, "error_batch_open")
+		return Batch{}, nil, services.NewError(services.CodeConflict, "error_batch_open")
 	}
 	if q.RetryOf != "" {
 		if err := e.undoneIsStored(ctx, from); err != nil {
@@ -85,7 +85,7 @@ func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []str
 		}
 	}
 	if len(nodes) == 0 {
-		return Batch{}, nil, services.Errorf(services.CodeConflict, "error_origin_nothing_"+field)
+		return Batch{}, nil, services.NewError(services.CodeConflict, "error_origin_nothing_"+field)
 	}
 	return from, nodes, nil
 }

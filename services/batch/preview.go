@@ -170,7 +170,7 @@ func (e *Engine) inventory(ctx context.Context, cluster string, op operation.Ope
 
 func planFor(op operation.Operation, name string, n *node.Node) NodePlan {
 	if n == nil {
-		return NodePlan{Node: name, Plan: operation.Plan{Blockers: []*services.Error{services.Errorf(services.CodeNotFound, "error_node_gone")}}}
+		return NodePlan{Node: name, Plan: operation.Plan{Blockers: []*services.Error{services.NewError(services.CodeNotFound, "error_node_gone")}}}
 	}
 	return NodePlan{Node: name, UID: n.UID, Plan: op.Plan(n)}
 }
@@ -196,7 +196,7 @@ func digest(plans []NodePlan, reach []Reach) string {
 // it is not the plan that was shown.
 func (p Preview) agreed(actor services.Actor, cluster string, form url.Values) error {
 	if shown := form.Get("plan"); shown != "" && shown != p.Digest {
-		return services.Errorf(services.CodeConflict, "error_plan_changed")
+		return services.NewError(services.CodeConflict, "error_plan_changed")
 	}
 	if err := agreedKeys(actor, p.Named, cluster, form); err != nil {
 		return err
@@ -215,7 +215,7 @@ func agreedKeys(actor services.Actor, named []string, cluster string, form url.V
 	case len(named) == 0:
 		return nil
 	case !actor.May(services.PermitForce):
-		return services.Errorf(services.CodeForbidden, "error_protected", "Keys", keys)
+		return services.NewError(services.CodeForbidden, "error_protected", "Keys", keys)
 	case form.Get("confirm") != cluster:
 		return services.Invalid("confirm", "error_confirm_protected", "Keys", keys, "Cluster", cluster)
 	default:

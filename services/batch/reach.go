@@ -170,7 +170,7 @@ func (p Preview) guarded(q Request) error {
 	if !q.Guarded || len(p.Reach) == 0 || q.Form.Get("plan") != "" {
 		return nil
 	}
-	return services.Errorf(services.CodeConflict, TextReach)
+	return services.NewError(services.CodeConflict, TextReach)
 }
 
 // TextReach says that a plan goes so far that it has to be seen first.

@@ -118,7 +118,7 @@ func TestReach_undo(t *testing.T) {
 	lifted := NodePlan{Node: "n0", Plan: operation.Plan{Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes}}}
 	refused := NodePlan{Node: "n1", Plan: operation.Plan{
 		Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes},
-		Blockers: []*services.Error{services.Errorf(services.CodeConflict, "error_node_gone")},
+		Blockers: []*services.Error{services.NewError(services.CodeConflict, "error_node_gone")},
 	}}
 	limit := ReachLimit{Percent: 20, Nodes: 10}
 	require.Empty(t, reachOf(all, []NodePlan{lifted, refused}, false, limit), "what is not done reaches nothing")

@@ -237,7 +237,7 @@ func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
 	case err != nil:
 		return View{}, false, err
 	case earlier.Fingerprint != b.Fingerprint:
-		return View{}, false, services.Errorf(services.CodeConflict, "error_key_reused")
+		return View{}, false, services.NewError(services.CodeConflict, "error_key_reused")
 	}
 	view, err := e.View(ctx, earlier.ID)
 	return view, true, err

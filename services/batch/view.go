@@ -141,7 +141,7 @@ func (e *Engine) controlled(ctx context.Context, id string) (Batch, error) {
 		return Batch{}, err
 	}
 	if b.State.Ended() {
-		return Batch{}, services.Errorf(services.CodeConflict, "error_batch_ended")
+		return Batch{}, services.NewError(services.CodeConflict, "error_batch_ended")
 	}
 	return b, nil
 }

@@ -115,7 +115,7 @@ func (r *Registry) Client(name string) (*kube.Client, error) {
 func (r *Registry) find(name string) (*entry, error) {
 	e, ok := r.byName[name]
 	if !ok {
-		return nil, services.Errorf(services.CodeNotFound, "error_cluster_unknown", "Cluster", name)
+		return nil, services.NewError(services.CodeNotFound, "error_cluster_unknown", "Cluster", name)
 	}
 	return e, nil
 }

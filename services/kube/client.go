@@ -138,7 +138,7 @@ func (c *Client) ListPods(ctx context.Context, fieldSelector string) ([]corev1.P
 func possible(names ...string) error {
 	for _, name := range names {
 		if len(validation.IsDNS1123Subdomain(name)) > 0 {
-			return services.Errorf(services.CodeNotFound, "error_node_gone")
+			return services.NewError(services.CodeNotFound, "error_node_gone")
 		}
 	}
 	return nil

@@ -58,15 +58,15 @@ func (l *listener) failed(ctx context.Context, began time.Time, err error) {
 func answered(method string, status int) (err error, telling bool) {
 	switch {
 	case status == http.StatusUnauthorized:
-		return services.Errorf(services.CodeForbidden, "error_cluster_credentials"), true
+		return services.NewError(services.CodeForbidden, "error_cluster_credentials"), true
 	case status < http.StatusInternalServerError:
 		return nil, true
 	case method != http.MethodGet:
 		return nil, false
 	case status == http.StatusServiceUnavailable:
-		return services.Errorf(services.CodeUnavailable, "error_cluster_busy"), true
+		return services.NewError(services.CodeUnavailable, "error_cluster_busy"), true
 	default:
-		return services.Errorf(services.CodeUnavailable, "error_cluster_fault", "Message", http.StatusText(status)), true
+		return services.NewError(services.CodeUnavailable, "error_cluster_fault", "Message", http.StatusText(status)), true
 	}
 }
 

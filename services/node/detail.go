@@ -37,7 +37,7 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 		return Found{}, err
 	}
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return Found{}, services.Errorf(services.CodeNotFound, "error_node_gone") // no node can be called that
+		return Found{}, services.NewError(services.CodeNotFound, "error_node_gone") // no node can be called that
 	}
 	// The node is read last: a clearing while the pods are waited for must not
 	// leave an older node in the page.

@@ -108,7 +108,7 @@ func send(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (
 	}
 	after, ok := c.reached(node.FromKube(stored), t.Plan)
 	if !ok {
-		return Result{}, services.Errorf(services.CodeConflict, "error_node_resisted")
+		return Result{}, services.NewError(services.CodeConflict, "error_node_resisted")
 	}
 	after.Recomputed = t.Plan.After.Recomputed
 	result := Result{UID: t.UID, Before: t.Plan.Before, After: after, Changed: true}
@@ -125,7 +125,7 @@ func read(ctx context.Context, k Cluster, t Target) (*node.Node, error) {
 		return nil, err
 	}
 	if t.UID != "" && t.UID != string(current.UID) {
-		return nil, services.Errorf(services.CodeConflict, "error_node_replaced")
+		return nil, services.NewError(services.CodeConflict, "error_node_replaced")
 	}
 	return node.FromKube(current), nil
 }

@@ -94,7 +94,7 @@ func (r *recorder) GetNode(context.Context, string) (*corev1.Node, error) {
 func (r *recorder) PatchNode(_ context.Context, _ string, p kube.NodePatch) (*corev1.Node, error) {
 	r.calls = append(r.calls, "patch")
 	if p.UID != string(r.node.UID) {
-		return nil, services.Errorf(services.CodeConflict, "error_node_replaced")
+		return nil, services.NewError(services.CodeConflict, "error_node_replaced")
 	}
 	if !r.keep {
 		r.node.Spec.Unschedulable = *p.Unschedulable

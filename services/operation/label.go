@@ -132,7 +132,7 @@ func (l labeling) Plan(n *node.Node) Plan {
 	for _, key := range slices.Sorted(maps.Keys(l.Set)) {
 		value := l.Set[key]
 		if old, ok := n.Labels[key]; ok && old != value && !l.Overwrite {
-			p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, "error_label_exists", "Key", key, "Value", old))
+			p.Blockers = append(p.Blockers, services.NewError(services.CodeConflict, "error_label_exists", "Key", key, "Value", old))
 		}
 		p.touchLabel(n, key, &value)
 	}

@@ -178,7 +178,7 @@ func (t tainting) Plan(n *node.Node) Plan {
 	for _, wanted := range t.Set {
 		old := find(n.Taints, wanted)
 		if t.Keep && old != nil && old.Value != wanted.Value {
-			p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, "error_taint_exists", "Taint", old.String(), "Wanted", wanted.String()))
+			p.Blockers = append(p.Blockers, services.NewError(services.CodeConflict, "error_taint_exists", "Taint", old.String(), "Wanted", wanted.String()))
 		}
 		p.touchTaint(old, &wanted)
 	}

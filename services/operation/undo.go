@@ -108,7 +108,7 @@ func (u undoing) Named(nodes []string) []string {
 func (u undoing) Plan(n *node.Node) Plan {
 	r, ok := u.records[n.Name]
 	if !ok || r.UID != n.UID {
-		return Plan{Blockers: []*services.Error{services.Errorf(services.CodeConflict, "error_node_replaced")}}
+		return Plan{Blockers: []*services.Error{services.NewError(services.CodeConflict, "error_node_replaced")}}
 	}
 	taints := make(map[string]*node.Taint, len(n.Taints))
 	for i := range n.Taints {
@@ -122,10 +122,10 @@ func (u undoing) Plan(n *node.Node) Plan {
 	since := slices.Concat(labels.since, tainted.since, u.planCordon(&p, r, n))
 	p.Changes = len(labels.to)+len(tainted.to) > 0 || p.After.Unschedulable != nil
 	if len(since) > 0 && !u.Force {
-		p.Blockers = append(p.Blockers, services.Errorf(services.CodeConflict, textChangedSince, "Keys", strings.Join(since, ", ")))
+		p.Blockers = append(p.Blockers, services.NewError(services.CodeConflict, textChangedSince, "Keys", strings.Join(since, ", ")))
 	}
 	if r.After.EvictedPods > 0 {
-		p.Warnings = append(p.Warnings, services.Errorf(services.CodeConflict, "undo_pods_stay"))
+		p.Warnings = append(p.Warnings, services.NewError(services.CodeConflict, "undo_pods_stay"))
 	}
 	return p
 }

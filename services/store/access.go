@@ -44,7 +44,7 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held 
 			action, text = ActionUserDisable, "error_user_disabled"
 		}
 		if u.Disabled == disabled {
-			return services.Errorf(services.CodeConflict, text, "Name", u.Name)
+			return services.NewError(services.CodeConflict, text, "Name", u.Name)
 		}
 		if _, err := tx.ExecContext(ctx,
 			`UPDATE users SET disabled = $2, auth_epoch = auth_epoch + $2 WHERE id = $1`, id, disabled); err != nil {
@@ -67,7 +67,7 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held 
 func (s *Store) SetRole(ctx context.Context, id int64, role services.Role) (held Held, err error) {
 	err = s.changeUser(ctx, id, func(tx *sql.Tx, u User) error {
 		if u.Role == role {
-			return services.Errorf(services.CodeConflict, "error_user_has_role", "Name", u.Name, "Role", string(role))
+			return services.NewError(services.CodeConflict, "error_user_has_role", "Name", u.Name, "Role", string(role))
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE users SET role = $2 WHERE id = $1`, id, role); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (s *Store) changeUser(ctx context.Context, id int64, fn func(tx *sql.Tx, u 
 		}
 		has, err := hasAdmin(ctx, tx)
 		if err == nil && !has {
-			err = services.Errorf(services.CodeConflict, "error_last_admin", "Name", u.Name)
+			err = services.NewError(services.CodeConflict, "error_last_admin", "Name", u.Name)
 		}
 		return err
 	})

@@ -288,7 +288,7 @@ func TestWrite_rollsBack(t *testing.T) {
 	err := s.write(t.Context(), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(t.Context(), "INSERT INTO settings (key, value) VALUES ('a', 'b')")
 		require.NoError(t, err)
-		return services.Errorf(services.CodeConflict, "error_conflict")
+		return services.NewError(services.CodeConflict, "error_conflict")
 	})
 	require.Equal(t, services.CodeConflict, services.CodeOf(err))
 	_, err = s.Setting(t.Context(), "a")

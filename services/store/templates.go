@@ -165,7 +165,7 @@ func (s *Store) UpdateTemplate(ctx context.Context, t Template, seen time.Time) 
 			return err
 		}
 		if !seen.IsZero() && toMillis(seen) != toMillis(old.UpdatedAt) {
-			return services.Errorf(services.CodeConflict, "error_template_changed", "Name", old.Name, "By", old.UpdatedBy)
+			return services.NewError(services.CodeConflict, "error_template_changed", "Name", old.Name, "By", old.UpdatedBy)
 		}
 		changed, err = s.updateTemplate(ctx, tx, old, t)
 		return err

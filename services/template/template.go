@@ -257,7 +257,7 @@ func (s *Service) row(ctx context.Context, kind string, d Draft) (store.Template
 func permit(ctx context.Context, p services.Permission, kind string) error {
 	err := services.ActorFrom(ctx).Require(p)
 	if err == nil && !slices.Contains(Kinds(), kind) {
-		err = services.Errorf(services.CodeNotFound, "error_no_page")
+		err = services.NewError(services.CodeNotFound, "error_no_page")
 	}
 	return err
 }

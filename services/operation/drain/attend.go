@@ -43,7 +43,7 @@ func (d *conductor) attend(n *nodeState) {
 	case n.broken != nil && onlyStuck(n):
 		d.fail(n, n.broken)
 	case d.hopeless(n):
-		d.fail(n, services.Errorf(services.CodeUnavailable, "error_drain_unreachable", "Count", len(n.pods)))
+		d.fail(n, services.NewError(services.CodeUnavailable, "error_drain_unreachable", "Count", len(n.pods)))
 	}
 }
 
@@ -53,14 +53,14 @@ func (d *conductor) lost(n *nodeState) bool {
 	seen := d.watch.Node(n.Node)
 	switch {
 	case seen == nil:
-		d.end(n, Outcome{Aside: true, Err: services.Errorf(services.CodeNotFound, "error_node_gone")})
+		d.end(n, Outcome{Aside: true, Err: services.NewError(services.CodeNotFound, "error_node_gone")})
 	case n.UID != "" && string(seen.UID) != n.UID:
-		d.end(n, Outcome{Aside: true, Err: services.Errorf(services.CodeConflict, "error_node_replaced")})
+		d.end(n, Outcome{Aside: true, Err: services.NewError(services.CodeConflict, "error_node_replaced")})
 	case seen.Spec.Unschedulable:
 		return false
 	case d.watch.Uncordoned(n.Node):
 		d.failed++
-		d.end(n, Outcome{Err: services.Errorf(services.CodeConflict, "error_drain_uncordoned")})
+		d.end(n, Outcome{Err: services.NewError(services.CodeConflict, "error_drain_uncordoned")})
 	default:
 		return false // the watch is behind our own cordon
 	}
@@ -104,7 +104,7 @@ func (d *conductor) meet(n *nodeState, pod *corev1.Pod, j Judged) {
 		p.enter(podTerminating, d.now)
 	case j.Verdict == Acknowledge:
 		p.enter(podStuck, d.now)
-		n.broken = services.Errorf(services.CodeConflict, "error_drain_unagreed", "Pod", p.key(), "Option", j.Field)
+		n.broken = services.NewError(services.CodeConflict, "error_drain_unagreed", "Pod", p.key(), "Option", j.Field)
 	}
 }
 
@@ -323,13 +323,13 @@ func (d *conductor) timedOut(n *nodeState) error {
 	seconds := d.world.options.Timeout
 	for _, p := range n.inOrder() {
 		if p.phase == podBlocked && p.Budget != "" {
-			return services.Errorf(services.CodeTimeout, "error_drain_timeout_budget", "Seconds", seconds, "Count", len(n.pods), "Pod", p.key(), "Budget", p.Budget)
+			return services.NewError(services.CodeTimeout, "error_drain_timeout_budget", "Seconds", seconds, "Count", len(n.pods), "Pod", p.key(), "Budget", p.Budget)
 		}
 	}
 	for _, p := range n.inOrder() {
-		return services.Errorf(services.CodeTimeout, "error_drain_timeout", "Seconds", seconds, "Count", len(n.pods), "Pod", p.key())
+		return services.NewError(services.CodeTimeout, "error_drain_timeout", "Seconds", seconds, "Count", len(n.pods), "Pod", p.key())
 	}
-	return services.Errorf(services.CodeTimeout, "error_drain_timeout", "Seconds", seconds, "Count", 0, "Pod", "-")
+	return services.NewError(services.CodeTimeout, "error_drain_timeout", "Seconds", seconds, "Count", 0, "Pod", "-")
 }
 
 // verify looks a last time, by a consistent read and not before the scheduler

@@ -107,7 +107,7 @@ func MakePlan(f Facts, o Options) (Plan, error) {
 		p.Counts.sum(np.Counts)
 	}
 	for _, name := range f.Missing {
-		p.Nodes = append(p.Nodes, NodePlan{Node: name, Blockers: []*services.Error{services.Errorf(services.CodeNotFound, "error_node_gone")}})
+		p.Nodes = append(p.Nodes, NodePlan{Node: name, Blockers: []*services.Error{services.NewError(services.CodeNotFound, "error_node_gone")}})
 	}
 	if f.BudgetsUnread {
 		p.Unread = append(p.Unread, "poddisruptionbudgets")

@@ -92,7 +92,7 @@ func (w world) judge(p *corev1.Pod) Judged {
 }
 
 func reason(text string, args ...any) *services.Error {
-	return services.Errorf(services.CodeConflict, text, args...)
+	return services.NewError(services.CodeConflict, text, args...)
 }
 
 func unselected(w world, p *corev1.Pod) (Verdict, string, *services.Error) {
