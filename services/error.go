@@ -23,13 +23,6 @@ const (
 	CodeInternal        Code = "internal"        // our fault; the text goes to the log only
 )
 
-// FieldError says what is wrong with one field of a form.
-type FieldError struct {
-	Field string         // the form's name of the field
-	Text  string         // message id in views/ui/messages
-	Args  map[string]any // values of the message's placeholders
-}
-
 // Error is a domain error. Text is a message id that views translates; it and
 // Args may be shown to a person. Err goes to the log and to nobody else.
 type Error struct {

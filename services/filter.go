@@ -1,7 +1,6 @@
 package services
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,14 +14,14 @@ const MaxFilter = 200
 type Filter struct{ Field, Value string }
 
 // CheckFilters names the filters whose text cannot be looked for.
-func CheckFilters(filters ...Filter) []FieldError {
-	var wrong []FieldError
+func CheckFilters(filters ...Filter) FieldErrors {
+	var wrong FieldErrors
 	for _, f := range filters {
 		switch {
 		case !utf8.ValidString(f.Value) || strings.ContainsRune(f.Value, 0):
-			wrong = append(wrong, FieldError{Field: f.Field, Text: "error_text"})
+			wrong.Add(f.Field, "error_text")
 		case utf8.RuneCountInString(f.Value) > MaxFilter:
-			wrong = append(wrong, FieldError{Field: f.Field, Text: "error_long", Args: Args("Max", MaxFilter)})
+			wrong.Add(f.Field, "error_long", "Max", MaxFilter)
 		}
 	}
 	return wrong
@@ -30,7 +29,7 @@ func CheckFilters(filters ...Filter) []FieldError {
 
 // CheckChoice names a field whose value is none of the choices; an empty one
 // chooses nothing.
-func CheckChoice[S ~string](field string, value S, choices []S) []FieldError {
+func CheckChoice[S ~string](field string, value S, choices []S) (wrong FieldErrors) {
 	if value == "" || slices.Contains(choices, value) {
 		return nil
 	}
@@ -38,7 +37,8 @@ func CheckChoice[S ~string](field string, value S, choices []S) []FieldError {
 	for i, c := range choices {
 		words[i] = string(c)
 	}
-	return []FieldError{{Field: field, Text: "error_choice", Args: Args("Value", clip(string(value)), "Choices", strings.Join(words, ", "))}}
+	wrong.Add(field, "error_choice", "Value", Clip(string(value)), "Choices", strings.Join(words, ", "))
+	return wrong
 }
 
 // MaxWords is how many words one search looks for.
@@ -46,10 +46,11 @@ const MaxWords = 8
 
 // SearchWords returns the words of a search, each of which must be found. The
 // length of the text is CheckFilters' business.
-func SearchWords(field, text string) ([]string, []FieldError) {
-	words := strings.Fields(text)
+func SearchWords(field, text string) (words []string, wrong FieldErrors) {
+	words = strings.Fields(text)
 	if len(words) > MaxWords {
-		return nil, []FieldError{{Field: field, Text: "error_words", Args: Args("Max", MaxWords)}}
+		wrong.Add(field, "error_words", "Max", MaxWords)
+		return nil, wrong
 	}
 	return words, nil
 }
@@ -66,7 +67,7 @@ func Sinces() []string { return []string{"today", "7d", "30d"} }
 
 // Limits returns the first moment of a span and the first one after it; zero
 // times where it has no limit. It names the fields that are wrong.
-func (s Span) Limits(now time.Time) (from, to time.Time, wrong []FieldError) {
+func (s Span) Limits(now time.Time) (from, to time.Time, wrong FieldErrors) {
 	if s.Zone == nil {
 		s.Zone = time.UTC
 	}
@@ -88,7 +89,7 @@ func (s Span) since(now time.Time) time.Time {
 	return time.Date(year, month, day-days+1, 0, 0, 0, 0, s.Zone)
 }
 
-func (s Span) parse(field, text string) (begin, end time.Time, wrong []FieldError) {
+func (s Span) parse(field, text string) (begin, end time.Time, wrong FieldErrors) {
 	if text == "" {
 		return begin, end, nil
 	}
@@ -98,15 +99,6 @@ func (s Span) parse(field, text string) (begin, end time.Time, wrong []FieldErro
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, at.Add(time.Millisecond), nil
 	}
-	return begin, end, []FieldError{{Field: field, Text: "error_day", Args: Args("Value", clip(text))}}
-}
-
-// clip makes what is quoted in an error short and printable.
-func clip(s string) string {
-	const most = 40
-	s = strings.ToValidUTF8(s, "�")
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most]) + "…"
-	}
-	return strings.Trim(fmt.Sprintf("%q", s), `"`)
+	wrong.Add(field, "error_day", "Value", Clip(text))
+	return begin, end, wrong
 }
