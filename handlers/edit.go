@@ -63,7 +63,7 @@ func setTaint(id, value string) string {
 // rows are what the fields of a form come to.
 type rows struct {
 	entries []string
-	wrong   []services.FieldError
+	wrong   services.FieldErrors
 	seen    map[string]string // entry by what it is about
 }
 
@@ -134,18 +134,10 @@ func (r *rows) add(e editor, field, entry string) {
 // refuse names the field of the form; the first thing that is wrong with it is
 // enough.
 func (r *rows) refuse(field string, wrong services.FieldError) {
-	if !slices.ContainsFunc(r.wrong, func(w services.FieldError) bool { return w.Field == field }) {
+	if !r.wrong.Has(field) {
 		wrong.Field = field
 		r.wrong = append(r.wrong, wrong)
 	}
-}
-
-// err gives what is wrong as one error, or nil.
-func (r *rows) err() error {
-	if len(r.wrong) == 0 {
-		return nil
-	}
-	return services.InvalidFields(r.wrong...)
 }
 
 // canonical gives the form as the operation reads it: entries in place of rows.

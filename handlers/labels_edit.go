@@ -58,7 +58,7 @@ func (h *Handlers) checkEdit(w http.ResponseWriter, r *http.Request, e editor) e
 		}
 	}
 	fields := views.EditFields(names, len(newRows(r.Form)), e.field)
-	return render(w, r, http.StatusOK, views.EditChecked(fields, views.NewProblem(r.Context(), got.err()), e.effect(r.Form, got)))
+	return render(w, r, http.StatusOK, views.EditChecked(fields, views.NewProblem(r.Context(), got.wrong.Err()), e.effect(r.Form, got)))
 }
 
 func (e editor) effect(form url.Values, got rows) views.EditEffect {
@@ -286,7 +286,7 @@ func unfold(q batch.Request) (batch.Request, error) {
 		return q, nil
 	}
 	got := e.rows(q.Form)
-	if err := got.err(); err != nil {
+	if err := got.wrong.Err(); err != nil {
 		return q, err
 	}
 	q.Operation, q.Form = e.field, e.canonical(q.Form, got.entries)

@@ -246,7 +246,7 @@ func (d *templateDraft) explain(err error) error {
 	if e.Code != services.CodeInvalid {
 		return err
 	}
-	var fields []services.FieldError
+	var fields services.FieldErrors
 	for _, f := range e.Fields {
 		if part, number, _ := strings.Cut(f.Field, "."); d.entries && number != "" && part != "entry" {
 			f.Field = "entry." + number
@@ -254,7 +254,7 @@ func (d *templateDraft) explain(err error) error {
 		if unread, ok := d.unread[f.Field]; ok {
 			f = unread
 		}
-		if !slices.ContainsFunc(fields, func(other services.FieldError) bool { return other.Field == f.Field }) {
+		if !fields.Has(f.Field) {
 			fields = append(fields, f)
 		}
 	}
