@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
-	"net/url"
 	"time"
 
 	"kube-node-manager/services"
@@ -12,9 +11,6 @@ import (
 )
 
 const (
-	// writeWithin is how long one write to a viewer may take: a browser that
-	// stopped reading is cut off, whatever the server's own timeout says.
-	writeWithin = 10 * time.Second
 	// streamFor ends every stream now and then, so that what keeps one open
 	// beyond its use, such as a proxy, does not do so for ever.
 	streamFor = 15 * time.Minute
@@ -40,7 +36,7 @@ func (h *hub) serve(clusterExists clusterFinder) func(http.ResponseWriter, *http
 		h.join(v)
 		defer h.quit(v)
 		defer h.watchLogin(ctx, r, v)()
-		h.server.ServeHTTP(&streamWriter{ResponseWriter: w, control: http.NewResponseController(w)}, streamRequest(r.WithContext(ctx), v.id))
+		h.streams.serve(w, r.WithContext(ctx), v.id)
 		return nil
 	}
 }
@@ -70,32 +66,4 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		}
 	}
 	return v, nil
-}
-
-// streamRequest is the request that the library is to see: the stream is ours
-// to choose, and what was missed we know better than a last event id.
-func streamRequest(r *http.Request, id string) *http.Request {
-	r = r.Clone(r.Context())
-	r.URL = &url.URL{Path: r.URL.Path, RawQuery: url.Values{"stream": {id}}.Encode()}
-	r.Header.Del("Last-Event-ID")
-	return r
-}
-
-// streamWriter gives every write a deadline of its own.
-type streamWriter struct {
-	http.ResponseWriter
-	control *http.ResponseController
-}
-
-// Write writes within the deadline. A writer without deadlines, as in tests, is
-// written to as it is.
-func (w *streamWriter) Write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin))
-	return w.ResponseWriter.Write(p)
-}
-
-// Flush sends what was written. The library asserts http.Flusher.
-func (w *streamWriter) Flush() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin))
-	_ = w.control.Flush() // a viewer who has gone is noticed by the request's context
 }

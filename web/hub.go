@@ -5,12 +5,10 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/r3labs/sse/v2"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
@@ -35,7 +33,7 @@ type batchViewer interface {
 // offers them to every viewer; a viewer whose buffer is full is cut off. Its
 // browser comes back and is shown the present state.
 type hub struct {
-	server  *sse.Server
+	streams *streams
 	batches batchViewer
 	cleared func(cluster string) uint64 // the generation of a cluster's cache
 	rail    func() views.Rail           // the present state of clusters and batches; nil for none
@@ -84,21 +82,12 @@ type note struct {
 
 func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, dropped func()) *hub {
 	h := &hub{
-		server: sse.New(), cleared: cleared, log: log, dropped: dropped,
+		cleared: cleared, log: log, dropped: dropped,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		viewers: map[string]*viewer{}, changed: map[string]bool{},
 	}
 	h.ctx, h.cancel = context.WithCancel(services.WithActor(context.WithoutCancel(ctx), services.Actor{Name: "hub", Role: services.RoleViewer}))
-	// One stream per connection: the library's streams let one stalled reader
-	// hold up all readers of the same stream, and the publisher with them.
-	h.server.AutoReplay = false
-	h.server.SplitData = true
-	h.server.BufferSize = 16
-	h.server.Headers = map[string]string{"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
-	// An event that is published before the library knows the subscriber is
-	// lost, so the greeting waits for this call.
-	h.server.OnSubscribe = func(id string, _ *sse.Subscriber) { h.greet(id) }
-	h.server.OnUnsubscribe = func(id string, _ *sse.Subscriber) { h.server.RemoveStream(id) }
+	h.streams = newStreams(h.greet)
 	return h
 }
 
@@ -158,7 +147,7 @@ func (h *hub) greet(id string) {
 }
 
 func (h *hub) join(v *viewer) {
-	h.server.CreateStream(v.id)
+	h.streams.create(v.id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.makeRoom(v.actor)
@@ -198,7 +187,7 @@ func (h *hub) loop() {
 // keepAlive sends something that browsers pass over, and notes that the viewer's
 // cluster is still open.
 func (h *hub) keepAlive(v *viewer) {
-	h.offer(v, &sse.Event{Comment: []byte("still here")})
+	h.offer(v, newComment("still here"))
 	if h.look != nil && v.cluster != "" {
 		h.look(v.cluster)
 	}
@@ -242,7 +231,7 @@ func (h *hub) welcome(v *viewer) {
 		h.tellBatchTo([]*viewer{v}, v.batch)
 		return
 	}
-	h.offer(v, &sse.Event{Comment: []byte("welcome")})
+	h.offer(v, newComment("welcome"))
 }
 
 // tellProgress tells of every batch with news, once for all that happened since
@@ -329,28 +318,18 @@ func (h *hub) each(fn func(*viewer)) {
 
 func (h *hub) send(v *viewer, name, data string) {
 	v.events++
-	h.offer(v, newEvent(name, strconv.FormatUint(v.events, 10), data))
+	h.offer(v, newEvent(name, v.events, data))
 }
 
 // offer gives an event to a viewer, or cuts the viewer off when it does not
 // read: it comes back and is welcomed with the present state.
-func (h *hub) offer(v *viewer, e *sse.Event) {
-	if v.gone || h.server.TryPublish(v.id, e) {
+func (h *hub) offer(v *viewer, e event) {
+	if v.gone || h.streams.offer(v.id, e) {
 		return
 	}
 	v.gone = true
-	if h.server.StreamExists(v.id) { // else it left by itself
+	if h.streams.exists(v.id) { // else it left by itself
 		h.dropped()
 	}
 	v.cut()
-}
-
-// newEvent makes an event that the library cannot garble: it has data, which
-// holds no carriage return and begins no line with a colon by accident.
-func newEvent(name, id, data string) *sse.Event {
-	data = strings.ReplaceAll(data, "\r", "")
-	if strings.TrimSpace(data) == "" {
-		data = "-"
-	}
-	return &sse.Event{ID: []byte(id), Event: []byte(name), Data: []byte(data), Retry: []byte("3000")}
 }

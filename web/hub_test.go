@@ -275,17 +275,3 @@ func TestHub_streamEndsWithItsLogin(t *testing.T) {
 		}
 	})
 }
-
-func TestNewEvent_cannotBeGarbled(t *testing.T) {
-	for data, want := range map[string]string{
-		"<p>a</p>":  "<p>a</p>",
-		"a\r\nb\rc": "a\nbc",
-		"":          "-",
-		"\n\n":      "-",
-		":x":        ":x",
-	} {
-		e := newEvent("progress", "1", data)
-		require.Equal(t, want, string(e.Data))
-		require.NotEmpty(t, e.ID)
-	}
-}
