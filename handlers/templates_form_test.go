@@ -109,7 +109,7 @@ func FuzzTemplatesCreate(f *testing.F) {
 	st, err := store.Open(f.Context(), f.TempDir(), log)
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = st.Close(context.Background()) })
-	h := New(Deps{Clusters: noClusters{}, Batches: noBatches{}, Templates: template.New(st, log)})
+	h := New(Dependencies{Clusters: noClusters{}, Batches: noBatches{}, Templates: template.New(st, log)})
 	f.Fuzz(func(t *testing.T, kind, mime, body string) {
 		r := httptest.NewRequest(http.MethodPost, "/templates/x/new", strings.NewReader(body))
 		r.Header.Set("Content-Type", mime)

@@ -48,7 +48,7 @@ func (a *App) setUp(ctx context.Context) error {
 	a.cleanups.push("close the connections to clusters", stopRest, func(context.Context) error { clusters.Close(); return nil })
 	fenced := cache.New(ctx)
 	a.cleanups.push("stop the reads of clusters", stopRest, func(context.Context) error { fenced.Close(); return nil })
-	nodes := node.NewService(clusters, fenced, node.Options{
+	nodes := node.New(clusters, fenced, node.Options{
 		ListTTL: a.options.ListTTL, DetailTTL: a.options.DetailTTL, HardAge: a.options.HardAge,
 	})
 
@@ -60,14 +60,14 @@ func (a *App) setUp(ctx context.Context) error {
 	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	streams.login, streams.perUser = e.loginOf, a.options.UserStreams
 	e.sessions.ended = streams.recheckLogins
-	engine := batch.NewEngine(batch.Dependencies{
+	engine := batch.New(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
 		Watcher: countBatches{streams, e.metrics, clusters},
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
 	})
-	h := handlers.New(handlers.Deps{
+	h := handlers.New(handlers.Dependencies{
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
 		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})

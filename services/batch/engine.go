@@ -91,8 +91,8 @@ type Dependencies struct {
 	Log       *slog.Logger
 }
 
-// NewEngine returns an engine that runs nothing yet.
-func NewEngine(d Dependencies, o Options) *Engine {
+// New returns an engine that runs nothing yet.
+func New(d Dependencies, o Options) *Engine {
 	if o.Limits == (Limits{}) {
 		o.Limits = defaultLimits()
 	}

@@ -114,8 +114,8 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 	registry, err := cluster.Load(cluster.Source{Kubeconfig: kubeconfig})
 	require.NoError(t, err)
 	c := cache.New(ctx)
-	nodes := node.NewService(registry, c, node.Options{ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute})
-	engine := batch.NewEngine(batch.Dependencies{
+	nodes := node.New(registry, c, node.Options{ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute})
+	engine := batch.New(batch.Dependencies{
 		Store: db, Clusters: registry, Nodes: nodes, Cache: clearing{c, seen}, Watcher: seen, Log: log,
 	}, o)
 	require.NoError(t, engine.Start(ctx))

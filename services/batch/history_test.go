@@ -22,7 +22,7 @@ func archive(t testing.TB) (*batch.Engine, *store.Store) {
 	db, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close(context.WithoutCancel(t.Context()))) })
-	return batch.NewEngine(batch.Dependencies{Store: db, Log: slog.New(slog.DiscardHandler)}, usual), db
+	return batch.New(batch.Dependencies{Store: db, Log: slog.New(slog.DiscardHandler)}, usual), db
 }
 
 // keep stores a batch that has ended, and its items.

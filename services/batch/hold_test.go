@@ -61,7 +61,7 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 
 			clusters := &asked{}
 			log := slog.New(slog.DiscardHandler)
-			engine := batch.NewEngine(batch.Dependencies{Store: db, Clusters: clusters, Log: log}, usual)
+			engine := batch.New(batch.Dependencies{Store: db, Clusters: clusters, Log: log}, usual)
 			require.NoError(t, engine.Start(t.Context()))
 			require.Equal(t, tt.goesOn, clusters.n > 0)
 			got, err := db.Batch(t.Context(), "b1")

@@ -54,8 +54,8 @@ type Service struct {
 	failed map[string]error // why a cluster's nodes could not be listed the last time
 }
 
-// NewService returns the read model over the given cache.
-func NewService(clients Clients, c *cache.Cache, o Options) *Service {
+// New returns the read model over the given cache.
+func New(clients Clients, c *cache.Cache, o Options) *Service {
 	return &Service{
 		clients: clients,
 		cache:   c,

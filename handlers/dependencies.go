@@ -91,8 +91,8 @@ type generations interface {
 	Generation(cluster string) uint64
 }
 
-// Deps are the services that Handlers call.
-type Deps struct {
+// Dependencies are the services that Handlers call.
+type Dependencies struct {
 	Clusters  clusterRegistry
 	Nodes     nodeReader
 	Batches   batchEngine
@@ -106,12 +106,12 @@ type Deps struct {
 
 // Handlers answers the routes of clusters, nodes and batches.
 type Handlers struct {
-	Deps
+	Dependencies
 	now    func() time.Time
 	drafts *batch.Drafts // forms of pages whose address would be too long
 }
 
 // New returns the handlers over the given services.
-func New(d Deps) *Handlers {
-	return &Handlers{Deps: d, now: time.Now, drafts: batch.NewDrafts(time.Now)}
+func New(d Dependencies) *Handlers {
+	return &Handlers{Dependencies: d, now: time.Now, drafts: batch.NewDrafts(time.Now)}
 }
