@@ -165,7 +165,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	select {
 	case <-ctx.Done():
-		a.log.Info("stopping")
+		a.log.Info("Stopping")
 	case err = <-a.failed:
 	}
 	return errors.Join(err, a.Stop(ctx))
@@ -197,10 +197,10 @@ func (a *App) reopenLog() {
 		return
 	}
 	if err := a.logFile.reopen(); err != nil {
-		a.log.Error("could not reopen the log file", "error", err)
+		a.log.Error("Could not reopen the log file", "error", err)
 		return
 	}
-	a.log.Info("reopened the log file")
+	a.log.Info("Reopened the log file")
 }
 
 // serve answers requests on l in the background until the clean-up.
@@ -218,7 +218,7 @@ func (a *App) serve(name string, l net.Listener, srv *http.Server) {
 		err := srv.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
 			// Somebody is still reading; nothing is lost with what they read.
-			a.log.Warn("cut off requests that did not end in time")
+			a.log.Warn("Cut off requests that did not end in time")
 			err = srv.Close()
 		}
 		<-ended

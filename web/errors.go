@@ -54,7 +54,7 @@ func (e *edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if err := e.answer(w, r, status, err); err != nil {
-		e.log.ErrorContext(r.Context(), "could not show an error", "error", err)
+		e.log.ErrorContext(r.Context(), "Could not show an error", "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}
 }
@@ -116,7 +116,7 @@ func (e *edge) logFailure(r *http.Request, status int, err error) {
 	case status == http.StatusForbidden, status == http.StatusTooManyRequests:
 		level = slog.LevelInfo
 	}
-	e.log.Log(r.Context(), level, "request failed", "method", methodOf(r), "path", shortPath(r),
+	e.log.Log(r.Context(), level, "Request failed", "method", methodOf(r), "path", shortPath(r),
 		"status", status, "code", services.CodeOf(err), "user", userOf(r), "error", err)
 }
 

@@ -81,7 +81,7 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 			require.NotContains(t, page.body, "secret")
 			require.NotContains(t, page.body, "error_", "a message id is no text")
 			require.Equal(t, "no-store", page.header.Get("Cache-Control"))
-			require.Contains(t, log.String(), `"level":"`+tt.level+`","msg":"request failed"`)
+			require.Contains(t, log.String(), `"level":"`+tt.level+`","msg":"Request failed"`)
 
 			flash := serveError(t, e, returns(tt.err), "HX-Request", "true")
 			require.Equal(t, tt.status, flash.status)
@@ -145,7 +145,7 @@ func TestFail_clientHasGone(t *testing.T) {
 	require.Equal(t, statusClientClosed, w.Code)
 	require.Empty(t, w.Body.String())
 	require.NotContains(t, log.String(), `"ERROR"`)
-	require.Contains(t, log.String(), `"level":"DEBUG","msg":"request"`)
+	require.Contains(t, log.String(), `"level":"DEBUG","msg":"Request"`)
 }
 
 func TestFail_panic(t *testing.T) {

@@ -74,7 +74,7 @@ func (c *cleanups) runStep(ctx context.Context, step cleanup) error {
 	}()
 	select {
 	case err := <-done:
-		c.log.Debug("stopped", "step", step.name, "took", time.Since(begin))
+		c.log.Debug("Stopped", "step", step.name, "took", time.Since(begin))
 		return err
 	case <-ctx.Done():
 	}

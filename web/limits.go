@@ -132,7 +132,7 @@ func (e *edge) limitRate(r *http.Request, user int64) error {
 		return nil
 	}
 	if first { // not each of them: that would be the flood in another place
-		e.log.WarnContext(r.Context(), "refusing requests that come too fast", "user", userOf(r), "change", change)
+		e.log.WarnContext(r.Context(), "Refusing requests that come too fast", "user", userOf(r), "change", change)
 	}
 	return tooMany("error_rate", wait)
 }

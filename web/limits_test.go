@@ -92,8 +92,8 @@ func TestLimits_refusal(t *testing.T) {
 		require.Contains(t, got.body, "--user-rate", name)
 	}
 	require.Equal(t, http.StatusOK, a.get("/readyz").status, "probes are not concerned")
-	require.Equal(t, 3, strings.Count(log.String(), "refusing requests that come too fast"), "the user, the script and the address: "+log.String())
-	require.NotContains(t, log.String(), `"level":"INFO","msg":"request failed"`)
+	require.Equal(t, 3, strings.Count(log.String(), "Refusing requests that come too fast"), "the user, the script and the address: "+log.String())
+	require.NotContains(t, log.String(), `"level":"INFO","msg":"Request failed"`)
 }
 
 func TestLimits_heavyRequestsWaitForTheirTurn(t *testing.T) {

@@ -60,7 +60,7 @@ func (e *edge) observe(next http.Handler) http.Handler {
 		if route != eventsRoute { // a stream lasts as long as somebody looks
 			e.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
 		}
-		e.log.Log(r.Context(), accessLevel(route, status), "request",
+		e.log.Log(r.Context(), accessLevel(route, status), "Request",
 			"method", methodOf(r), "route", route, "path", shortPath(r), "status", status,
 			"dur_ms", took.Milliseconds(), "bytes", ww.BytesWritten(), "user", i.user)
 	})
@@ -123,7 +123,7 @@ func (e *edge) rescue(next http.Handler) http.Handler {
 			if p == http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
 				panic(p)
 			}
-			e.log.ErrorContext(r.Context(), "panic in a handler", "panic", p, "stack", string(debug.Stack()))
+			e.log.ErrorContext(r.Context(), "Panic in a handler", "panic", p, "stack", string(debug.Stack()))
 			e.fail(w, r, fmt.Errorf("panic: %v", p))
 		}()
 		next.ServeHTTP(w, r)

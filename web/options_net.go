@@ -95,12 +95,12 @@ func wide(p netip.Prefix) bool {
 func (o *Options) warn(log *slog.Logger) {
 	for _, p := range o.TrustedProxies {
 		if wide(p) {
-			log.Warn("a trusted network is wide: whoever is in it can pretend to have another address; "+
+			log.Warn("A trusted network is wide: whoever is in it can pretend to have another address; "+
 				"name the proxy's own address", "option", "--trusted-proxies", "network", p.String())
 		}
 	}
 	if !o.loopback() && !o.https() {
-		log.Warn("serving HTTP without TLS beyond this machine: passwords can be read on their way",
+		log.Warn("Serving HTTP without TLS beyond this machine: passwords can be read on their way",
 			"option", "--insecure-http", "address", o.Listen)
 	}
 }

@@ -21,7 +21,7 @@ func (e *edge) readyz(w http.ResponseWriter, r *http.Request) error {
 		return e.probe(w, r, http.StatusServiceUnavailable, "not ready")
 	}
 	if err := e.store.Ping(r.Context()); err != nil {
-		e.log.ErrorContext(r.Context(), "not ready", "error", err)
+		e.log.ErrorContext(r.Context(), "Not ready", "error", err)
 		return e.probe(w, r, http.StatusServiceUnavailable, "database unavailable")
 	}
 	return e.probe(w, r, http.StatusOK, "ready")

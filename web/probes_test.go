@@ -111,7 +111,7 @@ func TestMetrics_ownAddress(t *testing.T) {
 	var addr string
 	for line := range strings.Lines(log.String()) {
 		var fields map[string]any
-		if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "serving metrics" {
+		if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "Serving metrics" {
 			addr, _ = fields["address"].(string)
 		}
 	}

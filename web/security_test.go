@@ -209,7 +209,7 @@ func accessLine(t *testing.T, log *logBuffer, path string) map[string]any {
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(log.String()) {
 			var fields map[string]any
-			if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "request" && fields["path"] == path {
+			if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "Request" && fields["path"] == path {
 				found = fields
 				return true
 			}

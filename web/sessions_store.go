@@ -74,7 +74,7 @@ func (s sessionRows) clean(ctx context.Context, log *slog.Logger) {
 		case <-every.C:
 		}
 		if err := s.store.DeleteExpiredSessions(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "could not delete expired login sessions", "error", err)
+			log.WarnContext(ctx, "Could not delete expired login sessions", "error", err)
 		}
 	}
 }

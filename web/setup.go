@@ -146,7 +146,7 @@ func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.handler())
 	a.serve("metrics server", l, a.newServer(ctx, mux))
-	a.log.Info("serving metrics", "address", l.Addr().String())
+	a.log.Info("Serving metrics", "address", l.Addr().String())
 	return nil
 }
 
@@ -158,11 +158,11 @@ func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 	if err != nil {
 		return fmt.Errorf("make the set-up code: %w", err)
 	}
-	a.log.Info("listening", "address", a.addr(), "url", a.url(), "version", a.options.Version)
+	a.log.Info("Listening", "address", a.addr(), "url", a.url(), "version", a.options.Version)
 	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
 	if needed {
 		a.setupCode = code
-		a.log.Info("there is no administrator yet; the code to make the first one is on standard output",
+		a.log.Info("There is no administrator yet; the code to make the first one is on standard output",
 			"valid_for", account.SetupCodeLife)
 		_, _ = fmt.Fprintf(a.options.Output,
 			"There is no administrator yet. Open %s/setup within the next hour and enter this code: %s\n", a.url(), code)

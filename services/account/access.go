@@ -28,7 +28,7 @@ func (s *Service) Users(ctx context.Context) ([]Listed, error) {
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for a user who is disabled
 // already, and for the last administrator.
 func (s *Service) Disable(ctx context.Context, name string) (Held, error) {
-	return s.change(ctx, name, "disabled a user", func(id int64) (Held, error) {
+	return s.change(ctx, name, "Disabled a user", func(id int64) (Held, error) {
 		return s.store.SetDisabled(ctx, id, true)
 	})
 }
@@ -37,7 +37,7 @@ func (s *Service) Disable(ctx context.Context, name string) (Held, error) {
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for a user who is not disabled.
 func (s *Service) Enable(ctx context.Context, name string) (Held, error) {
-	return s.change(ctx, name, "enabled a user", func(id int64) (Held, error) {
+	return s.change(ctx, name, "Enabled a user", func(id int64) (Held, error) {
 		return s.store.SetDisabled(ctx, id, false)
 	})
 }
@@ -50,7 +50,7 @@ func (s *Service) SetRole(ctx context.Context, name string, role services.Role) 
 	if !role.Valid() {
 		return Held{}, services.Invalid("role", "error_no_role")
 	}
-	return s.change(ctx, name, "changed a role", func(id int64) (Held, error) {
+	return s.change(ctx, name, "Changed a role", func(id int64) (Held, error) {
 		return s.store.SetRole(ctx, id, role)
 	})
 }
@@ -60,7 +60,7 @@ func (s *Service) SetRole(ctx context.Context, name string, role services.Role) 
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for the last administrator.
 func (s *Service) Delete(ctx context.Context, name string) (id int64, held Held, err error) {
-	held, err = s.change(ctx, name, "deleted a user", func(found int64) (Held, error) {
+	held, err = s.change(ctx, name, "Deleted a user", func(found int64) (Held, error) {
 		id = found
 		return s.store.DeleteUser(ctx, found)
 	})

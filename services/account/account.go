@@ -67,7 +67,7 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role servi
 	if err != nil {
 		return User{}, err
 	}
-	s.log.InfoContext(ctx, "added a user", "user", u.Name, "role", role)
+	s.log.InfoContext(ctx, "Added a user", "user", u.Name, "role", role)
 	return User{ID: id, Name: u.Name, Role: role, Epoch: 1}, nil
 }
 
@@ -123,7 +123,7 @@ func (s *Service) SetPassword(ctx context.Context, name, password string) (token
 	if err != nil {
 		return 0, err
 	}
-	s.log.InfoContext(ctx, "changed a password", "user", u.Name, "tokens", tokens)
+	s.log.InfoContext(ctx, "Changed a password", "user", u.Name, "tokens", tokens)
 	return tokens, nil
 }
 

@@ -120,7 +120,7 @@ func (s *Service) Run(ctx context.Context) {
 		}
 		until := s.now().Add(-age)
 		if err := s.writeRefusals(context.WithoutCancel(ctx), until); err != nil {
-			s.log.WarnContext(ctx, "could not write refused sign-ins into the audit log", "error", err)
+			s.log.WarnContext(ctx, "Could not write refused sign-ins into the audit log", "error", err)
 		}
 	}
 }

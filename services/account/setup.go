@@ -58,7 +58,7 @@ func (s *Service) CreateFirst(ctx context.Context, code, name, password string) 
 	if err != nil {
 		return User{}, err
 	}
-	s.log.InfoContext(ctx, "made the first administrator", "user", u.Name)
+	s.log.InfoContext(ctx, "Created the first administrator", "user", u.Name)
 	return User{ID: id, Name: u.Name, Role: services.RoleAdmin, Epoch: 1}, nil
 }
 

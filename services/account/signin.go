@@ -90,7 +90,7 @@ func (s *Service) knows(ctx context.Context, u store.User, network string) (bool
 }
 
 func (s *Service) makeWait(ctx context.Context, u store.User, wait time.Duration) error {
-	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", "too many tries")
+	s.log.WarnContext(ctx, "Refused a sign-in", "user", u.Name, "why", "too many tries")
 	seconds := int((wait + time.Second - 1) / time.Second)
 	return cmp.Or(s.refuse(ctx, u, store.RefusedWait),
 		error(services.NewError(services.CodeThrottled, "error_login_wait", "Seconds", seconds)))
@@ -118,7 +118,7 @@ func (s *Service) turnAway(ctx context.Context, u store.User, fits bool) error {
 	case fits:
 		why = store.RefusedDisabled
 	}
-	s.log.WarnContext(ctx, "refused a sign-in", "user", u.Name, "why", string(why))
+	s.log.WarnContext(ctx, "Refused a sign-in", "user", u.Name, "why", string(why))
 	return cmp.Or(s.refuse(ctx, u, why), error(services.NewError(services.CodeUnauthenticated, "error_login")))
 }
 
@@ -140,6 +140,6 @@ func (s *Service) rehash(ctx context.Context, u store.User, password string) {
 		err = s.store.Rehash(ctx, u.ID, u.PasswordHash, hash)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "could not renew a password's hash", "user", u.Name, "error", err)
+		s.log.WarnContext(ctx, "Could not renew the hash of a password", "user", u.Name, "error", err)
 	}
 }

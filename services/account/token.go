@@ -56,7 +56,7 @@ func (s *Service) NewToken(ctx context.Context, user, label string, life time.Du
 	if _, err = s.store.InsertToken(ctx, row); err != nil {
 		return "", err
 	}
-	s.log.InfoContext(ctx, "made a token", "user", u.Name, "token", label)
+	s.log.InfoContext(ctx, "Created a token", "user", u.Name, "token", label)
 	return token, nil
 }
 
@@ -89,7 +89,7 @@ func (s *Service) RevokeTokens(ctx context.Context, ids ...int64) ([]Token, erro
 		return nil, err
 	}
 	for _, t := range gone {
-		s.log.InfoContext(ctx, "revoked a token", "user", t.Owner, "token", t.Name)
+		s.log.InfoContext(ctx, "Revoked a token", "user", t.Owner, "token", t.Name)
 	}
 	return gone, nil
 }
@@ -157,7 +157,7 @@ func (s *Service) noteUse(ctx context.Context, t store.Token) {
 		return
 	}
 	if err := s.store.UseToken(ctx, t.ID, now); err != nil {
-		s.log.WarnContext(ctx, "could not note a token's use", "token", t.Name, "error", err)
+		s.log.WarnContext(ctx, "Could not record the use of a token", "token", t.Name, "error", err)
 	}
 }
 

@@ -17,7 +17,7 @@ func (s *Service) Run(ctx context.Context) {
 	}
 	everyDay(ctx, func() {
 		if _, err := s.Purge(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "Old records cannot be deleted; tried again tomorrow", "error", err)
+			s.log.WarnContext(ctx, "Could not delete old records; trying again tomorrow", "error", err)
 		}
 	})
 }
@@ -48,7 +48,7 @@ func (s *Service) Purge(ctx context.Context) (store.Purged, error) {
 		total.Entries += gone.Entries
 		if err != nil || !gone.Any() {
 			if total.Any() {
-				s.log.InfoContext(ctx, "deleted old records", "batches", total.Batches, "audit", total.Entries)
+				s.log.InfoContext(ctx, "Deleted old records", "batches", total.Batches, "audit", total.Entries)
 			}
 			return total, err
 		}

@@ -50,7 +50,7 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the schema from version %d to %d: %w", current, target, err)
 	}
-	s.log.InfoContext(ctx, "migrated the database", "from", current, "to", target)
+	s.log.InfoContext(ctx, "Migrated the database", "from", current, "to", target)
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (s *Store) saveBefore(ctx context.Context, version int64) error {
 	if err := s.Backup(ctx, file); err != nil {
 		return err
 	}
-	s.log.InfoContext(ctx, "saved a copy of the database before migrating it", "file", file)
+	s.log.InfoContext(ctx, "Saved a copy of the database before migrating it", "file", file)
 	return nil
 }
 

@@ -25,7 +25,7 @@ func (s *Store) closeToOthers(ctx context.Context, chmod changeRights) error {
 	for _, d := range []string{dir, s.backups()} {
 		err := s.tighten(ctx, d, chmod)
 		if errors.Is(err, fs.ErrPermission) {
-			s.log.WarnContext(ctx, "others may look into the directory of the database, and it is not ours to close",
+			s.log.WarnContext(ctx, "Others may look into the directory of the database, and it is not ours to close",
 				"error", err)
 			continue
 		}
@@ -65,7 +65,7 @@ func (s *Store) tighten(ctx context.Context, path string, chmod changeRights) er
 	if err := chmod(path, info.Mode()&^forOthers); err != nil {
 		return fmt.Errorf("close %s to others: %w", path, err)
 	}
-	s.log.WarnContext(ctx, "others could get at the database; closed it to them",
+	s.log.WarnContext(ctx, "Others could get at the database; closed it to them",
 		"path", path, "mode", fmt.Sprintf("%#o", info.Mode().Perm()))
 	return nil
 }

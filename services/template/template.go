@@ -158,7 +158,7 @@ func (s *Service) Create(ctx context.Context, kind string, d Draft) (Template, e
 	}
 	t, err := answer(s.store.InsertTemplate(ctx, row))
 	if err == nil {
-		s.log.InfoContext(ctx, "made a template", "kind", kind, "template", t.Name, "id", t.ID, "user", t.CreatedBy)
+		s.log.InfoContext(ctx, "Created a template", "kind", kind, "template", t.Name, "id", t.ID, "user", t.CreatedBy)
 	}
 	return t, err
 }
@@ -176,7 +176,7 @@ func (s *Service) Update(ctx context.Context, kind string, id int64, d Draft, se
 	row.ID = id
 	t, err := answer(s.store.UpdateTemplate(ctx, row, seen))
 	if err == nil {
-		s.log.InfoContext(ctx, "changed a template", "kind", kind, "template", t.Name, "id", t.ID, "user", t.UpdatedBy)
+		s.log.InfoContext(ctx, "Changed a template", "kind", kind, "template", t.Name, "id", t.ID, "user", t.UpdatedBy)
 	}
 	return t, err
 }
@@ -223,7 +223,7 @@ func (s *Service) Delete(ctx context.Context, kind string, id int64) (Template, 
 	}
 	t, err := answer(s.store.DeleteTemplate(ctx, kind, id))
 	if err == nil {
-		s.log.InfoContext(ctx, "deleted a template", "kind", kind, "template", t.Name, "id", id, "user", services.ActorFrom(ctx).Name)
+		s.log.InfoContext(ctx, "Deleted a template", "kind", kind, "template", t.Name, "id", id, "user", services.ActorFrom(ctx).Name)
 	}
 	return t, err
 }

@@ -172,7 +172,7 @@ func (s *Service) Import(ctx context.Context, kind, text string, replace bool) (
 		err = refused(result)
 	}
 	if err == nil {
-		s.log.InfoContext(ctx, "imported templates", "kind", kind, "count", len(result), "user", services.ActorFrom(ctx).Name)
+		s.log.InfoContext(ctx, "Imported templates", "kind", kind, "count", len(result), "user", services.ActorFrom(ctx).Name)
 	}
 	return result, err
 }
