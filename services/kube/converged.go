@@ -2,11 +2,11 @@ package kube
 
 import corev1 "k8s.io/api/core/v1"
 
-// Converged reports whether the control plane has nothing left to write on a
-// node in answer to the node's own fields. The node lifecycle controller keeps
-// a NoSchedule taint for spec.unschedulable and for each bad condition, and
-// keeps the beta labels of the operating system and the architecture equal to
-// the stable ones; it does so a moment after the change that it answers.
+// Converged reports whether the control plane has finished reacting to a node's
+// own fields. The node lifecycle controller keeps a NoSchedule taint for
+// spec.unschedulable and for each bad condition, and keeps the beta labels of the
+// operating system and the architecture equal to the stable ones. It writes them
+// a moment after the field that they follow has changed.
 //
 // Source: doNoScheduleTaintingPass and reconcileNodeLabels in
 // k8s.io/kubernetes/pkg/controller/nodelifecycle.
@@ -40,22 +40,23 @@ func taintOfCondition(c corev1.NodeCondition) string {
 }
 
 // wantedTaints returns the keys of the NoSchedule taints that the control plane
-// keeps for the node's present fields.
+// keeps for the node's current fields.
 func wantedTaints(n *corev1.Node) map[string]bool {
 	wanted := map[string]bool{}
 	if n.Spec.Unschedulable {
 		wanted[corev1.TaintNodeUnschedulable] = true
 	}
 	for _, c := range n.Status.Conditions {
-		if key := taintOfCondition(c); key != "" {
+		key := taintOfCondition(c)
+		if key != "" {
 			wanted[key] = true
 		}
 	}
 	return wanted
 }
 
-// derivedTaints returns the keys of the NoSchedule taints on the node that the
-// control plane adds and removes by itself.
+// derivedTaints returns the keys of the node's NoSchedule taints that the control
+// plane adds and removes.
 func derivedTaints(n *corev1.Node) map[string]bool {
 	found := map[string]bool{}
 	for _, t := range n.Spec.Taints {
@@ -89,15 +90,18 @@ func sameKeys(a, b map[string]bool) bool {
 	return true
 }
 
-// betaLabelsFollow reports whether each beta label equals its stable label,
-// where the node has that one.
+// betaLabelsFollow reports whether each beta label equals its stable label, if
+// the node has the stable one.
 func betaLabelsFollow(labels map[string]string) bool {
-	pairs := [][2]string{{corev1.LabelOSStable, "beta.kubernetes.io/os"}, {corev1.LabelArchStable, "beta.kubernetes.io/arch"}}
-	for _, pair := range pairs {
-		stable, ok := labels[pair[0]]
-		if beta, follows := labels[pair[1]]; ok && (!follows || beta != stable) {
-			return false
-		}
+	return follows(labels, "beta.kubernetes.io/os", corev1.LabelOSStable) &&
+		follows(labels, "beta.kubernetes.io/arch", corev1.LabelArchStable)
+}
+
+func follows(labels map[string]string, beta, stable string) bool {
+	want, ok := labels[stable]
+	if !ok {
+		return true
 	}
-	return true
+	have, ok := labels[beta]
+	return ok && have == want
 }

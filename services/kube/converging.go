@@ -3,12 +3,14 @@ package kube
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"kube-node-manager/services"
 )
@@ -16,45 +18,45 @@ import (
 const (
 	// singleReads is up to how many nodes are read one by one; more are listed.
 	singleReads = 10
-	// firstLook and lastLook bound the growing pause between two attempts to
-	// follow nodes when the API server does not let us watch.
-	firstLook = 100 * time.Millisecond
-	lastLook  = 2 * time.Second
+	// firstPause and lastPause bound the pause after a failed attempt to follow
+	// nodes. It doubles with each failure.
+	firstPause = 100 * time.Millisecond
+	lastPause  = 2 * time.Second
 )
 
-// Converging is the set of nodes that the control plane has not yet brought in
-// line with what was written: see [Converged]. Its methods may be called from
-// any goroutine.
+// Converging is a set of nodes for which the control plane has not yet finished
+// its own changes: see [Converged]. It is safe for concurrent use.
 type Converging struct {
 	mu sync.Mutex
-	// versions are resource versions by node: the state in which we saw the node
-	// last. It is "" for a node that has to be read first.
+	// versions holds, by node name, the resource version of the last known state
+	// of the node. It is "" for a node that must be read first.
 	versions map[string]string
 }
 
 // NewConverging returns an empty set.
 func NewConverging() *Converging { return &Converging{versions: map[string]string{}} }
 
-// Note takes in a node that has to converge from that version on. Of two
-// versions of one node the later counts: an earlier state says nothing of what
-// was written after it.
+// Note adds a node that has to converge after the given resource version. If the
+// node is in the set already, the later version counts, since an earlier state
+// does not show what was written after it.
 func (c *Converging) Note(name, version string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := c.versions[name]; known == "" || !older(version, known) {
+	known := c.versions[name]
+	if known == "" || !older(version, known) {
 		c.versions[name] = version
 	}
 }
 
-// Take moves all nodes of another set into this one.
+// Take adds all nodes of another set.
 func (c *Converging) Take(from *Converging) {
 	for name, version := range from.copy() {
 		c.Note(name, version)
 	}
 }
 
-// see drops a node that is deleted or has converged, and reports whether it was
-// in the set until now.
+// see records the state of a node. If the node is deleted or has converged, it
+// removes the node and reports whether the node was in the set.
 func (c *Converging) see(n *corev1.Node, deleted bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +78,7 @@ func (c *Converging) drop(name string) {
 	delete(c.versions, name)
 }
 
-// Len returns how many nodes are in the set.
+// Len returns the number of nodes in the set.
 func (c *Converging) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +91,7 @@ func (c *Converging) copy() map[string]string {
 	return maps.Clone(c.versions)
 }
 
-// forgetVersions makes every node be read again.
+// forgetVersions makes the next attempt read every node again.
 func (c *Converging) forgetVersions() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,26 +100,23 @@ func (c *Converging) forgetVersions() {
 	}
 }
 
-// Follow returns when the set is empty or ctx ends. It calls progressed each
-// time that nodes have left the set. Nodes of which a version is known are
-// watched from there on, which costs the API server one watch and no read.
+// Follow returns when the set is empty or ctx ends. It calls progressed each time
+// nodes have left the set. It watches the nodes from their known versions, which
+// costs the API server one watch and no reads.
 func (c *Converging) Follow(ctx context.Context, client *Client, progressed func()) {
-	for wait := firstLook; c.Len() > 0; wait = min(2*wait, lastLook) {
+	pauses := wait.Backoff{Duration: firstPause, Factor: 2, Cap: lastPause, Steps: math.MaxInt}
+	for c.Len() > 0 {
 		if c.read(ctx, client, progressed) == nil && c.watch(ctx, client, progressed) == nil {
 			continue
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep(ctx, pauses.Step()) != nil {
 			return
-		case <-timer.C:
 		}
 		c.forgetVersions()
 	}
 }
 
-// read looks at the nodes of which no version is known.
+// read reads the nodes whose version is unknown.
 func (c *Converging) read(ctx context.Context, client *Client, progressed func()) error {
 	var unread []string
 	for name, version := range c.copy() {
@@ -171,8 +170,8 @@ func (c *Converging) list(ctx context.Context, client *Client, names []string) e
 	return nil
 }
 
-// watch follows the nodes from the earliest version at which one of them was
-// seen, until all have converged.
+// watch follows the nodes from the earliest known version, until all of them have
+// converged.
 func (c *Converging) watch(ctx context.Context, client *Client, progressed func()) error {
 	waiting := c.copy()
 	if len(waiting) == 0 {
@@ -201,8 +200,8 @@ func earliest(versions map[string]string) string {
 	return first
 }
 
-// older reports whether a is an older resource version of nodes than b. A
-// version that is unknown, or not a number, is older than none.
+// older reports whether the resource version a is older than b. It is false if
+// one of them is not a number.
 func older(a, b string) bool {
 	order, err := resourceversion.CompareResourceVersion(a, b)
 	return err == nil && order < 0

@@ -16,49 +16,56 @@ import (
 	"kube-node-manager/services"
 )
 
-// evictTimeout bounds one eviction. The API server itself tries for up to ten
-// seconds when a budget's status keeps changing under it.
+// evictTimeout bounds one eviction. The API server itself retries for up to ten
+// seconds while other writers keep changing the status of the budget.
 const evictTimeout = 20 * time.Second
 
-// Eviction is the outcome of one try to evict a pod.
+// Eviction is the outcome of one attempt to evict a pod.
 type Eviction int
 
 // The outcomes.
 const (
-	// NotEvicted: it did not work; the error says why, FaultOf whether to try again.
+	// NotEvicted: the attempt failed. The error says why; FaultOf says whether to retry.
 	NotEvicted Eviction = iota
-	// Evicted: the pod is ending, or has ended.
+	// Evicted: the pod is terminating or has ended.
 	Evicted
-	// Gone: there is no such pod any more; one of the same name is another pod.
+	// Gone: the pod no longer exists. Another pod may have its name.
 	Gone
-	// Blocked: its budget does not allow it now.
+	// Blocked: the pod's budget does not allow it now.
 	Blocked
-	// NamespaceEnding: its namespace is being deleted, and the pod with it.
+	// NamespaceEnding: the pod's namespace is being deleted, and the pod with it.
 	NamespaceEnding
-	// TooManyBudgets: more than one budget selects the pod, and the eviction
-	// API refuses such pods for good (kubernetes/kubernetes#75957).
+	// TooManyBudgets: more than one budget selects the pod. The eviction API never
+	// evicts such a pod (kubernetes/kubernetes#75957).
 	TooManyBudgets
 )
 
-// EvictPod asks the API server once to evict a pod. It never deletes a pod
-// past its budget, and never another pod than the one with this UID. A grace
-// period below zero is the pod's own. For Blocked the error's message is the
-// server's sentence on the budget.
+// EvictPod sends one eviction. It never bypasses a budget, and it affects only
+// the pod with this UID. If grace is below zero, the pod's own grace period
+// applies. For Blocked the error's message is what the server says about the
+// budget.
 func (c *Client) EvictPod(ctx context.Context, namespace, name, uid string, grace time.Duration) (Eviction, error) {
 	ctx, cancel := context.WithTimeout(ctx, evictTimeout)
 	defer cancel()
+	eviction := &policyv1.Eviction{
+		ObjectMeta:    metav1.ObjectMeta{Namespace: namespace, Name: name},
+		DeleteOptions: deleteOptions(uid, grace),
+	}
 	err := c.writes.Post().
 		Namespace(namespace).Resource("pods").Name(name).SubResource("eviction").
-		Body(&policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, DeleteOptions: deleteOptions(uid, grace)}).
-		MaxRetries(0). // client-go would wait in here for ten times ten seconds
+		Body(eviction).
+		MaxRetries(0). // client-go would block here for ten times ten seconds
 		Do(ctx).Error()
 	return evictionOf(err)
 }
 
-// DeletePod deletes a pod past every budget, if it still is the one with this
-// UID; gone reports that it is not. A grace period below zero is the pod's own.
-// No drain calls it: it is an administrator's own decision about one pod.
-func (c *Client) DeletePod(ctx context.Context, namespace, name, uid string, grace time.Duration) (gone bool, err error) {
+// DeletePod deletes a pod regardless of its budgets. gone reports that the pod
+// with this UID no longer exists. If grace is below zero, the pod's own grace
+// period applies. No drain calls it: only an administrator may decide this, for
+// one pod at a time.
+func (c *Client) DeletePod(
+	ctx context.Context, namespace, name, uid string, grace time.Duration,
+) (gone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, evictTimeout)
 	defer cancel()
 	err = c.writes.Delete().
@@ -82,8 +89,9 @@ func deleteOptions(uid string, grace time.Duration) *metav1.DeleteOptions {
 	return options
 }
 
-// evictionOf reads the API server's answer to an eviction; see
-// pkg/registry/core/pod/storage/eviction.go of Kubernetes.
+// evictionOf returns the outcome of an eviction from the API server's answer.
+//
+// Source: k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go.
 func evictionOf(err error) (Eviction, error) {
 	if err == nil {
 		return Evicted, nil
@@ -99,24 +107,31 @@ func evictionOf(err error) (Eviction, error) {
 	case s.Code == http.StatusConflict && strings.Contains(s.Message, "UID"):
 		return Gone, nil
 	case s.Code == http.StatusTooManyRequests && hasCause(s, policyv1.DisruptionBudgetCause):
-		return Blocked, services.Wrap(err, services.CodeConflict, "error_pod_blocked", "Message", causeMessage(s, policyv1.DisruptionBudgetCause))
+		return Blocked, blockedError(err, s)
 	case s.Code == http.StatusForbidden && hasCause(s, corev1.NamespaceTerminatingCause):
 		return NamespaceEnding, nil
 	case s.Code == http.StatusForbidden && hasCause(s, policyv1.DisruptionBudgetCause):
-		return Blocked, services.Wrap(err, services.CodeConflict, "error_pod_blocked", "Message", causeMessage(s, policyv1.DisruptionBudgetCause))
+		return Blocked, blockedError(err, s)
 	case s.Code == http.StatusInternalServerError && strings.Contains(s.Message, "more than one PodDisruptionBudget"):
 		return TooManyBudgets, services.Wrap(err, services.CodeConflict, "error_pod_two_budgets")
 	}
 	return NotEvicted, Explain(err, "create pods/eviction")
 }
 
+// blockedError returns the error of an eviction that a budget does not allow.
+func blockedError(err error, s metav1.Status) error {
+	message := causeMessage(s, policyv1.DisruptionBudgetCause)
+	return services.Wrap(err, services.CodeConflict, "error_pod_blocked", "Message", message)
+}
+
 func hasCause(s metav1.Status, cause metav1.CauseType) bool { return causeOf(s, cause) != nil }
 
 func causeMessage(s metav1.Status, cause metav1.CauseType) string {
-	if c := causeOf(s, cause); c != nil && c.Message != "" {
-		return c.Message
+	c := causeOf(s, cause)
+	if c == nil || c.Message == "" {
+		return s.Message
 	}
-	return s.Message
+	return c.Message
 }
 
 func causeOf(s metav1.Status, cause metav1.CauseType) *metav1.StatusCause {
@@ -129,52 +144,4 @@ func causeOf(s metav1.Status, cause metav1.CauseType) *metav1.StatusCause {
 		}
 	}
 	return nil
-}
-
-// ListNodePods gives the pods that are bound to a node, by a consistent read.
-func (c *Client) ListNodePods(ctx context.Context, node string) ([]corev1.Pod, error) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	list, err := c.reads.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: onNode(node)})
-	if err != nil {
-		return nil, Explain(err, "list pods")
-	}
-	return list.Items, nil
-}
-
-// ListAllPods gives every pod, by a consistent read.
-func (c *Client) ListAllPods(ctx context.Context) ([]corev1.Pod, error) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	list, err := c.reads.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, Explain(err, "list pods")
-	}
-	return list.Items, nil
-}
-
-// ListBudgets gives every PodDisruptionBudget.
-func (c *Client) ListBudgets(ctx context.Context) ([]policyv1.PodDisruptionBudget, error) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	list, err := c.reads.PolicyV1().PodDisruptionBudgets("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, Explain(err, "list poddisruptionbudgets")
-	}
-	return list.Items, nil
-}
-
-// DaemonSets gives the UID of every DaemonSet of apps/v1.
-func (c *Client) DaemonSets(ctx context.Context) (map[types.UID]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	list, err := c.reads.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, Explain(err, "list daemonsets")
-	}
-	uids := make(map[types.UID]bool, len(list.Items))
-	for _, d := range list.Items {
-		uids[d.UID] = true
-	}
-	return uids, nil
 }

@@ -15,15 +15,15 @@ import (
 	"kube-node-manager/services"
 )
 
-// Fault says what an error of a call means for whoever made it.
+// Fault says what the error of a call means for its caller.
 type Fault struct {
 	Retry     bool          // the same call may succeed later
-	After     time.Duration // the server's wish for the wait; 0 when it has none
-	Throttled bool          // the server is busy: slow the whole cluster's work
-	Unknown   bool          // a write may have taken effect
+	After     time.Duration // how long the server asks to wait before a retry; 0 if it does not say
+	Throttled bool          // the server is busy: make fewer calls to the whole cluster
+	Unknown   bool          // the write may have taken effect
 }
 
-// callError is a domain error that remembers its fault.
+// callError is a domain error with its fault.
 type callError struct {
 	domain *services.Error
 	fault  Fault
@@ -31,11 +31,11 @@ type callError struct {
 
 func (e *callError) Error() string { return e.domain.Error() }
 
-// Unwrap makes errors.As find the domain error.
+// Unwrap lets errors.As find the domain error.
 func (e *callError) Unwrap() error { return e.domain }
 
-// FaultOf gives the fault of an error that this package returned; any other
-// error has none.
+// FaultOf returns the fault of an error that this package returned. For any other
+// error it is the zero Fault.
 func FaultOf(err error) Fault {
 	if e, ok := errors.AsType[*callError](err); ok {
 		return e.fault
@@ -43,9 +43,9 @@ func FaultOf(err error) Fault {
 	return Fault{}
 }
 
-// Explain turns an error of client-go into a domain error. call is the verb
-// and the resource, such as "patch nodes": a person reads it as the right that
-// is missing.
+// Explain turns an error of client-go into a domain error. call is the verb and
+// the resource, such as "patch nodes"; if the call was not allowed, the message
+// names it as the missing permission.
 func Explain(err error, call string) error {
 	if err == nil {
 		return nil
@@ -57,7 +57,7 @@ func Explain(err error, call string) error {
 	return explainTransport(err)
 }
 
-// explainStatus classes an answer of the API server by its HTTP status.
+// explainStatus classifies an answer of the API server by its HTTP status.
 func explainStatus(err error, s metav1.Status, call string) error {
 	wrap := func(code services.Code, text string, f Fault, args ...any) error {
 		return &callError{services.Wrap(err, code, text, args...), f}
@@ -83,10 +83,12 @@ func explainStatus(err error, s metav1.Status, call string) error {
 	case http.StatusTooManyRequests:
 		return wrap(services.CodeUnavailable, "error_cluster_busy", Fault{Retry: true, Throttled: true, After: after})
 	case http.StatusServiceUnavailable:
-		return wrap(services.CodeUnavailable, "error_cluster_busy", Fault{Retry: true, Throttled: true, After: after, Unknown: true})
+		fault := Fault{Retry: true, Throttled: true, After: after, Unknown: true}
+		return wrap(services.CodeUnavailable, "error_cluster_busy", fault)
 	}
 	if s.Code >= http.StatusInternalServerError {
-		return wrap(services.CodeUnavailable, "error_cluster_fault", Fault{Retry: true, After: after, Unknown: true}, "Message", s.Message)
+		fault := Fault{Retry: true, After: after, Unknown: true}
+		return wrap(services.CodeUnavailable, "error_cluster_fault", fault, "Message", s.Message)
 	}
 	return wrap(services.CodeInvalid, "error_cluster_refused", Fault{}, "Message", s.Message)
 }
@@ -98,8 +100,8 @@ func retryAfter(s metav1.Status) time.Duration {
 	return time.Duration(s.Details.RetryAfterSeconds) * time.Second
 }
 
-// explainTransport classes an error without an answer. Only an error from
-// before the connection stood is sure to have changed nothing.
+// explainTransport classifies an error without an answer. A write certainly had
+// no effect only if no connection could be made.
 func explainTransport(err error) error {
 	wrap := func(code services.Code, text string, f Fault, args ...any) error {
 		return &callError{services.Wrap(err, code, text, args...), f}

@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// Bounds of the number of calls at once. Below the hundred streams of one
-// HTTP/2 connection there is no need for a second one; sixteen keep a plain
-// API server busy.
+// Limits of the number of concurrent calls. One HTTP/2 connection carries up to a
+// hundred; sixteen keep a plain API server busy.
 const (
 	startLimit = 16
 	minLimit   = 2
 	maxLimit   = 64
 )
 
-// Limiter bounds the calls that change one cluster and adapts the bound to what
-// the server can take: it grows step by step while the server answers as fast
-// as it did with few calls, shrinks when answers slow down, and halves when the
-// server says that it is too busy.
+// Limiter limits the concurrent calls that change one cluster, and adapts the
+// limit to what the server can take: it grows step by step while the server
+// answers as fast as with few calls, shrinks when answers slow down, and halves
+// when the server says that it is too busy. It is safe for concurrent use.
 type Limiter struct {
 	mu       sync.Mutex
 	limit    int
 	inUse    int
 	waiters  []chan struct{}
-	holdTill time.Time // the server asked for silence until then
+	holdTill time.Time // the server asked not to be called before then
 
 	calls  int           // since the last adjustment
-	sum    time.Duration // of their latencies
-	best   time.Duration // the lowest mean latency seen, slowly forgotten
-	halved time.Time
+	sum    time.Duration // of the latencies of these calls
+	best   time.Duration // the lowest mean latency, raised a little at each adjustment
+	halved time.Time     // when the limit was last halved
 	now    func() time.Time
 }
 
-// NewLimiter returns a limiter with its starting bound.
+// NewLimiter returns a limiter with the initial limit.
 func NewLimiter() *Limiter { return &Limiter{limit: startLimit, now: time.Now} }
 
-// Acquire waits for a place. An error is that of ctx.
+// Acquire waits until another call may start. It fails only if ctx ends. After
+// the call the caller must call Release.
 func (l *Limiter) Acquire(ctx context.Context) error {
 	for {
 		wait, ready := l.try()
@@ -49,11 +49,13 @@ func (l *Limiter) Acquire(ctx context.Context) error {
 	}
 }
 
-// try takes a place, or says how long to wait for one; 0 is until one is free.
+// try takes a slot if it can. Otherwise it returns how long to wait before the
+// next try; 0 means until a slot is free.
 func (l *Limiter) try() (time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if hold := l.holdTill.Sub(l.now()); hold > 0 {
+	hold := l.holdTill.Sub(l.now())
+	if hold > 0 {
 		return hold, false
 	}
 	if l.inUse < l.limit {
@@ -63,25 +65,15 @@ func (l *Limiter) try() (time.Duration, bool) {
 	return 0, false
 }
 
+// wait waits for d, or until a slot is free if d is 0.
 func (l *Limiter) wait(ctx context.Context, d time.Duration) error {
 	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timer.C:
-			return nil
-		}
+		return sleep(ctx, d)
 	}
 	ready := make(chan struct{})
-	l.mu.Lock()
-	if l.inUse < l.limit {
-		l.mu.Unlock()
+	if !l.enqueue(ready) {
 		return nil
 	}
-	l.waiters = append(l.waiters, ready)
-	l.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		l.abandon(ready)
@@ -91,7 +83,31 @@ func (l *Limiter) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// abandon forgets a waiter; when it was woken meanwhile the next one is.
+// sleep waits for d or until ctx ends, which is an error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// enqueue adds a waiter, unless a slot has become free meanwhile.
+func (l *Limiter) enqueue(ready chan struct{}) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inUse < l.limit {
+		return false
+	}
+	l.waiters = append(l.waiters, ready)
+	return true
+}
+
+// abandon removes a waiter. If it has been woken meanwhile, another one is woken
+// in its place.
 func (l *Limiter) abandon(ready chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,8 +120,8 @@ func (l *Limiter) abandon(ready chan struct{}) {
 	l.wake()
 }
 
-// Release gives a place back with what its call saw: how long it took and what
-// its error means.
+// Release frees the slot of a call that has ended. latency is how long the call
+// took, and f is the fault of its error.
 func (l *Limiter) Release(latency time.Duration, f Fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,14 +134,14 @@ func (l *Limiter) Release(latency time.Duration, f Fault) {
 	l.wake()
 }
 
-// Limit gives the present bound.
+// Limit returns the current limit.
 func (l *Limiter) Limit() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.limit
 }
 
-// wake lets waiters try again for every free place. l.mu is held.
+// wake wakes one waiter for each free slot. l.mu must be held.
 func (l *Limiter) wake() {
 	for free := l.limit - l.inUse; free > 0 && len(l.waiters) > 0; free-- {
 		close(l.waiters[0])
@@ -133,7 +149,8 @@ func (l *Limiter) wake() {
 	}
 }
 
-// backOff halves the bound, once for all calls that were refused together.
+// backOff halves the limit, at most once a second: calls that the server refused
+// together count once. l.mu must be held.
 func (l *Limiter) backOff(after time.Duration) {
 	now := l.now()
 	if now.Sub(l.halved) > time.Second {
@@ -141,14 +158,16 @@ func (l *Limiter) backOff(after time.Duration) {
 		l.halved = now
 		l.calls, l.sum = 0, 0
 	}
-	if till := now.Add(after); till.After(l.holdTill) {
+	till := now.Add(after)
+	if till.After(l.holdTill) {
 		l.holdTill = till
 	}
 }
 
-// observe adjusts the bound after every round of calls by their mean latency.
-// More calls at once are worth it only while they do not wait for each other:
-// twice the best latency means that they queue in the server.
+// observe adjusts the limit by the mean latency of calls, once in every 2*limit
+// calls. More concurrent calls are of use only while they do not wait for each
+// other: twice the best latency means that they queue in the server. l.mu must be
+// held.
 func (l *Limiter) observe(latency time.Duration) {
 	l.calls++
 	l.sum += latency
@@ -166,5 +185,5 @@ func (l *Limiter) observe(latency time.Duration) {
 	case mean <= l.best*3/2:
 		l.limit = min(maxLimit, l.limit+4)
 	}
-	l.best += l.best / 50 // a server that got slower for good is the new normal
+	l.best += l.best / 50 // so that a server that stays slower is accepted in time
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// round uses every place of the limiter once with the given latency.
+// round acquires every slot of the limiter and releases it with the given result.
 func round(t *testing.T, l *Limiter, latency time.Duration, f Fault) {
 	t.Helper()
 	n := l.Limit()

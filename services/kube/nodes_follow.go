@@ -12,16 +12,18 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// errWatchClosed is why a watch ended that nobody stopped. API servers close
-// each after some minutes.
+// errWatchClosed is the error of a watch that the API server ended. It does so
+// with every watch after some minutes.
 var errWatchClosed = errors.New("the API server closed the watch")
 
-// FollowNodes calls seen with each state that a node reaches after the resource
-// version since, and with the last one of a node that is deleted. It follows
-// the node of the given name, or all nodes when name is "". It returns nil once
-// seen returns true, and an error when ctx ends or the server does not go on:
-// then nothing is known of what came after the last call.
-func (c *Client) FollowNodes(ctx context.Context, name, since string, seen func(n *corev1.Node, deleted bool) bool) error {
+// FollowNodes calls seen with each state of a node after the resource version
+// since, and with the last state of a node that is deleted. It follows the node
+// of the given name, or all nodes if name is "". It returns nil once seen returns
+// true, and an error when ctx ends or the watch fails; later states are then
+// unknown.
+func (c *Client) FollowNodes(
+	ctx context.Context, name, since string, seen func(n *corev1.Node, deleted bool) bool,
+) error {
 	o := metav1.ListOptions{ResourceVersion: since}
 	if name != "" {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
@@ -31,21 +33,30 @@ func (c *Client) FollowNodes(ctx context.Context, name, since string, seen func(
 		return Explain(err, "watch nodes")
 	}
 	defer w.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case e, open := <-w.ResultChan():
-			if !open {
-				return errWatchClosed
-			}
-			if e.Type == watch.Error {
-				return fmt.Errorf("watch nodes: %w", apierrors.FromObject(e.Object))
-			}
-			n, ok := e.Object.(*corev1.Node)
-			if ok && seen(n, e.Type == watch.Deleted) {
-				return nil
-			}
+	for done := false; !done; {
+		event, err := next(ctx, w)
+		if err != nil {
+			return err
 		}
+		n, ok := event.Object.(*corev1.Node)
+		done = ok && seen(n, event.Type == watch.Deleted)
+	}
+	return nil
+}
+
+// next waits for the next event of a watch. The end of ctx or of the watch is an
+// error.
+func next(ctx context.Context, w watch.Interface) (watch.Event, error) {
+	select {
+	case <-ctx.Done():
+		return watch.Event{}, context.Cause(ctx)
+	case event, open := <-w.ResultChan():
+		switch {
+		case !open:
+			return event, errWatchClosed
+		case event.Type == watch.Error:
+			return event, fmt.Errorf("watch nodes: %w", apierrors.FromObject(event.Object))
+		}
+		return event, nil
 	}
 }

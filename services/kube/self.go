@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// namespaceFile names the namespace of the pod that the program runs in.
+// namespaceFile contains the namespace of the pod in which the program runs.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// Self gives "namespace/name" of the pod that the program runs in, or "" when
-// it runs in none. A pod's host name is its name unless somebody set another.
+// Self returns "namespace/name" of the pod in which the program runs, or "" if it
+// does not run in a pod. It takes the host name as the pod's name, which it is
+// unless the pod's spec sets another.
 func Self() string {
 	namespace, err := os.ReadFile(namespaceFile)
 	if err != nil {

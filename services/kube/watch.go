@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,119 +13,147 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// perNodeWatches is how many nodes are watched one by one. Beyond it one watch
-// of all pods is cheaper for the API server.
+// perNodeWatches is up to how many nodes have a pod watch each. For more nodes,
+// one watch of all pods costs the API server less.
 const perNodeWatches = 10
 
-// byNode is the index of watched pods by the node they are bound to.
+// byNode is the index of watched pods by the node to which they are bound.
 const byNode = "node"
 
-// Watch follows the pods of some nodes, the nodes themselves and the budgets of
-// a cluster. What it gives is the API server's state as of a moment ago; the
-// objects are shared and must not be changed.
+// Watch follows the nodes and the budgets of a cluster, and the pods on some of
+// its nodes. Its methods return a recent state of the API server, without calling
+// it. The returned objects are shared and must not be changed.
 type Watch struct {
 	pods    []cache.SharedIndexInformer
 	nodes   cache.SharedIndexInformer
-	budgets cache.SharedIndexInformer // nil when the account may not read them
+	budgets cache.SharedIndexInformer // nil if the account may not read them
+	changed func()
 	running sync.WaitGroup
 	cancel  context.CancelFunc
 
 	mu         sync.Mutex
-	uncordoned map[string]bool // nodes, by name; see Uncordoned
+	uncordoned map[string]bool // by node name; see Uncordoned
 }
 
-// StartWatch begins to follow and returns when the first state is complete.
-// changed is called after every change, from any goroutine, and must not block.
-// When the account may not read budgets it follows the rest. Stop must be
-// called unless there is an error.
+// StartWatch starts a watch of the pods on the named nodes, and returns when its
+// state is complete. It calls changed after every change, from any goroutine;
+// changed must not block. If the account may not read budgets, the watch goes
+// without them. The caller must call Stop, unless there is an error.
 func (c *Client) StartWatch(ctx context.Context, nodes []string, changed func()) (*Watch, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Watch{cancel: cancel, uncordoned: map[string]bool{}}
-	core, policy := c.reads.CoreV1().RESTClient(), c.reads.PolicyV1().RESTClient()
-	selectors := []string{""}
-	if len(nodes) <= perNodeWatches {
-		selectors = selectors[:0]
-		for _, name := range nodes {
-			selectors = append(selectors, onNode(name))
-		}
-	}
-	var err error
-	for _, selector := range selectors {
-		pods, podsErr := w.follow(ctx, core, "pods", selector, &corev1.Pod{}, changed)
-		if podsErr != nil {
-			err = podsErr
-			break
-		}
-		w.pods = append(w.pods, pods)
-	}
-	if err == nil {
-		w.nodes, err = w.follow(ctx, core, "nodes", "", &corev1.Node{}, changed)
-	}
-	if err == nil {
-		w.budgets, err = w.follow(ctx, policy, "poddisruptionbudgets", "", &policyv1.PodDisruptionBudget{}, changed)
-		if apierrors.IsForbidden(err) {
-			w.budgets, err = nil, nil
-		}
-	}
-	if err != nil {
+	w := &Watch{changed: changed, cancel: cancel, uncordoned: map[string]bool{}}
+	if err := w.start(ctx, c, nodes); err != nil {
 		w.Stop()
 		return nil, Explain(err, "watch pods")
 	}
 	return w, nil
 }
 
-// Stop ends the watches and waits for them.
+// Stop ends the watch and waits for its goroutines.
 func (w *Watch) Stop() {
 	w.cancel()
 	w.running.Wait()
 }
 
-// follow starts one informer and waits for its first state. A first list that
-// fails for good is an error; later failures are retried by the informer.
-func (w *Watch) follow(ctx context.Context, client rest.Interface, resource, selector string, object runtime.Object, changed func()) (cache.SharedIndexInformer, error) {
-	field, err := fields.ParseSelector(selector)
-	if err != nil {
-		return nil, fmt.Errorf("selector %q: %w", selector, err)
+func (w *Watch) start(ctx context.Context, c *Client, nodes []string) error {
+	core, policy := c.reads.CoreV1().RESTClient(), c.reads.PolicyV1().RESTClient()
+	for _, selector := range podSelectors(nodes) {
+		pods, err := w.follow(ctx, core, "pods", selector, &corev1.Pod{})
+		if err != nil {
+			return err
+		}
+		w.pods = append(w.pods, pods)
 	}
-	informer := cache.NewSharedIndexInformer(cache.NewListWatchFromClient(client, resource, "", field), object, 0, indexersOf(object))
+	var err error
+	w.nodes, err = w.follow(ctx, core, "nodes", fields.Everything(), &corev1.Node{})
+	if err != nil {
+		return err
+	}
+	budgets, err := w.follow(ctx, policy, "poddisruptionbudgets", fields.Everything(), &policyv1.PodDisruptionBudget{})
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	w.budgets = budgets
+	return err
+}
+
+// podSelectors returns one selector for each pod watch.
+func podSelectors(nodes []string) []fields.Selector {
+	if len(nodes) > perNodeWatches {
+		return []fields.Selector{fields.Everything()}
+	}
+	var selectors []fields.Selector
+	for _, name := range nodes {
+		selectors = append(selectors, onNode(name))
+	}
+	return selectors
+}
+
+// follow starts an informer and waits until it has the first list. If the
+// account may not read the resource, it returns an error; after any other failure
+// the informer retries.
+func (w *Watch) follow(
+	ctx context.Context, client rest.Interface, resource string, selector fields.Selector, object runtime.Object,
+) (cache.SharedIndexInformer, error) {
+	lister := cache.NewListWatchFromClient(client, resource, "", selector)
+	informer := cache.NewSharedIndexInformer(lister, object, 0, indexersOf(object))
 	failed := make(chan error, 1)
-	if err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+	registration, err := w.configure(informer, failed)
+	if err != nil {
+		return nil, err
+	}
+	own, stop := context.WithCancel(ctx)
+	w.running.Go(func() { informer.RunWithContext(own) })
+	if err := awaitSync(ctx, registration, failed); err != nil {
+		stop()
+		return nil, err
+	}
+	context.AfterFunc(ctx, stop)
+	return informer, nil
+}
+
+// configure sets what the informer stores and reports. Errors of its lists and
+// watches go to failed, without blocking.
+func (w *Watch) configure(
+	informer cache.SharedIndexInformer, failed chan<- error,
+) (cache.ResourceEventHandlerRegistration, error) {
+	onError := func(_ context.Context, _ *cache.Reflector, err error) {
 		select {
 		case failed <- err:
 		default:
 		}
-	}); err != nil {
+	}
+	if err := informer.SetWatchErrorHandlerWithContext(onError); err != nil {
 		return nil, err
 	}
 	if err := informer.SetTransform(trim); err != nil {
 		return nil, err
 	}
-	notify := cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { changed() },
-		UpdateFunc: func(before, now any) { w.note(before, now); changed() },
-		DeleteFunc: func(any) { changed() },
-	}
-	registration, err := informer.AddEventHandler(notify)
-	if err != nil {
-		return nil, err
-	}
-	own, stop := context.WithCancel(ctx) // stop is for a list that is refused; else ctx ends it
-	w.running.Go(func() { informer.RunWithContext(own) })
+	return informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { w.changed() },
+		UpdateFunc: func(before, now any) {
+			w.noteUncordon(before, now)
+			w.changed()
+		},
+		DeleteFunc: func(any) { w.changed() },
+	})
+}
+
+// awaitSync waits until the first list is complete. It returns an error if ctx
+// ends or the account may not read the resource.
+func awaitSync(ctx context.Context, registration cache.ResourceEventHandlerRegistration, failed <-chan error) error {
 	for !registration.HasSynced() {
 		select {
 		case <-ctx.Done():
-			stop()
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		case err := <-failed:
 			if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-				stop()
-				return nil, err
+				return err
 			}
 		case <-registration.HasSyncedChecker().Done():
 		}
 	}
-	context.AfterFunc(ctx, stop)
-	return informer, nil
+	return nil
 }
 
 func indexersOf(object runtime.Object) cache.Indexers {
@@ -141,8 +168,8 @@ func indexersOf(object runtime.Object) cache.Indexers {
 	}}
 }
 
-// trim drops what a drain never looks at: most of a pod is its containers, most
-// of a node its images.
+// trim drops the large fields that a drain does not need: a pod's containers and
+// a node's images take up most of their memory.
 func trim(o any) (any, error) {
 	switch v := o.(type) {
 	case *corev1.Pod:
@@ -158,7 +185,7 @@ func trim(o any) (any, error) {
 	return o, nil
 }
 
-// PodsOn gives the pods that are bound to a node.
+// PodsOn returns the pods that are bound to a node.
 func (w *Watch) PodsOn(node string) []*corev1.Pod {
 	var pods []*corev1.Pod
 	for _, informer := range w.pods {
@@ -170,7 +197,7 @@ func (w *Watch) PodsOn(node string) []*corev1.Pod {
 	return pods
 }
 
-// Node gives a node, or nil when there is none of that name.
+// Node returns a node, or nil if it does not exist.
 func (w *Watch) Node(name string) *corev1.Node {
 	o, found, _ := w.nodes.GetIndexer().GetByKey(name)
 	if !found {
@@ -179,8 +206,9 @@ func (w *Watch) Node(name string) *corev1.Node {
 	return o.(*corev1.Node)
 }
 
-// note keeps what a look at the present state may come too late for.
-func (w *Watch) note(before, now any) {
+// noteUncordon records a node that was uncordoned. A reader of the current state
+// would miss it if the node is cordoned again soon.
+func (w *Watch) noteUncordon(before, now any) {
 	old, ok := before.(*corev1.Node)
 	if !ok || !old.Spec.Unschedulable || now.(*corev1.Node).Spec.Unschedulable {
 		return
@@ -190,15 +218,15 @@ func (w *Watch) note(before, now any) {
 	w.uncordoned[old.Name] = true
 }
 
-// Uncordoned reports whether a node's cordon was lifted since the beginning,
-// however short it had stood.
+// Uncordoned reports whether somebody has uncordoned the node since the watch
+// started, even if it is cordoned now.
 func (w *Watch) Uncordoned(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.uncordoned[name]
 }
 
-// Budgets gives every budget; known is false when the account may not read them.
+// Budgets returns every budget; known is false if the account may not read them.
 func (w *Watch) Budgets() (budgets []*policyv1.PodDisruptionBudget, known bool) {
 	if w.budgets == nil {
 		return nil, false
@@ -207,8 +235,4 @@ func (w *Watch) Budgets() (budgets []*policyv1.PodDisruptionBudget, known bool) 
 		budgets = append(budgets, o.(*policyv1.PodDisruptionBudget))
 	}
 	return budgets, true
-}
-
-func onNode(name string) string {
-	return fields.OneTermEqualSelector("spec.nodeName", name).String()
 }

@@ -12,31 +12,32 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// NodePatch is one change of one node. A nil field is left alone; a nil value
+// NodePatch is one change of one node. A nil field changes nothing; a nil value
 // in a map removes the key.
 type NodePatch struct {
-	// UID must be that of the node that is meant: the server refuses the patch
-	// for a node of the same name that replaced it.
+	// UID is the UID of the node to change. If another node has replaced it under
+	// the same name, the server refuses the patch.
 	UID string
-	// ResourceVersion, when set, makes the server refuse the patch if the node
-	// was changed since. Lists need it, since a patch replaces them whole.
+	// ResourceVersion, if set, makes the server refuse the patch if the node has
+	// changed since that version. Taints need it, because a patch replaces the
+	// whole list.
 	ResourceVersion string
 	Unschedulable   *bool
 	Labels          map[string]*string
 	Annotations     map[string]*string
-	// Taints, when set, is the whole list. It goes with a ResourceVersion only:
-	// whatever another writer has added since would be lost with it.
+	// Taints, if set, is the complete new list. It requires a ResourceVersion, or
+	// taints that somebody else has added meanwhile would be lost.
 	Taints *[]corev1.Taint
-	// DryRun asks the server to say what it would answer, and to store nothing.
+	// DryRun makes the server check the patch and answer it without storing it.
 	DryRun bool
 }
 
-// PatchNode is the write gateway: every change of a node goes through it, as
-// one JSON merge patch without a read. It is sent once; FaultOf tells whether
-// sending it again makes sense, and whether it may have taken effect. The
-// answer is the node as the server stored it.
+// PatchNode is the write gateway: every change of a node goes through it, as one
+// JSON merge patch. It does not read the node first, and it sends the patch once;
+// FaultOf says of its error whether a retry makes sense and whether the patch may
+// have taken effect. PatchNode returns the node as the server stored it.
 func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*corev1.Node, error) {
-	if err := possible(name); err != nil {
+	if err := checkNodeName(name); err != nil {
 		return nil, err
 	}
 	body, err := p.body()
@@ -50,7 +51,7 @@ func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*core
 		Resource("nodes").Name(name).
 		VersionedParams(p.options(), scheme.ParameterCodec).
 		Body(body).
-		MaxRetries(0). // the engine decides when to try again; client-go would sleep in here
+		MaxRetries(0). // the batch engine decides when to retry; client-go would block here
 		Do(ctx).Into(node)
 	if err != nil {
 		return nil, Explain(err, "patch nodes")
@@ -87,7 +88,7 @@ func (p NodePatch) body() ([]byte, error) {
 	}
 	if p.Taints != nil {
 		if p.ResourceVersion == "" {
-			return nil, errors.New("a list of taints without the version that it was made from")
+			return nil, errors.New("patch has taints but no resourceVersion")
 		}
 		spec["taints"] = *p.Taints
 	}
@@ -98,20 +99,11 @@ func (p NodePatch) body() ([]byte, error) {
 	return json.Marshal(patch)
 }
 
-// unschedulable gives the field's value in a patch: false is its absence.
+// unschedulable returns the field's value in a patch. Instead of false it is
+// null, which removes the field.
 func unschedulable(v bool) any {
 	if v {
 		return true
 	}
 	return nil
-}
-
-func gitVersion(raw []byte) (string, error) {
-	var v struct {
-		GitVersion string `json:"gitVersion"`
-	}
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return "", fmt.Errorf("decode version: %w", err)
-	}
-	return v.GitVersion, nil
 }

@@ -3,7 +3,6 @@ package kubetest_test
 import (
 	"context"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,7 +48,7 @@ func TestStopKubelet(t *testing.T) {
 	pod := cluster.Pod(t, namespace, "alone", name)
 	cluster.StopKubelet(t, name)
 	cluster.Eventually(t, func(context.Context) error {
-		// Must not run into kwok's node stages, which would turn it Ready again.
+		// kwok's node stages must not apply, or the node would become Ready again.
 		for _, taint := range cluster.Node(t, name).Spec.Taints {
 			if taint.Key == corev1.TaintNodeUnreachable {
 				return nil
@@ -58,9 +57,9 @@ func TestStopKubelet(t *testing.T) {
 		return context.DeadlineExceeded
 	})
 	require.NoError(t, evict(t, cluster, pod))
-	time.Sleep(4 * time.Second) // A living kubelet takes three seconds at most.
+	time.Sleep(4 * time.Second) // A running kubelet takes three seconds at most.
 	left, err := cluster.Client.CoreV1().Pods(namespace).Get(t.Context(), pod.Name, metav1.GetOptions{})
-	require.NoError(t, err, "nobody ends the pods of a dead node")
+	require.NoError(t, err, "a pod on a dead node has ended")
 	require.NotNil(t, left.DeletionTimestamp)
 }
 
@@ -68,7 +67,10 @@ func TestWorkloads(t *testing.T) {
 	cluster := kubetest.Acquire(t)
 	nodes := cluster.Nodes(t, 3)
 	namespace := cluster.Namespace(t)
-	web := cluster.Deployment(t, namespace, "web", 2, kubetest.OnNodes(nodes[0]), kubetest.EmptyDir(), kubetest.Requests("250m", "1Gi"))
+	options := []kubetest.PodOption{
+		kubetest.OnNodes(nodes[0]), kubetest.EmptyDir(), kubetest.Requests("250m", "1Gi"),
+	}
+	web := cluster.Deployment(t, namespace, "web", 2, options...)
 	for _, pod := range web {
 		require.Equal(t, nodes[0], pod.Spec.NodeName)
 	}
@@ -127,7 +129,7 @@ func TestUser(t *testing.T) {
 	require.True(t, apierrors.IsForbidden(patchNode(t, user)))
 }
 
-// What a test leaves behind is gone before the next one gets the cluster.
+// Whatever a test leaves in a cluster is deleted before another test gets it.
 func TestAcquireEmpties(t *testing.T) {
 	var name string
 	t.Run("user", func(t *testing.T) {
@@ -153,7 +155,7 @@ func TestAcquireEmpties(t *testing.T) {
 	}
 }
 
-// Never two tests in one cluster, however many want one.
+// A cluster is never leased to two tests at once.
 func TestAcquireIsExclusive(t *testing.T) {
 	var taken sync.Map
 	for range 5 {
@@ -161,7 +163,7 @@ func TestAcquireIsExclusive(t *testing.T) {
 			t.Parallel()
 			cluster := kubetest.Acquire(t)
 			_, doubly := taken.LoadOrStore(cluster.Name, true)
-			require.False(t, doubly, "cluster %s has two tenants", cluster.Name)
+			require.False(t, doubly, "cluster %s is leased twice", cluster.Name)
 			time.Sleep(20 * time.Millisecond)
 			taken.Delete(cluster.Name)
 		})
@@ -172,8 +174,10 @@ func TestKubectl(t *testing.T) {
 	cluster := kubetest.Acquire(t)
 	name := cluster.Nodes(t, 1)[0]
 	for _, kubeconfig := range []string{cluster.Kubeconfig, cluster.ViewerKubeconfig} {
-		output, err := exec.CommandContext(t.Context(), cluster.Plane().Kubectl, "--kubeconfig", kubeconfig, "get", "nodes").CombinedOutput()
+		kubectl := exec.CommandContext(t.Context(), cluster.Plane().Kubectl, "--kubeconfig", kubeconfig, "get", "nodes")
+		output, err := kubectl.CombinedOutput()
 		require.NoError(t, err, "%s", output)
-		require.True(t, strings.Contains(string(output), name) && strings.Contains(string(output), " Ready "), "%s", output)
+		require.Contains(t, string(output), name)
+		require.Contains(t, string(output), " Ready ")
 	}
 }

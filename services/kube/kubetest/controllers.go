@@ -13,29 +13,28 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
-// HaltControllers stops the cluster's controller manager as it stands, until
-// the returned function is called or the test ends: the taint that follows a
-// cordon, for one, does not come before.
-func (c *Cluster) HaltControllers(t testing.TB) (goOn func()) {
+// HaltControllers suspends the cluster's controller manager until resume is
+// called or the test ends. Until then, for example, a cordoned node does not get
+// its taint.
+func (c *Cluster) HaltControllers(t testing.TB) (resume func()) {
 	t.Helper()
-	require.Positive(t, c.controllers, "kubetest: the plane does not say which process the controllers are: build it again")
+	require.Positive(t, c.controllers, "kubetest: the plane does not name the controller manager; build it again")
 	require.NoError(t, syscall.Kill(c.controllers, syscall.SIGSTOP))
-	t.Cleanup(c.goOn)
-	return c.goOn
+	t.Cleanup(c.resumeControllers)
+	return c.resumeControllers
 }
 
-func (c *Cluster) goOn() {
+func (c *Cluster) resumeControllers() {
 	if c.controllers > 0 {
-		_ = syscall.Kill(c.controllers, syscall.SIGCONT) // Without an effect on a process that runs.
+		_ = syscall.Kill(c.controllers, syscall.SIGCONT) // No effect on a process that runs.
 	}
 }
 
-// LifecycleThrough lets the node lifecycle controller, which sets and removes
-// the taints of cordons and conditions, work through the proxy until the test
-// ends. The cluster has no other controllers meanwhile.
+// LifecycleThrough runs the node lifecycle controller through the proxy until the
+// test ends. It is the controller that sets and removes the taints of cordons and
+// conditions. All other controllers of the cluster are suspended meanwhile.
 func (c *Cluster) LifecycleThrough(t testing.TB, proxy *Proxy) {
 	t.Helper()
 	c.HaltControllers(t)
@@ -52,14 +51,14 @@ func (c *Cluster) LifecycleThrough(t testing.TB, proxy *Proxy) {
 			"--node-monitor-grace-period=2m", "--kube-api-qps=500", "--kube-api-burst=1000",
 		},
 	}
-	startBound(t, cmd)
+	startWithTest(t, cmd)
 	c.awaitLifecycle(t)
 }
 
-// startBound starts a process that ends with the test, also when the test's own
-// process is killed. The kernel ends such a child when the thread that forked it
-// does (prctl(2), PR_SET_PDEATHSIG), so that thread is kept.
-func startBound(t testing.TB, cmd *exec.Cmd) {
+// startWithTest starts a process that ends with the test, even if the test's own
+// process is killed. The kernel kills the child when the thread that started it
+// ends (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long as the test.
+func startWithTest(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, over := make(chan error), make(chan struct{})
@@ -77,16 +76,13 @@ func startBound(t testing.TB, cmd *exec.Cmd) {
 	})
 }
 
-// awaitLifecycle waits until the controller follows a cordon.
+// awaitLifecycle waits until the node lifecycle controller reacts to a cordon.
 func (c *Cluster) awaitLifecycle(t testing.TB) {
 	t.Helper()
 	name := c.Nodes(t, 1)[0]
+	require.NoError(t, c.patchNode(t.Context(), name, `{"spec":{"unschedulable":true}}`))
 	nodes := c.Client.CoreV1().Nodes()
-	_, err := nodes.Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
-	defer cancel()
-	require.NoError(t, poll(ctx, func(ctx context.Context) error {
+	c.Eventually(t, func(ctx context.Context) error {
 		n, err := nodes.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -96,7 +92,7 @@ func (c *Cluster) awaitLifecycle(t testing.TB) {
 				return nil
 			}
 		}
-		return errors.New("kubetest: the node lifecycle controller does not follow")
-	}))
+		return errors.New("kubetest: the node lifecycle controller does not react to a cordon")
+	})
 	require.NoError(t, nodes.Delete(t.Context(), name, metav1.DeleteOptions{}))
 }

@@ -3,6 +3,7 @@ package kubetest
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -10,52 +11,52 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Cut says where a call is cut off. The client sees a broken stream.
+// A Cut says when a call is cut off. The client sees a broken stream.
 type Cut int
 
 const (
-	// CutBefore never forwards the call: nothing has happened in the cluster.
+	// CutBefore does not forward the call: nothing happens in the cluster.
 	CutBefore Cut = iota + 1
-	// CutAfter forwards the call and drops the answer: it has happened, and the
-	// client cannot know.
+	// CutAfter forwards the call and drops the answer: the call takes effect, but
+	// the client cannot know that.
 	CutAfter
 )
 
-// A Fault says which calls go wrong, and how. The zero value of a field that
-// selects means any; of a field that acts, nothing.
+// A Fault says which calls fail, and how. The zero value of a field that selects
+// calls means any; the zero value of any other field means no effect.
 type Fault struct {
-	// Which calls: see [Request] for the words.
+	// Which calls, in the terms of [Request].
 	Verb      string
 	Resource  string
 	Namespace string
 	Name      string
-	Skip      int // Spare that many calls first.
-	Times     int // End after that many calls; 0 means never.
+	Skip      int // Do not affect the first so many calls.
+	Times     int // Stop after so many calls; 0 means never.
 
-	// Before the call is forwarded: wait, or until the channel is closed.
+	// Delay the call, or hold it until the channel is closed, before it is
+	// forwarded.
 	Delay time.Duration
 	Hold  <-chan struct{}
 
-	// After it was forwarded, when the API server's answer is there: a slow
-	// answer that shows what was true at the time of the call.
+	// Delay or hold the API server's answer, which then shows an old state.
 	DelayAnswer time.Duration
 	HoldAnswer  <-chan struct{}
 
-	// Code answers instead of the API server. RetryAfter, in seconds, adds the
-	// header of that name; Message replaces the text.
+	// Answer with this status code, without forwarding the call. RetryAfter, in
+	// seconds, adds the header of that name; Message replaces the default text.
 	Code       int
 	RetryAfter int
 	Message    string
 
-	// Handler answers instead of the API server, for whatever else.
+	// Handler answers without forwarding the call.
 	Handler http.HandlerFunc
 
 	Cut        Cut
-	Connection bool // With Cut: the whole TCP connection, and all calls on it.
-	Truncate   int  // Cut the answer's body off after that many bytes.
+	Connection bool // With Cut: close the TCP connection, and so cut all calls on it.
+	Truncate   int  // Cut off the answer's body after so many bytes.
 }
 
-// An Injected is a fault at work in a [Proxy].
+// An Injected is a fault that is active in a [Proxy].
 type Injected struct {
 	proxy   *Proxy
 	fault   Fault
@@ -64,22 +65,22 @@ type Injected struct {
 	answers int
 }
 
-// Hits counts the calls that the fault has struck so far. A call counts from
-// the moment at which it arrives.
+// Hits returns the number of calls that the fault has affected so far. A call
+// counts as soon as it arrives.
 func (i *Injected) Hits() int {
 	i.proxy.mu.Lock()
 	defer i.proxy.mu.Unlock()
 	return i.hits
 }
 
-// WaitHits waits, up to a minute, until the fault has struck n calls.
+// WaitHits waits, up to a minute, until the fault has affected n calls.
 func (i *Injected) WaitHits(t testing.TB, n int) {
 	t.Helper()
 	i.await(t, func() bool { return i.hits >= n })
 }
 
 // WaitAnswers waits, up to a minute, until the API server has answered n of the
-// calls that the fault has struck, whatever becomes of its answers.
+// calls that the fault affects. The client may not have received the answers.
 func (i *Injected) WaitAnswers(t testing.TB, n int) {
 	t.Helper()
 	i.await(t, func() bool { return i.answers >= n })
@@ -93,7 +94,7 @@ func (i *Injected) await(t testing.TB, enough func() bool) {
 		i.proxy.mu.Lock()
 		defer i.proxy.mu.Unlock()
 		if !enough() {
-			return errors.New("kubetest: the fault has not struck often enough")
+			return errors.New("kubetest: the fault has not affected enough calls")
 		}
 		return nil
 	}))
@@ -106,9 +107,10 @@ func (i *Injected) answered() {
 	i.answers++
 }
 
-// Remove ends the fault. Calls that it holds are not released.
+// Remove ends the fault for new calls. It does not release the calls that the
+// fault holds.
 func (i *Injected) Remove() {
 	i.proxy.mu.Lock()
 	defer i.proxy.mu.Unlock()
-	i.fault.Skip = int(^uint(0) >> 1) // Spares every call from now on.
+	i.fault.Skip = math.MaxInt
 }

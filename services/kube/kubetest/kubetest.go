@@ -1,5 +1,5 @@
-// Package kubetest gives tests a real Kubernetes cluster, empty and to
-// themselves, and a proxy that makes its API server misbehave on order.
+// Package kubetest provides tests with a real, empty Kubernetes cluster for their
+// exclusive use, and with a proxy that makes calls to its API server fail.
 //
 //	func TestMain(m *testing.M) { os.Exit(kubetest.Main(m)) }
 //
@@ -15,13 +15,14 @@
 //		require.Equal(t, 3, proxy.Calls("create", "pods/eviction"))
 //	}
 //
-// The clusters are those of cmd/devcluster. Under "devcluster run -- go test
-// ./..." all packages share one plane of several clusters; otherwise each test
-// process starts a plane of its own with bin/devcluster ("make plane" builds
-// it). Either way a test leases a cluster for itself: see [Acquire].
+// The clusters are those of cmd/devcluster, which calls a set of control planes
+// on this machine a plane. Under "devcluster run -- go test ./..." all packages
+// share one plane of several clusters; otherwise each test process starts its own
+// plane with bin/devcluster ("make plane" builds it). In both cases a test leases
+// a cluster: see [Acquire].
 //
-// Tests that need a plane are skipped by "go test -short". Nothing outside
-// tests may import this package.
+// "go test -short" skips the tests that need a plane. Only tests may import this
+// package.
 package kubetest
 
 import (
@@ -42,26 +43,26 @@ import (
 const (
 	// dirVariable names the directory of a running plane; "devcluster run" sets it.
 	dirVariable = "DEVCLUSTER_DIR"
-	// ownClusters is the size of the plane that a test process starts by itself.
+	// ownClusters is the number of clusters in a plane that a test process starts.
 	ownClusters = "2"
-	// startTimeout bounds the start of that plane; it takes 4 s on an idle machine.
+	// startTimeout bounds the start of a plane. It takes 4 s on an idle machine.
 	startTimeout = 3 * time.Minute
 	// checkTimeout bounds each check at the end of a run.
 	checkTimeout = 10 * time.Second
 )
 
-// A Plane is a set of clusters, shared by all tests of this process and
-// perhaps by other processes.
+// A Plane is a set of clusters. All tests of this process share it, and perhaps
+// other processes, too.
 type Plane struct {
-	Dir     string // Its directory; logs/ holds a log per component.
-	Version string // Of Kubernetes, as in "v1.37.2".
+	Dir     string // Its directory; logs/ contains a log for each component.
+	Version string // Of Kubernetes, such as "v1.37.2".
 	Kubectl string // Path of a kubectl of that version.
 
 	clusters []clusterFiles
 	stop     func()
 }
 
-// clusterFiles is what clusters.json says of one cluster.
+// clusterFiles is the description of one cluster in clusters.json.
 type clusterFiles struct {
 	Name   string `json:"name"`
 	Server string `json:"server"`
@@ -72,23 +73,23 @@ type clusterFiles struct {
 	ControllerManager int `json:"controllerManagerPID"`
 }
 
-// shared is the plane of this process. A plane takes seconds to start and
-// outlives every single test, so it cannot hang on one of them.
+// shared is the plane of this process. It takes seconds to start and serves many
+// tests, so it cannot belong to one of them.
 var shared struct {
 	sync.Mutex
 	plane *Plane
-	err   error // A start that failed once is not tried by every test again.
+	err   error // Why the start failed. It is not tried again for each test.
 }
 
-// Main runs the tests and then stops the plane, if this process has started
-// one. It returns the exit code for os.Exit. Each of checks runs at the very
-// end, when all tests passed, and has a few seconds to come true, since what was
-// told to end may need a moment; an error makes the run fail:
+// Main runs the tests and then stops the plane, if this process has started one.
+// It returns the exit code for os.Exit. If all tests have passed, it runs the
+// checks. Each is repeated for a few seconds until it returns nil, since
+// goroutines may need a moment to end; a last error makes the run fail:
 //
 //	os.Exit(kubetest.Main(m, func() error { return goleak.Find() }))
 //
-// A plane also ends when its test process dies without having called Main;
-// only its logs in the temporary directory are left behind then.
+// A plane also ends if its test process dies without calling Main; only its logs
+// in the temporary directory are left then.
 func Main(m *testing.M, checks ...func() error) int {
 	code := m.Run()
 	shared.Lock()
@@ -111,13 +112,13 @@ func Main(m *testing.M, checks ...func() error) int {
 	return code
 }
 
-// Start returns the plane, and starts it at the first call. It skips the test
-// under "go test -short", and fails it when there is no plane to be had.
-// Most tests want [Acquire] instead.
+// Start returns the plane, and starts it at the first call. Under "go test
+// -short" it skips the test; if the plane cannot be started, it fails the test.
+// Most tests should call [Acquire] instead.
 func Start(t testing.TB) *Plane {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("kubetest: a control plane is needed, which -short leaves out")
+		t.Skip("kubetest: skipped by -short, because it needs a control plane")
 	}
 	shared.Lock()
 	defer shared.Unlock()
@@ -131,21 +132,23 @@ func Start(t testing.TB) *Plane {
 }
 
 func findPlane() (*Plane, error) {
-	if dir := os.Getenv(dirVariable); dir != "" {
-		plane, err := openPlane(dir)
+	dir := os.Getenv(dirVariable)
+	if dir == "" {
+		binary, err := findBinary()
 		if err != nil {
-			return nil, fmt.Errorf("$%s does not lead to a running plane: %w", dirVariable, err)
+			return nil, err
 		}
-		return plane, nil
+		return startPlane(binary)
 	}
-	binary, err := findBinary()
+	plane, err := openPlane(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no plane runs in $%s: %w", dirVariable, err)
 	}
-	return startPlane(binary)
+	return plane, nil
 }
 
-// openPlane reads what devcluster tells about a plane that is ready.
+// openPlane reads the description of a running plane, which devcluster writes
+// when the plane is ready.
 func openPlane(dir string) (*Plane, error) {
 	content, err := os.ReadFile(filepath.Join(dir, "clusters.json"))
 	if err != nil {
@@ -160,7 +163,7 @@ func openPlane(dir string) (*Plane, error) {
 		return nil, err
 	}
 	for _, c := range manifest.Clusters {
-		// Tests delete every node of their cluster. Never let that be a real one.
+		// Tests delete all nodes of their cluster, so it must not be a real one.
 		if !strings.HasPrefix(c.Server, "https://127.0.0.1:") {
 			return nil, fmt.Errorf("cluster %s at %s is not on this machine", c.Name, c.Server)
 		}
@@ -171,67 +174,85 @@ func openPlane(dir string) (*Plane, error) {
 	}, nil
 }
 
-// findBinary walks up from the package's directory, in which go test runs a
-// test, to the root of the main module.
+// findBinary returns the path of bin/devcluster.
 func findBinary() (string, error) {
-	dir, err := os.Getwd()
+	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	for ; ; dir = filepath.Dir(dir) {
-		module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(module), "module kube-node-manager\n") {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("the module kube-node-manager is not above the working directory")
-		}
-	}
-	binary := filepath.Join(dir, "bin", "devcluster")
+	binary := filepath.Join(root, "bin", "devcluster")
 	if _, err := os.Stat(binary); err != nil {
 		return "", fmt.Errorf("the development cluster is not built; run \"make plane\" (%w)", err)
 	}
 	return binary, nil
 }
 
-// startPlane starts a plane that ends with this process: devcluster watches
-// the pipe that is its standard input, and the kernel closes the other end
-// even when this process is killed. No goroutine is involved, so that goleak
-// finds none.
+// moduleRoot returns the root directory of the main module. go test runs a test
+// in the directory of its package, somewhere below.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && strings.HasPrefix(string(module), "module kube-node-manager\n") {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the working directory is not in the module kube-node-manager")
+		}
+		dir = parent
+	}
+}
+
+// startPlane starts a plane that ends with this process.
 func startPlane(binary string) (*Plane, error) {
 	dir, err := os.MkdirTemp("", "kubetest-")
 	if err != nil {
 		return nil, err
 	}
-	life, hold, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer life.Close() // The child has its own.
-	output, err := os.Create(filepath.Join(dir, "devcluster.log"))
-	if err != nil {
-		return nil, err
-	}
-	defer output.Close()
+	log := filepath.Join(dir, "devcluster.log")
 	cmd := exec.Command(binary, "up", "--stdin", "--dir", dir, "--clusters", ownClusters, "--nodes", "0")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = life, output, output
-	if err := cmd.Start(); err != nil {
+	stdin, err := startWithStdin(cmd, log)
+	if err != nil {
 		return nil, err
 	}
 	plane, err := awaitPlane(dir, cmd.Process.Pid)
 	if err != nil {
-		hold.Close()
-		log, _ := os.ReadFile(output.Name()) // What can be had.
-		return nil, fmt.Errorf("%w:\n%s", err, log)
+		stdin.Close()
+		content, _ := os.ReadFile(log) // It only adds details to the error.
+		return nil, fmt.Errorf("%w:\n%s", err, content)
 	}
 	plane.stop = func() {
-		hold.Close()
-		_ = cmd.Wait() // It was told to end; its exit code says nothing.
+		stdin.Close()
+		_ = cmd.Wait() // The exit code does not matter.
 		os.RemoveAll(dir)
 	}
 	return plane, nil
 }
 
+// startWithStdin starts a command that ends when its standard input does, and
+// returns the other end of that pipe. The kernel closes it even if this process
+// is killed. cmd.StdinPipe is not used because it needs a goroutine, which goleak
+// would report.
+func startWithStdin(cmd *exec.Cmd, log string) (*os.File, error) {
+	output, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close() // The child has its own descriptor.
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close() // The child has its own descriptor.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = read, output, output
+	return write, cmd.Start()
+}
+
+// awaitPlane waits until the plane is ready or its process has ended.
 func awaitPlane(dir string, pid int) (*Plane, error) {
 	for end := time.Now().Add(startTimeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		plane, err := openPlane(dir)
@@ -239,9 +260,10 @@ func awaitPlane(dir string, pid int) (*Plane, error) {
 			return plane, err
 		}
 		var status syscall.WaitStatus
-		if done, _ := syscall.Wait4(pid, &status, syscall.WNOHANG, nil); done == pid {
+		ended, _ := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
+		if ended == pid {
 			return nil, fmt.Errorf("devcluster ended with exit code %d", status.ExitStatus())
 		}
 	}
-	return nil, fmt.Errorf("no plane within %s", startTimeout)
+	return nil, fmt.Errorf("the plane was not ready within %s", startTimeout)
 }

@@ -22,21 +22,21 @@ import (
 type Cluster struct {
 	// Name is also the name of the context in the kubeconfig files.
 	Name string
-	// Kubeconfig is the path of a kubeconfig file for the user "admin", who may
-	// do everything but is no member of system:masters: authorization and
-	// priority-and-fairness apply. ViewerKubeconfig is for the user "viewer",
-	// who may only look.
+	// Kubeconfig is the path of a kubeconfig file for the user "admin", who may do
+	// everything but is not in the group system:masters, so that authorization and
+	// priority-and-fairness apply. ViewerKubeconfig is for the user "viewer", who
+	// may only read.
 	Kubeconfig       string
 	ViewerKubeconfig string
-	// Client is the test's own hand, without any limit. Its calls pass by
-	// every [Proxy].
+	// Client is for the test itself. It has no rate limit and bypasses every
+	// [Proxy].
 	Client kubernetes.Interface
 
 	plane       *Plane
-	controllers int // Process id of its controller manager; see HaltControllers.
+	controllers int // Process ID of the controller manager; see HaltControllers.
 }
 
-// Config returns a fresh client configuration for the user "admin".
+// Config returns a new client configuration for the user "admin".
 func (c *Cluster) Config() *rest.Config {
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
 	if err != nil {
@@ -45,28 +45,28 @@ func (c *Cluster) Config() *rest.Config {
 	return config
 }
 
-// Plane returns the plane that the cluster is part of.
+// Plane returns the plane to which the cluster belongs.
 func (c *Cluster) Plane() *Plane { return c.plane }
 
-// Acquire leases a cluster for the rest of the test, among all tests of all
-// processes that share the plane, and waits as long as all are taken. The
-// cluster has no nodes, no pods and no namespaces but its own.
+// Acquire leases a cluster for the rest of the test. While the tests of all
+// processes that share the plane use every cluster, it waits. The cluster has no
+// nodes, no pods and only the system's namespaces.
 //
-// A test that wants more than one cluster must ask for all at once, with
-// [AcquireN]: two tests that hold one each and wait for another wait for ever.
+// A test that needs more than one cluster must lease them at once with
+// [AcquireN]: two tests that each hold one and wait for another would deadlock.
 func Acquire(t testing.TB) *Cluster {
 	t.Helper()
 	return AcquireN(t, 1)[0]
 }
 
-// AcquireN leases n different clusters, all or none at a time.
+// AcquireN leases n different clusters at once.
 func AcquireN(t testing.TB, n int) []*Cluster {
 	t.Helper()
 	plane := Start(t)
 	require.LessOrEqual(t, n, len(plane.clusters), "kubetest: the plane has too few clusters")
 	taken, err := plane.lease(n)
 	require.NoError(t, err, "kubetest: lease a cluster")
-	// Registered first, so that the leases end after everything else.
+	// Registered first, so that it runs after all other cleanups.
 	t.Cleanup(func() {
 		for _, l := range taken {
 			l.file.Close() // Drops the lock.
@@ -79,15 +79,15 @@ func AcquireN(t testing.TB, n int) []*Cluster {
 	return clusters
 }
 
-// A lease is a locked file. The kernel drops the lock when the process ends,
-// so a test that crashes takes no cluster with it.
+// A lease is a locked file. The kernel drops the lock when the process ends, so
+// a test that crashes does not keep its cluster.
 type lease struct {
 	files clusterFiles
 	file  *os.File
 }
 
-// lease waits until n clusters are free and takes them. Tests wait in a queue,
-// so that the one that wants two is not overtaken for ever.
+// lease waits until n clusters are free and takes them. Tests wait in a queue, so
+// that others cannot overtake a test that needs two clusters for ever.
 func (p *Plane) lease(n int) ([]lease, error) {
 	head, err := p.queue()
 	if err != nil {
@@ -106,7 +106,7 @@ func (p *Plane) lease(n int) ([]lease, error) {
 	}
 }
 
-// queue returns when it is the caller's turn.
+// queue waits for the caller's turn. Closing the returned file ends the turn.
 func (p *Plane) queue() (*os.File, error) {
 	dir := filepath.Join(p.Dir, "leases")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -122,7 +122,7 @@ func (p *Plane) queue() (*os.File, error) {
 	return file, err
 }
 
-// tryLease takes up to n clusters that are free now.
+// tryLease takes up to n clusters that are free.
 func (p *Plane) tryLease(n int) ([]lease, error) {
 	dir := filepath.Join(p.Dir, "leases")
 	var taken []lease
@@ -147,9 +147,9 @@ func (p *Plane) tryLease(n int) ([]lease, error) {
 	return taken, nil
 }
 
-// open connects to a leased cluster and empties it, now and when the test ends.
-// Now, because the last user may have crashed; later, because a thousand
-// forgotten nodes slow all other tests down.
+// open connects to a leased cluster and empties it, now and when the test ends:
+// now, because the last user may have crashed; at the end, because a thousand
+// unused nodes would slow down all other tests.
 func (p *Plane) open(t testing.TB, files clusterFiles) *Cluster {
 	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", files.System)
@@ -162,7 +162,7 @@ func (p *Plane) open(t testing.TB, files clusterFiles) *Cluster {
 		Name: files.Name, Kubeconfig: files.Admin, ViewerKubeconfig: files.Viewer,
 		Client: client, plane: p, controllers: files.ControllerManager,
 	}
-	c.goOn() // a test that crashed may have halted them
+	c.resumeControllers() // A test that crashed may have suspended them.
 	require.NoError(t, c.reset(t.Context()), "kubetest: empty cluster %s", c.Name)
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
@@ -173,8 +173,9 @@ func (p *Plane) open(t testing.TB, files clusterFiles) *Cluster {
 	return c
 }
 
-// newClient makes a client with connections of its own, which end with the
-// test. Those of client-go's shared cache would stay, and goleak would see them.
+// newClient returns a client with its own connections, which the test's end
+// closes. Those of client-go's shared cache would stay, and goleak would report
+// them.
 func newClient(t testing.TB, config *rest.Config) (kubernetes.Interface, error) {
 	tlsConfig, err := rest.TLSConfigFor(config)
 	if err != nil {
@@ -189,9 +190,9 @@ func newClient(t testing.TB, config *rest.Config) (kubernetes.Interface, error) 
 	return kubernetes.NewForConfigAndClient(config, &http.Client{Transport: wrapped})
 }
 
-// unique returns a short random word for names that must not repeat.
+// unique returns a short random suffix for unique names.
 func unique() string {
-	word := make([]byte, 4)
-	rand.Read(word) // Never fails: crypto/rand aborts the program instead.
-	return hex.EncodeToString(word)
+	suffix := make([]byte, 4)
+	rand.Read(suffix) // Never fails: crypto/rand aborts the program instead.
+	return hex.EncodeToString(suffix)
 }

@@ -15,21 +15,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A node with this label has no kubelet: devcluster's kwok leaves it alone.
+// A node with this label and value has no kubelet: devcluster's kwok ignores it.
 const (
 	kubeletLabel   = "devcluster/kubelet"
 	kubeletStopped = "stopped"
 )
 
-// waitTimeout bounds every wait for something that takes under a second on an
-// idle machine and must not fail on a busy one.
+// waitTimeout bounds every wait. What is waited for takes less than a second on
+// an idle machine, and must not time out on a busy one.
 const waitTimeout = time.Minute
 
-// A NodeOption changes the i-th node, from 0, before it is created. Any
-// function will do.
+// A NodeOption changes the i-th node, counted from 0, before it is created. Tests
+// may define their own.
 type NodeOption func(i int, node *corev1.Node)
 
-// Named names the nodes, the i-th after the i-th name.
+// Named sets the names of the nodes.
 func Named(names ...string) NodeOption {
 	return func(i int, node *corev1.Node) {
 		node.Name = names[i]
@@ -52,8 +52,8 @@ func Cordoned() NodeOption {
 	return func(_ int, node *corev1.Node) { node.Spec.Unschedulable = true }
 }
 
-// NotReady makes nodes without a kubelet: their conditions are Unknown for
-// good, and pods on them neither start nor end.
+// NotReady makes nodes without a kubelet: their conditions stay Unknown, and the
+// pods on them neither start nor end.
 func NotReady() NodeOption {
 	return func(_ int, node *corev1.Node) {
 		node.Labels[kubeletLabel] = kubeletStopped
@@ -65,10 +65,10 @@ func NotReady() NodeOption {
 	}
 }
 
-// Nodes creates n nodes and returns their names, sorted, when kwok holds their
-// leases: pods bound to them will run. Without options they are Ready, have 8
-// cores, 32 GiB and room for 110 pods, and their names are unique and contain
-// dots. A thousand take about two seconds.
+// Nodes creates n nodes and returns their names, sorted. It returns when kwok
+// holds their leases, so that pods on them can run. Without options the nodes are
+// Ready, have 8 cores, 32 GiB of memory and room for 110 pods, and their names are
+// unique and contain dots. A thousand nodes take about two seconds.
 func (c *Cluster) Nodes(t testing.TB, n int, options ...NodeOption) []string {
 	t.Helper()
 	nodes := make([]*corev1.Node, n)
@@ -84,45 +84,50 @@ func (c *Cluster) Nodes(t testing.TB, n int, options ...NodeOption) []string {
 	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	require.NoError(t, c.createNodes(ctx, nodes), "kubetest: create nodes")
-	require.NoError(t, poll(ctx, func(ctx context.Context) error { return c.nodesHeld(ctx, nodes) }), "kubetest: wait for nodes")
+	held := func(ctx context.Context) error { return c.nodesHeld(ctx, nodes) }
+	require.NoError(t, poll(ctx, held), "kubetest: wait for nodes")
 	return names
 }
 
-// newNode makes a node as a kubelet registers it: with its status, so that it
-// is Ready from the start.
+// newNode returns a node as a kubelet registers it: with a status, so that it is
+// Ready from the start.
 func newNode(name string) *corev1.Node {
-	capacity := corev1.ResourceList{
-		corev1.ResourceCPU:    resource.MustParse("8"),
-		corev1.ResourceMemory: resource.MustParse("32Gi"),
-		corev1.ResourcePods:   resource.MustParse("110"),
-	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
 			corev1.LabelHostname:   name,
 			corev1.LabelOSStable:   "linux",
 			corev1.LabelArchStable: "amd64",
 		}},
-		Status: corev1.NodeStatus{
-			Phase:    corev1.NodeRunning, // Deprecated, but kwok's heartbeat stage asks for it.
-			Capacity: capacity, Allocatable: capacity,
-			Conditions: []corev1.NodeCondition{{
-				Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady",
-				Message:           "kubelet is posting ready status",
-				LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now(),
-			}},
-			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: "10.0.0.1"},
-				{Type: corev1.NodeHostName, Address: name},
-			},
-			NodeInfo: corev1.NodeSystemInfo{
-				Architecture: "amd64", OperatingSystem: "linux", OSImage: "kubetest",
-				KernelVersion: "6.12.0", ContainerRuntimeVersion: "containerd://2.2.1", KubeletVersion: "v1.37.2",
-			},
+		Status: readyStatus(name),
+	}
+}
+
+func readyStatus(name string) corev1.NodeStatus {
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse("8"),
+		corev1.ResourceMemory: resource.MustParse("32Gi"),
+		corev1.ResourcePods:   resource.MustParse("110"),
+	}
+	return corev1.NodeStatus{
+		Phase:    corev1.NodeRunning, // Deprecated, but kwok's heartbeat stage requires it.
+		Capacity: capacity, Allocatable: capacity,
+		Conditions: []corev1.NodeCondition{{
+			Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady",
+			Message:           "kubelet is posting ready status",
+			LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now(),
+		}},
+		Addresses: []corev1.NodeAddress{
+			{Type: corev1.NodeInternalIP, Address: "10.0.0.1"},
+			{Type: corev1.NodeHostName, Address: name},
+		},
+		NodeInfo: corev1.NodeSystemInfo{
+			Architecture: "amd64", OperatingSystem: "linux", OSImage: "kubetest",
+			KernelVersion: "6.12.0", ContainerRuntimeVersion: "containerd://2.2.1", KubeletVersion: "v1.37.2",
 		},
 	}
 }
 
-// createNodes creates them with 32 calls in flight.
+// createNodes creates the nodes with 32 concurrent calls.
 func (c *Cluster) createNodes(ctx context.Context, nodes []*corev1.Node) error {
 	queue := make(chan *corev1.Node)
 	errs := make([]error, min(32, len(nodes)))
@@ -143,7 +148,8 @@ func (c *Cluster) createNodes(ctx context.Context, nodes []*corev1.Node) error {
 	return errors.Join(errs...)
 }
 
-// nodesHeld checks that kwok has taken charge of every node that has a kubelet.
+// nodesHeld returns an error until kwok holds the lease of every node that has a
+// kubelet.
 func (c *Cluster) nodesHeld(ctx context.Context, nodes []*corev1.Node) error {
 	leases, err := c.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -161,8 +167,8 @@ func (c *Cluster) nodesHeld(ctx context.Context, nodes []*corev1.Node) error {
 	return nil
 }
 
-// StopKubelet makes a running node NotReady for good, as when its machine
-// dies: its pods stay bound to it and do not end.
+// StopKubelet makes a running node NotReady for good, as if its machine had
+// failed: its pods stay bound to it and do not end.
 func (c *Cluster) StopKubelet(t testing.TB, name string) {
 	t.Helper()
 	label := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, kubeletLabel, kubeletStopped)
@@ -173,7 +179,7 @@ func (c *Cluster) StopKubelet(t testing.TB, name string) {
 	require.NoError(t, err)
 }
 
-// Node reads one node from the API server, consistently.
+// Node returns one node by a consistent read.
 func (c *Cluster) Node(t testing.TB, name string) *corev1.Node {
 	t.Helper()
 	node, err := c.Client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})

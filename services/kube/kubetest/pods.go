@@ -15,29 +15,27 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// appLabel is the label of all pods that this package creates; its value is
-// the name of their workload.
+// appLabel is a label of all pods that this package creates. Its value is the
+// name of their workload.
 const appLabel = "app"
 
-// A PodOption changes pods before they are created. Any function will do.
+// A PodOption changes pods before they are created. Tests may define their own.
 type PodOption func(*corev1.PodTemplateSpec)
 
-// OnNodes lets the pods run on these nodes only.
+// OnNodes restricts the pods to these nodes.
 func OnNodes(names ...string) PodOption {
+	hosts := corev1.NodeSelectorRequirement{
+		Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: names,
+	}
+	terms := []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{hosts}}}
 	return func(pod *corev1.PodTemplateSpec) {
 		pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
-			RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-				NodeSelectorTerms: []corev1.NodeSelectorTerm{{
-					MatchExpressions: []corev1.NodeSelectorRequirement{{
-						Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: names,
-					}},
-				}},
-			},
+			RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
 		}}
 	}
 }
 
-// EmptyDir gives the pods a volume that dies with them.
+// EmptyDir adds an emptyDir volume, which is deleted with the pod.
 func EmptyDir() PodOption {
 	return func(pod *corev1.PodTemplateSpec) {
 		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
@@ -46,7 +44,7 @@ func EmptyDir() PodOption {
 	}
 }
 
-// Requests sets what the pods ask of their node, as in "250m" and "1Gi".
+// Requests sets the resource requests of the pods, such as "250m" and "1Gi".
 func Requests(cpu, memory string) PodOption {
 	return func(pod *corev1.PodTemplateSpec) {
 		pod.Spec.Containers[0].Resources.Requests = corev1.ResourceList{
@@ -62,14 +60,15 @@ func Tolerations(tolerations ...corev1.Toleration) PodOption {
 	}
 }
 
-// Stuck makes pods that stay Terminating until they are deleted with grace 0.
+// Stuck makes pods that stay Terminating until they are deleted with a grace
+// period of 0.
 func Stuck() PodOption { return annotated("devcluster/stuck", "true") }
 
-// Unready makes pods that run and never become ready.
+// Unready makes pods that run but never become ready.
 func Unready() PodOption { return annotated("devcluster/unready", "true") }
 
-// EndsAfter sets how long the pods take to end, as in "5s", instead of one to
-// three seconds.
+// EndsAfter sets how long the pods take to end, such as "5s". The default is one
+// to three seconds.
 func EndsAfter(duration string) PodOption { return annotated("devcluster/delete-delay", duration) }
 
 func annotated(key, value string) PodOption {
@@ -96,14 +95,16 @@ func (c *Cluster) Deployment(t testing.TB, namespace, name string, replicas int,
 	count := int32(replicas)
 	_, err := c.Client.AppsV1().Deployments(namespace).Create(t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       appsv1.DeploymentSpec{Replicas: &count, Selector: selector(name), Template: template(name, options)},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &count, Selector: selector(name), Template: template(name, options),
+		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return c.WaitRunning(t, namespace, name, replicas)
 }
 
-// StatefulSet creates a StatefulSet, whose pods keep their names when they
-// move, and returns its pods when all of them run.
+// StatefulSet creates a StatefulSet, whose pods keep their names on another node,
+// and returns its pods when all of them run.
 func (c *Cluster) StatefulSet(t testing.TB, namespace, name string, replicas int, options ...PodOption) []corev1.Pod {
 	t.Helper()
 	count := int32(replicas)
@@ -118,9 +119,9 @@ func (c *Cluster) StatefulSet(t testing.TB, namespace, name string, replicas int
 	return c.WaitRunning(t, namespace, name, replicas)
 }
 
-// DaemonSet creates a DaemonSet that tolerates every taint and returns its
-// pods when one runs on each of the cluster's nodes; [OnNodes] and nodes
-// without a kubelet make it fewer: pass how many there will be.
+// DaemonSet creates a DaemonSet that tolerates every taint, and returns its pods
+// when all of them run. pods is their number: one for each of the cluster's nodes
+// that has a kubelet, or fewer with [OnNodes].
 func (c *Cluster) DaemonSet(t testing.TB, namespace, name string, pods int, options ...PodOption) []corev1.Pod {
 	t.Helper()
 	options = append([]PodOption{Tolerations(corev1.Toleration{Operator: corev1.TolerationOpExists})}, options...)
@@ -135,16 +136,17 @@ func (c *Cluster) DaemonSet(t testing.TB, namespace, name string, pods int, opti
 // Pod creates a pod without a controller on a node and returns it when it runs.
 func (c *Cluster) Pod(t testing.TB, namespace, name, node string, options ...PodOption) corev1.Pod {
 	t.Helper()
-	made := template(name, options)
-	made.Name, made.Spec.NodeName = name, node
-	_, err := c.Client.CoreV1().Pods(namespace).Create(t.Context(), &corev1.Pod{ObjectMeta: made.ObjectMeta, Spec: made.Spec}, metav1.CreateOptions{})
+	from := template(name, options)
+	pod := &corev1.Pod{ObjectMeta: from.ObjectMeta, Spec: from.Spec}
+	pod.Name, pod.Spec.NodeName = name, node
+	_, err := c.Client.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return c.WaitRunning(t, namespace, name, 1)[0]
 }
 
-// Budget creates a PodDisruptionBudget for the workload of that name and
-// returns when the disruption controller has counted all of its pods that are
-// ready. With minAvailable equal to the number of pods it blocks every eviction.
+// Budget creates a PodDisruptionBudget for a workload, and returns it when the
+// disruption controller has counted all ready pods of the workload. With
+// minAvailable equal to the number of pods it blocks every eviction.
 func (c *Cluster) Budget(t testing.TB, namespace, workload string, minAvailable int) *policyv1.PodDisruptionBudget {
 	t.Helper()
 	minimum := intstr.FromInt(minAvailable)
@@ -161,43 +163,52 @@ func (c *Cluster) Budget(t testing.TB, namespace, workload string, minAvailable 
 		}
 		ready, err := c.ready(ctx, namespace, workload)
 		if budget.Status.ObservedGeneration < budget.Generation || budget.Status.CurrentHealthy != ready {
-			return fmt.Errorf("budget %s has counted %d pods of %d", workload, budget.Status.CurrentHealthy, ready)
+			return fmt.Errorf("budget %s counts %d pods of %d", workload, budget.Status.CurrentHealthy, ready)
 		}
 		return err
 	})
 	return budget
 }
 
-// ready counts the pods of a workload that are ready.
+// ready returns the number of a workload's pods that are ready.
 func (c *Cluster) ready(ctx context.Context, namespace, workload string) (int32, error) {
-	pods, err := c.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: appLabel + "=" + workload})
-	if err != nil {
-		return 0, err
+	isReady := func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	}
+	pods, err := c.podsOf(ctx, namespace, workload)
 	count := int32(0)
-	for _, pod := range pods.Items {
-		if pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		}) {
+	for _, pod := range pods {
+		if slices.ContainsFunc(pod.Status.Conditions, isReady) {
 			count++
 		}
 	}
-	return count, nil
+	return count, err
+}
+
+// podsOf returns the pods of a workload that are not terminating.
+func (c *Cluster) podsOf(ctx context.Context, namespace, workload string) ([]corev1.Pod, error) {
+	options := metav1.ListOptions{LabelSelector: appLabel + "=" + workload}
+	pods, err := c.Client.CoreV1().Pods(namespace).List(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	terminating := func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil }
+	return slices.DeleteFunc(pods.Items, terminating), nil
 }
 
 // WaitRunning waits until exactly n pods of a workload run, and returns them.
-// Pods that are being deleted do not count.
+// Terminating pods do not count.
 func (c *Cluster) WaitRunning(t testing.TB, namespace, workload string, n int) []corev1.Pod {
 	t.Helper()
 	var running []corev1.Pod
 	c.Eventually(t, func(ctx context.Context) error {
-		pods, err := c.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: appLabel + "=" + workload})
+		pods, err := c.podsOf(ctx, namespace, workload)
 		if err != nil {
 			return err
 		}
 		running = nil
-		for _, pod := range pods.Items {
-			if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {
+		for _, pod := range pods {
+			if pod.Status.Phase == corev1.PodRunning {
 				running = append(running, pod)
 			}
 		}
@@ -209,8 +220,8 @@ func (c *Cluster) WaitRunning(t testing.TB, namespace, workload string, n int) [
 	return running
 }
 
-// Eventually calls check until it returns nil, for up to a minute, and fails
-// the test with its last error otherwise.
+// Eventually calls check until it returns nil, for up to a minute. Otherwise it
+// fails the test with check's last error.
 func (c *Cluster) Eventually(t testing.TB, check func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
@@ -223,9 +234,10 @@ func selector(name string) *metav1.LabelSelector {
 }
 
 func template(name string, options []PodOption) corev1.PodTemplateSpec {
+	container := corev1.Container{Name: "main", Image: "registry.example.com/" + name}
 	pod := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{appLabel: name}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "registry.example.com/" + name}}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{container}},
 	}
 	for _, option := range options {
 		option(&pod)

@@ -25,12 +25,12 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// maxStreams is how many calls an API server takes at once on one connection.
+// maxStreams is how many concurrent calls an API server allows on a connection.
 const maxStreams = 100
 
-// A Proxy stands before an API server, passes every call through, counts it,
-// and lets it go wrong where a [Fault] says so. Like the API server it speaks
-// HTTP/2 with 100 streams to a connection. Watches stream.
+// A Proxy forwards calls to an API server. It counts them, and makes those fail
+// that a [Fault] selects. Like the API server it speaks HTTP/2 with 100 streams
+// per connection, and streams watches.
 type Proxy struct {
 	upstream *rest.Config
 	url      string
@@ -42,18 +42,18 @@ type Proxy struct {
 	faults   []*Injected
 	requests []*Request
 	inFlight map[*Request]bool
-	peaks    map[[2]string]int // Most calls at once, per verb and resource; "" is any.
+	peaks    map[[2]string]int // Most concurrent calls, per verb and resource; "" means any.
 }
 
-// Proxy starts a proxy before the cluster; the test's end closes it, and the
-// calls in it.
+// Proxy starts a proxy for the cluster's API server. The test's end closes it and
+// ends its calls.
 func (c *Cluster) Proxy(t testing.TB) *Proxy {
 	t.Helper()
 	return NewProxy(t, c.Config())
 }
 
-// NewProxy starts a proxy before any HTTPS server. Its own configurations
-// carry upstream's token.
+// NewProxy starts a proxy for any HTTPS server. The configurations that it
+// returns contain upstream's token.
 func NewProxy(t testing.TB, upstream *rest.Config) *Proxy {
 	t.Helper()
 	target, err := url.Parse(upstream.Host)
@@ -66,15 +66,15 @@ func NewProxy(t testing.TB, upstream *rest.Config) *Proxy {
 		Transport:      transport,
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ModifyResponse: modifyResponse,
-		// An answer that never came is a broken stream for the client, too.
+		// If there is no answer, the client sees a broken stream, too.
 		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		FlushInterval: -1, // Watch events leave at once.
+		FlushInterval: -1, // Forward watch events at once.
 		ErrorLog:      log.New(io.Discard, "", 0),
 	}
 	stop := p.listen(t)
 	t.Cleanup(func() {
 		stop()
-		p.drain(t)
+		p.awaitCalls(t)
 		transport.CloseIdleConnections()
 	})
 	return p
@@ -110,7 +110,7 @@ func (p *Proxy) listen(t testing.TB) (stop func()) {
 	}
 }
 
-// certificate makes the proxy's certificate, which is its own authority.
+// certificate returns a new self-signed certificate for the proxy.
 func (p *Proxy) certificate(t testing.TB) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -127,8 +127,8 @@ func (p *Proxy) certificate(t testing.TB) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// drain waits for the calls that the closed server has left, a moment later.
-func (p *Proxy) drain(t testing.TB) {
+// awaitCalls waits until the handlers of the closed server have returned.
+func (p *Proxy) awaitCalls(t testing.TB) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), waitTimeout)
 	defer cancel()
 	if err := poll(ctx, p.idle); err != nil {
@@ -140,21 +140,21 @@ func (p *Proxy) idle(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.inFlight) > 0 {
-		return fmt.Errorf("%d calls are still in the closed proxy", len(p.inFlight))
+		return fmt.Errorf("%d calls are still in progress in the closed proxy", len(p.inFlight))
 	}
 	return nil
 }
 
-// URL is the proxy's address, as in "https://127.0.0.1:40123".
+// URL returns the proxy's address, such as "https://127.0.0.1:40123".
 func (p *Proxy) URL() string { return p.url }
 
-// Config returns a configuration that leads through the proxy.
+// Config returns a client configuration that uses the proxy.
 func (p *Proxy) Config() *rest.Config {
 	return p.Through(p.upstream)
 }
 
-// Through returns a copy of config, a user's of the same cluster, that leads
-// through the proxy.
+// Through returns a copy of config that uses the proxy. config is that of any
+// user of the same cluster.
 func (p *Proxy) Through(config *rest.Config) *rest.Config {
 	through := rest.CopyConfig(config)
 	through.Host = p.url
@@ -162,15 +162,15 @@ func (p *Proxy) Through(config *rest.Config) *rest.Config {
 	return through
 }
 
-// Kubeconfig writes a kubeconfig file that leads through the proxy, with one
-// context of that name, and returns its path.
+// Kubeconfig writes a kubeconfig file that uses the proxy, with one context of
+// that name, and returns the file's path.
 func (p *Proxy) Kubeconfig(t testing.TB, context string) string {
 	t.Helper()
 	return WriteKubeconfig(t, context, p.Config())
 }
 
-// Inject puts a fault to work. Of several faults that select a call, the one
-// injected first strikes alone.
+// Inject activates a fault. If several faults select a call, only the first one
+// affects it.
 func (p *Proxy) Inject(fault Fault) *Injected {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,9 +187,9 @@ func (p *Proxy) Reset() {
 	clear(p.peaks)
 }
 
-// Calls counts the calls so far, those that went wrong included. An empty verb
-// or resource is any; a subresource counts only under its own name, as in
-// "pods/eviction".
+// Calls returns the number of calls so far, including those that failed. An empty
+// verb or resource means any. Calls of a subresource count under its own name
+// only, such as "pods/eviction".
 func (p *Proxy) Calls(verb, resource string) int {
 	count := 0
 	for _, r := range p.Requests() {
@@ -200,7 +200,7 @@ func (p *Proxy) Calls(verb, resource string) int {
 	return count
 }
 
-// Requests returns all calls so far in the order of their arrival.
+// Requests returns all calls so far, in the order of their arrival.
 func (p *Proxy) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -211,14 +211,14 @@ func (p *Proxy) Requests() []Request {
 	return requests
 }
 
-// Peak is the largest number of such calls that were under way at once.
+// Peak returns the largest number of such calls that were in progress at once.
 func (p *Proxy) Peak(verb, resource string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.peaks[[2]string{verb, resource}]
 }
 
-// ServeHTTP passes one call through, or not.
+// ServeHTTP forwards one call, unless a fault affects it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request := parseRequest(r)
 	readBody(r, &request)
@@ -229,10 +229,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.forward.ServeHTTP(answer, r)
 		return
 	}
-	p.strike(answer, r, injected)
+	p.apply(answer, r, injected)
 }
 
-// readBody keeps what a call writes. API objects are small.
+// readBody records the body of a call that writes. API objects are small.
 func readBody(r *http.Request, request *Request) {
 	if r.Method == http.MethodGet {
 		return
@@ -245,7 +245,7 @@ func readBody(r *http.Request, request *Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 }
 
-// begin counts a call and finds the fault that strikes it, if any.
+// begin records a call and returns the fault that affects it, if any.
 func (p *Proxy) begin(request *Request) *Injected {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -253,14 +253,14 @@ func (p *Proxy) begin(request *Request) *Injected {
 	p.inFlight[request] = true
 	p.countPeaks(request)
 	for _, injected := range p.faults {
-		if injected.strikes(request) {
+		if injected.affects(request) {
 			return injected
 		}
 	}
 	return nil
 }
 
-// countPeaks raises the marks under which the new call counts.
+// countPeaks updates the peaks to which the new call counts.
 func (p *Proxy) countPeaks(request *Request) {
 	for _, key := range [][2]string{
 		{"", ""},
@@ -292,7 +292,7 @@ type recorder struct {
 }
 
 func (r *recorder) WriteHeader(code int) {
-	if code >= http.StatusOK { // 1xx announces an answer.
+	if code >= http.StatusOK { // 1xx is not the final status.
 		r.code = code
 	}
 	r.ResponseWriter.WriteHeader(code)

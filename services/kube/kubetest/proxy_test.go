@@ -22,7 +22,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// upstream is a stand-in API server that counts what really reaches it.
+// upstream is a fake API server that counts the calls that reach it.
 type upstream struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -37,9 +37,10 @@ func newUpstream(t *testing.T) *upstream {
 		u.reached[r.Method]++
 		u.mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
+		annotations := map[string]string{"token": r.Header.Get("Authorization")}
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"kind": "Node", "apiVersion": "v1",
-			"metadata": map[string]any{"name": "a", "annotations": map[string]string{"token": r.Header.Get("Authorization")}},
+			"metadata": map[string]any{"name": "a", "annotations": annotations},
 		})
 	}))
 	u.EnableHTTP2 = true
@@ -59,8 +60,7 @@ func (u *upstream) config() *rest.Config {
 	return &rest.Config{Host: u.URL, BearerToken: "secret", TLSClientConfig: rest.TLSClientConfig{CAData: ca}}
 }
 
-// client makes a client without retries of its own, whose connections end with
-// the test.
+// client returns a client whose connections the test's end closes.
 func client(t *testing.T, config *rest.Config) *kubernetes.Clientset {
 	t.Helper()
 	config.QPS = -1
@@ -126,7 +126,7 @@ func TestProxyAnswersWithCodes(t *testing.T) {
 		proxy.Reset()
 		proxy.Inject(kubetest.Fault{Resource: "nodes", Code: code, Times: 1})
 		err := getNode(t, set)
-		require.True(t, is(err), "%d gives %v", code, err)
+		require.True(t, is(err), "code %d: %v", code, err)
 		require.Equal(t, code, proxy.Requests()[0].Code)
 	}
 	require.Zero(t, up.count("GET"), "a refused call must not reach the API server")
@@ -220,7 +220,7 @@ func TestProxyHoldsBeforeForwarding(t *testing.T) {
 	cancel()
 	require.Error(t, <-answered)
 	require.NoError(t, getNode(t, set))
-	require.Equal(t, 1, up.count("GET"), "a call that its client gave up is never forwarded")
+	require.Equal(t, 1, up.count("GET"), "a call that its client cancelled was forwarded")
 }
 
 func TestProxyDelays(t *testing.T) {
@@ -235,13 +235,14 @@ func TestProxyDelays(t *testing.T) {
 
 func TestProxyHandler(t *testing.T) {
 	proxy := kubetest.NewProxy(t, newUpstream(t).config())
-	proxy.Inject(kubetest.Fault{Handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }})
+	teapot := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
+	proxy.Inject(kubetest.Fault{Handler: teapot})
 	err := getNode(t, client(t, proxy.Config()))
 	require.ErrorContains(t, err, "418")
 	require.Equal(t, http.StatusTeapot, proxy.Requests()[0].Code)
 }
 
-// A client has 100 streams on its one connection: more calls than that wait.
+// Many concurrent calls share one connection, which has 100 streams.
 func TestProxyLimitsStreams(t *testing.T) {
 	proxy := kubetest.NewProxy(t, newUpstream(t).config())
 	set := client(t, proxy.Config())
@@ -259,16 +260,15 @@ func TestProxyLimitsStreams(t *testing.T) {
 	calls.Wait()
 }
 
-func TestProxyEndsWithCallsUnderWay(t *testing.T) {
+func TestProxyEndsWithCallsInProgress(t *testing.T) {
 	set := (*kubernetes.Clientset)(nil)
 	answered := make(chan error, 1)
 	t.Run("proxy", func(t *testing.T) {
 		proxy := kubetest.NewProxy(t, newUpstream(t).config())
 		set = client(t, proxy.Config())
 		fault := proxy.Inject(kubetest.Fault{HoldAnswer: make(chan struct{})})
-		go func() {
-			answered <- set.CoreV1().RESTClient().Get().Resource("nodes").Name("a").MaxRetries(0).Do(context.Background()).Error()
-		}()
+		get := set.CoreV1().RESTClient().Get().Resource("nodes").Name("a").MaxRetries(0)
+		go func() { answered <- get.Do(context.Background()).Error() }()
 		fault.WaitHits(t, 1)
 	})
 	require.Error(t, <-answered)
@@ -281,7 +281,8 @@ func TestProxyStreamsWatches(t *testing.T) {
 	list, err := set.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
-	events, err := set.CoreV1().Nodes().Watch(t.Context(), metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	fromNow := metav1.ListOptions{ResourceVersion: list.ResourceVersion}
+	events, err := set.CoreV1().Nodes().Watch(t.Context(), fromNow)
 	require.NoError(t, err)
 	defer events.Stop()
 	name := cluster.Nodes(t, 1)[0]
@@ -294,7 +295,7 @@ func TestProxyStreamsWatches(t *testing.T) {
 	require.Equal(t, 1, proxy.Calls("watch", "nodes"))
 }
 
-// A slow LIST shows what was true when it was asked, however late it arrives.
+// A delayed LIST shows the state at the time of the call, however late it arrives.
 func TestProxySlowList(t *testing.T) {
 	cluster := kubetest.Acquire(t)
 	proxy := cluster.Proxy(t)

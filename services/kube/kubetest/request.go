@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Request is one call that passed a [Proxy], in the API server's words.
+// A Request is one call that arrived at a [Proxy], in the terms of the API server.
 type Request struct {
 	Verb      string // get, list, watch, create, update, patch, delete or deletecollection.
 	Resource  string // As in RBAC: "nodes", "pods/eviction"; empty for paths like /version.
@@ -15,9 +15,9 @@ type Request struct {
 	Name      string
 	Path      string
 	Query     string
-	Body      []byte // Of calls that write.
+	Body      []byte // Empty unless the call writes.
 	Time      time.Time
-	Code      int // The answer's status code; 0 when the call was cut, or runs still.
+	Code      int // The answer's status code; 0 if the call was cut or is still in progress.
 }
 
 // parseRequest reads the paths of the API: /api/v1 and /apis/GROUP/VERSION,
@@ -57,8 +57,9 @@ func verb(r *http.Request, collection bool) string {
 			return "watch"
 		case collection:
 			return "list"
+		default:
+			return "get"
 		}
-		return "get"
 	case http.MethodPost:
 		return "create"
 	case http.MethodPut:
@@ -71,7 +72,7 @@ func verb(r *http.Request, collection bool) string {
 	return strings.ToLower(r.Method)
 }
 
-// matches tells whether the call is one of verb and resource; empty is any.
+// matches reports whether the call has this verb and resource; empty means any.
 func (r *Request) matches(verb, resource string) bool {
 	return (verb == "" || verb == r.Verb) && (resource == "" || resource == r.Resource)
 }

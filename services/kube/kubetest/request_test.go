@@ -8,6 +8,8 @@ import (
 )
 
 func TestParseRequest(t *testing.T) {
+	const budget = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web"
+	const review = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 	for _, test := range []struct{ method, target, verb, resource, namespace, name string }{
 		{"GET", "/api/v1/nodes", "list", "nodes", "", ""},
 		{"GET", "/api/v1/nodes?watch=true", "watch", "nodes", "", ""},
@@ -21,8 +23,8 @@ func TestParseRequest(t *testing.T) {
 		{"GET", "/api/v1/namespaces/shop", "get", "namespaces", "", "shop"},
 		{"PUT", "/api/v1/namespaces/shop/finalize", "update", "namespaces/finalize", "", "shop"},
 		{"GET", "/apis/apps/v1/daemonsets", "list", "daemonsets", "", ""},
-		{"GET", "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web", "get", "poddisruptionbudgets", "shop", "web"},
-		{"POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "create", "selfsubjectaccessreviews", "", ""},
+		{"GET", budget, "get", "poddisruptionbudgets", "shop", "web"},
+		{"POST", review, "create", "selfsubjectaccessreviews", "", ""},
 		{"GET", "/version", "get", "", "", ""},
 		{"GET", "/apis/apps/v1", "get", "", "", ""},
 		{"GET", "/api/v1", "get", "", "", ""},

@@ -16,21 +16,25 @@ import (
 // ownLabel marks cluster-wide objects that this package creates.
 const ownLabel = "kubetest"
 
-// resetTimeout bounds the cleaning of a cluster. A thousand pods take seconds.
+// noFinalizers is a patch that removes all finalizers, so that an object can end.
+const noFinalizers = `{"metadata":{"finalizers":null}}`
+
+// resetTimeout bounds the reset of a cluster. A thousand pods take seconds.
 const resetTimeout = 2 * time.Minute
 
-// reset empties the cluster: no nodes, no pods, no namespaces but the
-// system's, no rights that a test gave away. An empty cluster costs it a dozen
-// cheap calls.
+// reset empties the cluster: it deletes all nodes, all pods, all namespaces but
+// the system's, and all permissions that a test granted. For an empty cluster it
+// makes a dozen cheap calls.
 func (c *Cluster) reset(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, resetTimeout)
 	defer cancel()
-	if err := errors.Join(
-		c.deleteNamespaces(ctx), // First: nothing is created in them any more.
+	err := errors.Join(
+		c.deleteNamespaces(ctx), // First, so that nothing new is created in them.
 		c.deleteWorkloads(ctx),
 		c.deleteNodes(ctx),
-		c.deleteRights(ctx),
-	); err != nil {
+		c.deletePermissions(ctx),
+	)
+	if err != nil {
 		return err
 	}
 	return poll(ctx, c.deletePods)
@@ -54,31 +58,35 @@ func (c *Cluster) deleteNamespaces(ctx context.Context) error {
 }
 
 func systemNamespace(name string) bool {
-	return slices.Contains([]string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease}, name)
+	system := []string{
+		metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease,
+	}
+	return slices.Contains(system, name)
 }
 
-// deleteWorkloads deletes what would make new pods, and budgets, in the
-// namespaces that stay.
+// deleteWorkloads deletes budgets and everything that would create new pods in
+// the system's namespaces, which stay.
 func (c *Cluster) deleteWorkloads(ctx context.Context) error {
 	background := metav1.DeletePropagationBackground
-	options := metav1.DeleteOptions{PropagationPolicy: &background}
+	options, every := metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}
+	apps, batch, policy := c.Client.AppsV1(), c.Client.BatchV1(), c.Client.PolicyV1()
 	var errs []error
 	for _, namespace := range []string{metav1.NamespaceDefault, metav1.NamespaceSystem} {
-		apps := c.Client.AppsV1()
 		errs = append(errs,
-			apps.Deployments(namespace).DeleteCollection(ctx, options, metav1.ListOptions{}),
-			apps.ReplicaSets(namespace).DeleteCollection(ctx, options, metav1.ListOptions{}),
-			apps.StatefulSets(namespace).DeleteCollection(ctx, options, metav1.ListOptions{}),
-			apps.DaemonSets(namespace).DeleteCollection(ctx, options, metav1.ListOptions{}),
-			c.Client.BatchV1().Jobs(namespace).DeleteCollection(ctx, options, metav1.ListOptions{}),
-			c.Client.PolicyV1().PodDisruptionBudgets(namespace).DeleteCollection(ctx, options, metav1.ListOptions{}),
+			apps.Deployments(namespace).DeleteCollection(ctx, options, every),
+			apps.ReplicaSets(namespace).DeleteCollection(ctx, options, every),
+			apps.StatefulSets(namespace).DeleteCollection(ctx, options, every),
+			apps.DaemonSets(namespace).DeleteCollection(ctx, options, every),
+			batch.Jobs(namespace).DeleteCollection(ctx, options, every),
+			policy.PodDisruptionBudgets(namespace).DeleteCollection(ctx, options, every),
 		)
 	}
 	return errors.Join(errs...)
 }
 
-// deleteNodes deletes the leases, too: kwok takes a node whose lease the
-// garbage collector removes under its hands for somebody else's for a while.
+// deleteNodes deletes all nodes and their leases. If it left the leases to the
+// garbage collector, kwok would for a while believe that another kwok manages the
+// next node of the same name.
 func (c *Cluster) deleteNodes(ctx context.Context) error {
 	nodes, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil || len(nodes.Items) == 0 {
@@ -86,18 +94,19 @@ func (c *Cluster) deleteNodes(ctx context.Context) error {
 	}
 	for _, node := range nodes.Items {
 		if len(node.Finalizers) > 0 {
-			if err := c.patchNode(ctx, node.Name, `{"metadata":{"finalizers":null}}`); err != nil && !gone(err) {
+			if err := c.patchNode(ctx, node.Name, noFinalizers); err != nil && !gone(err) {
 				return err
 			}
 		}
 	}
+	leases := c.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
 	return errors.Join(
 		c.Client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
-		c.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
+		leases.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
 	)
 }
 
-func (c *Cluster) deleteRights(ctx context.Context) error {
+func (c *Cluster) deletePermissions(ctx context.Context) error {
 	own := metav1.ListOptions{LabelSelector: ownLabel}
 	rbac := c.Client.RbacV1()
 	return errors.Join(
@@ -107,24 +116,15 @@ func (c *Cluster) deleteRights(ctx context.Context) error {
 	)
 }
 
-// deletePods removes all pods by force, since their nodes are gone, and says
-// so as long as it found any.
+// deletePods deletes all pods without a grace period, since their nodes no longer
+// exist. It returns an error until there are no pods left.
 func (c *Cluster) deletePods(ctx context.Context) error {
 	pods, err := c.Client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	now := int64(0)
-	for _, pod := range pods.Items {
-		client := c.Client.CoreV1().Pods(pod.Namespace)
-		if len(pod.Finalizers) > 0 {
-			_, err := client.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
-			if err != nil && !gone(err) {
-				return err
-			}
-		}
-		err := client.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
-		if err != nil && !gone(err) {
+	for i := range pods.Items {
+		if err := c.deletePod(ctx, &pods.Items[i]); err != nil {
 			return err
 		}
 	}
@@ -134,15 +134,33 @@ func (c *Cluster) deletePods(ctx context.Context) error {
 	return nil
 }
 
+func (c *Cluster) deletePod(ctx context.Context, pod *corev1.Pod) error {
+	client := c.Client.CoreV1().Pods(pod.Namespace)
+	if len(pod.Finalizers) > 0 {
+		_, err := client.Patch(ctx, pod.Name, types.MergePatchType, []byte(noFinalizers), metav1.PatchOptions{})
+		if err != nil && !gone(err) {
+			return err
+		}
+	}
+	now := int64(0)
+	err := client.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
 func (c *Cluster) patchNode(ctx context.Context, name, patch string) error {
 	_, err := c.Client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	return err
 }
 
+// gone reports whether an error says that the object no longer exists, or was
+// deleted and created anew.
 func gone(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsConflict(err) }
 
-// poll calls check until it returns nil or the context ends; the error is then
-// that of the last check.
+// poll calls check until it returns nil or ctx ends; the error then contains that
+// of the last check.
 func poll(ctx context.Context, check func(context.Context) error) error {
 	var last error
 	for {
@@ -151,7 +169,7 @@ func poll(ctx context.Context, check func(context.Context) error) error {
 			return nil
 		}
 		if ctx.Err() == nil {
-			last = err // Not the context's end that the check ran into.
+			last = err // An error after the end of ctx would only say that ctx ended.
 		}
 		select {
 		case <-ctx.Done():

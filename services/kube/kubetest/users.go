@@ -18,16 +18,16 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Rule allows verbs on resources of one API group ("" is the core group), in
-// all namespaces. Subresources are written "pods/eviction".
+// Rule allows verbs on resources of one API group in all namespaces. "" is the
+// core group. A subresource is written as in "pods/eviction".
 func Rule(group string, verbs, resources []string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
 }
 
-// User makes a user who may do what the rules allow and nothing else, and
-// returns a configuration with the user's token. It is a service account,
-// because only those can be made while the API server runs; a token, unlike a
-// client certificate, works through a [Proxy].
+// User creates a user with the permissions of the rules and no others, and
+// returns a configuration with the user's token. The user is a service account,
+// because no other user can be created while the API server runs; a token works
+// through a [Proxy], unlike a client certificate.
 func (c *Cluster) User(t testing.TB, rules ...rbacv1.PolicyRule) *rest.Config {
 	t.Helper()
 	name := "user-" + unique()
@@ -40,55 +40,64 @@ func (c *Cluster) User(t testing.TB, rules ...rbacv1.PolicyRule) *rest.Config {
 	require.NoError(t, err)
 	config := c.Config()
 	config.BearerToken = token.Status.Token
-	c.awaitRights(t, config, rules)
+	c.awaitPermissions(t, config, rules)
 	return config
 }
 
-// awaitRights waits until the API server knows of the user and the user's
-// rights: it learns of new ones a moment after they were stored.
-func (c *Cluster) awaitRights(t testing.TB, config *rest.Config, rules []rbacv1.PolicyRule) {
+// awaitPermissions waits until the API server knows the user and the user's
+// permissions, a moment after they were stored.
+func (c *Cluster) awaitPermissions(t testing.TB, config *rest.Config, rules []rbacv1.PolicyRule) {
 	t.Helper()
 	client, err := newClient(t, rest.CopyConfig(config))
 	require.NoError(t, err)
+	question := &authorizationv1.SelfSubjectRulesReview{}
+	question.Spec.Namespace = metav1.NamespaceDefault
 	c.Eventually(t, func(ctx context.Context) error {
-		own, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, &authorizationv1.SelfSubjectRulesReview{
-			Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: metav1.NamespaceDefault},
-		}, metav1.CreateOptions{})
+		reviews := client.AuthorizationV1().SelfSubjectRulesReviews()
+		review, err := reviews.Create(ctx, question, metav1.CreateOptions{})
 		if err != nil {
 			return err
 		}
 		for _, rule := range rules {
-			if !slices.ContainsFunc(own.Status.ResourceRules, func(r authorizationv1.ResourceRule) bool {
-				return slices.Equal(r.Verbs, rule.Verbs) && slices.Equal(r.Resources, rule.Resources)
-			}) {
-				return fmt.Errorf("the API server does not know yet that %v %v is allowed", rule.Verbs, rule.Resources)
+			if !allows(review.Status.ResourceRules, rule) {
+				return fmt.Errorf("the API server does not allow %v %v yet", rule.Verbs, rule.Resources)
 			}
 		}
 		return nil
 	})
 }
 
+func allows(all []authorizationv1.ResourceRule, rule rbacv1.PolicyRule) bool {
+	return slices.ContainsFunc(all, func(r authorizationv1.ResourceRule) bool {
+		return slices.Equal(r.Verbs, rule.Verbs) && slices.Equal(r.Resources, rule.Resources)
+	})
+}
+
+// allow grants a service account the permissions of the rules.
 func (c *Cluster) allow(t testing.TB, account string, rules []rbacv1.PolicyRule) {
 	t.Helper()
-	meta := ownMeta(account)
-	_, err := c.Client.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
+	rbac := c.Client.RbacV1()
+	role := &rbacv1.ClusterRole{ObjectMeta: ownMeta(account), Rules: rules}
+	_, err := rbac.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{})
 	require.NoError(t, err)
-	_, err = c.Client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: meta,
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: account}},
+	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: account}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: ownMeta(account),
+		Subjects:   []rbacv1.Subject{subject},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: account},
-	}, metav1.CreateOptions{})
+	}
+	_, err = rbac.ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{})
 	require.NoError(t, err)
 }
 
-// ownMeta marks an object as one that the cluster's next reset deletes.
+// ownMeta returns the metadata of an object that the cluster's next reset deletes.
 func ownMeta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: name, Labels: map[string]string{ownLabel: ""}}
 }
 
-// WriteKubeconfig writes a kubeconfig file with one context of that name, for
-// config's server, authority and token, and returns its path. The file goes
-// with the test.
+// WriteKubeconfig writes a kubeconfig file with one context of that name, which
+// has config's server, certificate authority and token, and returns its path. The
+// test's end deletes the file.
 func WriteKubeconfig(t testing.TB, context string, config *rest.Config) string {
 	t.Helper()
 	file := clientcmdapi.NewConfig()

@@ -13,9 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// strikes counts a call and tells whether the fault strikes it. The proxy's
+// affects counts a call and reports whether the fault affects it. The proxy's
 // lock must be held.
-func (i *Injected) strikes(r *Request) bool {
+func (i *Injected) affects(r *Request) bool {
 	f := &i.fault
 	if !r.matches(f.Verb, f.Resource) ||
 		(f.Namespace != "" && f.Namespace != r.Namespace) ||
@@ -30,7 +30,8 @@ func (i *Injected) strikes(r *Request) bool {
 	return true
 }
 
-// wait pauses for a while and until hold is closed, or until the client is gone.
+// wait waits for delay and then until hold is closed. The error is that of ctx,
+// which ends when the client is gone.
 func wait(ctx context.Context, delay time.Duration, hold <-chan struct{}) error {
 	if delay > 0 {
 		timer := time.NewTimer(delay)
@@ -51,10 +52,10 @@ func wait(ctx context.Context, delay time.Duration, hold <-chan struct{}) error 
 	return nil
 }
 
-// errCut ends an answer in the middle.
-var errCut = errors.New("kubetest: the fault cut the answer off")
+// errCut is the error of an answer that a fault cuts off.
+var errCut = errors.New("kubetest: the fault cut off the answer")
 
-// truncated is a body that breaks after a number of bytes.
+// truncated is a body that fails after a number of bytes.
 type truncated struct {
 	io.ReadCloser
 	left int
@@ -69,11 +70,11 @@ func (b *truncated) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// answerFault is the context key of the fault that strikes a call's answer.
+// answerFault is the context key of the fault that affects a call's answer.
 type answerFault struct{}
 
-// strike lets one call go wrong.
-func (p *Proxy) strike(w http.ResponseWriter, r *http.Request, i *Injected) {
+// apply applies a fault to one call.
+func (p *Proxy) apply(w http.ResponseWriter, r *http.Request, i *Injected) {
 	f := &i.fault
 	if wait(r.Context(), f.Delay, f.Hold) != nil {
 		panic(http.ErrAbortHandler)
@@ -91,17 +92,17 @@ func (p *Proxy) strike(w http.ResponseWriter, r *http.Request, i *Injected) {
 	}
 }
 
-// disconnect closes the client's connection, if the fault wants that.
+// disconnect closes the client's connection, if the fault says so.
 func (f *Fault) disconnect(r *http.Request) {
 	if conn, ok := r.Context().Value(connection{}).(net.Conn); ok && f.Connection {
 		conn.Close()
 	}
 }
 
-// modifyResponse strikes the answer that has come from the API server.
+// modifyResponse applies the fault of a call, if any, to the API server's answer.
 func modifyResponse(response *http.Response) error {
-	i, struck := response.Request.Context().Value(answerFault{}).(*Injected)
-	if !struck {
+	i, found := response.Request.Context().Value(answerFault{}).(*Injected)
+	if !found {
 		return nil
 	}
 	i.answered()
@@ -119,7 +120,7 @@ func modifyResponse(response *http.Response) error {
 	return nil
 }
 
-// refuse answers as an API server does that cannot or will not.
+// refuse answers with the error of an API server.
 func (f *Fault) refuse(w http.ResponseWriter) {
 	message := f.Message
 	if message == "" {

@@ -15,8 +15,9 @@ import (
 	"kube-node-manager/services"
 )
 
-// heardOf returns a client of a server, and what it tells of its calls.
-func heardOf(t *testing.T, serve http.HandlerFunc) (*Client, <-chan error) {
+// observed starts a server and returns a client for it and what the client
+// reports to its observer.
+func observed(t *testing.T, serve http.HandlerFunc) (*Client, <-chan error) {
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
@@ -27,29 +28,24 @@ func heardOf(t *testing.T, serve http.HandlerFunc) (*Client, <-chan error) {
 	return c, told
 }
 
-// Whatever a call is for, its answer says whether the cluster serves.
-func TestHeard_answers(t *testing.T) {
+func TestObserver_answers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
 		write  bool
-		want   services.Code // "" for an answer
+		want   services.Code // "" if the cluster answered
 		silent bool
 	}{
-		"fine":                     {status: 200},
-		"no such node":             {status: 404},
-		"no right to this":         {status: 403},
-		"our credentials refused":  {status: 401, want: services.CodeForbidden},
-		"cannot serve":             {status: 503, want: services.CodeUnavailable},
-		"failed":                   {status: 500, want: services.CodeUnavailable},
-		"one write failed":         {status: 500, write: true, silent: true},
-		"one write, no such right": {status: 403, write: true},
+		"fine":                 {status: 200},
+		"no such node":         {status: 404},
+		"read not allowed":     {status: 403},
+		"credentials refused":  {status: 401, want: services.CodeForbidden},
+		"cannot serve":         {status: 503, want: services.CodeUnavailable},
+		"read failed":          {status: 500, want: services.CodeUnavailable},
+		"one write failed":     {status: 500, write: true, silent: true},
+		"one write disallowed": {status: 403, write: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, told := heardOf(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(tt.status)
-				_, _ = w.Write([]byte(`{}`))
-			})
+			c, told := observed(t, answerWith(tt.status))
 			if tt.write {
 				_, _ = c.PatchNode(t.Context(), "a", NodePatch{})
 			} else {
@@ -65,9 +61,17 @@ func TestHeard_answers(t *testing.T) {
 	}
 }
 
-func TestHeard_noAnswer(t *testing.T) {
+func answerWith(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(`{}`))
+	}
+}
+
+func TestObserver_noAnswer(t *testing.T) {
 	arrived := make(chan struct{}, 2)
-	c, told := heardOf(t, func(_ http.ResponseWriter, r *http.Request) {
+	c, told := observed(t, func(_ http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		<-r.Context().Done()
 	})
@@ -78,7 +82,7 @@ func TestHeard_noAnswer(t *testing.T) {
 	}()
 	_, err := c.Version(ctx)
 	require.Error(t, err)
-	require.Empty(t, told, "a person who leaves says nothing of the cluster")
+	require.Empty(t, told, "a cancelled call shows nothing about the cluster")
 
 	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -87,8 +91,8 @@ func TestHeard_noAnswer(t *testing.T) {
 	require.Equal(t, services.CodeTimeout, services.CodeOf(<-told))
 }
 
-func TestHeard_answerThatBreaksOff(t *testing.T) {
-	c, told := heardOf(t, func(w http.ResponseWriter, _ *http.Request) {
+func TestObserver_answerThatBreaksOff(t *testing.T) {
+	c, told := observed(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = w.Write([]byte(`{"items":[`))
 	})
@@ -98,30 +102,31 @@ func TestHeard_answerThatBreaksOff(t *testing.T) {
 	require.Equal(t, services.CodeUnavailable, services.CodeOf(<-told))
 }
 
-func TestHeard_noConnection(t *testing.T) {
+func TestObserver_noConnection(t *testing.T) {
 	told := make(chan error, 10)
 	c, err := New(&rest.Config{Host: "http://127.0.0.1:1"}, "test", func(_ time.Time, err error) { told <- err })
 	require.NoError(t, err)
 	defer c.Close()
 	_, err = c.ListNodes(t.Context())
 	require.Error(t, err)
-	heard := <-told
-	require.Equal(t, "error_cluster_unreachable", services.AsError(heard).Text)
-	require.False(t, errors.Is(heard, context.Canceled))
+	shown := <-told
+	require.Equal(t, "error_cluster_unreachable", services.AsError(shown).Text)
+	require.False(t, errors.Is(shown, context.Canceled))
 }
 
-// Who stops a watch makes the read that waits in it fail; the cluster is well.
-func TestHeard_watchThatIsStopped(t *testing.T) {
-	c, told := heardOf(t, func(w http.ResponseWriter, r *http.Request) {
+// Stopping a watch makes its pending read fail, but the cluster is fine.
+func TestObserver_watchThatIsStopped(t *testing.T) {
+	const object = `{"kind":"Node","apiVersion":"v1","metadata":{"name":"a"}}`
+	c, told := observed(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"a"}}}` + "\n"))
+		_, _ = w.Write([]byte(`{"type":"MODIFIED","object":` + object + "}\n"))
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
 	for range 20 {
 		require.NoError(t, c.FollowNodes(t.Context(), "a", "1", func(*corev1.Node, bool) bool { return true }))
 	}
-	c.Close() // and with it all reads that still wait
+	c.Close() // ends all pending reads
 	for len(told) > 0 {
 		require.NoError(t, <-told)
 	}

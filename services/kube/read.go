@@ -1,0 +1,131 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kube-node-manager/services"
+)
+
+// ListNodes returns all nodes. The read is consistent: without a resourceVersion
+// in the request the result is never older than the call.
+func (c *Client) ListNodes(ctx context.Context) ([]corev1.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := c.reads.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, Explain(err, "list nodes")
+	}
+	return list.Items, nil
+}
+
+// GetNode returns one node by a consistent read.
+func (c *Client) GetNode(ctx context.Context, name string) (*corev1.Node, error) {
+	if err := checkNodeName(name); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	n, err := c.reads.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, Explain(err, "get nodes")
+	}
+	return n, nil
+}
+
+// checkNodeName returns "not found" for a name that no node can have. Without it
+// client-go would refuse a name such as "../.." before sending it, with an error
+// that looks like that of an unreachable server.
+func checkNodeName(name string) error {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return services.NewError(services.CodeNotFound, "error_node_gone")
+	}
+	return nil
+}
+
+// ListPods returns the pods that match a field selector; "" matches all pods of
+// the cluster. The API server answers from its watch cache, however old that is:
+// good enough for totals, at a fraction of the cost.
+func (c *Client) ListPods(ctx context.Context, fieldSelector string) ([]corev1.Pod, error) {
+	return c.listPods(ctx, metav1.ListOptions{FieldSelector: fieldSelector, ResourceVersion: "0"})
+}
+
+// ListNodePods returns the pods that are bound to a node, by a consistent read.
+func (c *Client) ListNodePods(ctx context.Context, node string) ([]corev1.Pod, error) {
+	return c.listPods(ctx, metav1.ListOptions{FieldSelector: onNode(node).String()})
+}
+
+// ListAllPods returns every pod, by a consistent read.
+func (c *Client) ListAllPods(ctx context.Context) ([]corev1.Pod, error) {
+	return c.listPods(ctx, metav1.ListOptions{})
+}
+
+func (c *Client) listPods(ctx context.Context, o metav1.ListOptions) ([]corev1.Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := c.reads.CoreV1().Pods("").List(ctx, o)
+	if err != nil {
+		return nil, Explain(err, "list pods")
+	}
+	return list.Items, nil
+}
+
+// onNode selects the pods that are bound to a node.
+func onNode(name string) fields.Selector {
+	return fields.OneTermEqualSelector("spec.nodeName", name)
+}
+
+// ListBudgets returns every PodDisruptionBudget.
+func (c *Client) ListBudgets(ctx context.Context) ([]policyv1.PodDisruptionBudget, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := c.reads.PolicyV1().PodDisruptionBudgets("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, Explain(err, "list poddisruptionbudgets")
+	}
+	return list.Items, nil
+}
+
+// DaemonSets returns the UIDs of all DaemonSets.
+func (c *Client) DaemonSets(ctx context.Context) (map[types.UID]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := c.reads.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, Explain(err, "list daemonsets")
+	}
+	uids := make(map[types.UID]bool, len(list.Items))
+	for _, d := range list.Items {
+		uids[d.UID] = true
+	}
+	return uids, nil
+}
+
+// Version returns the API server's version, such as "v1.37.2".
+func (c *Client) Version(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	raw, err := c.reads.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
+	if err != nil {
+		return "", Explain(err, "get version")
+	}
+	return gitVersion(raw)
+}
+
+func gitVersion(raw []byte) (string, error) {
+	var v struct {
+		GitVersion string `json:"gitVersion"`
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return "", fmt.Errorf("decode version: %w", err)
+	}
+	return v.GitVersion, nil
+}
