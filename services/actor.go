@@ -2,50 +2,48 @@ package services
 
 import "context"
 
-// Role is what a user is.
+// Role says how much a user may do.
 type Role string
 
-// The roles, from least to most.
+// The roles, from the least rights to the most.
 const (
 	RoleViewer Role = "viewer"
 	RoleUser   Role = "user"
 	RoleAdmin  Role = "admin"
 )
 
-// Roles lists every role, from least to most.
+// Roles returns every role, from the least rights to the most.
 func Roles() []Role { return []Role{RoleViewer, RoleUser, RoleAdmin} }
 
 // Valid reports whether r is one of the roles.
 func (r Role) Valid() bool { return r == RoleViewer || r == RoleUser || r == RoleAdmin }
 
-// Permission is something an actor may do.
+// Permission is something that an actor may do.
 type Permission string
 
-// The permissions of the design's table of roles.
+// The permissions. May says which role has which.
 const (
-	PermitSee      Permission = "see"
-	PermitChange   Permission = "change" // cordon, uncordon, label, taint, copy, templates
-	PermitDrain    Permission = "drain"
-	PermitClusters Permission = "clusters"
-	PermitUsers    Permission = "users"
-	PermitAudit    Permission = "audit" // the whole audit log, not only what one did oneself
-	PermitForce    Permission = "force" // pods that nothing brings back; protected keys
+	PermitSee    Permission = "see"
+	PermitChange Permission = "change" // cordon, uncordon, label, taint, copy, templates
+	PermitDrain  Permission = "drain"
+	PermitUsers  Permission = "users"
+	PermitAudit  Permission = "audit" // the whole audit log, not only one's own entries
+	PermitForce  Permission = "force" // delete pods without a controller; remove protected keys
 )
 
-// Actor is who asks, and from where.
+// Actor is the user on whose behalf something is done, and where the request came
+// from.
 type Actor struct {
 	ID        int64
 	Name      string
 	Role      Role
-	Address   string // client address, without port
+	Address   string // IP address of the client, without port
 	RequestID string
-	// Drains says that this installation lets users drain, not administrators
-	// only.
-	Drains bool
+	Drains    bool // users may drain, not only administrators (--users-may-drain)
 }
 
-// May reports whether the actor's role includes p. It denies by default: an
-// empty role or an unknown permission is refused.
+// May reports whether the actor's role includes p. An empty role and an unknown
+// permission are denied.
 func (a Actor) May(p Permission) bool {
 	switch p {
 	case PermitSee:
@@ -54,14 +52,14 @@ func (a Actor) May(p Permission) bool {
 		return a.Role == RoleUser || a.Role == RoleAdmin
 	case PermitDrain:
 		return a.Role == RoleAdmin || a.Role == RoleUser && a.Drains
-	case PermitClusters, PermitUsers, PermitAudit, PermitForce:
+	case PermitUsers, PermitAudit, PermitForce:
 		return a.Role == RoleAdmin
 	default:
 		return false
 	}
 }
 
-// Require returns a CodeForbidden error unless the actor may p.
+// Require returns a CodeForbidden error unless the actor may do p.
 func (a Actor) Require(p Permission) error {
 	if a.May(p) {
 		return nil
@@ -71,12 +69,12 @@ func (a Actor) Require(p Permission) error {
 
 type actorKey struct{}
 
-// WithActor returns a context that carries the actor.
+// WithActor returns a copy of ctx that carries the actor.
 func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
-// ActorFrom gives the context's actor; the zero Actor may do nothing.
+// ActorFrom returns the actor of ctx, or the zero Actor, which may do nothing.
 func ActorFrom(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
 	return a

@@ -6,34 +6,33 @@ import (
 	"fmt"
 )
 
-// Code classes an error by what the caller can do about it. The edge turns a
-// code into an HTTP status, a translated text and a log level.
+// Code is the class of an error, by what the caller can do about it. Package web
+// maps a code to an HTTP status, a translated text and a log level.
 type Code string
 
-// The codes. A new code needs a status in web and a text in views.
+// The codes. A new code needs a status in web and a message in views.
 const (
-	CodeInvalid         Code = "invalid"         // what was sent is wrong; Fields names it
-	CodeUnauthenticated Code = "unauthenticated" // nobody is signed in
-	CodeForbidden       Code = "forbidden"       // the actor, or our account in the cluster, lacks a right
-	CodeNotFound        Code = "not_found"       // no such cluster, node, batch or user
-	CodeConflict        Code = "conflict"        // it changed meanwhile, or its state does not allow this
-	CodeThrottled       Code = "throttled"       // too many tries; wait
-	CodeUnavailable     Code = "unavailable"     // the cluster cannot be reached or refuses to serve
+	CodeInvalid         Code = "invalid"         // the input is wrong; Fields names the fields
+	CodeUnauthenticated Code = "unauthenticated" // not signed in
+	CodeForbidden       Code = "forbidden"       // the actor, or our account in the cluster, lacks a permission
+	CodeNotFound        Code = "not_found"       // there is no such cluster, node, batch or user
+	CodeConflict        Code = "conflict"        // it has changed in the meantime, or its state does not allow this
+	CodeThrottled       Code = "throttled"       // too many requests or tries; try again later
+	CodeUnavailable     Code = "unavailable"     // the cluster cannot be reached or refuses the request
 	CodeTimeout         Code = "timeout"         // no answer in time; the outcome may be unknown
-	CodeInternal        Code = "internal"        // our fault; the text goes to the log only
+	CodeInternal        Code = "internal"        // an internal error; only the log has the cause
 )
 
-// Error is a domain error. Text is a message id that views translates; it and
-// Args may be shown to a person. Err goes to the log and to nobody else.
+// Error is a domain error.
 type Error struct {
 	Code   Code
-	Text   string
-	Args   map[string]any
-	Fields []FieldError
-	Err    error
+	Text   string         // message id, which views translates; may be shown to a person
+	Args   map[string]any // values of the message's placeholders; may be shown too
+	Fields []FieldError   // the wrong fields of a form
+	Err    error          // the cause, for the log only
 }
 
-// Error gives the log form.
+// Error returns the text for the log.
 func (e *Error) Error() string {
 	switch {
 	case e.Err != nil:
@@ -45,16 +44,16 @@ func (e *Error) Error() string {
 	}
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.Err }
 
 // NewError returns a domain error with a message id and, as key-value pairs, the
-// values of its placeholders.
+// values of the message's placeholders.
 func NewError(code Code, text string, args ...any) *Error {
 	return &Error{Code: code, Text: text, Args: Args(args...)}
 }
 
-// Wrap is NewError with a cause for the log.
+// Wrap returns a domain error like NewError, with a cause for the log.
 func Wrap(err error, code Code, text string, args ...any) *Error {
 	return &Error{Code: code, Text: text, Args: Args(args...), Err: err}
 }
@@ -69,7 +68,7 @@ func InvalidFields(fields ...FieldError) *Error {
 	return &Error{Code: CodeInvalid, Text: "error_invalid", Fields: fields}
 }
 
-// Args makes a placeholder map of key-value pairs.
+// Args returns the key-value pairs as a map. Keys must be strings.
 func Args(pairs ...any) map[string]any {
 	if len(pairs) == 0 {
 		return nil
@@ -81,8 +80,8 @@ func Args(pairs ...any) map[string]any {
 	return args
 }
 
-// CodeOf gives the code of err: its own when it wraps an Error, CodeTimeout for
-// a deadline, CodeInternal for anything else, and "" for nil.
+// CodeOf returns the code of the Error that err wraps, CodeTimeout for an exceeded
+// deadline, CodeInternal for any other error, and "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -96,8 +95,8 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// AsError gives the domain error that err wraps; anything else becomes a
-// CodeInternal (or CodeTimeout) error whose cause is for the log only.
+// AsError returns the domain error that err wraps. Any other error becomes a
+// CodeInternal or CodeTimeout error with err as its cause.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

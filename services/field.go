@@ -10,11 +10,11 @@ import (
 // FieldError says what is wrong with one field of a form.
 type FieldError struct {
 	Field string         // the name of the field in the form
-	Text  string         // message id in views/messages
+	Text  string         // message id, which views translates
 	Args  map[string]any // values of the message's placeholders
 }
 
-// FieldErrors collects the wrong fields of a form, so that one answer names them
+// FieldErrors collects the wrong fields of a form, so that one error names them
 // all. The zero value is ready to use.
 type FieldErrors []FieldError
 
@@ -50,7 +50,7 @@ const maxClip = 80
 
 // Clip returns the beginning of s, to be quoted in an error: at most 80 characters,
 // with an ellipsis where it was cut. Characters that cannot be seen, such as line
-// ends and marks of direction, become U+FFFD.
+// ends and text direction marks, become U+FFFD.
 func Clip(s string) string {
 	s = strings.Map(visible, s)
 	if utf8.RuneCountInString(s) <= maxClip {

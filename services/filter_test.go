@@ -14,33 +14,50 @@ import (
 func TestSpan(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
-	now := time.Date(2026, 3, 29, 23, 30, 0, 0, time.UTC) // in Berlin it is the 30th; its clocks changed on the 29th
-	utc := func(text string) time.Time {
-		at, err := time.Parse(time.RFC3339, text)
-		require.NoError(t, err)
-		return at
-	}
+	// In Berlin it is the 30th; the clocks there changed on the 29th.
+	now := time.Date(2026, 3, 29, 23, 30, 0, 0, time.UTC)
 	for name, tt := range map[string]struct {
 		span     services.Span
-		from, to time.Time
+		from, to string // "" is no limit
 	}{
-		"nothing":           {services.Span{}, time.Time{}, time.Time{}},
-		"days of UTC":       {services.Span{From: "2026-03-29", To: "2026-03-29"}, utc("2026-03-29T00:00:00Z"), utc("2026-03-30T00:00:00Z")},
-		"a day of 23 hours": {services.Span{From: "2026-03-29", To: "2026-03-29", Zone: berlin}, utc("2026-03-28T23:00:00Z"), utc("2026-03-29T22:00:00Z")},
-		"a moment":          {services.Span{From: "2026-03-29T10:00:00Z", Zone: berlin}, utc("2026-03-29T10:00:00Z"), time.Time{}},
-		"today of UTC":      {services.Span{Since: "today"}, utc("2026-03-29T00:00:00Z"), time.Time{}},
-		"today in Berlin":   {services.Span{Since: "today", Zone: berlin}, utc("2026-03-29T22:00:00Z"), time.Time{}},
-		"seven days":        {services.Span{Since: "7d", Zone: berlin}, utc("2026-03-23T23:00:00Z"), time.Time{}},
-		"thirty days":       {services.Span{Since: "30d"}, utc("2026-02-28T00:00:00Z"), time.Time{}},
-		"the narrower":      {services.Span{Since: "30d", From: "2026-03-28"}, utc("2026-03-28T00:00:00Z"), time.Time{}},
+		"no limit": {services.Span{}, "", ""},
+		"a day in UTC": {
+			services.Span{From: "2026-03-29", To: "2026-03-29"},
+			"2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z",
+		},
+		"a day of 23 hours": {
+			services.Span{From: "2026-03-29", To: "2026-03-29", Zone: berlin},
+			"2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z",
+		},
+		"a time":          {services.Span{From: "2026-03-29T10:00:00Z", Zone: berlin}, "2026-03-29T10:00:00Z", ""},
+		"today in UTC":    {services.Span{Since: "today"}, "2026-03-29T00:00:00Z", ""},
+		"today in Berlin": {services.Span{Since: "today", Zone: berlin}, "2026-03-29T22:00:00Z", ""},
+		"seven days":      {services.Span{Since: "7d", Zone: berlin}, "2026-03-23T23:00:00Z", ""},
+		"thirty days":     {services.Span{Since: "30d"}, "2026-02-28T00:00:00Z", ""},
+		"the later start": {services.Span{Since: "30d", From: "2026-03-28"}, "2026-03-28T00:00:00Z", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to, wrong := tt.span.Limits(now)
 			require.Empty(t, wrong)
-			require.True(t, tt.from.Equal(from), "from %s", from)
-			require.True(t, tt.to.Equal(to), "to %s", to)
+			requireTime(t, tt.from, from)
+			requireTime(t, tt.to, to)
 		})
 	}
+}
+
+func requireTime(t *testing.T, want string, got time.Time) {
+	t.Helper()
+	if want == "" {
+		require.True(t, got.IsZero(), "%s", got)
+		return
+	}
+	at, err := time.Parse(time.RFC3339, want)
+	require.NoError(t, err)
+	require.True(t, at.Equal(got), "%s", got)
+}
+
+func TestSpan_namesEveryWrongField(t *testing.T) {
+	now := time.Date(2026, 3, 29, 23, 30, 0, 0, time.UTC)
 	_, _, wrong := services.Span{Since: "ever", From: "soon", To: "2026-02-30"}.Limits(now)
 	require.Len(t, wrong, 3)
 	for i, field := range []string{"since", "from", "to"} {
