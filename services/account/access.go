@@ -10,7 +10,8 @@ import (
 // Listed is a user as an administrator sees them.
 type Listed = store.User
 
-// Held is what else hangs on a user whose access changes.
+// Held is what a user has when their access changes: tokens, and batches that have not
+// ended.
 type Held = store.Held
 
 // Users returns every user, oldest first.
@@ -23,7 +24,7 @@ func (s *Service) Users(ctx context.Context) ([]Listed, error) {
 	return s.store.Users(ctx)
 }
 
-// Disable takes a user's access away until Enable: logins end, tokens are void.
+// Disable blocks a user until Enable: login sessions end, and tokens do not work.
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for a user who is disabled
 // already, and for the last administrator.
@@ -33,7 +34,7 @@ func (s *Service) Disable(ctx context.Context, name string) (Held, error) {
 	})
 }
 
-// Enable lets a disabled user in again. Their tokens work again too.
+// Enable lets a disabled user sign in again. The user's tokens work again, too.
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for a user who is not disabled.
 func (s *Service) Enable(ctx context.Context, name string) (Held, error) {
@@ -42,7 +43,7 @@ func (s *Service) Enable(ctx context.Context, name string) (Held, error) {
 	})
 }
 
-// SetRole returns a user another role, from their next request on.
+// SetRole changes the role of a user, from their next request on.
 //
 // Errors: CodeForbidden; CodeInvalid names the role; CodeNotFound; CodeConflict for
 // a user who has the role already, and for the last administrator.
@@ -55,8 +56,8 @@ func (s *Service) SetRole(ctx context.Context, name string, role services.Role) 
 	})
 }
 
-// Delete deletes a user with their tokens. Their batches and what they did stay on
-// record.
+// Delete deletes a user and their tokens, and returns the user's id. Their batches
+// and the audit log are kept.
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for the last administrator.
 func (s *Service) Delete(ctx context.Context, name string) (id int64, held Held, err error) {
@@ -67,8 +68,9 @@ func (s *Service) Delete(ctx context.Context, name string) (id int64, held Held,
 	return id, held, err
 }
 
-// change finds a user and runs fn over them, if the actor may.
-func (s *Service) change(ctx context.Context, name, what string, fn func(id int64) (Held, error)) (Held, error) {
+// change calls fn with the id of the named user, if the actor may change users, and
+// logs the message when fn has succeeded.
+func (s *Service) change(ctx context.Context, name, message string, fn func(id int64) (Held, error)) (Held, error) {
 	actor := services.ActorFrom(ctx)
 	if err := actor.Require(services.PermitUsers); err != nil {
 		return Held{}, err
@@ -81,6 +83,6 @@ func (s *Service) change(ctx context.Context, name, what string, fn func(id int6
 	if err != nil {
 		return Held{}, err
 	}
-	s.log.InfoContext(ctx, what, "user", u.Name, "by", actor.Name)
+	s.log.InfoContext(ctx, message, "user", u.Name, "by", actor.Name)
 	return held, nil
 }

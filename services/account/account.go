@@ -1,7 +1,9 @@
-// Package account knows who may sign in: users and their passwords, the one-time
-// code that makes the first administrator, the back-off after wrong passwords,
-// and bearer tokens for scripts. It knows nothing of HTTP or of login sessions;
-// the edge keeps those and asks ByID about their user on every request.
+// Package account keeps the users and checks who signs in: passwords, the one-time
+// code for creating the first administrator, the waits after wrong passwords, and
+// bearer tokens for scripts.
+//
+// It knows nothing of HTTP or of login sessions. Package web keeps the sessions,
+// and looks up their user with ByID on every request.
 package account
 
 import (
@@ -13,48 +15,52 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// User is who has signed in.
+// User is a user who is signed in.
 type User struct {
 	ID    int64
 	Name  string
 	Role  services.Role
-	Epoch int64 // a login of another epoch is void
+	Epoch int64 // a login session with another epoch is void
 }
 
-// Actor gives the user as the one who asks from address.
+// Actor returns the user as the actor of a request that came from address.
 func (u User) Actor(address, requestID string) services.Actor {
 	return services.Actor{ID: u.ID, Name: u.Name, Role: u.Role, Address: address, RequestID: requestID}
 }
 
-// Service answers everything about accounts. It is safe for concurrent use.
+// Service manages the accounts. It is safe for concurrent use.
 type Service struct {
 	store *store.Store
 	log   *slog.Logger
 	now   func() time.Time
-	dummy string // a hash that no password fits
+	dummy string // a hash that matches no password
 
-	line      *line
-	near, far *backOff // of a name from one network, and from everywhere
+	queue     *hashQueue
+	near, far *backOff // of a name from one network, and of a name from everywhere
 	refusals  *refusals
 	uses      *uses
 }
 
-// New returns the service over a store. Who serves sign-ins calls Run beside.
+// New returns a Service over a store. A program that lets people sign in must also
+// call Run.
 func New(st *store.Store, log *slog.Logger, now func() time.Time) *Service {
 	return &Service{
-		store: st, log: log, now: now, dummy: dummyHash(), line: newLine(),
+		store: st, log: log, now: now, dummy: dummyHash(), queue: newHashQueue(),
 		near: newBackOff(nearPolicy()), far: newBackOff(farPolicy()), refusals: newRefusals(), uses: newUses(),
 	}
 }
 
-// HasUsers reports whether anybody can sign in.
+// HasUsers reports whether there is a user who can sign in.
 func (s *Service) HasUsers(ctx context.Context) (bool, error) { return s.store.HasUsers(ctx) }
 
-// HasAdmin reports whether an administrator can sign in; before that, set-up is due.
+// HasAdmin reports whether there is an administrator who can sign in. Without one,
+// the program must be set up; see SetupCode.
 func (s *Service) HasAdmin(ctx context.Context) (bool, error) { return s.store.HasAdmin(ctx) }
 
-// AddUser makes a user. Wrong fields are CodeInvalid and named; a name in use
-// is CodeInvalid for the field "name" too.
+// AddUser adds a user.
+//
+// Errors: CodeInvalid names the wrong fields ("name", "password", "role"); a name
+// that is taken is a wrong field too.
 func (s *Service) AddUser(ctx context.Context, name, password string, role services.Role) (User, error) {
 	u, err := s.prepare(ctx, name, password, role)
 	if err != nil {
@@ -71,7 +77,7 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role servi
 	return User{ID: id, Name: u.Name, Role: role, Epoch: 1}, nil
 }
 
-// prepare checks what makes a user and hashes the password.
+// prepare checks the fields of a new user and hashes the password.
 func (s *Service) prepare(ctx context.Context, name, password string, role services.Role) (store.User, error) {
 	name = normalName(name)
 	if err := check(name, password, role); err != nil {
@@ -87,8 +93,8 @@ func (s *Service) prepare(ctx context.Context, name, password string, role servi
 	return store.User{Name: name, PasswordHash: hash, Role: role, CreatedAt: s.now()}, nil
 }
 
-// checkFree refuses a name that is another user's but for the case of its letters.
-// The database knows only the case of ASCII.
+// checkFree refuses a name that differs from another user's only in upper and lower
+// case. The database compares the case of ASCII letters only.
 func (s *Service) checkFree(ctx context.Context, name string) error {
 	users, err := s.store.Users(ctx)
 	if err != nil {
@@ -104,12 +110,15 @@ func (s *Service) checkFree(ctx context.Context, name string) error {
 
 func nameTaken(name string) error { return services.Invalid("name", "error_name_taken", "Name", name) }
 
-// SetPassword returns a user another password and ends all their logins and tokens;
-// it returns how many tokens that were. An unknown name is CodeNotFound, a poor
-// password CodeInvalid.
+// SetPassword changes the password of a user, ends all login sessions of the user and
+// revokes all tokens. It returns the number of revoked tokens.
+//
+// Errors: CodeNotFound; CodeInvalid for a password that is not good enough.
 func (s *Service) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {
-	if err := checkPassword(normalName(name), password); err != nil {
-		return 0, services.InvalidFields(*err)
+	var wrong services.FieldErrors
+	checkPassword(&wrong, normalName(name), password)
+	if err := wrong.Err(); err != nil {
+		return 0, err
 	}
 	u, err := s.byName(ctx, name)
 	if err != nil {
@@ -127,7 +136,7 @@ func (s *Service) SetPassword(ctx context.Context, name, password string) (token
 	return tokens, nil
 }
 
-// ByID gives a user who may use the product. One who is gone or disabled is
+// ByID returns a user who can sign in. A deleted or disabled user is
 // CodeUnauthenticated.
 func (s *Service) ByID(ctx context.Context, id int64) (User, error) {
 	u, err := s.store.UserByID(ctx, id)
@@ -140,7 +149,7 @@ func (s *Service) ByID(ctx context.Context, id int64) (User, error) {
 	return asUser(u), nil
 }
 
-// byName returns the user of that name, or CodeNotFound in words.
+// byName returns the user with that name, or a CodeNotFound error that names it.
 func (s *Service) byName(ctx context.Context, name string) (store.User, error) {
 	u, err := s.find(ctx, name)
 	if services.CodeOf(err) == services.CodeNotFound {
@@ -149,8 +158,8 @@ func (s *Service) byName(ctx context.Context, name string) (store.User, error) {
 	return u, err
 }
 
-// find returns the user of that name, however its letters are put together. An
-// earlier version may have stored it in another way.
+// find returns the user with that name, in whatever Unicode form it was typed. An
+// earlier version may have stored a name in another form.
 func (s *Service) find(ctx context.Context, name string) (store.User, error) {
 	normal := normalName(name)
 	u, err := s.store.UserByName(ctx, normal)

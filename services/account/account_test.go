@@ -20,16 +20,25 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const goodPassword = "correct horse battery"
 
-// clock is a time that a test moves.
+// clock is a clock that a test sets.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
 }
 
-func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
 
-func (c *clock) add(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
 
+// newTest returns a service over an empty database, with a clock that stands still.
 func newTest(t *testing.T) (*Service, *store.Store, *clock) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -40,7 +49,7 @@ func newTest(t *testing.T) (*Service, *store.Store, *clock) {
 	return New(st, log, c.now), st, c
 }
 
-// requireField asserts that err is CodeInvalid and names the field with text.
+// requireField requires that err is CodeInvalid and names the field with that text.
 func requireField(t *testing.T, err error, field, text string) {
 	t.Helper()
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
@@ -50,7 +59,7 @@ func requireField(t *testing.T, err error, field, text string) {
 			return
 		}
 	}
-	require.Fail(t, "field is not named", "%s in %v", field, err)
+	require.Fail(t, "the field is not named", "%s in %v", field, err)
 }
 
 func TestSetup(t *testing.T) {
@@ -75,9 +84,9 @@ func TestSetup(t *testing.T) {
 	_, err = s.CreateFirst(t.Context(), code, "ada", "short")
 	requireField(t, err, "password", "error_password_short")
 
-	sloppy := " " + strings.ToLower(strings.ReplaceAll(code, "-", " ")) + "\n"
-	u, err := s.CreateFirst(t.Context(), sloppy, "ada", goodPassword)
-	require.NoError(t, err, "case, blanks and dashes do not matter")
+	copied := " " + strings.ToLower(strings.ReplaceAll(code, "-", " ")) + "\n"
+	u, err := s.CreateFirst(t.Context(), copied, "ada", goodPassword)
+	require.NoError(t, err, "case, whitespace and dashes do not matter")
 	require.Equal(t, services.RoleAdmin, u.Role)
 
 	_, err = s.CreateFirst(t.Context(), code, "eve", goodPassword)
@@ -87,8 +96,8 @@ func TestSetup(t *testing.T) {
 	require.False(t, needed)
 }
 
-// Only an administrator who can sign in ends the set-up.
-func TestSetup_untilThereIsAnAdministrator(t *testing.T) {
+// A set-up is needed until there is an administrator who can sign in.
+func TestSetup_neededUntilAnAdministratorCanSignIn(t *testing.T) {
 	s, st, _ := newTest(t)
 	_, err := s.AddUser(t.Context(), "eye", goodPassword, services.RoleViewer)
 	require.NoError(t, err)
@@ -103,7 +112,7 @@ func TestSetup_untilThereIsAnAdministrator(t *testing.T) {
 	require.NoError(t, err)
 	_, needed, err = s.SetupCode(t.Context())
 	require.NoError(t, err)
-	require.True(t, needed, "one who is disabled is none")
+	require.True(t, needed, "a disabled administrator does not count")
 }
 
 func TestCreateFirst_withoutCode(t *testing.T) {
@@ -112,7 +121,7 @@ func TestCreateFirst_withoutCode(t *testing.T) {
 	requireField(t, err, "code", "error_setup_code")
 }
 
-func TestCreateFirst_raced(t *testing.T) {
+func TestCreateFirst_concurrently(t *testing.T) {
 	s, _, _ := newTest(t)
 	code, _, err := s.SetupCode(t.Context())
 	require.NoError(t, err)
@@ -122,40 +131,48 @@ func TestCreateFirst_raced(t *testing.T) {
 		group.Go(func() { _, errs[i] = s.CreateFirst(t.Context(), code, "user"+string(rune('a'+i)), goodPassword) })
 	}
 	group.Wait()
-	made := 0
+	created := 0
 	for _, err := range errs {
 		if err == nil {
-			made++
+			created++
 		}
 	}
-	require.Equal(t, 1, made)
+	require.Equal(t, 1, created)
 }
 
 func TestAddUser_rules(t *testing.T) {
+	const user = services.RoleUser
 	long := strings.Repeat("only a few words, not many ", 5)[:128]
 	longName := strings.Repeat("x", 65)
+	blanks, notText := strings.Repeat(" ", 20), strings.Repeat("\xff", 20)
 	tests := []struct {
 		name, user, password string
 		role                 services.Role
-		field, text          string // "" when it is right
+		field, text          string // "" if the user is valid
 	}{
-		{name: "plain", user: "ada", password: goodPassword, role: services.RoleUser},
-		{name: "every sign", user: "a.b_c-d@e", password: goodPassword, role: services.RoleViewer},
-		{name: "letters of the world", user: "王小明", password: goodPassword, role: services.RoleAdmin},
-		{name: "longest name", user: longName[:64], password: goodPassword, role: services.RoleUser},
-		{name: "shortest password", user: "p1", password: long[:12], role: services.RoleUser},
-		{name: "longest password", user: "p2", password: long, role: services.RoleUser},
-		{name: "characters, not bytes", user: "p3", password: "山高水长春江花月夜人间四月天", role: services.RoleUser},
-		{name: "no name", password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
-		{name: "blank", user: "a b", password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
-		{name: "new line", user: "ada\n", password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
-		{name: "long name", user: longName, password: goodPassword, role: services.RoleUser, field: "name", text: "error_name"},
-		{name: "no password", user: "n1", role: services.RoleUser, field: "password", text: "error_password_short"},
-		{name: "short password", user: "n1", password: long[:11], role: services.RoleUser, field: "password", text: "error_password_short"},
-		{name: "long password", user: "n1", password: long + "x", role: services.RoleUser, field: "password", text: "error_password_long"},
-		{name: "blanks", user: "n1", password: strings.Repeat(" ", 20), role: services.RoleUser, field: "password", text: "error_password_blank"},
-		{name: "not text", user: "n1", password: strings.Repeat("\xff", 20), role: services.RoleUser, field: "password", text: "error_password_blank"},
-		{name: "role", user: "n1", password: goodPassword, role: "king", field: "role", text: "error_no_role"},
+		{name: "plain", user: "ada", password: goodPassword, role: user},
+		{name: "every allowed character", user: "a.b_c-d@e", password: goodPassword, role: services.RoleViewer},
+		{name: "other alphabets", user: "王小明", password: goodPassword, role: services.RoleAdmin},
+		{name: "longest name", user: longName[:64], password: goodPassword, role: user},
+		{name: "shortest password", user: "p1", password: long[:12], role: user},
+		{name: "longest password", user: "p2", password: long, role: user},
+		{name: "characters, not bytes", user: "p3", password: "山高水长春江花月夜人间四月天", role: user},
+		{name: "no name", password: goodPassword, role: user, field: "name", text: "error_name"},
+		{name: "space", user: "a b", password: goodPassword, role: user, field: "name", text: "error_name"},
+		{name: "new line", user: "ada\n", password: goodPassword, role: user, field: "name", text: "error_name"},
+		{name: "long name", user: longName, password: goodPassword, role: user, field: "name", text: "error_name"},
+		{name: "no password", user: "n1", role: user, field: "password", text: "error_password_short"},
+		{
+			name: "short password", user: "n1", password: long[:11], role: user,
+			field: "password", text: "error_password_short",
+		},
+		{
+			name: "long password", user: "n1", password: long + "x", role: user,
+			field: "password", text: "error_password_long",
+		},
+		{name: "blanks", user: "n1", password: blanks, role: user, field: "password", text: "error_password_blank"},
+		{name: "not text", user: "n1", password: notText, role: user, field: "password", text: "error_password_blank"},
+		{name: "unknown role", user: "n1", password: goodPassword, role: "king", field: "role", text: "error_no_role"},
 	}
 	s, _, _ := newTest(t)
 	for _, tt := range tests {
@@ -206,7 +223,7 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		_, err := s.Authenticate(t.Context(), wrong[0], wrong[1])
 		require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err))
-		require.Equal(t, "error_login", services.AsError(err).Text, "the same for all")
+		require.Equal(t, "error_login", services.AsError(err).Text, "the same for all of them")
 	}
 }
 
@@ -226,14 +243,15 @@ func TestAuthenticate_rehashes(t *testing.T) {
 	s, st, _ := newTest(t)
 	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	weak, err := argon2id.CreateHash(goodPassword, &argon2id.Params{Memory: 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	weaker := argon2id.Params{Memory: 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+	weak, err := argon2id.CreateHash(goodPassword, &weaker)
 	require.NoError(t, err)
 	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET password_hash = $1", weak)
 	require.NoError(t, err)
 
 	got, err := s.Authenticate(t.Context(), "ada", goodPassword)
 	require.NoError(t, err)
-	require.Equal(t, u.Epoch, got.Epoch, "logins go on")
+	require.Equal(t, u.Epoch, got.Epoch, "login sessions go on")
 	row, err := st.UserByID(t.Context(), u.ID)
 	require.NoError(t, err)
 	require.Contains(t, row.PasswordHash, "m=19456,t=2,p=1")
@@ -252,7 +270,7 @@ func TestSetPassword(t *testing.T) {
 	require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err))
 	got, err := s.Authenticate(t.Context(), "ada", "another good one")
 	require.NoError(t, err)
-	require.Greater(t, got.Epoch, u.Epoch, "logins of before are void")
+	require.Greater(t, got.Epoch, u.Epoch, "earlier login sessions are void")
 
 	_, err = s.SetPassword(t.Context(), "ada", "short")
 	requireField(t, err, "password", "error_password_short")
@@ -262,7 +280,7 @@ func TestSetPassword(t *testing.T) {
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 }
 
-// TestSecrets_notInTheDatabase looks for every secret in the whole file.
+// No secret is stored in plain text.
 func TestSecrets_notInTheDatabase(t *testing.T) {
 	s, st, _ := newTest(t)
 	code, _, err := s.SetupCode(t.Context())

@@ -12,20 +12,21 @@ import (
 	"time"
 )
 
-// policy says how tries in a row slow down.
+// policy says how long to wait after failed tries in a row.
 type policy struct {
 	free    int           // tries before the first wait
-	first   time.Duration // wait, which doubles with every further try ...
+	first   time.Duration // the first wait, which doubles with every further try ...
 	longest time.Duration // ... up to this one
 }
 
-// nearPolicy holds for one name from one network: it is what a person who has
-// forgotten the password meets. farPolicy holds for one name from everywhere, and
-// bounds who has many networks; its waits are short, since they meet the owner too.
+// nearPolicy is for one name from one network: a person who has forgotten the
+// password meets it. farPolicy is for one name from everywhere, and slows down an
+// attacker with many networks; its waits are short, since they affect the owner of
+// the name too.
 func nearPolicy() policy { return policy{free: 5, first: 2 * time.Second, longest: 5 * time.Minute} }
 func farPolicy() policy  { return policy{free: 100, first: time.Second, longest: 30 * time.Second} }
 
-// delay says how long the next try waits after that many tries in a row.
+// delay returns how long the next try must wait after that many tries in a row.
 func (p policy) delay(tries int) time.Duration {
 	if tries < p.free {
 		return 0
@@ -34,22 +35,22 @@ func (p policy) delay(tries int) time.Duration {
 }
 
 const (
-	// forgotten is how long after the last try tries are forgotten.
-	forgotten = time.Hour
-	// maxTries bounds what is remembered, about 100 bytes each.
-	maxTries = 20_000
+	// forgetAfter is how long after the last try a count is forgotten.
+	forgetAfter = time.Hour
+	// maxKeys is how many counts are kept, of about 100 bytes each.
+	maxKeys = 20_000
 )
 
-// backOff counts tries to sign in, by keys that say nothing of what was typed.
-// Names that nobody has are counted like all others, so that waiting says nothing
-// about a name. It is kept in memory: only the server's end forgets it.
+// backOff counts tries to sign in by key. It counts the names of nobody like all
+// others, so that a wait does not reveal whether a name exists. The counts are kept in
+// memory only: a restart of the program forgets them.
 type backOff struct {
 	policy policy
 	secret []byte
-	most   int
+	most   int // keys to keep
 
 	mu    sync.Mutex
-	tries map[string]*tries
+	tries map[string]*tries // by key
 }
 
 type tries struct {
@@ -61,19 +62,20 @@ type tries struct {
 func newBackOff(p policy) *backOff {
 	secret := make([]byte, sha256.Size)
 	_, _ = rand.Read(secret) // never fails
-	return &backOff{policy: p, secret: secret, most: maxTries, tries: map[string]*tries{}}
+	return &backOff{policy: p, secret: secret, most: maxKeys, tries: map[string]*tries{}}
 }
 
-// key hides parts, so that what people typed is not kept even in memory.
+// key returns a keyed hash of the parts. What people type as a name may be
+// a password, so it is not even kept in memory.
 func (b *backOff) key(parts ...string) string {
 	h := hmac.New(sha256.New, b.secret)
-	_, _ = h.Write([]byte(strings.Join(parts, "\x00"))) // a hash never fails to write
+	_, _ = h.Write([]byte(strings.Join(parts, "\x00"))) // a hash never returns an error
 	return string(h.Sum(nil))
 }
 
-// begin counts a try before the password is looked at, so that tries made at the
-// same time cannot share one count. One that comes too early is not counted, and
-// has to wait for what is returned.
+// begin counts a try, and returns 0 or how long it must wait. A try that must wait is
+// not counted. Tries are counted before the password is checked, so that concurrent
+// tries cannot share one count.
 func (b *backOff) begin(key string, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,15 +88,16 @@ func (b *backOff) begin(key string, now time.Time) time.Duration {
 	if wait := t.retryAt.Sub(now); wait > 0 {
 		return wait
 	}
-	if now.Sub(t.last) > forgotten {
+	if now.Sub(t.last) > forgetAfter {
 		t.n = 0
 	}
 	t.n++
-	t.last, t.retryAt = now, now.Add(b.policy.delay(t.n))
+	t.last = now
+	t.retryAt = now.Add(b.policy.delay(t.n))
 	return 0
 }
 
-// forgive takes back the try that has succeeded.
+// forgive undoes the count of one try.
 func (b *backOff) forgive(key string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,23 +106,23 @@ func (b *backOff) forgive(key string) {
 	}
 }
 
-// forget drops the count of a key.
+// forget removes the count of a key.
 func (b *backOff) forget(key string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.tries, key)
 }
 
-// makeRoom drops what is forgotten when there is no more room, and if that is
-// nothing a tenth of the rest: who tries many names once must not make the program
-// forget the one that is tried often.
+// makeRoom removes the old counts when there are too many, and if that is not
+// enough, the tenth with the fewest tries: an attacker who tries many names once
+// must not make us forget the name that is tried often. The caller holds the lock.
 func (b *backOff) makeRoom(now time.Time) {
 	if len(b.tries) < b.most {
 		return
 	}
 	keys := make([]string, 0, len(b.tries))
 	for key, t := range b.tries {
-		if now.Sub(t.last) > forgotten {
+		if now.Sub(t.last) > forgetAfter {
 			delete(b.tries, key)
 			continue
 		}
@@ -136,9 +139,9 @@ func (b *backOff) makeRoom(now time.Time) {
 	}
 }
 
-// networkOf returns what one client has to itself: an IPv4 address, or the /64 of
-// an IPv6 one, in which a client takes any address it likes. A /24 would be less of
-// a wall than a trap: colleagues on one floor share it.
+// networkOf returns the network that a client has to itself: its IPv4 address, or the
+// /64 of its IPv6 address, within which a client can choose any address. It is not
+// wider for IPv4: colleagues in one office share a /24.
 func networkOf(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

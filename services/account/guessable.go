@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// commonWords are what many passwords are made of, one a line, in small letters.
-// Most common passwords are shorter than MinPassword and are refused for that; what
-// is left are such words with something around them, and some phrases.
+// commonWords are words of which many passwords consist, in lower case, one on each
+// line. Most common passwords are shorter than MinPassword and are refused for that;
+// what remains are such words with digits and signs around them, and some phrases.
 //
 //go:embed common.txt
 var commonWords string
 
 func isBlank(password string) bool { return password != "" && strings.TrimSpace(password) == "" }
 
-// repeats reports whether a password is one short part again and again.
+// repeats reports whether a password is one short part, repeated.
 func repeats(password string) bool {
 	runes := []rune(strings.ToLower(password))
 	for period := 1; period <= len(runes)/2 && period < MinPassword; period++ {
@@ -28,9 +28,9 @@ func repeats(password string) bool {
 	return false
 }
 
-// runsOn reports whether a password is a run along the alphabet, the digits or the
-// rows of a keyboard, forwards or backwards.
-func runsOn(password string) bool {
+// isSequence reports whether a password is a part of the alphabet, the digits, or the
+// rows or columns of a keyboard, forwards or backwards.
+func isSequence(password string) bool {
 	const (
 		letters = "abcdefghijklmnopqrstuvwxyz"
 		digits  = "1234567890"
@@ -38,9 +38,9 @@ func runsOn(password string) bool {
 		columns = "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p"
 	)
 	password = strings.ToLower(password)
-	runs := []string{letters + letters, "0" + digits + digits + digits, digits + rows + rows, columns + columns}
-	for _, run := range runs {
-		if strings.Contains(run, password) || strings.Contains(reverse(run), password) {
+	sequences := []string{letters + letters, "0" + digits + digits + digits, digits + rows + rows, columns + columns}
+	for _, sequence := range sequences {
+		if strings.Contains(sequence, password) || strings.Contains(reverse(sequence), password) {
 			return true
 		}
 	}
@@ -53,12 +53,13 @@ func reverse(s string) string {
 	return string(runes)
 }
 
-// mostlyName reports whether little is left of a password without the user's own
-// name, forwards or backwards, with or without signs, or what is before its @.
+// mostlyName reports whether little remains of a password without the user's name.
+// It ignores signs, and looks for the name forwards and backwards, with and without
+// the part that begins with an @.
 func mostlyName(name, password string) bool {
 	const (
-		shortest = 3 // a name below that is in every other word
-		enough   = 8 // characters beside the name
+		shortest = 3 // characters; shorter names are in too many words
+		enough   = 8 // characters that must remain
 	)
 	rest := plainLetters(foldName(password))
 	local, _, _ := strings.Cut(foldName(name), "@")
@@ -74,7 +75,7 @@ func mostlyName(name, password string) bool {
 	return false
 }
 
-// plainLetters drops all but letters and digits.
+// plainLetters removes all characters but letters and digits.
 func plainLetters(s string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsLetter(c) || unicode.IsDigit(c) {
@@ -84,11 +85,13 @@ func plainLetters(s string) string {
 	}, s)
 }
 
-// isCommon reports whether a password is made of common words alone, with any
-// digits and signs between and around them and the usual digits for letters.
+// isCommon reports whether a password consists of common words only. It ignores digits
+// and signs between and around them, and undoes the usual replacements of letters
+// (p4ssw0rd).
 func isCommon(password string) bool {
 	lower := strings.ToLower(password)
-	unleet := strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "@", "a", "5", "s", "$", "s", "7", "t", "!", "i")
+	unleet := strings.NewReplacer(
+		"0", "o", "1", "i", "3", "e", "4", "a", "@", "a", "5", "s", "$", "s", "7", "t", "!", "i")
 	for _, text := range []string{lower, unleet.Replace(lower)} {
 		if madeOfCommonWords(lettersOf(text)) {
 			return true
@@ -97,7 +100,7 @@ func isCommon(password string) bool {
 	if slices.Contains(strings.Fields(commonWords), lower) {
 		return true
 	}
-	// With digits at the ends that stand for no letters: p4ssword1234.
+	// Digits at the ends may be just digits: p4ssword1234.
 	core := strings.TrimFunc(lower, func(c rune) bool { return !unicode.IsLetter(c) })
 	return madeOfCommonWords(lettersOf(unleet.Replace(core)))
 }
@@ -111,25 +114,25 @@ func lettersOf(s string) string {
 	}, s)
 }
 
-// madeOfCommonWords reports whether letters can be parted into common words. Many
-// of them in a row are a phrase that nobody guesses.
+// madeOfCommonWords reports whether letters can be split into common words. A longer
+// row of words is a phrase that is hard to guess.
 func madeOfCommonWords(letters string) bool {
 	const phrase = 24
 	if letters == "" || len(letters) > phrase {
 		return false
 	}
 	words := strings.Fields(commonWords)
-	parted := make([]bool, len(letters)+1) // parted[i]: letters[:i] can be
-	parted[0] = true
+	split := make([]bool, len(letters)+1) // split[i]: letters[:i] can be split
+	split[0] = true
 	for i := range letters {
-		if !parted[i] {
+		if !split[i] {
 			continue
 		}
 		for _, word := range words {
 			if strings.HasPrefix(letters[i:], word) {
-				parted[i+len(word)] = true
+				split[i+len(word)] = true
 			}
 		}
 	}
-	return parted[len(letters)]
+	return split[len(letters)]
 }

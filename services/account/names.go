@@ -11,24 +11,26 @@ import (
 	"kube-node-manager/services"
 )
 
-// normalName is how a name is stored: the same letters are the same characters,
-// whether typed wide, composed or in parts.
+// normalName returns a name in the Unicode form in which it is stored, so that a name
+// is the same whether its letters were typed full-width, composed or decomposed.
 func normalName(name string) string { return norm.NFKC.String(name) }
 
-// foldName is a name without the case of its letters, to tell names apart.
+// foldName returns a name in one case, to compare names.
 func foldName(name string) string {
 	return strings.ToLower(strings.ToUpper(normalName(name)))
 }
 
-// namePattern is 1 to 64 letters, digits and . _ - @, not beginning with a sign: a
-// command would take -x for an option.
+// namePattern allows 1 to 64 letters, digits, and the characters . _ - @. A name must
+// not begin with a dash, because a command would take it for an option, nor with
+// a dot or an @.
 var namePattern = regexp.MustCompile(`^[\pL\pN_][\pL\pN._@-]{0,63}$`)
 
-// checkName refuses what cannot be a name, and one whose letters are of several
-// alphabets that look alike: an "a" may be Latin or Cyrillic.
-func checkName(name string) *services.FieldError {
+// checkName refuses what is not a valid name, and a name that mixes alphabets whose
+// letters look alike: an "a" may be Latin or Cyrillic.
+func checkName(wrong *services.FieldErrors, name string) {
 	if !namePattern.MatchString(name) {
-		return &services.FieldError{Field: "name", Text: "error_name"}
+		wrong.Add("name", "error_name")
+		return
 	}
 	alphabets := 0
 	for _, alphabet := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek} {
@@ -37,15 +39,15 @@ func checkName(name string) *services.FieldError {
 		}
 	}
 	if alphabets > 1 {
-		return &services.FieldError{Field: "name", Text: "error_name_alphabets"}
+		wrong.Add("name", "error_name_alphabets")
 	}
-	return nil
 }
 
+// maxTokenName is the most characters that the label of a token may have.
 const maxTokenName = 64
 
-// checkLabel returns the label of a token as it is stored. It is shown on
-// terminals and pages, so it has no characters that do something there.
+// checkLabel returns the label of a token as it is stored, or CodeInvalid. Labels are
+// shown on terminals and pages, so control characters are refused.
 func checkLabel(label string) (string, error) {
 	label = norm.NFC.String(strings.TrimSpace(label))
 	if label == "" || utf8.RuneCountInString(label) > maxTokenName {

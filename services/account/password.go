@@ -9,15 +9,16 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// params are OWASP's minimum for argon2id, about 50 ms here. They are spelled
-// out because the library's defaults depend on the machine's cores.
+// params returns OWASP's minimum for argon2id; one hash takes about 50 ms. The
+// parameters are written out because the library's defaults depend on the number of
+// CPU cores.
 func params() argon2id.Params {
 	return argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
-// hash waits for a place and hashes the password.
+// hash waits in the queue and returns the hash of the password.
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
-	leave, err := s.line.enter(ctx)
+	leave, err := s.queue.enter(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -30,23 +31,23 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	return hash, nil
 }
 
-// fits waits for a place and reports whether the password has that hash, and
-// whether the hash was made with other parameters than today's.
-func (s *Service) fits(ctx context.Context, password, hash string) (fits, old bool, err error) {
-	leave, err := s.line.enter(ctx)
+// matches waits in the queue and reports whether the hash is that of the password, and
+// whether the hash was made with other parameters than those of params.
+func (s *Service) matches(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
+	leave, err := s.queue.enter(ctx)
 	if err != nil {
 		return false, false, err
 	}
 	defer leave()
-	fits, had, err := argon2id.CheckHash(password, hash)
+	ok, had, err := argon2id.CheckHash(password, hash)
 	if err != nil {
 		return false, false, fmt.Errorf("check the password: %w", err)
 	}
-	return fits, *had != params(), nil
+	return ok, *had != params(), nil
 }
 
-// dummyHash gives a hash of today's parameters that fits no password. Checking
-// it for names that do not exist takes as long as for those that do.
+// dummyHash returns a hash with the present parameters that matches no password.
+// Checking it for unknown names takes as long as checking the hash of a user.
 func dummyHash() string {
 	p := params()
 	random := func(n uint32) string {

@@ -10,42 +10,42 @@ import (
 )
 
 const (
-	// tallyFor is the time whose refused sign-ins become one entry.
-	tallyFor = time.Minute
-	// tallyEvery is how often it is looked whether that time is over.
-	tallyEvery = 15 * time.Second
-	// maxNetworks bounds the clients that are told apart within that time.
+	// collectFor is the period whose refused sign-ins become one audit entry.
+	collectFor = time.Minute
+	// writeEvery is how often Run writes the periods that have ended.
+	writeEvery = 15 * time.Second
+	// maxNetworks is how many clients of one period are counted separately.
 	maxNetworks = 1000
-	// others are all clients beyond that. It is nobody's network.
-	others = "others"
+	// otherNetworks stands for all further clients. It is not a valid network.
+	otherNetworks = "others"
 )
 
-// refusals keeps the audit log from growing with every refused sign-in: the first
-// one of a client within a minute is an entry of its own, and the rest become one
-// entry for each user that they were for, with their number, when the minute is
-// over. What is written when depends on the client alone, so that the time of an
-// answer says nothing about a name.
+// refusals keeps the audit log small when many sign-ins are refused. The first refusal
+// of a client is an entry at once. The further ones within a minute are counted, and
+// become one entry for each user when the minute has ended. When an entry is
+// written depends on the client alone, so that the time an answer takes does not
+// reveal whether a name exists.
 type refusals struct {
 	mu      sync.Mutex
-	clients map[string]*refused
+	clients map[string]*refused // by network
 }
 
-// refused is what one client was refused since begin.
+// refused counts the refusals of one client since begin.
 type refused struct {
 	begin time.Time
-	users map[int64]*store.Refusals
+	users map[int64]*store.Refusals // by user id; 0 is for unknown names
 }
 
 func newRefusals() *refusals { return &refusals{clients: map[string]*refused{}} }
 
-// count counts a refusal unless it is the client's first.
+// count counts a refusal, unless it is the client's first of a period.
 func (r *refusals) count(network string, u store.User, why store.Refusal, now time.Time) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c, known := r.clients[network]
 	if !known && len(r.clients) >= maxNetworks {
-		network = others
-		c, known = r.clients[others], true
+		network = otherNetworks
+		c, known = r.clients[network], true
 	}
 	if c == nil {
 		c = &refused{begin: now, users: map[int64]*store.Refusals{}}
@@ -62,7 +62,7 @@ func (c *refused) add(network string, u store.User, why store.Refusal, now time.
 	group := c.users[u.ID]
 	if group == nil {
 		group = &store.Refusals{UserID: u.ID, User: u.Name, Why: map[store.Refusal]int{}}
-		if network != others {
+		if network != otherNetworks {
 			group.Address = network
 		}
 		c.users[u.ID] = group
@@ -71,7 +71,8 @@ func (c *refused) add(network string, u store.User, why store.Refusal, now time.
 	group.Last = now
 }
 
-// take removes and returns the groups that began at the given time or before.
+// take removes and returns the counts of the periods that began at the given time or
+// before.
 func (r *refusals) take(until time.Time) (groups []store.Refusals) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,10 +88,10 @@ func (r *refusals) take(until time.Time) (groups []store.Refusals) {
 	return groups
 }
 
-// refuse puts a refused sign-in on record.
+// refuse records a refused sign-in, at once or as part of a count.
 func (s *Service) refuse(ctx context.Context, u store.User, why store.Refusal) error {
 	now := s.now()
-	if err := s.writeRefusals(ctx, now.Add(-tallyFor)); err != nil {
+	if err := s.writeRefusals(ctx, now.Add(-collectFor)); err != nil {
 		return err
 	}
 	if s.refusals.count(networkOf(services.ActorFrom(ctx).Address), u, why, now) {
@@ -99,28 +100,33 @@ func (s *Service) refuse(ctx context.Context, u store.User, why store.Refusal) e
 	return nil
 }
 
-// writeRefusals writes the entries of the clients whose first refusal was at the
-// given time or before.
+// writeRefusals writes the audit entries of the periods that began at the given time
+// or before.
 func (s *Service) writeRefusals(ctx context.Context, until time.Time) error {
-	nobody := services.WithActor(ctx, services.Actor{}) // the request is only the occasion
+	// The entries are not about the request that happens to trigger the write.
+	nobody := services.WithActor(ctx, services.Actor{})
 	return s.store.RefuseSignIns(nobody, s.refusals.take(until))
 }
 
-// Run writes the entries of refused sign-ins as their minutes end, until ctx ends;
-// then it writes what is left.
+// Run writes the audit entries of refused sign-ins when their minute has ended. When
+// ctx ends, it writes the remaining ones and returns.
 func (s *Service) Run(ctx context.Context) {
-	ticker := time.NewTicker(tallyEvery)
+	ticker := time.NewTicker(writeEvery)
 	defer ticker.Stop()
-	for ended := false; !ended; {
-		age := tallyFor
+	for {
 		select {
 		case <-ticker.C:
+			s.tryWriteRefusals(ctx, s.now().Add(-collectFor))
 		case <-ctx.Done():
-			ended, age = true, 0
+			s.tryWriteRefusals(ctx, s.now())
+			return
 		}
-		until := s.now().Add(-age)
-		if err := s.writeRefusals(context.WithoutCancel(ctx), until); err != nil {
-			s.log.WarnContext(ctx, "Could not write refused sign-ins into the audit log", "error", err)
-		}
+	}
+}
+
+// tryWriteRefusals writes audit entries even if ctx has ended, and logs an error.
+func (s *Service) tryWriteRefusals(ctx context.Context, until time.Time) {
+	if err := s.writeRefusals(context.WithoutCancel(ctx), until); err != nil {
+		s.log.WarnContext(ctx, "Could not write refused sign-ins into the audit log", "error", err)
 	}
 }

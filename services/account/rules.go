@@ -7,50 +7,39 @@ import (
 )
 
 // Lengths of a password, in characters. There is no rule about its composition:
-// such rules make passwords worse.
+// such rules lead to worse passwords.
 const (
 	MinPassword = 12
 	MaxPassword = 128
 )
 
-// check names every wrong field of a user to be.
+// check returns a CodeInvalid error that names every wrong field of a new user.
 func check(name, password string, role services.Role) error {
-	var wrong []services.FieldError
-	if err := checkName(name); err != nil {
-		wrong = append(wrong, *err)
-	}
-	if err := checkPassword(name, password); err != nil {
-		wrong = append(wrong, *err)
-	}
+	var wrong services.FieldErrors
+	checkName(&wrong, name)
+	checkPassword(&wrong, name, password)
 	if !role.Valid() {
-		wrong = append(wrong, services.FieldError{Field: "role", Text: "error_no_role"})
+		wrong.Add("role", "error_no_role")
 	}
-	if len(wrong) > 0 {
-		return services.InvalidFields(wrong...)
-	}
-	return nil
+	return wrong.Err()
 }
 
-// checkPassword refuses what is no password, and what is guessed first.
-func checkPassword(name, password string) *services.FieldError {
-	wrong := func(text string, args ...any) *services.FieldError {
-		return &services.FieldError{Field: "password", Text: text, Args: services.Args(args...)}
-	}
+// checkPassword refuses a password that is not text, has a wrong length or is easy
+// to guess.
+func checkPassword(wrong *services.FieldErrors, name, password string) {
 	n := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password) || isBlank(password):
-		return wrong("error_password_blank")
+		wrong.Add("password", "error_password_blank")
 	case n < MinPassword:
-		return wrong("error_password_short", "Min", MinPassword)
+		wrong.Add("password", "error_password_short", "Min", MinPassword)
 	case n > MaxPassword:
-		return wrong("error_password_long", "Max", MaxPassword)
-	case repeats(password) || runsOn(password):
-		return wrong("error_password_pattern")
+		wrong.Add("password", "error_password_long", "Max", MaxPassword)
+	case repeats(password) || isSequence(password):
+		wrong.Add("password", "error_password_pattern")
 	case mostlyName(name, password):
-		return wrong("error_password_name")
+		wrong.Add("password", "error_password_name")
 	case isCommon(password):
-		return wrong("error_password_common")
-	default:
-		return nil
+		wrong.Add("password", "error_password_common")
 	}
 }

@@ -15,18 +15,20 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// setupSetting holds the hash of the one-time code and, after a blank, the Unix
-// second at which it expires.
+// setupSetting holds the hash of the one-time code and, after a space, the Unix time
+// in seconds at which the code expires.
 const setupSetting = "setup_code_sha256"
 
-// SetupCodeLife is how long a one-time code may be used: what a program printed
-// stays readable in many places.
+// SetupCodeLife is how long a one-time code is valid. It is short because the output
+// of a program is kept in many places.
 const SetupCodeLife = time.Hour
 
-// SetupCode makes the one-time code that the first administrator has to show,
-// when nobody who may sign in is one; otherwise needed is false. Whoever can read
-// the program's output may set it up, nobody else. Only the code's hash is kept, so
-// each start makes a new one and the code before it is void.
+// SetupCode creates the one-time code that is needed to create the first administrator,
+// so that only those who can read the program's output can set it up. It returns
+// needed = false when there is an administrator who can sign in.
+//
+// Only the hash of the code is stored, so each start creates a new code, and the code
+// before it becomes void.
 func (s *Service) SetupCode(ctx context.Context) (code string, needed bool, err error) {
 	has, err := s.store.HasAdmin(ctx)
 	if err != nil || has {
@@ -41,8 +43,10 @@ func (s *Service) SetupCode(ctx context.Context) (code string, needed bool, err 
 	return code, true, nil
 }
 
-// CreateFirst makes the first administrator. When there is one already it is
-// CodeConflict; a wrong code and wrong fields are CodeInvalid and named.
+// CreateFirst creates the first administrator.
+//
+// Errors: CodeConflict when there is one already; CodeInvalid names the wrong fields
+// ("code", "name", "password").
 func (s *Service) CreateFirst(ctx context.Context, code, name, password string) (User, error) {
 	if err := s.checkCode(ctx, code); err != nil {
 		return User{}, err
@@ -84,8 +88,8 @@ func (s *Service) checkCode(ctx context.Context, code string) error {
 	return nil
 }
 
-// hashCode forgives what happens to a code on its way through a terminal and a
-// form: case, blanks, dashes.
+// hashCode returns the hash of a code, ignoring what copying it from a terminal into
+// a form may change: case, whitespace and dashes.
 func hashCode(code string) string {
 	plain := strings.NewReplacer("-", "", " ", "", "\t", "", "\n", "", "\r", "").Replace(strings.ToUpper(code))
 	sum := sha256.Sum256([]byte(plain))

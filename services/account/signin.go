@@ -10,15 +10,16 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// maxTyped bounds what is looked at of a name that was typed, in bytes. It is more
-// than a name can have, so that what is cut off is nobody's.
+// maxTyped is how many bytes of a typed name are used. No name is that long, so
+// a name that was cut off is never that of a user.
 const maxTyped = 1024
 
-// Authenticate returns the user whose name and password these are. Unknown,
-// disabled and wrong are the same CodeUnauthenticated error and take the same
-// time. After some failures a name has to wait between tries, longer with each,
-// whether anybody has it or not: CodeThrottled, with the seconds to wait as its
-// argument Seconds.
+// Authenticate returns the user with that name and password.
+//
+// Errors: CodeUnauthenticated, the same after the same time for an unknown name,
+// a disabled user and a wrong password; CodeThrottled after several failures, with
+// the seconds to wait in the argument Seconds. The wait grows with each failure,
+// and is the same for unknown names.
 func (s *Service) Authenticate(ctx context.Context, name, password string) (User, error) {
 	name = name[:min(len(name), maxTyped)]
 	u, err := s.find(ctx, name)
@@ -29,27 +30,26 @@ func (s *Service) Authenticate(ctx context.Context, name, password string) (User
 	if err := s.begin(ctx, u, t); err != nil {
 		return User{}, err
 	}
-	fits, old, err := s.check(ctx, u, password)
+	ok, outdated, err := s.check(ctx, u, password)
 	if err != nil {
-		s.far.forgive(t.far) // nothing was tried
-		s.near.forgive(t.near)
+		s.cancel(t)
 		return User{}, err
 	}
-	if !fits || u.Disabled {
-		return User{}, s.turnAway(ctx, u, fits)
+	if !ok || u.Disabled {
+		return User{}, s.reject(ctx, u, ok)
 	}
 	s.far.forgive(t.far)
 	s.near.forget(t.near)
 	if err := s.store.EndSignIn(ctx, u.ID, s.now()); err != nil {
 		return User{}, err
 	}
-	if old {
+	if outdated {
 		s.rehash(ctx, u, password)
 	}
 	return asUser(u), nil
 }
 
-// try is one try to sign in, as the back-offs know it.
+// try is one try to sign in, with its keys in the two back-offs.
 type try struct{ near, far, network string }
 
 func (s *Service) newTry(ctx context.Context, name string) try {
@@ -58,37 +58,44 @@ func (s *Service) newTry(ctx context.Context, name string) try {
 	return try{near: s.near.key(folded, network), far: s.far.key(folded), network: network}
 }
 
-// begin counts a try before the password is looked at, or refuses it. The zero
-// User stands for a name that nobody has.
+// begin counts a try before its password is checked, or returns the error of one that
+// must wait. The zero User stands for an unknown name.
 func (s *Service) begin(ctx context.Context, u store.User, t try) error {
 	now := s.now()
 	if wait := s.far.begin(t.far, now); wait > 0 {
-		known, err := s.knows(ctx, u, t.network)
+		familiar, err := s.hasSignedInFrom(ctx, u, t.network)
 		if err != nil {
 			return err
 		}
-		if !known {
+		if !familiar {
 			return s.makeWait(ctx, u, wait)
 		}
 	}
-	wait := s.near.begin(t.near, now)
-	if wait > 0 {
+	if wait := s.near.begin(t.near, now); wait > 0 {
 		s.far.forgive(t.far)
 		return s.makeWait(ctx, u, wait)
 	}
 	return nil
 }
 
-// knows reports whether the user has signed in from the network of late: whoever
-// tries a name from many networks must not keep its owner out.
-func (s *Service) knows(ctx context.Context, u store.User, network string) (bool, error) {
-	addresses, err := s.store.SignInAddresses(ctx, u.ID) // for nobody as well, which takes its time
+// cancel takes back the count of a try whose password could not be checked.
+func (s *Service) cancel(t try) {
+	s.far.forgive(t.far)
+	s.near.forgive(t.near)
+}
+
+// hasSignedInFrom reports whether the user has signed in from the network recently. Such
+// a network is exempt from the far back-off: an attacker who tries a name from many
+// networks must not lock out its owner.
+func (s *Service) hasSignedInFrom(ctx context.Context, u store.User, network string) (bool, error) {
+	addresses, err := s.store.SignInAddresses(ctx, u.ID) // for an unknown name too: it takes the same time
 	if err != nil {
 		return false, err
 	}
 	return slices.ContainsFunc(addresses, func(address string) bool { return networkOf(address) == network }), nil
 }
 
+// makeWait records a try that came too early, and returns its error.
 func (s *Service) makeWait(ctx context.Context, u store.User, wait time.Duration) error {
 	s.log.WarnContext(ctx, "Refused a sign-in", "user", u.Name, "why", "too many tries")
 	seconds := int((wait + time.Second - 1) / time.Second)
@@ -96,44 +103,44 @@ func (s *Service) makeWait(ctx context.Context, u store.User, wait time.Duration
 		error(services.NewError(services.CodeThrottled, "error_login_wait", "Seconds", seconds)))
 }
 
-// check reports whether the password is the user's, after the same time for one
-// that cannot be anybody's.
-func (s *Service) check(ctx context.Context, u store.User, password string) (fits, old bool, err error) {
-	const longest = 4 * MaxPassword // in bytes; what is longer is not worth hashing in full
+// check reports whether the password is the user's, and whether its hash is outdated.
+// It takes as long for an unknown name.
+func (s *Service) check(ctx context.Context, u store.User, password string) (ok, outdated bool, err error) {
+	const longest = 4 * MaxPassword // bytes; hashing longer ones would waste time
 	if u.ID == 0 || len(password) > longest {
-		_, _, err := s.fits(ctx, password[:min(len(password), longest)], s.dummy)
+		_, _, err := s.matches(ctx, password[:min(len(password), longest)], s.dummy)
 		return false, false, err
 	}
-	return s.fits(ctx, password, u.PasswordHash)
+	return s.matches(ctx, password, u.PasswordHash)
 }
 
-// turnAway answers who had the wrong password, or had the right one and may not
-// sign in any more. The name that nobody has is not logged: people type passwords
-// into the wrong field.
-func (s *Service) turnAway(ctx context.Context, u store.User, fits bool) error {
+// reject records a try with a wrong password, or with the right password of a disabled
+// user, and returns its error. It does not log an unknown name: people type
+// passwords into the wrong field.
+func (s *Service) reject(ctx context.Context, u store.User, rightPassword bool) error {
 	why := store.RefusedPassword
 	switch {
 	case u.ID == 0:
 		why = store.RefusedUnknown
-	case fits:
+	case rightPassword:
 		why = store.RefusedDisabled
 	}
 	s.log.WarnContext(ctx, "Refused a sign-in", "user", u.Name, "why", string(why))
 	return cmp.Or(s.refuse(ctx, u, why), error(services.NewError(services.CodeUnauthenticated, "error_login")))
 }
 
-// SignOut notes that the actor ends a login session. It is called before the
-// session ends, so that none ends unnoticed.
+// SignOut records that the actor signs out. Call it before the login session ends, so
+// that no session ends unrecorded. Without a signed-in actor it does nothing.
 func (s *Service) SignOut(ctx context.Context) error {
 	actor := services.ActorFrom(ctx)
 	if actor.ID == 0 {
-		return nil // nobody is signed in
+		return nil
 	}
 	return s.store.Note(ctx, store.Entry{Action: store.ActionLogout, Object: actor.Name})
 }
 
-// rehash brings a hash up to today's parameters. The sign-in has succeeded
-// already; when this fails the next one tries again.
+// rehash replaces a hash that was made with other parameters. A failure is only logged,
+// because the user has signed in already; the next sign-in tries again.
 func (s *Service) rehash(ctx context.Context, u store.User, password string) {
 	hash, err := s.hash(ctx, password)
 	if err == nil {

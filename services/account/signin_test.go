@@ -14,14 +14,14 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// from is the context of somebody who is nobody yet, at an address.
+// from returns the context of a request from an address, whose actor is not signed in.
 func from(t *testing.T, address string) context.Context {
 	t.Helper()
 	return services.WithActor(t.Context(), services.Actor{Address: address, RequestID: "R"})
 }
 
-// signIn tries to sign in and returns what came of it: "" or the error's text, and
-// the seconds to wait.
+// signIn tries to sign in. It returns "", or the text of the error and the seconds to
+// wait.
 func (s *Service) signIn(ctx context.Context, name, password string) (text string, seconds any) {
 	_, err := s.Authenticate(ctx, name, password)
 	if err == nil {
@@ -30,7 +30,7 @@ func (s *Service) signIn(ctx context.Context, name, password string) (text strin
 	return services.AsError(err).Text, services.AsError(err).Args["Seconds"]
 }
 
-// A name that nobody has waits like any other, to the second.
+// An unknown name must wait exactly as long as that of a user.
 func TestAuthenticate_backOff(t *testing.T) {
 	for _, name := range []string{"ada", "nobody", strings.Repeat("n", 5000)} {
 		t.Run(name[:3], func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAuthenticate_backOff(t *testing.T) {
 				require.Equal(t, "error_login", text)
 			}
 			text, seconds := s.signIn(here, strings.ToUpper(name), goodPassword)
-			require.Equal(t, "error_login_wait", text, "even the right one has to wait")
+			require.Equal(t, "error_login_wait", text, "even with the right password")
 			require.Equal(t, 2, seconds)
 			for _, want := range []int{4, 8, 16, 32, 64, 128, 256, 300, 300} {
 				c.add(5 * time.Minute)
@@ -77,11 +77,11 @@ func TestAuthenticate_successForgetsFailures(t *testing.T) {
 	require.Equal(t, "error_login_wait", text)
 	c.add(2 * time.Second)
 	text, _ = s.signIn(here, "ada", goodPassword)
-	require.Empty(t, text, "never locked for good")
+	require.Empty(t, text, "a name is never locked forever")
 }
 
-// Whoever tries a name keeps its owner out nowhere but in their own network.
-func TestAuthenticate_nobodyIsLockedOutFromElsewhere(t *testing.T) {
+// Failures from one network do not lock out the owner of the name in another.
+func TestAuthenticate_waitsAreForOneNetwork(t *testing.T) {
 	s, _, _ := newTest(t)
 	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
@@ -90,16 +90,19 @@ func TestAuthenticate_nobodyIsLockedOutFromElsewhere(t *testing.T) {
 		s.signIn(from(t, "192.0.2.66"), "ada", "wrong")
 	}
 	for address, want := range map[string]string{
-		"2001:db8:0:1:2:3:4:5": "error_login_wait", "::ffff:192.0.2.66": "error_login_wait", "192.0.2.66": "error_login_wait",
-		"2001:db8:0:2::bad": "", "192.0.2.67": "",
+		"2001:db8:0:1:2:3:4:5": "error_login_wait",
+		"::ffff:192.0.2.66":    "error_login_wait",
+		"192.0.2.66":           "error_login_wait",
+		"2001:db8:0:2::bad":    "",
+		"192.0.2.67":           "",
 	} {
 		text, _ := s.signIn(from(t, address), "ada", goodPassword)
 		require.Equal(t, want, text, address)
 	}
 }
 
-// Who has many networks is slowed down too, and still keeps nobody out of a network
-// from which they have signed in.
+// An attacker with many networks must wait too, but does not lock out a user in
+// a network from which that user has signed in.
 func TestAuthenticate_fromEverywhere(t *testing.T) {
 	for _, name := range []string{"ada", "nobody"} {
 		t.Run(name, func(t *testing.T) {
@@ -117,19 +120,19 @@ func TestAuthenticate_fromEverywhere(t *testing.T) {
 			require.Equal(t, "error_login_wait", text)
 			require.Equal(t, 1, seconds)
 			text, _ = s.signIn(from(t, "192.0.2.1"), "ada", goodPassword)
-			require.Empty(t, text, "from where they have signed in before")
+			require.Empty(t, text, "from a network with an earlier sign-in")
 			for i := range 6 {
 				c.add(30 * time.Second)
 				text, _ := s.signIn(from(t, fmt.Sprintf("198.51.101.%d", i)), name, "wrong")
 				require.Equal(t, "error_login", text)
 			}
 			_, seconds = s.signIn(from(t, "203.0.113.1"), name, goodPassword)
-			require.Equal(t, 30, seconds, "never for long")
+			require.Equal(t, 30, seconds, "never longer")
 		})
 	}
 }
 
-func TestAuthenticate_triesAtOnce(t *testing.T) {
+func TestAuthenticate_concurrently(t *testing.T) {
 	for _, name := range []string{"ada", "nobody"} {
 		s, _, _ := newTest(t)
 		_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
@@ -146,7 +149,7 @@ func TestAuthenticate_triesAtOnce(t *testing.T) {
 				checked++
 			}
 		}
-		require.Equal(t, nearPolicy().free, checked, "the rest was not even looked at")
+		require.Equal(t, nearPolicy().free, checked, "the passwords of the others are not checked")
 	}
 }
 
@@ -161,10 +164,10 @@ func TestBackOff_isBounded(t *testing.T) {
 		b.begin(b.key(fmt.Sprint(i)), now.Add(time.Second))
 		require.LessOrEqual(t, len(b.tries), 100)
 	}
-	require.Positive(t, b.begin("often", now.Add(time.Second)), "many names do not make it forget one")
+	require.Positive(t, b.begin("often", now.Add(time.Second)), "many names do not make it forget this one")
 	b.most = len(b.tries)
-	require.Zero(t, b.begin("new", now.Add(2*forgotten)))
-	require.True(t, len(b.tries) == 1, "what is forgotten goes first")
+	require.Zero(t, b.begin("new", now.Add(2*forgetAfter)))
+	require.True(t, len(b.tries) == 1, "old counts are removed first")
 	require.NotContains(t, b.key("a secret"), "secret")
 	require.NotEqual(t, newBackOff(nearPolicy()).key("x"), b.key("x"))
 }
@@ -175,23 +178,23 @@ func TestBackOff_forgets(t *testing.T) {
 	for range 4 {
 		require.Zero(t, b.begin("x", now))
 	}
-	now = now.Add(forgotten + time.Second)
+	now = now.Add(forgetAfter + time.Second)
 	for range 5 {
 		require.Zero(t, b.begin("x", now))
 	}
 	require.Equal(t, 2*time.Second, b.begin("x", now))
 }
 
-// One client cannot fill the line, all of them can, and who leaves makes room.
-func TestLine(t *testing.T) {
-	l := newLine()
+// One client cannot fill the queue, many can, and each that leaves makes room.
+func TestHashQueue(t *testing.T) {
+	q := newHashQueue()
 	full, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var group sync.WaitGroup
 	fill := func(address string) {
-		for range inLinePerPeer {
+		for range maxQueuePerNetwork {
 			group.Go(func() {
-				leave, err := l.enter(services.WithActor(full, services.Actor{Address: address}))
+				leave, err := q.enter(services.WithActor(full, services.Actor{Address: address}))
 				if err == nil {
 					<-full.Done()
 					leave()
@@ -200,65 +203,70 @@ func TestLine(t *testing.T) {
 		}
 	}
 	waiting := func(n int) {
-		require.Eventually(t, func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.all == n }, 5*time.Second, time.Millisecond)
+		length := func() int {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			return q.length
+		}
+		require.Eventually(t, func() bool { return length() == n }, 5*time.Second, time.Millisecond)
 	}
 	fill("192.0.2.1")
-	waiting(inLinePerPeer)
-	soon, stop := context.WithTimeout(t.Context(), 20*time.Second) // who is let in waits for ever here
+	waiting(maxQueuePerNetwork)
+	soon, stop := context.WithTimeout(t.Context(), 20*time.Second) // a try that is let in would wait forever
 	defer stop()
 	late := func(address string) context.Context {
 		return services.WithActor(soon, services.Actor{Address: address})
 	}
-	_, err := l.enter(late("192.0.2.1"))
+	_, err := q.enter(late("192.0.2.1"))
 	require.Equal(t, services.CodeThrottled, services.CodeOf(err))
-	require.Equal(t, comeBack, services.AsError(err).Args["Seconds"])
-	for i := 1; i < inLine/inLinePerPeer; i++ {
+	require.Equal(t, retrySeconds, services.AsError(err).Args["Seconds"])
+	for i := 1; i < maxQueue/maxQueuePerNetwork; i++ {
 		fill(fmt.Sprintf("192.0.2.%d", i+1))
 	}
-	waiting(inLine)
-	_, err = l.enter(late("203.0.113.1"))
+	waiting(maxQueue)
+	_, err = q.enter(late("203.0.113.1"))
 	require.Equal(t, "error_login_busy", services.AsError(err).Text)
 	cancel()
 	group.Wait()
-	leave, err := l.enter(from(t, "203.0.113.1"))
+	leave, err := q.enter(from(t, "203.0.113.1"))
 	require.NoError(t, err)
 	leave()
-	require.Zero(t, l.all)
-	require.Empty(t, l.peers)
-	require.Empty(t, l.places)
+	require.Zero(t, q.length)
+	require.Empty(t, q.perNetwork)
+	require.Empty(t, q.slots)
 }
 
-func TestLine_cancelledWhileWaiting(t *testing.T) {
+func TestHashQueue_cancelledWhileWaiting(t *testing.T) {
 	s, _, _ := newTest(t)
-	for range hashers {
-		s.line.places <- struct{}{}
+	for range maxHashing {
+		s.queue.slots <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.hash(ctx, goodPassword)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Zero(t, s.line.all)
+	require.Zero(t, s.queue.length)
 }
 
-// A try that found the line full was none.
-func TestAuthenticate_fullLineIsNoTry(t *testing.T) {
+// A try that finds the queue full is not counted.
+func TestAuthenticate_fullQueueIsNoTry(t *testing.T) {
 	s, _, _ := newTest(t)
 	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	here := from(t, "192.0.2.1")
-	s.line.all = inLine
+	s.queue.length = maxQueue
 	for range 20 {
 		text, _ := s.signIn(here, "ada", goodPassword)
 		require.Equal(t, "error_login_busy", text)
 	}
-	s.line.all = 0
+	s.queue.length = 0
 	text, _ := s.signIn(here, "ada", goodPassword)
 	require.Empty(t, text)
 }
 
-// What was typed as a name that nobody has is kept nowhere; all else of a
-// refused sign-in is, the first of a client at once and the rest counted.
-func TestAuthenticate_isOnRecord(t *testing.T) {
+// The audit log has every refused sign-in: the first of a client at once, and the
+// others as a count. It never has a name that does not exist.
+func TestAuthenticate_isRecorded(t *testing.T) {
 	s, st, c := newTest(t)
 	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
@@ -270,53 +278,53 @@ func TestAuthenticate_isOnRecord(t *testing.T) {
 	s.signIn(here, "a secret", "wrong")
 	s.signIn(there, "a secret", "wrong")
 	s.signIn(from(t, "2001:db8::2"), "another secret", "wrong")
-	require.NoError(t, s.SignOut(t.Context()), "nobody signs out")
+	require.NoError(t, s.SignOut(t.Context()), "without a user")
 	require.NoError(t, s.SignOut(services.WithActor(t.Context(), u.Actor("192.0.2.1", "R"))))
-	soon := []string{
+	atOnce := []string{
 		`user.create ada  {"role":"user"}`,
 		`ada login ada 192.0.2.1  R`,
 		`ada login.failed ada 192.0.2.1 {"why":"password"} R`,
 		`login.failed  2001:db8::1 {"why":"unknown"} R`,
 		`ada logout ada 192.0.2.1  R`,
 	}
-	require.Equal(t, soon, told(t, st))
+	require.Equal(t, atOnce, entries(t, st))
 
-	c.add(tallyFor)
-	s.signIn(here, "ada", "wrong") // the occasion to write what the last minute had
-	require.ElementsMatch(t, append(soon,
+	c.add(collectFor)
+	s.signIn(here, "ada", "wrong") // this writes the counts of the last minute
+	require.ElementsMatch(t, append(atOnce,
 		`ada login.failed ada 192.0.2.1 {"count":6,"reasons":{"password":4,"wait":2},"why":"several"}`,
 		`login.failed  192.0.2.1 {"count":1,"why":"unknown"}`,
 		`login.failed  2001:db8::/64 {"count":1,"why":"unknown"}`,
 		`ada login.failed ada 192.0.2.1 {"why":"password"} R`,
-	), told(t, st))
+	), entries(t, st))
 }
 
-func told(t *testing.T, st *store.Store) (lines []string) {
+// entries returns the audit log, oldest first, one line for each entry.
+func entries(t *testing.T, st *store.Store) (lines []string) {
 	t.Helper()
 	found, err := st.Entries(t.Context(), store.EntryQuery{Limit: 100})
 	require.NoError(t, err)
 	for _, e := range found {
-		line := strings.TrimSpace(strings.Join([]string{e.Actor, string(e.Action), e.Object, e.Address, string(e.After), e.RequestID}, " "))
-		lines = append([]string{line}, lines...)
+		fields := []string{e.Actor, string(e.Action), e.Object, e.Address, string(e.After), e.RequestID}
+		lines = append([]string{strings.TrimSpace(strings.Join(fields, " "))}, lines...)
 	}
 	return lines
 }
 
-// The record of refused sign-ins is written when their minute is over without
-// anybody's doing, and at the end.
+// Run writes the counts of refused sign-ins when it ends.
 func TestRun_writesRefusals(t *testing.T) {
 	s, st, _ := newTest(t)
 	for range 3 {
 		s.signIn(from(t, "192.0.2.1"), "nobody", "wrong")
 	}
-	require.Len(t, told(t, st), 1)
+	require.Len(t, entries(t, st), 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s.Run(ctx)
-	require.Equal(t, `login.failed  192.0.2.1 {"count":2,"why":"unknown"}`, told(t, st)[1])
+	require.Equal(t, `login.failed  192.0.2.1 {"count":2,"why":"unknown"}`, entries(t, st)[1])
 }
 
-// However many clients and tries there are, a minute has few entries.
+// The entries of one minute are bounded, with any number of clients and tries.
 func TestRefusals_areBounded(t *testing.T) {
 	r := newRefusals()
 	now := time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)
@@ -330,13 +338,13 @@ func TestRefusals_areBounded(t *testing.T) {
 	}
 	require.Equal(t, maxNetworks, first)
 	require.LessOrEqual(t, len(r.clients), maxNetworks+1)
-	require.Empty(t, r.take(now.Add(-time.Second)), "the minute is not over")
+	require.Empty(t, r.take(now.Add(-time.Second)), "the minute has not ended")
 	groups := r.take(now)
 	require.Len(t, groups, maxNetworks+1)
 	total := 0
 	for _, g := range groups {
 		total += g.Why[store.RefusedUnknown]
 	}
-	require.Equal(t, 15*maxNetworks-first, total, "every one is counted")
+	require.Equal(t, 15*maxNetworks-first, total, "every refusal is counted")
 	require.Empty(t, r.clients)
 }

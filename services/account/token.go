@@ -13,25 +13,26 @@ import (
 )
 
 const (
-	// TokenPrefix begins every bearer token, so that scanners for secrets that
-	// were committed by mistake can find it.
+	// TokenPrefix begins every bearer token, so that secret scanners find tokens that
+	// were committed by mistake.
 	TokenPrefix = "knm_"
-
-	// TokenLife is how long a token works when nobody says otherwise.
+	// TokenLife is how long a token is valid by default.
 	TokenLife = 90 * 24 * time.Hour
-	// MaxTokenLife bounds what somebody may say, short of never.
+	// MaxTokenLife is the longest life of a token that expires.
 	MaxTokenLife = 10 * 365 * 24 * time.Hour
-	// seenEvery bounds how often the use of a token is written down.
-	seenEvery = 5 * time.Minute
+	// recordUseEvery is how often the use of a token is recorded at most.
+	recordUseEvery = 5 * time.Minute
 )
 
-// Token is a bearer token as its owner sees it.
+// Token is a bearer token as its owner sees it, without the secret.
 type Token = store.Token
 
-// NewToken makes a bearer token for the user of that name; label is the owner's
-// word for it, and life how long it works, 0 for ever. The token is returned once
-// and kept nowhere. An unknown user is CodeNotFound, a wrong label or life
-// CodeInvalid, a disabled user CodeConflict.
+// NewToken creates a bearer token for the named user and returns it. Only its hash is
+// stored. The label is the owner's name for the token; life is how long it is
+// valid, 0 means forever.
+//
+// Errors: CodeNotFound for an unknown user; CodeConflict for a disabled one;
+// CodeInvalid names the wrong field ("label", "expires").
 func (s *Service) NewToken(ctx context.Context, user, label string, life time.Duration) (token string, err error) {
 	label, err = checkLabel(label)
 	if err != nil {
@@ -60,9 +61,9 @@ func (s *Service) NewToken(ctx context.Context, user, label string, life time.Du
 	return token, nil
 }
 
-// Tokens returns the tokens of the user of that name, or with "" those of everybody.
+// Tokens returns the tokens of the named user, or those of all users for "".
 //
-// Errors: CodeForbidden, CodeNotFound.
+// Errors: CodeForbidden; CodeNotFound.
 func (s *Service) Tokens(ctx context.Context, user string) ([]Token, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
 		return nil, err
@@ -77,31 +78,33 @@ func (s *Service) Tokens(ctx context.Context, user string) ([]Token, error) {
 	return s.store.Tokens(ctx, u.ID)
 }
 
-// RevokeTokens ends tokens, all of them or none, and returns what they were.
+// RevokeTokens revokes either all of the given tokens or none, and returns them.
 //
-// Errors: CodeForbidden; CodeNotFound names the id that is no token's.
+// Errors: CodeForbidden; CodeNotFound names an id that no token has.
 func (s *Service) RevokeTokens(ctx context.Context, ids ...int64) ([]Token, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
 		return nil, err
 	}
-	gone, err := s.store.RevokeTokens(ctx, ids)
+	revoked, err := s.store.RevokeTokens(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range gone {
+	for _, t := range revoked {
 		s.log.InfoContext(ctx, "Revoked a token", "user", t.Owner, "token", t.Name)
 	}
-	return gone, nil
+	return revoked, nil
 }
 
-// ByToken returns the user whose bearer token this is, or CodeUnauthenticated,
-// which says to the holder of a token that was right once why it is so no more.
+// ByToken returns the user who has the bearer token.
+//
+// Errors: CodeUnauthenticated, with its own text for a token that has expired and
+// for one whose user is disabled.
 func (s *Service) ByToken(ctx context.Context, token string) (User, error) {
 	if !strings.HasPrefix(token, TokenPrefix) {
 		return User{}, services.NewError(services.CodeUnauthenticated, "error_token")
 	}
-	// 130 random bits need no slow hash, and a lookup by hash leaks no timing
-	// that could be used.
+	// A token has 130 random bits, so a fast hash is enough, and the time of a lookup
+	// by hash reveals nothing useful.
 	t, err := s.store.TokenByHash(ctx, hashToken(token))
 	if services.CodeOf(err) == services.CodeNotFound {
 		return User{}, services.NewError(services.CodeUnauthenticated, "error_token")
@@ -120,38 +123,38 @@ func (s *Service) ByToken(ctx context.Context, token string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	s.noteUse(ctx, t)
+	s.recordUse(ctx, t)
 	return u, nil
 }
 
-// uses remembers when the use of a token was last written down, so that many
-// requests at once write it once. It has at most as many entries as tokens that
-// were used.
+// uses holds when the use of each token was last recorded, so that concurrent requests
+// record it once.
 type uses struct {
-	mu   sync.Mutex
-	seen map[int64]time.Time
+	mu       sync.Mutex
+	recorded map[int64]time.Time // by token id
 }
 
-func newUses() *uses { return &uses{seen: map[int64]time.Time{}} }
+func newUses() *uses { return &uses{recorded: map[int64]time.Time{}} }
 
-// due reports whether the use of a token is to be written down now.
+// due reports whether the use of a token is to be recorded now. If it is, the
+// next one is due after recordUseEvery.
 func (u *uses) due(t store.Token, now time.Time) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	last := u.seen[t.ID]
+	last := u.recorded[t.ID]
 	if t.LastUsedAt != nil && t.LastUsedAt.After(last) {
 		last = *t.LastUsedAt
 	}
-	if now.Sub(last) < seenEvery {
+	if now.Sub(last) < recordUseEvery {
 		return false
 	}
-	u.seen[t.ID] = now
+	u.recorded[t.ID] = now
 	return true
 }
 
-// noteUse writes down that a token was used. It serves the owner's overview only,
-// so a request never fails with it.
-func (s *Service) noteUse(ctx context.Context, t store.Token) {
+// recordUse records that a token was used, if that is due. An error is only logged: the
+// record is information for the owner, and a request must not fail because of it.
+func (s *Service) recordUse(ctx context.Context, t store.Token) {
 	now := s.now()
 	if !s.uses.due(t, now) {
 		return

@@ -28,7 +28,7 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, err)
 	row, err := st.TokenByHash(t.Context(), hashToken(token))
 	require.NoError(t, err)
-	require.True(t, c.now().Add(-4*time.Minute).Equal(*row.LastUsedAt), "written at most once in five minutes")
+	require.True(t, c.now().Add(-4*time.Minute).Equal(*row.LastUsedAt), "recorded at most every five minutes")
 	c.add(time.Minute)
 	_, err = s.ByToken(t.Context(), token)
 	require.NoError(t, err)
@@ -36,13 +36,14 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, c.now().Equal(*row.LastUsedAt))
 
-	for _, wrong := range []string{"", "knm_", token[4:], strings.ToLower(token), token + "A", TokenPrefix + rand.Text()} {
+	wrongTokens := []string{"", "knm_", token[4:], strings.ToLower(token), token + "A", TokenPrefix + rand.Text()}
+	for _, wrong := range wrongTokens {
 		_, err := s.ByToken(t.Context(), wrong)
 		require.Equal(t, services.CodeUnauthenticated, services.CodeOf(err), wrong)
 	}
 }
 
-// Each way in which a token ends is said to its holder.
+// The holder of a token is told why it does not work any more.
 func TestTokens_end(t *testing.T) {
 	s, _, c := newTest(t)
 	admin := services.WithActor(t.Context(), services.Actor{Name: "command line", Role: services.RoleAdmin})
@@ -94,8 +95,8 @@ func TestTokens_end(t *testing.T) {
 	require.Equal(t, "error_token", why(another))
 }
 
-// Many requests at the same time write the use of their token once.
-func TestTokens_useIsWrittenOnce(t *testing.T) {
+// Concurrent requests with one token record its use once.
+func TestTokens_useIsRecordedOnce(t *testing.T) {
 	s, st, _ := newTest(t)
 	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
@@ -123,8 +124,13 @@ func TestNewToken_refused(t *testing.T) {
 	_, err := s.NewToken(t.Context(), "bob", "ci", 0)
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 	for label, text := range map[string]string{
-		"": "error_token_name", "   ": "error_token_name", strings.Repeat("x", 65): "error_token_name",
-		"a\nb": "error_token_name_signs", "a\x1b[2Jb": "error_token_name_signs", "a\u202eb": "error_token_name_signs", "a\xff": "error_token_name_signs",
+		"":                      "error_token_name",
+		"   ":                   "error_token_name",
+		strings.Repeat("x", 65): "error_token_name",
+		"a\nb":                  "error_token_name_signs",
+		"a\x1b[2Jb":             "error_token_name_signs",
+		"a\u202eb":              "error_token_name_signs",
+		"a\xff":                 "error_token_name_signs",
 	} {
 		_, err = s.NewToken(t.Context(), "bob", label, 0)
 		requireField(t, err, "label", text)
@@ -135,7 +141,7 @@ func TestNewToken_refused(t *testing.T) {
 	}
 }
 
-func TestAccess_needsTheRight(t *testing.T) {
+func TestAccess_needsPermission(t *testing.T) {
 	s, _, _ := newTest(t)
 	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleAdmin)
 	require.NoError(t, err)
