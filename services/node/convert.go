@@ -12,9 +12,8 @@ import (
 	"kube-node-manager/services/kube"
 )
 
-// Annotations that say why a node is cordoned. Ours are written by the cordon
-// operation; the legacy ones were written by the tool's earlier generation and
-// are only read.
+// Annotations that say why a node is cordoned. The cordon operation writes the
+// first three; the legacy ones are those of an earlier tool, and are only read.
 const (
 	AnnotationReason = "kube-node-manager.io/cordon-reason"
 	AnnotationBy     = "kube-node-manager.io/cordon-by"
@@ -34,7 +33,7 @@ const (
 	roleLabel       = "kubernetes.io/role"
 )
 
-// poolLabels name a node's pool, the most specific first.
+// poolLabels returns the labels that name a node's pool, the most specific first.
 func poolLabels() []string {
 	return []string{
 		"karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "cloud.google.com/gke-nodepool",
@@ -43,7 +42,7 @@ func poolLabels() []string {
 	}
 }
 
-// FromKube makes the table's view of a node.
+// FromKube converts a node to its read model.
 func FromKube(n *corev1.Node) *Node {
 	v := &Node{
 		Name:              n.Name,
@@ -70,8 +69,8 @@ func FromKube(n *corev1.Node) *Node {
 	return v
 }
 
-// readStatus fills in the STATUS word by kubectl's rule and, unless it is Ready,
-// what the node says of it.
+// readStatus sets the status by kubectl's rule and, unless it is Ready, the
+// message of the condition.
 func (n *Node) readStatus(conditions []corev1.NodeCondition) {
 	n.Status = StatusUnknown
 	for _, c := range conditions {
@@ -100,8 +99,9 @@ func schedulingOf(n *corev1.Node) string {
 	return Schedulable
 }
 
-// explainCordon fills in why, by whom and since when, for a cordoned node only:
-// an annotation that outlived its cordon says nothing.
+// explainCordon sets the reason, author and time of a cordon. On a node that is
+// not cordoned it ignores the annotations, which may be left from an earlier
+// cordon.
 func (n *Node) explainCordon(taints []corev1.Taint) {
 	if !n.Unschedulable {
 		return
@@ -120,7 +120,7 @@ func (n *Node) explainCordon(taints []corev1.Taint) {
 	}
 }
 
-// rolesOf gives kubectl's ROLES, sorted.
+// rolesOf returns kubectl's ROLES, sorted.
 func rolesOf(labels map[string]string) []string {
 	roles := []string{}
 	for key, value := range labels {
@@ -136,8 +136,9 @@ func rolesOf(labels map[string]string) []string {
 
 func poolOf(labels map[string]string) string {
 	for _, key := range poolLabels() {
-		if v := labels[key]; v != "" {
-			return v
+		pool := labels[key]
+		if pool != "" {
+			return pool
 		}
 	}
 	return ""
@@ -176,7 +177,7 @@ func pick(from map[string]string, keys []string) map[string]string {
 	return out
 }
 
-// usageByNode adds up what pods have requested, as kubectl describe node does.
+// usageByNode sums the requests of pods, as kubectl describe node does.
 func usageByNode(pods []corev1.Pod) map[string]Usage {
 	sums := map[string]Usage{}
 	for i := range pods {
@@ -195,7 +196,7 @@ func finished(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
-// requests gives a pod's requested CPU in milli cores and memory in bytes.
+// requests returns a pod's requested CPU in millicores and memory in bytes.
 func requests(p *corev1.Pod) (cpu, memory int64) {
 	r := resource.PodRequests(p, resource.PodResourcesOptions{})
 	return r.Cpu().MilliValue(), r.Memory().Value()

@@ -16,18 +16,18 @@ import (
 	"kube-node-manager/services/kube"
 )
 
-// Found is a node's detail. AsOf is the age of its oldest part, and Stale why a
-// part of it could not be read again.
+// Found is the detail of a node and its age. AsOf is the time at which its oldest
+// part was read, and Stale is why a part could not be refreshed.
 type Found struct {
 	Detail
 	AsOf  time.Time
 	Stale error
 }
 
-// Get gives the detail of one node. With fresh, nothing that was read before
-// the call is good enough. Otherwise the node itself is as fresh as a list: it
-// is read again when it is older than lists may be, or when the cluster's list
-// is newer and shows it changed. Its pods may be older.
+// Get returns the detail of one node. With fresh, all of it is read after the
+// call. Otherwise the node itself is as fresh as the list: it is read again if it
+// is older than the TTL of lists, or if the cluster's list is newer and shows that
+// the node has changed. Its pods may be older.
 func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Found, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
 		return Found{}, err
@@ -36,33 +36,28 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 	if err != nil {
 		return Found{}, err
 	}
-	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return Found{}, services.NewError(services.CodeNotFound, "error_node_gone") // no node can be called that
+	if len(validation.IsDNS1123Subdomain(name)) > 0 { // no node can have this name
+		return Found{}, services.NewError(services.CodeNotFound, "error_node_gone")
 	}
-	// The node is read last: a clearing while the pods are waited for must not
-	// leave an older node in the page.
+	// The node is read last. If it were read first, and the cluster were cleared
+	// while the pods are loaded, the page would show the node of before.
 	pods, podsErr := s.podsOn(ctx, client, cluster, name, fresh)
-	n, err := s.one(ctx, client, cluster, name, fresh)
+	n, err := s.withoutPods(ctx, client, cluster, name, fresh)
 	if err != nil {
-		return Found{}, tooLong(err)
+		return Found{}, explainDeadline(err)
 	}
 	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
-	found.Resources = slices.Clone(found.Resources)
 	if podsErr != nil {
-		found.PodsError = tooLong(podsErr)
+		found.PodsError = explainDeadline(podsErr)
 		return found, nil
 	}
-	found.addPods(pods.Value)
-	found.Stale = cmp.Or(found.Stale, pods.Stale)
-	if pods.AsOf.Before(found.AsOf) {
-		found.AsOf = pods.AsOf
-	}
+	found.addPods(pods)
 	return found, nil
 }
 
-// one returns a node without its pods that is no older than what the cluster's
-// list shows of it. A cluster that does not answer leaves the old one.
-func (s *Service) one(
+// withoutPods returns the detail of a node without its pods. The node is at least
+// as new as in the cluster's list, unless the cluster does not answer.
+func (s *Service) withoutPods(
 	ctx context.Context, client *kube.Client, cluster, name string, fresh bool,
 ) (cache.Snapshot[Detail], error) {
 	key := cache.Key{Cluster: cluster, Kind: kindNode, Name: name}
@@ -77,26 +72,33 @@ func (s *Service) one(
 		return cache.Fresh(ctx, s.cache, key, s.node, load)
 	}
 	found, err := cache.Get(ctx, s.cache, key, s.node, load)
-	if err != nil {
+	if err != nil || s.confirm(cluster, &found) {
 		return found, err
 	}
-	list, known := s.Known(cluster)
-	if !known || !list.AsOf.After(found.AsOf) {
-		return found, nil
-	}
-	if list.shows(&found.Value.Node) {
-		found.AsOf = list.AsOf
-		return found, nil
-	}
 	again, err := cache.Fresh(ctx, s.cache, key, s.node, load)
-	if code := services.CodeOf(err); code == services.CodeUnavailable || code == services.CodeTimeout {
-		found.Stale = tooLong(err)
-		return found, nil
+	unanswered := services.CodeOf(err) == services.CodeUnavailable || services.CodeOf(err) == services.CodeTimeout
+	if !unanswered {
+		return again, err
 	}
-	return again, err
+	found.Stale = explainDeadline(err)
+	return found, nil
 }
 
-// shows reports whether the list has this very version of a node.
+// confirm reports whether the node is at least as new as in the cluster's list. If
+// a newer list shows the same version of the node, the node is as new as the list.
+func (s *Service) confirm(cluster string, n *cache.Snapshot[Detail]) bool {
+	list, known := s.Known(cluster)
+	if !known || !list.AsOf.After(n.AsOf) {
+		return true
+	}
+	if !list.shows(&n.Value.Node) {
+		return false
+	}
+	n.AsOf = list.AsOf
+	return true
+}
+
+// shows reports whether the list has the same version of a node.
 func (i Inventory) shows(n *Node) bool {
 	listed := i.Find(n.Name)
 	return listed != nil && listed.UID == n.UID && listed.ResourceVersion == n.ResourceVersion
@@ -117,26 +119,32 @@ func (s *Service) podsOn(
 	return cache.Get(ctx, s.cache, key, s.pods, load)
 }
 
-// onNode is the pods on a node and what they have requested.
+// onNode is the pods on a node and the sum of their requests.
 type onNode struct {
 	pods []Pod
 	used Usage
 }
 
-// addPods fills in what the pods tell.
-func (d *Detail) addPods(on onNode) {
-	d.Pods = on.pods
-	requested := map[corev1.ResourceName]int64{
-		corev1.ResourceCPU: on.used.CPU, corev1.ResourceMemory: on.used.Memory, corev1.ResourcePods: on.used.Pods,
+// addPods adds the pods and their requests.
+func (f *Found) addPods(pods cache.Snapshot[onNode]) {
+	f.Pods = pods.Value.pods
+	f.Stale = cmp.Or(f.Stale, pods.Stale)
+	if pods.AsOf.Before(f.AsOf) {
+		f.AsOf = pods.AsOf
 	}
-	for i := range d.Resources {
-		if v, ok := requested[corev1.ResourceName(d.Resources[i].Name)]; ok {
-			d.Resources[i].Requested = v
+	used := pods.Value.used
+	requested := map[corev1.ResourceName]int64{
+		corev1.ResourceCPU: used.CPU, corev1.ResourceMemory: used.Memory, corev1.ResourcePods: used.Pods,
+	}
+	f.Resources = slices.Clone(f.Resources) // the cache shares the original
+	for i := range f.Resources {
+		if v, ok := requested[corev1.ResourceName(f.Resources[i].Name)]; ok {
+			f.Resources[i].Requested = v
 		}
 	}
 }
 
-// newDetail makes the detail of a node whose pods are not known yet.
+// newDetail returns the detail of a node without its pods.
 func newDetail(n *corev1.Node) Detail {
 	info := n.Status.NodeInfo
 	d := Detail{
@@ -148,7 +156,8 @@ func newDetail(n *corev1.Node) Detail {
 	}
 	for _, c := range n.Status.Conditions {
 		d.Conditions = append(d.Conditions, Condition{
-			Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime.Time,
+			Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message,
+			Since: c.LastTransitionTime.Time,
 		})
 	}
 	for _, a := range n.Status.Addresses {
@@ -158,7 +167,8 @@ func newDetail(n *corev1.Node) Detail {
 	return d
 }
 
-// resourcesOf lists every resource of the node, CPU, memory and pods first.
+// resourcesOf returns all resources of the node: CPU, memory and pods, then the
+// others.
 func resourcesOf(n *corev1.Node) []Resource {
 	names := make([]corev1.ResourceName, 0, len(n.Status.Capacity))
 	for name := range n.Status.Capacity {
@@ -190,10 +200,11 @@ func resourceRank(name corev1.ResourceName) string {
 }
 
 func unitOf(name corev1.ResourceName) string {
+	hugePages := strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
 	switch {
 	case name == corev1.ResourceCPU:
 		return "cpu"
-	case name == corev1.ResourceMemory, name == corev1.ResourceEphemeralStorage, strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix):
+	case name == corev1.ResourceMemory, name == corev1.ResourceEphemeralStorage, hugePages:
 		return "memory"
 	default:
 		return ""
@@ -212,7 +223,10 @@ func podsOf(pods []corev1.Pod) []Pod {
 	out := make([]Pod, len(pods))
 	for i := range pods {
 		p := &pods[i]
-		out[i] = Pod{Namespace: p.Namespace, Name: p.Name, Phase: phaseOf(p), Owner: ownerOf(p), CreatedAt: p.CreationTimestamp.Time}
+		out[i] = Pod{
+			Namespace: p.Namespace, Name: p.Name, Phase: phaseOf(p), Owner: ownerOf(p),
+			CreatedAt: p.CreationTimestamp.Time,
+		}
 		out[i].CPU, out[i].Memory = requests(p)
 	}
 	slices.SortFunc(out, func(a, b Pod) int {

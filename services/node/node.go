@@ -1,6 +1,6 @@
-// Package node is the read model of nodes: listing, filtering, sorting, the
-// detail of one node, and what the pods on it have requested. It reads through
-// the fenced cache and never writes.
+// Package node is the read model of nodes: the list with its filters and order,
+// the detail of one node, and the requests of the pods on it. It reads through
+// package cache and never writes.
 package node
 
 import "time"
@@ -12,29 +12,34 @@ const (
 	StatusUnknown  = "Unknown"  // there is no Ready condition
 )
 
-// StatusNoContact asks for the nodes whose kubelet has stopped reporting. It is a
-// filter alone: the status of these nodes is StatusNotReady, see Node.NoContact.
+// StatusNoContact is a filter for the nodes whose kubelet has stopped reporting.
+// It is not a status: the status of these nodes is StatusNotReady, see
+// Node.NoContact.
 const StatusNoContact = "NoContact"
 
-// Scheduling says whether new pods can land on a node.
+// Values of Node.Scheduling: whether new pods can be scheduled on the node.
 const (
 	Schedulable = "schedulable"
 	Limited     = "limited" // a NoSchedule or PreferNoSchedule taint keeps some pods away
 	Cordoned    = "cordoned"
 )
 
-// Node is one node as the table shows it. Values are shared through the cache
-// and must not be changed.
+// Node is one node as the table shows it. The cache shares its values between
+// readers, so they must not be changed.
 type Node struct {
-	Name              string            `json:"name"`
-	UID               string            `json:"uid"`
-	ResourceVersion   string            `json:"resourceVersion"`
-	Status            string            `json:"status"`
-	StatusReason      string            `json:"statusReason,omitempty"` // message of the Ready condition when it is not True
-	NoContact         bool              `json:"noContact"`              // no word from the kubelet: Ready is Unknown
-	Scheduling        string            `json:"scheduling"`
-	Unschedulable     bool              `json:"unschedulable"`
-	Converging        bool              `json:"converging,omitempty"` // the control plane has yet to follow; see kube.Converged
+	Name            string `json:"name"`
+	UID             string `json:"uid"`
+	ResourceVersion string `json:"resourceVersion"`
+	Status          string `json:"status"`
+	// StatusReason is the message of the Ready condition, if that is not True.
+	StatusReason string `json:"statusReason,omitempty"`
+	// NoContact is true if the kubelet has stopped reporting: Ready is Unknown.
+	NoContact     bool   `json:"noContact"`
+	Scheduling    string `json:"scheduling"`
+	Unschedulable bool   `json:"unschedulable"`
+	// Converging is true if the control plane has not finished its own changes of
+	// the node; see kube.Converged.
+	Converging        bool              `json:"converging,omitempty"`
 	Roles             []string          `json:"roles"`
 	Version           string            `json:"version"`
 	Zone              string            `json:"zone"`
@@ -45,14 +50,14 @@ type Node struct {
 	Taints            []Taint           `json:"taints"`
 	Reason            string            `json:"reason,omitempty"`      // why it is cordoned
 	ReasonBy          string            `json:"reasonBy,omitempty"`    // who cordoned it
-	ReasonSince       *time.Time        `json:"reasonSince,omitempty"` // since when
-	Annotations       map[string]string `json:"-"`                     // our own and the legacy ones only
+	ReasonSince       *time.Time        `json:"reasonSince,omitempty"` // when it was cordoned
+	Annotations       map[string]string `json:"-"`                     // only those of CordonAnnotations
 	AllocatableCPU    int64             `json:"allocatableMilliCPU"`
 	AllocatableMemory int64             `json:"allocatableMemoryBytes"`
 	AllocatablePods   int64             `json:"allocatablePods"`
 }
 
-// Taint is one taint; its identity is key and effect.
+// Taint is one taint. A node has at most one taint with the same key and effect.
 type Taint struct {
 	Key       string     `json:"key"`
 	Value     string     `json:"value,omitempty"`
@@ -60,10 +65,10 @@ type Taint struct {
 	TimeAdded *time.Time `json:"timeAdded,omitempty"`
 }
 
-// ID gives what makes a taint this one and no other: "key:Effect".
+// ID returns the identity of the taint on its node: "key:Effect".
 func (t Taint) ID() string { return t.Key + ":" + t.Effect }
 
-// String gives kubectl's form: key=value:Effect, or key:Effect without a value.
+// String returns kubectl's form: key=value:Effect, or key:Effect without a value.
 func (t Taint) String() string {
 	if t.Value == "" {
 		return t.Key + ":" + t.Effect
@@ -71,7 +76,7 @@ func (t Taint) String() string {
 	return t.Key + "=" + t.Value + ":" + t.Effect
 }
 
-// StatusText gives kubectl's STATUS column: "Ready,SchedulingDisabled".
+// StatusText returns kubectl's STATUS, such as "Ready,SchedulingDisabled".
 func (n *Node) StatusText() string {
 	if n.Unschedulable {
 		return n.Status + ",SchedulingDisabled"
@@ -79,8 +84,8 @@ func (n *Node) StatusText() string {
 	return n.Status
 }
 
-// Usage is what the pods bound to a node have requested, as kubectl describe
-// counts it (finished pods left out).
+// Usage is the sum of the requests of the pods on a node. Finished pods do not
+// count, as in kubectl describe node.
 type Usage struct {
 	CPU    int64 `json:"requestedMilliCPU"`
 	Memory int64 `json:"requestedMemoryBytes"`
@@ -102,8 +107,8 @@ type Address struct {
 	Address string `json:"address"`
 }
 
-// Resource is one row of capacity and use; Unit is "cpu" (milli cores),
-// "memory" (bytes) or "" (a plain count). Requested is -1 when unknown.
+// Resource is the capacity and usage of one resource of a node. Unit is "cpu"
+// (millicores), "memory" (bytes) or "" (a count). Requested is -1 if unknown.
 type Resource struct {
 	Name        string `json:"name"`
 	Unit        string `json:"unit,omitempty"`
@@ -116,14 +121,14 @@ type Resource struct {
 type Pod struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
-	Phase     string    `json:"phase"` // kubectl's word, "Terminating" included
+	Phase     string    `json:"phase"` // of the pod's status, or "Terminating"
 	Owner     string    `json:"owner,omitempty"`
 	CPU       int64     `json:"requestedMilliCPU"`
 	Memory    int64     `json:"requestedMemoryBytes"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// Info is the software of the detail page.
+// Info is a node's operating system and software, for the detail page.
 type Info struct {
 	OSImage          string `json:"osImage"`
 	OS               string `json:"os"`
@@ -133,8 +138,8 @@ type Info struct {
 	ProviderID       string `json:"providerID,omitempty"`
 }
 
-// Detail is one node as its page shows it. Pods is nil and PodsError set when
-// the pods could not be read: unknown is never shown as zero.
+// Detail is one node as its page shows it. If the pods could not be read, Pods is
+// nil and PodsError is set, and the page must not show unknown values as zero.
 type Detail struct {
 	Node
 	Info       Info        `json:"info"`

@@ -2,26 +2,26 @@ package node
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 )
 
-// Spread is one label key, or one taint by key and effect, over some nodes.
+// Spread is the distribution of one label, or of the taints with one key and
+// effect, over some nodes.
 type Spread struct {
 	Key    string       `json:"key"`
 	Effect string       `json:"effect,omitempty"` // of a taint
-	Nodes  int          `json:"nodes"`            // that have it
+	Nodes  int          `json:"nodes"`            // how many nodes have it
 	Values []ValueCount `json:"values"`           // the most frequent first
 }
 
-// ValueCount is a value, which may be empty, and how many nodes have it.
+// ValueCount is a value, which may be empty, and the number of nodes that have it.
 type ValueCount struct {
 	Value string `json:"value"`
 	Nodes int    `json:"nodes"`
 }
 
-// ID gives what tells a spread from the others: its key, or "key:Effect".
+// ID returns the key of a label, or "key:Effect" of a taint.
 func (s Spread) ID() string {
 	if s.Effect == "" {
 		return s.Key
@@ -29,8 +29,8 @@ func (s Spread) ID() string {
 	return s.Key + ":" + s.Effect
 }
 
-// Common gives the value that all nodes with the key share, and false when they
-// differ.
+// Common returns the value that all nodes with the key have. The result is false
+// if the values differ.
 func (s Spread) Common() (string, bool) {
 	if len(s.Values) != 1 {
 		return "", false
@@ -75,29 +75,40 @@ func (c counter) add(id spreadID, value string) {
 func (c counter) spreads() []Spread {
 	out := make([]Spread, 0, len(c))
 	for id, values := range c {
-		s := Spread{Key: id.key, Effect: id.effect}
-		for _, value := range slices.SortedFunc(maps.Keys(values), func(a, b string) int {
-			return cmp.Or(cmp.Compare(values[b], values[a]), compareNames(a, b))
-		}) {
-			s.Nodes += values[value]
-			s.Values = append(s.Values, ValueCount{value, values[value]})
+		s := Spread{Key: id.key, Effect: id.effect, Values: countsOf(values)}
+		for _, v := range s.Values {
+			s.Nodes += v.Nodes
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b Spread) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Effect, b.Effect)) })
+	slices.SortFunc(out, func(a, b Spread) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Effect, b.Effect))
+	})
 	return out
 }
 
-// SearchSpread keeps the spreads in which every word occurs, as in the table's
-// search. Of a key that does not hold the words itself only the values that do
-// are kept; Nodes still counts all of its nodes.
+// countsOf returns the values, the most frequent first.
+func countsOf(values map[string]int) []ValueCount {
+	var out []ValueCount
+	for value, nodes := range values {
+		out = append(out, ValueCount{value, nodes})
+	}
+	slices.SortFunc(out, func(a, b ValueCount) int {
+		return cmp.Or(cmp.Compare(b.Nodes, a.Nodes), compareNames(a.Value, b.Value))
+	})
+	return out
+}
+
+// SearchSpread returns the spreads that contain every word of text, as in the
+// table's search. If the key alone does not contain the words, only the values
+// that do are returned; Nodes still counts all nodes with the key.
 func SearchSpread(all []Spread, text string) []Spread {
 	words := strings.Fields(strings.ToLower(text))
 	out := make([]Spread, 0, len(all))
 	for _, s := range all {
-		if !holds(s.ID(), words) {
+		if !containsAll(s.ID(), words) {
 			s.Values = slices.DeleteFunc(slices.Clone(s.Values), func(v ValueCount) bool {
-				return !holds(Taint{Key: s.Key, Value: v.Value, Effect: s.Effect}.text(), words)
+				return !containsAll(Taint{Key: s.Key, Value: v.Value, Effect: s.Effect}.searchText(), words)
 			})
 		}
 		if len(s.Values) > 0 {
@@ -107,10 +118,11 @@ func SearchSpread(all []Spread, text string) []Spread {
 	return out
 }
 
-// text gives a label, which has no effect, or a taint as it is searched.
-func (t Taint) text() string { return t.Key + "=" + t.Value + ":" + t.Effect }
+// searchText returns a taint, or a label as a taint without an effect, in the form
+// in which it is searched.
+func (t Taint) searchText() string { return t.Key + "=" + t.Value + ":" + t.Effect }
 
-func holds(text string, words []string) bool {
+func containsAll(text string, words []string) bool {
 	text = strings.ToLower(text)
 	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 }

@@ -7,9 +7,16 @@ import (
 )
 
 func overviewNodes() []*Node {
+	gpu := Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}
 	return []*Node{
-		{Name: "a", Labels: map[string]string{"tier": "gold", "empty": "", "zone": "eu-1"}, Taints: []Taint{{Key: "gpu", Value: "true", Effect: "NoSchedule"}}},
-		{Name: "b", Labels: map[string]string{"tier": "silver", "empty": "", "zone": "eu-1"}, Taints: []Taint{{Key: "gpu", Value: "true", Effect: "NoSchedule"}, {Key: "gpu", Effect: "NoExecute"}}},
+		{
+			Name: "a", Labels: map[string]string{"tier": "gold", "empty": "", "zone": "eu-1"},
+			Taints: []Taint{gpu},
+		},
+		{
+			Name: "b", Labels: map[string]string{"tier": "silver", "empty": "", "zone": "eu-1"},
+			Taints: []Taint{gpu, {Key: "gpu", Effect: "NoExecute"}},
+		},
 		{Name: "c", Labels: map[string]string{"tier": "silver", "zone": "eu-1"}},
 	}
 }
@@ -29,8 +36,7 @@ func TestLabelSpread(t *testing.T) {
 	require.False(t, common)
 }
 
-// A taint is its key and its effect: the same key with another effect is
-// another taint.
+// Taints with the same key but another effect are counted separately.
 func TestTaintSpread(t *testing.T) {
 	got := TaintSpread(overviewNodes())
 	require.Equal(t, []Spread{
@@ -44,7 +50,8 @@ func TestTaintSpread(t *testing.T) {
 func TestSearchSpread(t *testing.T) {
 	ids := func(text string) []string {
 		var out []string
-		for _, s := range SearchSpread(append(LabelSpread(overviewNodes()), TaintSpread(overviewNodes())...), text) {
+		both := append(LabelSpread(overviewNodes()), TaintSpread(overviewNodes())...)
+		for _, s := range SearchSpread(both, text) {
 			for _, v := range s.Values {
 				out = append(out, s.ID()+"="+v.Value)
 			}
@@ -59,5 +66,5 @@ func TestSearchSpread(t *testing.T) {
 	require.Empty(t, ids("gold silver"))
 	all := LabelSpread(overviewNodes())
 	SearchSpread(all, "gold")
-	require.Len(t, all[1].Values, 2, "what was searched is left as it is")
+	require.Len(t, all[1].Values, 2, "the search changed its argument")
 }

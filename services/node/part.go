@@ -2,8 +2,8 @@ package node
 
 import "slices"
 
-// ControlPlane reports whether the node is one of the control plane, by the
-// roles that kubectl shows.
+// ControlPlane reports whether the node belongs to the control plane, by its
+// roles.
 func (n *Node) ControlPlane() bool {
 	return slices.Contains(n.Roles, "control-plane") || slices.Contains(n.Roles, "master")
 }

@@ -2,8 +2,8 @@ package node
 
 import "time"
 
-// Query is what the node table was asked for. The zero value is the first page
-// of all nodes by name.
+// Query is the page, filters and order of the node table. The zero value is the
+// first page of all nodes by name.
 type Query struct {
 	Text       string // words, or a list of names: see newSearch
 	Status     string // StatusReady, StatusNotReady, StatusUnknown, StatusNoContact or ""
@@ -16,10 +16,10 @@ type Query struct {
 	Page       int // from 1; 0 is 1
 	Size       int // one of PageSizes; 0 is the first
 	Fresh      bool
-	Apply      string // "{kind}-{id}" of the template that nodes are chosen for; it filters nothing and goes along
+	Apply      string // "{kind}-{id}" of the template for which nodes are selected; not a filter, only kept in links
 }
 
-// PageSizes are the page sizes that the table offers.
+// PageSizes returns the page sizes that the table offers.
 func PageSizes() []int { return []int{50, 100, 200} }
 
 // SortKeys are the columns that the table sorts by.
@@ -27,31 +27,31 @@ func SortKeys() []string {
 	return []string{"name", "status", "version", "zone", "pool", "age", "cpu", "memory", "pods"}
 }
 
-// Page is one page of the table and what stands above it.
+// Page is one page of the table, with the counts and the summary.
 type Page struct {
 	Query        Query // with its defaults filled in
 	Nodes        []*Node
-	Usage        map[string]Usage // by node name; nil while the pods are not known
+	Usage        map[string]Usage // by node name; nil while it is unknown
 	Total        int              // nodes in the cluster
-	Match        int              // nodes that the filters let through
+	Match        int              // nodes that match the filters
 	Pages        int
-	UnknownNames []string // of a pasted list of names: those that no node has
+	UnknownNames []string // names of a pasted list that no node has
 	Summary      Summary
 	AsOf         time.Time // when the read of the nodes began
-	Stale        error     // why the last refresh failed, when it did
+	Stale        error     // why the last refresh failed; nil if it did not
 }
 
-// Summary counts the whole cluster, whatever the filters say. Every node is in
-// exactly one of the four counts; the worst state wins.
+// Summary counts the nodes of the whole cluster, regardless of filters. Every node
+// is in exactly one of the four counts: that of its worst state.
 type Summary struct {
 	Ready        int // ready and schedulable
 	Limited      int
 	Cordoned     int
 	NotReady     int // NotReady or Unknown
 	OldestCordon *time.Time
-	Roles        []string // that occur, sorted
-	Versions     []string // that occur, newest first
+	Roles        []string // of any node, sorted
+	Versions     []string // of any node, newest first
 	Zones        []string
 	Pools        []string
-	LongestName  string // of a node: a table keeps room for it on every page
+	LongestName  string // of a node; the table reserves its width on every page
 }

@@ -8,42 +8,42 @@ import (
 	"kube-node-manager/services"
 )
 
-// How much one search may ask for: each word is looked for in every node, while
-// the names of a list are looked up.
+// Limits of one search. Each word is searched for in every node, so only a few
+// are allowed; names are looked up in a map.
 const (
 	maxText  = 16_000 // bytes: some 400 names
 	maxWords = 16
 )
 
-// checkText refuses a search that is not text or asks for too much.
-func checkText(text string) []services.FieldError {
+// checkText returns an error for a search that is too long or is not text.
+func checkText(text string) (wrong services.FieldErrors) {
 	switch {
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
-		return []services.FieldError{{Field: "q", Text: "error_text"}}
+		wrong.Add("q", "error_text")
 	case len(text) > maxText:
-		return []services.FieldError{{Field: "q", Text: "error_long", Args: services.Args("Max", maxText)}}
-	default:
-		return nil
+		wrong.Add("q", "error_long", "Max", maxText)
 	}
+	return wrong
 }
 
-// search is the text of a query, ready to be compared with nodes.
+// search is the parsed text of a query: either words or a list of names.
 type search struct {
-	words   []string        // each must occur
-	names   map[string]bool // of the nodes of a list, instead of words; nil when it is none
-	unknown []string        // names of the list that no node has
+	words   []string        // a node must match each
+	names   map[string]bool // of the listed nodes; nil if the text is not a list
+	unknown []string        // listed names that no node has
 }
 
-// newSearch reads what somebody typed or pasted. It is a list of names when
-// something separates them as in a list (a comma, a semicolon, a new line), when
-// two or more of its words are names of nodes, since browsers paste lines into a
-// field with blanks between them, or when it is longer than any search. Anything
-// else is words.
+// newSearch parses what somebody has typed or pasted. The text is a list of names
+// if it contains a separator of lists (a comma, a semicolon, a new line), if it
+// has more words than a search may have, or if two or more of its words are names
+// of nodes: pasting lines into a browser's field turns the line ends into spaces.
+// Any other text is words.
 //
-// The names of a list are whole names, never parts: who pastes node-9 must not
-// be led to act on node-90.
+// The names of a list must match whole names: a list with node-9 must not select
+// node-90.
 func newSearch(text string, nodes []*Node) search {
-	entries := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) })
+	separates := func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) }
+	entries := strings.FieldsFunc(strings.ToLower(text), separates)
 	listed := strings.ContainsAny(text, ",;\n") || len(entries) > maxWords
 	if len(entries) == 0 || len(entries) == 1 && !listed {
 		return search{words: entries}
@@ -55,26 +55,16 @@ func newSearch(text string, nodes []*Node) search {
 	return s
 }
 
-// lookUp finds the nodes of a list: by name, else by its part before the first
-// dot or by address.
+// lookUp returns the search for the nodes of a list.
 func lookUp(entries []string, nodes []*Node) search {
-	exact, other := make(map[string]bool, len(nodes)), make(map[string][]string, len(nodes))
-	for _, n := range nodes {
-		host, _, _ := strings.Cut(n.Name, ".")
-		exact[n.Name] = true
-		other[host] = append(other[host], n.Name)
-		other[n.InternalIP] = append(other[n.InternalIP], n.Name)
-	}
+	index := newNameIndex(nodes)
 	s, seen := search{names: map[string]bool{}}, map[string]bool{}
 	for _, entry := range entries {
 		if seen[entry] {
 			continue
 		}
 		seen[entry] = true
-		found := other[entry]
-		if exact[entry] {
-			found = []string{entry}
-		}
+		found := index.find(entry)
 		for _, name := range found {
 			s.names[name] = true
 		}
@@ -85,8 +75,33 @@ func lookUp(entries []string, nodes []*Node) search {
 	return s
 }
 
-// matches reports whether a node is on the list, or every word is found in what
-// its row shows. A word with a ! in front must not be found.
+// nameIndex finds nodes by their name. If no node has that name, it finds them by
+// the part of the name before the first dot, or by address.
+type nameIndex struct {
+	names   map[string]bool
+	aliases map[string][]string // names by alias
+}
+
+func newNameIndex(nodes []*Node) nameIndex {
+	x := nameIndex{make(map[string]bool, len(nodes)), make(map[string][]string, len(nodes))}
+	for _, n := range nodes {
+		host, _, _ := strings.Cut(n.Name, ".")
+		x.names[n.Name] = true
+		x.aliases[host] = append(x.aliases[host], n.Name)
+		x.aliases[n.InternalIP] = append(x.aliases[n.InternalIP], n.Name)
+	}
+	return x
+}
+
+func (x nameIndex) find(entry string) []string {
+	if x.names[entry] {
+		return []string{entry}
+	}
+	return x.aliases[entry]
+}
+
+// matches reports whether the list contains the node, or its row contains every
+// word. A word that begins with ! must not be contained.
 func (s search) matches(n *Node) bool {
 	if s.names != nil {
 		return s.names[n.Name]
@@ -100,8 +115,8 @@ func (s search) matches(n *Node) bool {
 	return true
 }
 
-// mentions reports whether a word occurs in a node's row. A whole word for a
-// state means the state and nothing else: "ready" is in every NotReady.
+// mentions reports whether a node's row contains a word. A word that is the name
+// of a state matches that state only, because "NotReady" contains "ready".
 func mentions(n *Node, word string) bool {
 	if is, ok := stateWord(n, word); ok {
 		return is
@@ -125,8 +140,8 @@ func mentions(n *Node, word string) bool {
 	return slices.ContainsFunc(n.Taints, func(t Taint) bool { return has(t.String()) })
 }
 
-// stateWord reports whether a node is in the state that a word means, in either
-// language of the product; ok is false when the word means none.
+// stateWord reports whether a node is in the state that a word names, in English
+// or Chinese. ok is false if the word is not the name of a state.
 func stateWord(n *Node, word string) (is, ok bool) {
 	switch word {
 	case "ready", "就绪":

@@ -13,19 +13,21 @@ import (
 	"kube-node-manager/services"
 )
 
-// nodeWith returns what the table shows of a node whose Ready condition has a
-// status; "" stands for no such condition.
+// nodeWith returns a node whose Ready condition has the given status; "" means
+// that it has no such condition.
 func nodeWith(name string, ready corev1.ConditionStatus, cordoned bool, taints ...corev1.Taint) *Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{Unschedulable: cordoned, Taints: taints}}
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	n.Spec.Unschedulable, n.Spec.Taints = cordoned, taints
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeDiskPressure, Status: corev1.ConditionTrue}}
 	if ready != "" {
-		n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: corev1.NodeReady, Status: ready, Message: "said by " + name})
+		condition := corev1.NodeCondition{Type: corev1.NodeReady, Status: ready, Message: "said by " + name}
+		n.Status.Conditions = append(n.Status.Conditions, condition)
 	}
 	return FromKube(n)
 }
 
-// The expected words are those of printNode in Kubernetes'
-// pkg/printers/internalversion/printers.go.
+// The expected texts are those of printNode in
+// k8s.io/kubernetes/pkg/printers/internalversion/printers.go.
 func TestStatusIsKubectls(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ready     corev1.ConditionStatus
@@ -51,8 +53,7 @@ func TestStatusIsKubectls(t *testing.T) {
 	}
 }
 
-// What the filter lets through, what the summary counts and where the order puts
-// it are one and the same.
+// The filters, the summary and the order by status use the same states.
 func TestStatusFiltersAgreeWithTheSummary(t *testing.T) {
 	nodes := []*Node{
 		nodeWith("a", corev1.ConditionTrue, false), nodeWith("b", corev1.ConditionFalse, false),
@@ -68,23 +69,35 @@ func TestStatusFiltersAgreeWithTheSummary(t *testing.T) {
 	require.Equal(t, 1, count(StatusNoContact))
 	require.Equal(t, 1, count(StatusUnknown))
 	Query{Sort: "status"}.sort(nodes, nil)
-	require.Equal(t, "a", nodes[0].Name, "the only one without a fault comes first")
+	require.Equal(t, "a", nodes[0].Name, "the only healthy node comes first")
+}
+
+func searchNodes() []*Node {
+	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	return []*Node{
+		{
+			Name: "node-1", Status: StatusReady, Scheduling: Limited, Roles: []string{"worker"},
+			Pool: "gpu", Zone: "eu-1a", Version: "v1.37.2", InternalIP: "10.0.0.1",
+			Taints: []Taint{{Key: "dedicated", Value: "ml", Effect: "NoSchedule"}},
+		},
+		{
+			Name: "node-10", Status: StatusReady, Scheduling: Cordoned, Unschedulable: true,
+			Pool: "gpu", InternalIP: "10.0.0.10",
+			Reason: "General overhaul", ReasonBy: "grace", ReasonSince: &since,
+		},
+		{
+			Name: "node-2.example.org", Status: StatusNotReady, Scheduling: Schedulable, NoContact: true,
+			StatusReason: "Kubelet stopped", Roles: []string{"control-plane"},
+		},
+		{
+			Name: "node-3", Status: StatusReady, Scheduling: Schedulable, Pool: "General",
+			Labels: map[string]string{"team": "unlimited"},
+		},
+	}
 }
 
 func TestSearch(t *testing.T) {
-	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	nodes := []*Node{
-		{
-			Name: "node-1", Status: StatusReady, Scheduling: Limited, Roles: []string{"worker"}, Pool: "gpu", Zone: "eu-1a", Version: "v1.37.2",
-			InternalIP: "10.0.0.1", Taints: []Taint{{Key: "dedicated", Value: "ml", Effect: "NoSchedule"}},
-		},
-		{
-			Name: "node-10", Status: StatusReady, Scheduling: Cordoned, Unschedulable: true, Pool: "gpu", Reason: "General overhaul",
-			ReasonBy: "grace", ReasonSince: &since, InternalIP: "10.0.0.10",
-		},
-		{Name: "node-2.example.org", Status: StatusNotReady, Scheduling: Schedulable, NoContact: true, StatusReason: "Kubelet stopped", Roles: []string{"control-plane"}},
-		{Name: "node-3", Status: StatusReady, Scheduling: Schedulable, Labels: map[string]string{"team": "unlimited"}, Pool: "General"},
-	}
+	nodes := searchNodes()
 	for text, want := range map[string][]string{
 		"":                                   {"node-1", "node-10", "node-2.example.org", "node-3"},
 		"gpu general":                        {"node-10"},
@@ -125,13 +138,16 @@ func TestSearch(t *testing.T) {
 			require.ElementsMatch(t, want, names)
 		})
 	}
-	_, unknown := Query{Text: "node-99, node-1, gpu, NODE-99"}.filter(nodes)
+}
+
+func TestSearchReportsUnknownNames(t *testing.T) {
+	_, unknown := Query{Text: "node-99, node-1, gpu, NODE-99"}.filter(searchNodes())
 	require.Equal(t, []string{"node-99", "gpu"}, unknown)
-	_, unknown = Query{Text: "gpu nonsense"}.filter(nodes)
+	_, unknown = Query{Text: "gpu nonsense"}.filter(searchNodes())
 	require.Empty(t, unknown, "words are not names")
 }
 
-func TestSearchThatAsksForTooMuch(t *testing.T) {
+func TestSearchThatIsRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"long": strings.Repeat("a,", maxText), "not text": "a\x00b", "not UTF-8": "\xff",
 	} {
@@ -143,7 +159,10 @@ func TestSearchThatAsksForTooMuch(t *testing.T) {
 			require.Equal(t, "q", refused.Fields[0].Field)
 		})
 	}
-	// A list of the greatest length costs one look at each name.
+}
+
+// The longest list must not take longer than one lookup for each name.
+func TestSearchForTheLongestList(t *testing.T) {
 	nodes := make([]*Node, 10_000)
 	for i := range nodes {
 		nodes[i] = &Node{Name: fmt.Sprintf("node-%d", i)}

@@ -22,20 +22,21 @@ const (
 	kindUsage  = "usage"
 )
 
-// Clients gives the client of a cluster, or a CodeNotFound error.
+// Clients returns the clients of clusters.
 type Clients interface {
+	// Client returns the client of a cluster. If there is no such cluster, the error
+	// has CodeNotFound.
 	Client(cluster string) (*kube.Client, error)
 }
 
-// Options are the ages up to which reads are served from the cache.
+// Options are the ages up to which values are served from the cache.
 type Options struct {
 	ListTTL   time.Duration
 	DetailTTL time.Duration // of the pods on a node
 	HardAge   time.Duration // of lists
 }
 
-// convergingTTL is the age up to which a list is served in which the control
-// plane has yet to follow a change.
+// convergingTTL is the TTL of a list that contains converging nodes.
 const convergingTTL = 2 * time.Second
 
 // loadTimeout bounds one load of the cache.
@@ -51,10 +52,10 @@ type Service struct {
 	now     func() time.Time
 
 	mu     sync.Mutex
-	failed map[string]error // why a cluster's nodes could not be listed the last time
+	failed map[string]error // by cluster: why the last list of its nodes failed
 }
 
-// New returns the read model over the given cache.
+// New returns a service that reads through the given cache.
 func New(clients Clients, c *cache.Cache, o Options) *Service {
 	return &Service{
 		clients: clients,
@@ -67,30 +68,23 @@ func New(clients Clients, c *cache.Cache, o Options) *Service {
 	}
 }
 
-// Inventory is every node of a cluster, by name.
+// Inventory is all nodes of a cluster, in the order of their names.
 type Inventory struct {
 	Nodes   []*Node
+	AsOf    time.Time // when the read of the nodes began
+	Stale   error     // why the last refresh failed; nil if it did not
 	byName  map[string]*Node
 	summary func() Summary
-	AsOf    time.Time
-	Stale   error
 }
 
-// Find gives the node of that name, or nil.
+// Find returns the node of that name, or nil.
 func (i Inventory) Find(name string) *Node { return i.byName[name] }
 
-// Summary counts the whole cluster.
+// Summary returns the counts of the whole cluster.
 func (i Inventory) Summary() Summary { return i.summary() }
 
-// inventory is the cached form of an Inventory.
-type inventory struct {
-	nodes   []*Node
-	byName  map[string]*Node
-	summary func() Summary
-}
-
-// All gives every node of a cluster. With fresh, nothing that was read before
-// the call is good enough.
+// All returns every node of a cluster. With fresh, the nodes are read after the
+// call.
 func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventory, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
 		return Inventory{}, err
@@ -99,59 +93,60 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 	if err != nil {
 		return Inventory{}, err
 	}
-	read := cache.Get[inventory]
+	read := cache.Get[Inventory]
 	if fresh {
-		read = cache.Fresh[inventory]
+		read = cache.Fresh[Inventory]
 	}
-	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.policy(cluster), func(ctx context.Context) (inventory, error) {
+	load := func(ctx context.Context) (Inventory, error) {
 		items, err := client.ListNodes(ctx)
 		s.noteList(ctx, cluster, err)
 		return newInventory(items), err
-	})
-	if err != nil {
-		return Inventory{}, tooLong(err)
 	}
-	return inventoryOf(found), nil
+	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.policy(cluster), load)
+	if err != nil {
+		return Inventory{}, explainDeadline(err)
+	}
+	return withAge(found), nil
 }
 
-// policy returns how long a cluster's list is served. One in which nodes are
-// converging will soon be wrong, so it is read again sooner.
+// policy returns the cache policy of a cluster's list. A list that contains
+// converging nodes is out of date soon, so it gets a shorter TTL.
 func (s *Service) policy(cluster string) cache.Policy {
 	p := s.list
-	found, ok := cache.Peek[inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, p)
-	if ok && slices.ContainsFunc(found.Value.nodes, func(n *Node) bool { return n.Converging }) {
+	found, ok := cache.Peek[Inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, p)
+	if ok && slices.ContainsFunc(found.Value.Nodes, func(n *Node) bool { return n.Converging }) {
 		p.TTL = min(p.TTL, convergingTTL)
 	}
 	return p
 }
 
-// tooLong puts the end of a reader's own patience into the words for a cluster
-// that does not answer.
-func tooLong(err error) error {
-	if err == context.DeadlineExceeded { //nolint:errorlint // one that is wrapped has its words
+// explainDeadline turns the end of a reader's own deadline into the error of a
+// cluster that does not answer.
+func explainDeadline(err error) error {
+	if err == context.DeadlineExceeded { //nolint:errorlint // a wrapped one has a message already
 		return services.Wrap(err, services.CodeTimeout, "error_cluster_timeout")
 	}
 	return err
 }
 
-// Known gives what the cache holds of a cluster's nodes, without asking the
-// cluster. Stale says why they could not be read the last time, also when
-// nothing is known of them.
+// Known returns the nodes of a cluster from the cache, without calling the
+// cluster; the result is false if the cache does not have them. Stale is why the
+// last list of the nodes failed; it is set in both cases.
 func (s *Service) Known(cluster string) (Inventory, bool) {
-	found, ok := cache.Peek[inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.list)
+	found, ok := cache.Peek[Inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.list)
 	s.mu.Lock()
 	failed := s.failed[cluster]
 	s.mu.Unlock()
 	if !ok {
 		return Inventory{Stale: failed}, false
 	}
-	known := inventoryOf(found)
+	known := withAge(found)
 	known.Stale = failed
 	return known, true
 }
 
-// noteList notes how the last list of a cluster's nodes ended. One that was
-// called off, by a clearing or the program's end, says nothing.
+// noteList records the outcome of a list of a cluster's nodes, unless the list was
+// cancelled because the cluster was cleared or the program ends.
 func (s *Service) noteList(ctx context.Context, cluster string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,46 +158,48 @@ func (s *Service) noteList(ctx context.Context, cluster string, err error) {
 	}
 }
 
-func inventoryOf(found cache.Snapshot[inventory]) Inventory {
-	v := found.Value
-	return Inventory{Nodes: v.nodes, byName: v.byName, summary: v.summary, AsOf: found.AsOf, Stale: found.Stale}
+// withAge returns a cached inventory with its age.
+func withAge(found cache.Snapshot[Inventory]) Inventory {
+	found.Value.AsOf, found.Value.Stale = found.AsOf, found.Stale
+	return found.Value
 }
 
-func newInventory(items []corev1.Node) inventory {
-	v := inventory{nodes: make([]*Node, len(items)), byName: make(map[string]*Node, len(items))}
+// newInventory returns the inventory that is cached, without its age.
+func newInventory(items []corev1.Node) Inventory {
+	v := Inventory{Nodes: make([]*Node, len(items)), byName: make(map[string]*Node, len(items))}
 	for i := range items {
 		n := FromKube(&items[i])
-		v.nodes[i], v.byName[n.Name] = n, n
+		v.Nodes[i], v.byName[n.Name] = n, n
 	}
-	sortByName(v.nodes)
-	v.summary = sync.OnceValue(func() Summary { return summarize(v.nodes) })
+	sortByName(v.Nodes)
+	v.summary = sync.OnceValue(func() Summary { return summarize(v.Nodes) })
 	return v
 }
 
-// Usage gives what the pods on each node have requested, by node name. It is
-// read with one list of all pods, which may take long: tables load it after
-// themselves.
+// Usage returns the usage of each node, by node name. It lists all pods of the
+// cluster, which may take long; a page should load it separately.
 func (s *Service) Usage(ctx context.Context, cluster string) (map[string]Usage, error) {
 	client, err := s.clients.Client(cluster)
 	if err != nil {
 		return nil, err
 	}
-	found, err := cache.Get(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindUsage}, s.list, func(ctx context.Context) (map[string]Usage, error) {
+	load := func(ctx context.Context) (map[string]Usage, error) {
 		pods, err := client.ListPods(ctx, "")
 		return usageByNode(pods), err
-	})
+	}
+	found, err := cache.Get(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindUsage}, s.list, load)
 	return found.Value, err
 }
 
-// List gives one page of the table. The columns that need pods are filled in
-// when withUsage asks for them, or when they are known already.
+// List returns one page of the table. The page has usage if withUsage is true, if
+// the order of the table needs it, or if the cache has it.
 func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage bool) (Page, error) {
 	q, err := q.normal()
 	if err != nil {
 		return Page{}, err
 	}
-	// The nodes are read last: a clearing while the pods are waited for must not
-	// leave older nodes in the page.
+	// The nodes are read last. If they were read first, and the cluster were cleared
+	// while the pods are loaded, the page would show the nodes of before.
 	usage, usageErr := s.usageFor(ctx, cluster, q, withUsage)
 	all, err := s.All(ctx, cluster, q.Fresh)
 	if err != nil {
@@ -214,8 +211,9 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 	return newPage(all, q, usage), nil
 }
 
-// Last returns the page that List gave before, as far as the cache still has it:
-// for a reader whose cluster does not answer. why is what List said.
+// Last returns the page of the query from the cache, for a reader whose cluster
+// does not answer. why is the error of List. The result is false if the cache does
+// not have the nodes.
 func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) (Page, bool) {
 	if services.ActorFrom(ctx).Require(services.PermitSee) != nil {
 		return Page{}, false
@@ -233,7 +231,8 @@ func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) 
 	return newPage(known, q, usage), true
 }
 
-// usageFor reads the pods when they are asked for, and otherwise only looks.
+// usageFor returns the usage of each node. Unless wait is true or the order of the
+// table needs the usage, it only looks in the cache and may return nil.
 func (s *Service) usageFor(ctx context.Context, cluster string, q Query, wait bool) (map[string]Usage, error) {
 	if wait || q.needsUsage() {
 		return s.Usage(ctx, cluster)
@@ -242,7 +241,7 @@ func (s *Service) usageFor(ctx context.Context, cluster string, q Query, wait bo
 	return found.Value, nil
 }
 
-// Match gives all nodes that the query's filters let through, in its order.
+// Match returns all nodes that match the query's filters, in its order.
 func (s *Service) Match(ctx context.Context, cluster string, q Query) ([]*Node, error) {
 	q, err := q.normal()
 	if err != nil {

@@ -8,11 +8,12 @@ import (
 	"kube-node-manager/services"
 )
 
-// maxEntry is the length of the longest label or taint that there can be:
+// maxEntry is the length of the longest possible label or taint:
 // domain/key=value:Effect.
 const maxEntry = 253 + 1 + 63 + 1 + 63 + 1 + len("PreferNoSchedule")
 
-// normal fills in the defaults and refuses what the table does not know.
+// normal returns the query with its defaults, or an error that names its invalid
+// fields.
 func (q Query) normal() (Query, error) {
 	wrong := slices.Concat(
 		services.CheckChoice("status", q.Status, []string{StatusReady, StatusNotReady, StatusUnknown, StatusNoContact}),
@@ -23,11 +24,11 @@ func (q Query) normal() (Query, error) {
 	)
 	for _, f := range []services.Filter{{Field: "label", Value: q.Label}, {Field: "taint", Value: q.Taint}} {
 		if len(f.Value) > maxEntry {
-			wrong = append(wrong, services.FieldError{Field: f.Field, Text: "error_long", Args: services.Args("Max", maxEntry)})
+			wrong.Add(f.Field, "error_long", "Max", maxEntry)
 		}
 	}
-	if len(wrong) > 0 {
-		return q, services.InvalidFields(wrong...)
+	if err := wrong.Err(); err != nil {
+		return q, err
 	}
 	q.Text = strings.TrimSpace(q.Text)
 	q.Sort = cmp.Or(q.Sort, "name")
@@ -43,7 +44,7 @@ func (q Query) needsUsage() bool {
 	return q.Sort == "cpu" || q.Sort == "memory" || q.Sort == "pods"
 }
 
-// newPage filters, sorts and cuts, in this order and in this one place.
+// newPage filters the nodes, sorts them and selects one page.
 func newPage(all Inventory, q Query, usage map[string]Usage) Page {
 	matched, unknown := q.filter(all.Nodes)
 	q.sort(matched, usage)
@@ -57,8 +58,8 @@ func newPage(all Inventory, q Query, usage map[string]Usage) Page {
 	}
 }
 
-// filter returns the nodes that match, in a slice of its own, and the names of a
-// pasted list that no node has.
+// filter returns the nodes that match in a new slice, and the names of a pasted
+// list that no node has.
 func (q Query) filter(nodes []*Node) (matched []*Node, unknown []string) {
 	search := newSearch(q.Text, nodes)
 	matched = make([]*Node, 0, len(nodes))
@@ -78,8 +79,8 @@ func (q Query) matches(n *Node) bool {
 		(q.Taint == "" || slices.ContainsFunc(n.Taints, func(t Taint) bool { return matchesTaint(t, q.Taint) }))
 }
 
-// matchesStatus takes kubectl's words. NotReady is every node that is not Ready,
-// as the summary counts them; Unknown and NoContact are the narrower questions.
+// matchesStatus matches kubectl's STATUS. NotReady matches every node that is not
+// Ready, as in the summary; Unknown and NoContact match some of these.
 func matchesStatus(n *Node, want string) bool {
 	switch want {
 	case "":
@@ -93,14 +94,14 @@ func matchesStatus(n *Node, want string) bool {
 	}
 }
 
-// matchesLabel takes key or key=value.
+// matchesLabel matches key or key=value.
 func matchesLabel(n *Node, want string) bool {
 	key, value, exact := strings.Cut(want, "=")
 	got, ok := n.Labels[key]
 	return ok && (!exact || got == value)
 }
 
-// matchesTaint takes key, key=value, key:Effect or key=value:Effect.
+// matchesTaint matches key, key=value, key:Effect or key=value:Effect.
 func matchesTaint(t Taint, want string) bool {
 	rest, effect, _ := strings.Cut(want, ":")
 	key, value, exact := strings.Cut(rest, "=")
@@ -152,7 +153,7 @@ func share(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// severity orders statuses from fine to bad.
+// severity orders nodes by their state, from good to bad.
 func severity(n *Node) int {
 	switch {
 	case n.Status != StatusReady:
@@ -170,28 +171,33 @@ func sortByName(nodes []*Node) {
 	slices.SortFunc(nodes, func(a, b *Node) int { return compareNames(a.Name, b.Name) })
 }
 
-// compareNames orders names with the numbers in them by value, so that node-9
-// comes before node-10.
+// compareNames compares numbers in names by their value, so that node-9 comes
+// before node-10.
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		na, nb := digits(a), digits(b)
+		var by int
 		if na > 0 && nb > 0 {
-			da, db := strings.TrimLeft(a[:na], "0"), strings.TrimLeft(b[:nb], "0")
-			if by := cmp.Or(cmp.Compare(len(da), len(db)), cmp.Compare(da, db)); by != 0 {
-				return by
-			}
-			a, b = a[na:], b[nb:]
-			continue
+			by = compareNumbers(a[:na], b[:nb])
+		} else {
+			na, nb = 1, 1
+			by = cmp.Compare(a[0], b[0])
 		}
-		if a[0] != b[0] {
-			return cmp.Compare(a[0], b[0])
+		if by != 0 {
+			return by
 		}
-		a, b = a[1:], b[1:]
+		a, b = a[na:], b[nb:]
 	}
 	return cmp.Compare(len(a), len(b))
 }
 
-// digits counts the digits that s begins with.
+// compareNumbers compares two strings of digits by their value.
+func compareNumbers(a, b string) int {
+	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+// digits returns the number of digits at the start of s.
 func digits(s string) int {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
@@ -203,35 +209,40 @@ func digits(s string) int {
 
 func summarize(nodes []*Node) Summary {
 	var s Summary
-	sets := map[string]map[string]bool{"role": {}, "version": {}, "zone": {}, "pool": {}}
+	roles, versions, zones, pools := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, n := range nodes {
-		switch severity(n) {
-		case 3:
-			s.NotReady++
-		case 2:
-			s.Cordoned++
-		case 1:
-			s.Limited++
-		default:
-			s.Ready++
-		}
-		if n.ReasonSince != nil && (s.OldestCordon == nil || n.ReasonSince.Before(*s.OldestCordon)) {
-			s.OldestCordon = n.ReasonSince
-		}
-		sets["version"][n.Version], sets["zone"][n.Zone], sets["pool"][n.Pool] = true, true, true
-		if len(n.Name) > len(s.LongestName) {
-			s.LongestName = n.Name
-		}
+		s.count(n)
+		versions[n.Version], zones[n.Zone], pools[n.Pool] = true, true, true
 		for _, role := range n.Roles {
-			sets["role"][role] = true
+			roles[role] = true
 		}
 	}
-	s.Roles, s.Zones, s.Pools = sorted(sets["role"]), sorted(sets["zone"]), sorted(sets["pool"])
-	s.Versions = sorted(sets["version"])
+	s.Roles, s.Zones, s.Pools = sorted(roles), sorted(zones), sorted(pools)
+	s.Versions = sorted(versions)
 	slices.Reverse(s.Versions)
 	return s
 }
 
+func (s *Summary) count(n *Node) {
+	switch severity(n) {
+	case 3:
+		s.NotReady++
+	case 2:
+		s.Cordoned++
+	case 1:
+		s.Limited++
+	default:
+		s.Ready++
+	}
+	if n.ReasonSince != nil && (s.OldestCordon == nil || n.ReasonSince.Before(*s.OldestCordon)) {
+		s.OldestCordon = n.ReasonSince
+	}
+	if len(n.Name) > len(s.LongestName) {
+		s.LongestName = n.Name
+	}
+}
+
+// sorted returns the members of a set except "".
 func sorted(set map[string]bool) []string {
 	out := make([]string, 0, len(set))
 	for v := range set {
