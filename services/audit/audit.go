@@ -1,6 +1,6 @@
-// Package audit reads the audit log, notes what leaves no other trace, and
-// deletes what is too old. The entries of changes are written by package store,
-// in the transactions of the changes.
+// Package audit reads the audit log, records exports, and deletes old records.
+//
+// Package store writes the entries of changes, in the transactions of the changes.
 package audit
 
 import (
@@ -14,49 +14,48 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// The domain words are the store's.
+// These domain words are the store's.
 type (
 	// Entry is one row of the audit log.
 	Entry = store.Entry
-	// Action is what an entry tells about.
+	// Action is what an entry is about.
 	Action = store.Action
-	// Result is what became of it.
+	// Result is the outcome of the action.
 	Result = store.Result
 )
 
 const (
-	// PageSize is how many entries a page of the log holds.
+	// PageSize is the most entries of a page.
 	PageSize = 100
-
-	part = 500 // entries that are read at once of those that have no end
+	// chunkSize is how many entries All reads at a time.
+	chunkSize = 500
 )
 
-// CommandLine is the actor of what is done on the command line. It cannot be
-// the name of a user, since it has a blank.
+// CommandLine is the actor of what is done on the command line. It cannot be the
+// name of a user, because it contains a space.
 const CommandLine = "command line"
 
-// Query says which entries are asked for, as people say it. What is empty limits
-// nothing.
+// Query says which entries to return, as it was typed. An empty field is no limit.
 type Query struct {
-	Actor, Object string // in any case
+	Actor, Object string // in upper or lower case
 	Action        string
 	Cluster       string
 	Result        string
 	Since         string         // one of services.Sinces
-	From, To      string         // days (2006-01-02; To counts too) or moments of RFC 3339
-	Zone          *time.Location // of the days; nil is UTC
-	Text          string         // words, each anywhere in an entry
-	Before        int64          // older than the entry of this id
+	From, To      string         // a day (2006-01-02), which is included, or a time in RFC 3339
+	Zone          *time.Location // the time zone of the days; nil means UTC
+	Text          string         // words, each of which must be somewhere in an entry
+	Before        int64          // only entries older than the one with this id
 }
 
 // Page is a part of the log, newest first.
 type Page struct {
 	Query Query
 	Items []Entry
-	Older int64 // what Before is for the next page; 0 when this is the last
+	Older int64 // the value of Query.Before for the next page; 0 if there is none
 }
 
-// Service answers everything about the audit log. It is safe for concurrent use.
+// Service reads the audit log and deletes old records. It is safe for concurrent use.
 type Service struct {
 	store *store.Store
 	log   *slog.Logger
@@ -64,16 +63,16 @@ type Service struct {
 	keep  Keep
 }
 
-// Keep says for how many days batches and entries are kept; 0 is for ever.
+// Keep says for how many days batches and audit entries are kept; 0 means forever.
 type Keep struct{ Batches, Audit int }
 
-// New returns the service over a store. Nothing is deleted before Run.
+// New returns a Service over a store. It deletes nothing until Run or Purge.
 func New(st *store.Store, log *slog.Logger, keep Keep, now func() time.Time) *Service {
 	return &Service{store: st, log: log, now: now, keep: keep}
 }
 
-// List gives a page of what the actor may see: all of it to an administrator,
-// their own entries to a user, and their own logins to a viewer.
+// List returns a page of the entries that the actor may see: an administrator sees
+// all, a user their own, and a viewer their own logins.
 //
 // Errors: CodeForbidden; CodeInvalid names the wrong fields.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
@@ -94,10 +93,10 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	return p, nil
 }
 
-// All gives every entry of List, a part at a time, so that they never have to be
-// in memory together. That somebody took them with them is an entry too.
+// All returns every entry that List returns on its pages. It reads them in chunks, so
+// that they are never all in memory. The export becomes an entry too.
 //
-// Errors: those of List, before the first entry; one of reading ends the rest.
+// Errors: those of List. An error while reading ends the sequence.
 func (s *Service) All(ctx context.Context, q Query) (iter.Seq2[Entry, error], error) {
 	rows, err := s.rows(ctx, q)
 	if err != nil {
@@ -106,7 +105,11 @@ func (s *Service) All(ctx context.Context, q Query) (iter.Seq2[Entry, error], er
 	if err := s.Export(ctx, store.ActionAuditExport, "", ""); err != nil {
 		return nil, err
 	}
-	rows.Limit = part
+	return s.chunks(ctx, rows), nil
+}
+
+func (s *Service) chunks(ctx context.Context, rows store.EntryQuery) iter.Seq2[Entry, error] {
+	rows.Limit = chunkSize
 	return func(yield func(Entry, error) bool) {
 		for {
 			found, err := s.store.Entries(ctx, rows)
@@ -119,15 +122,15 @@ func (s *Service) All(ctx context.Context, q Query) (iter.Seq2[Entry, error], er
 					return
 				}
 			}
-			if len(found) < part {
+			if len(found) < chunkSize {
 				return
 			}
 			rows.Before = found[len(found)-1].ID
 		}
-	}, nil
+	}
 }
 
-// Export notes that the actor takes something along, before it is handed over.
+// Export records that the actor exports something. Call it before the data is sent.
 //
 // Errors: CodeForbidden.
 func (s *Service) Export(ctx context.Context, action Action, cluster, object string) error {
@@ -145,7 +148,7 @@ func (s *Service) rows(ctx context.Context, q Query) (store.EntryQuery, error) {
 	}
 	rows.Actor, rows.Object, rows.Cluster = q.Actor, q.Object, q.Cluster
 	rows.Action, rows.Result = Action(q.Action), Result(q.Result)
-	var span, words []services.FieldError
+	var span, words services.FieldErrors
 	rows.From, rows.To, span = services.Span{Since: q.Since, From: q.From, To: q.To, Zone: q.Zone}.Limits(s.now())
 	rows.Words, words = services.SearchWords("q", q.Text)
 	texts := services.CheckFilters(
@@ -153,19 +156,16 @@ func (s *Service) rows(ctx context.Context, q Query) (store.EntryQuery, error) {
 		services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "q", Value: q.Text})
 	wrong := slices.Concat(texts, words, services.CheckChoice("action", rows.Action, store.Actions()),
 		services.CheckChoice("result", rows.Result, store.Results()), span)
-	if len(wrong) > 0 {
-		return store.EntryQuery{}, services.InvalidFields(wrong...)
-	}
-	return rows, nil
+	return rows, wrong.Err()
 }
 
-// Logins are the actions that a viewer sees of themselves.
+// Logins returns the actions that a viewer may see of themselves.
 func Logins() []Action {
 	return []Action{store.ActionLogin, store.ActionLoginFailed, store.ActionLogout}
 }
 
-// visible limits a query to what the actor may see. Whoever is nobody may see
-// nothing, whatever the role.
+// visible returns the query for all that the actor may see. An actor who is not
+// signed in and is no administrator may see nothing, because nothing is theirs.
 func visible(a services.Actor) (store.EntryQuery, error) {
 	if err := a.Require(services.PermitSee); err != nil {
 		return store.EntryQuery{}, err
@@ -174,7 +174,7 @@ func visible(a services.Actor) (store.EntryQuery, error) {
 	case a.May(services.PermitAudit):
 		return store.EntryQuery{}, nil
 	case a.ID == 0:
-		return store.EntryQuery{}, services.NewError(services.CodeForbidden, "error_role", "Role", string(a.Role), "Permission", string(services.PermitAudit))
+		return store.EntryQuery{}, a.Require(services.PermitAudit)
 	case a.May(services.PermitChange):
 		return store.EntryQuery{OwnerID: a.ID, Owner: a.Name}, nil
 	default:

@@ -38,7 +38,7 @@ func note(t testing.TB, st *store.Store, e Entry) {
 	require.NoError(t, st.Note(t.Context(), e))
 }
 
-// objects names what the entries are about, newest first.
+// objects returns the objects of the listed entries, newest first.
 func objects(t *testing.T, s *Service, ctx context.Context, q Query) string {
 	t.Helper()
 	page, err := s.List(ctx, q)
@@ -61,23 +61,25 @@ func TestList_roles(t *testing.T) {
 	require.Equal(t, "nobody of-bob bob bob's ada's", objects(t, s, as(t, 1, "ada", services.RoleAdmin), Query{}))
 	require.Equal(t, "bob bob's", objects(t, s, as(t, 2, "bob", services.RoleUser), Query{}))
 	require.Equal(t, "bob", objects(t, s, as(t, 2, "bob", services.RoleViewer), Query{}))
-	require.Empty(t, objects(t, s, as(t, 2, "bob", services.RoleUser), Query{Actor: "ada"}), "a filter opens nothing")
+	require.Empty(t, objects(t, s, as(t, 2, "bob", services.RoleUser), Query{Actor: "ada"}),
+		"a filter does not show more")
 	require.Empty(t, objects(t, s, as(t, 2, "bob", services.RoleViewer), Query{Action: "batch.create"}))
-	require.Empty(t, objects(t, s, as(t, 2, "eve", services.RoleUser), Query{}), "another user with an id that was free")
+	require.Empty(t, objects(t, s, as(t, 2, "eve", services.RoleUser), Query{}), "a new user with an id of an old one")
 	require.Empty(t, objects(t, s, as(t, 3, "bob", services.RoleUser), Query{}))
 
 	for name, ctx := range map[string]context.Context{
-		"nobody":         t.Context(),
-		"no role":        as(t, 2, "bob", ""),
-		"an odd role":    as(t, 2, "bob", "king"),
-		"a nameless one": as(t, 0, "", services.RoleUser),
+		"no actor":      t.Context(),
+		"no role":       as(t, 2, "bob", ""),
+		"unknown role":  as(t, 2, "bob", "king"),
+		"not signed in": as(t, 0, "", services.RoleUser),
 	} {
 		_, err := s.List(ctx, Query{})
 		require.Equal(t, services.CodeForbidden, services.CodeOf(err), name)
 		_, err = s.All(ctx, Query{})
 		require.Equal(t, services.CodeForbidden, services.CodeOf(err), name)
 	}
-	require.Equal(t, services.CodeForbidden, services.CodeOf(s.Export(t.Context(), store.ActionNodesExport, "prod", "")))
+	err := s.Export(t.Context(), store.ActionNodesExport, "prod", "")
+	require.Equal(t, services.CodeForbidden, services.CodeOf(err))
 }
 
 func TestList_pages(t *testing.T) {
@@ -93,7 +95,8 @@ func TestList_pages(t *testing.T) {
 		require.Len(t, page.Items, want)
 		require.Equal(t, i < 2, page.Older > 0)
 		q.Before = page.Older
-		note(t, st, Entry{ActorID: 1, Actor: "ada", Action: store.ActionLogin, Object: "later"}) // moves no page
+		// A new entry does not move the pages.
+		note(t, st, Entry{ActorID: 1, Actor: "ada", Action: store.ActionLogin, Object: "later"})
 	}
 	page, err := s.List(admin, Query{Before: 1})
 	require.NoError(t, err)
@@ -102,7 +105,7 @@ func TestList_pages(t *testing.T) {
 
 func TestAll(t *testing.T) {
 	s, st := newTest(t, Keep{})
-	for i := range part + 10 {
+	for i := range chunkSize + 10 {
 		note(t, st, Entry{ActorID: 2, Actor: "bob", Action: store.ActionNodesExport, Object: fmt.Sprint(i)})
 	}
 	note(t, st, Entry{ActorID: 1, Actor: "ada", Action: store.ActionNodesExport})
@@ -114,7 +117,7 @@ func TestAll(t *testing.T) {
 		require.Equal(t, "bob", e.Actor)
 		seen++
 	}
-	require.Equal(t, part+10, seen)
+	require.Equal(t, chunkSize+10, seen)
 	page, err := s.List(as(t, 1, "ada", services.RoleAdmin), Query{Action: "audit.export"})
 	require.NoError(t, err)
 	require.Equal(t, "bob", page.Items[0].Actor)
@@ -134,7 +137,8 @@ func TestList_wrongFilters(t *testing.T) {
 	admin := as(t, 1, "ada", services.RoleAdmin)
 	long := strings.Repeat("长", services.MaxFilter)
 	_, err := s.List(admin, Query{
-		Actor: long + "x", Object: "\x00", Cluster: "\xff", Text: long + "x", Action: "dance", Result: "good", From: "yesterday", To: "2026-13-01",
+		Actor: long + "x", Object: "\x00", Cluster: "\xff", Text: long + "x",
+		Action: "dance", Result: "good", From: "yesterday", To: "2026-13-01",
 	})
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 	got := map[string]string{}
@@ -168,7 +172,8 @@ func FuzzList(f *testing.F) {
 	note(f, st, Entry{ActorID: 1, Actor: "ada", Action: store.ActionLogin, Object: "x"})
 	f.Fuzz(func(t *testing.T, actor, action, cluster, object, result, from, to, text string, before int64) {
 		_, err := s.List(as(t, 1, "ada", services.RoleAdmin), Query{
-			Actor: actor, Action: action, Cluster: cluster, Object: object, Result: result, From: from, To: to, Text: text, Before: before,
+			Actor: actor, Action: action, Cluster: cluster, Object: object, Result: result,
+			From: from, To: to, Text: text, Before: before,
 		})
 		if err != nil {
 			require.Equal(t, services.CodeInvalid, services.CodeOf(err))
@@ -203,14 +208,14 @@ func TestPurge(t *testing.T) {
 	require.False(t, gone.Any())
 }
 
-func TestRun_forEver(t *testing.T) {
+func TestRun_deletesNothingIfAllIsKept(t *testing.T) {
 	s, st := newTest(t, Keep{})
 	note(t, st, Entry{At: noon.AddDate(-50, 0, 0), Action: store.ActionLogin, Object: "x"})
 	s.Run(t.Context()) // returns at once
 	require.Equal(t, "x", objects(t, s, as(t, 1, "ada", services.RoleAdmin), Query{}))
 }
 
-// Once at the start, then every day, until it is told to end.
+// Once at the start, then every day, until the context ends.
 func TestRun_daily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -10,7 +10,7 @@ import (
 // purgeEvery is the time between two purges.
 const purgeEvery = 24 * time.Hour
 
-// Run deletes what is too old, now and then once a day, until ctx ends.
+// Run deletes old records at once and then every day, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
 	if s.keep == (Keep{}) {
 		return
@@ -22,7 +22,7 @@ func (s *Service) Run(ctx context.Context) {
 	})
 }
 
-// everyDay calls fn now and then once a day, until ctx ends.
+// everyDay calls fn at once and then every day, until ctx ends.
 func everyDay(ctx context.Context, fn func()) {
 	ticker := time.NewTicker(purgeEvery)
 	defer ticker.Stop()
@@ -36,8 +36,8 @@ func everyDay(ctx context.Context, fn func()) {
 	}
 }
 
-// Purge deletes the batches and entries that are older than they are kept, and
-// says how many there were.
+// Purge deletes the batches and entries that are older than Keep says, and returns
+// how many it has deleted, also with an error.
 func (s *Service) Purge(ctx context.Context) (store.Purged, error) {
 	now := s.now()
 	old := store.Retention{Batches: daysBefore(now, s.keep.Batches), Audit: daysBefore(now, s.keep.Audit), At: now}
@@ -46,17 +46,17 @@ func (s *Service) Purge(ctx context.Context) (store.Purged, error) {
 		gone, err := s.store.Purge(ctx, old)
 		total.Batches += gone.Batches
 		total.Entries += gone.Entries
-		if err != nil || !gone.Any() {
-			if total.Any() {
-				s.log.InfoContext(ctx, "Deleted old records", "batches", total.Batches, "audit", total.Entries)
-			}
-			return total, err
+		if err == nil && gone.Any() {
+			continue // the store deletes a limited number at a time
 		}
+		if total.Any() {
+			s.log.InfoContext(ctx, "Deleted old records", "batches", total.Batches, "audit", total.Entries)
+		}
+		return total, err
 	}
 }
 
-// daysBefore gives the moment before which things are too old; the zero time when
-// they are kept for ever.
+// daysBefore returns the time that many days ago, or the zero time for 0 days.
 func daysBefore(now time.Time, days int) time.Time {
 	if days == 0 {
 		return time.Time{}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,57 +13,70 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// InCluster is the name of the cluster that the program itself runs in.
+// InCluster is the name of the cluster in which the program itself runs.
 const InCluster = "in-cluster"
 
-// Source says where clusters come from.
+// Source says where to read the clusters from.
 type Source struct {
-	Kubeconfig string   // path list; "" is the environment's
-	Contexts   []string // only these; empty is all
-	UserAgent  string
+	Kubeconfig string   // list of files; "" means those of the environment
+	Contexts   []string // only these contexts; empty means all
+	UserAgent  string   // of the requests to the clusters
 }
 
-// Load reads the clusters of a source: the contexts of its kubeconfig files,
-// merged as kubectl merges them; without any, the cluster that the program runs
-// in; without that, ~/.kube/config. To find no cluster at all is no error. A
-// file that was named and cannot be read, and a context that is not there, are.
+// Load returns the clusters of a source. It uses the first of these that there is:
+//
+//   - the files of s.Kubeconfig, or else of $KUBECONFIG, merged like kubectl does it;
+//   - the cluster in which the program runs;
+//   - ~/.kube/config.
+//
+// The registry may be empty. It is an error if a file of s.Kubeconfig cannot be read,
+// or if a context of s.Contexts does not exist.
 func Load(s Source) (*Registry, error) {
 	r := newRegistry()
-	named := s.Kubeconfig != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
-	if !named && os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
-		r.add(Cluster{Name: InCluster, Server: os.Getenv("KUBERNETES_SERVICE_HOST"), Source: "in-cluster"}, s.UserAgent, rest.InClusterConfig)
-		return r, s.refuseMissing(r)
+	if host := os.Getenv("KUBERNETES_SERVICE_HOST"); host != "" && !s.namesFiles() {
+		r.add(Cluster{Name: InCluster, Server: host, Source: "in-cluster"}, s.UserAgent, rest.InClusterConfig)
+		return r, s.checkContexts(r)
 	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules() // KUBECONFIG, whose missing files kubectl skips too, or ~/.kube/config
-	if s.Kubeconfig != "" {
-		paths := filepath.SplitList(s.Kubeconfig)
-		if err := readable(paths); err != nil {
-			return nil, err
-		}
-		rules = &clientcmd.ClientConfigLoadingRules{Precedence: paths}
-	}
-	merged, err := rules.Load()
+	config, err := s.read()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	s.addContexts(r, merged)
-	return r, s.refuseMissing(r)
+	s.addContexts(r, config)
+	return r, s.checkContexts(r)
 }
 
-// readable refuses a kubeconfig that is named but cannot be read: clientcmd
-// would take a missing file for an empty one.
-func readable(paths []string) error {
+func (s Source) namesFiles() bool {
+	return s.Kubeconfig != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
+}
+
+// read returns the merged kubeconfig.
+func (s Source) read() (*api.Config, error) {
+	if s.Kubeconfig == "" {
+		// Like kubectl, this skips the files of $KUBECONFIG that do not exist.
+		return clientcmd.NewDefaultClientConfigLoadingRules().Load()
+	}
+	paths := filepath.SplitList(s.Kubeconfig)
+	if err := checkReadable(paths); err != nil {
+		return nil, err
+	}
+	return (&clientcmd.ClientConfigLoadingRules{Precedence: paths}).Load()
+}
+
+// checkReadable returns an error if a file cannot be read. The clientcmd package treats
+// a missing file like an empty one.
+func checkReadable(paths []string) error {
 	for _, path := range paths {
 		f, err := os.Open(path)
 		if err != nil {
-			return fmt.Errorf("read kubeconfig: %w", err)
+			return err
 		}
 		_ = f.Close()
 	}
 	return nil
 }
 
-// addContexts registers the contexts that are wanted, the current one first.
+// addContexts registers the selected contexts, the current one first and the others by
+// name.
 func (s Source) addContexts(r *Registry, config *api.Config) {
 	names := make([]string, 0, len(config.Contexts))
 	for name := range config.Contexts {
@@ -70,34 +84,36 @@ func (s Source) addContexts(r *Registry, config *api.Config) {
 			names = append(names, name)
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		if (a == config.CurrentContext) != (b == config.CurrentContext) {
-			if a == config.CurrentContext {
-				return -1
-			}
-			return 1
+	rank := func(name string) int {
+		if name == config.CurrentContext {
+			return 0
 		}
-		return strings.Compare(a, b)
+		return 1
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
 	})
 	for _, name := range names {
 		c := Cluster{Name: name, Source: "kubeconfig"}
 		if cluster, ok := config.Clusters[config.Contexts[name].Cluster]; ok {
 			c.Server = cluster.Server
 		}
-		r.add(c, s.UserAgent, clientcmd.NewNonInteractiveClientConfig(*config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig)
+		client := clientcmd.NewNonInteractiveClientConfig(*config, name, &clientcmd.ConfigOverrides{}, nil)
+		r.add(c, s.UserAgent, client.ClientConfig)
 	}
 }
 
-// refuseMissing names the contexts that were asked for and are not there.
-func (s Source) refuseMissing(r *Registry) error {
+// checkContexts returns an error that names a context of s.Contexts that does not exist.
+func (s Source) checkContexts(r *Registry) error {
 	for _, name := range s.Contexts {
-		if _, err := r.find(name); err != nil {
-			known := make([]string, len(r.order))
-			for i, e := range r.order {
-				known[i] = e.Name
-			}
-			return fmt.Errorf("context %q is in no kubeconfig; there are: %s", name, strings.Join(known, ", "))
+		if _, err := r.find(name); err == nil {
+			continue
 		}
+		known := make([]string, len(r.order))
+		for i, e := range r.order {
+			known[i] = e.Name
+		}
+		return fmt.Errorf("context %q is in no kubeconfig; there are: %s", name, strings.Join(known, ", "))
 	}
 	return nil
 }

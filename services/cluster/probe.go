@@ -6,19 +6,22 @@ import (
 	"time"
 )
 
-// How often a cluster is asked that nobody has heard of meanwhile.
+// The time after which Probe asks a cluster, if no other call has reached it meanwhile.
 const (
-	probeOpen  = 30 * time.Second // one that somebody has open
-	probeRest  = 5 * time.Minute  // any other
-	openFor    = 15 * time.Minute // how long a cluster counts as open
-	retryFirst = 10 * time.Second // after a failure; doubled with every further one ...
-	retryOpen  = time.Minute      // ... up to this for one that is open, or probeRest
-	jitter     = 0.2              // part of a wait that chance adds or takes
-	probes     = 4                // at the same time
-	probeTick  = time.Second
+	probeOpen  = 30 * time.Second // a cluster that somebody has open
+	probeRest  = 5 * time.Minute  // any other cluster
+	openFor    = 15 * time.Minute // how long a cluster counts as open after Look
+	retryFirst = 10 * time.Second // after a failure; doubled with each further one ...
+	retryOpen  = time.Minute      // ... up to this for an open cluster, or to probeRest
+	jitter     = 0.2              // the part of a wait that is random, in both directions
 )
 
-// Look notes that somebody has the cluster open, so that it is asked more often.
+const (
+	maxProbes = 4           // at the same time
+	probeTick = time.Second // how often Probe looks for clusters that are due
+)
+
+// Look notes that somebody has the cluster open, so that it is probed more often.
 func (r *Registry) Look(name string) {
 	e, err := r.find(name)
 	if err != nil {
@@ -29,7 +32,7 @@ func (r *Registry) Look(name string) {
 	e.looked = r.now()
 }
 
-// ProbeSoon has the cluster asked within moments, whatever was heard of it.
+// ProbeSoon makes Probe ask the cluster at its next look, even if it was just asked.
 func (r *Registry) ProbeSoon(name string) {
 	e, err := r.find(name)
 	if err != nil {
@@ -40,13 +43,13 @@ func (r *Registry) ProbeSoon(name string) {
 	e.soon = true
 }
 
-// Probe keeps what is known of every cluster true until ctx ends: it asks those
-// that no other call has been heard of for a while, a few at a time. answered is
-// called after each probe that was.
-func (r *Registry) Probe(ctx context.Context, answered func(ctx context.Context, cluster string)) {
+// Probe keeps the status of every cluster up to date until ctx ends. It asks the
+// clusters that no other call has reached for some time, a few at the same time.
+// It calls reachable after each probe that was answered.
+func (r *Registry) Probe(ctx context.Context, reachable func(ctx context.Context, cluster string)) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	free := make(chan struct{}, probes)
+	slots := make(chan struct{}, maxProbes)
 	tick := time.NewTicker(probeTick)
 	defer tick.Stop()
 	for {
@@ -55,13 +58,13 @@ func (r *Registry) Probe(ctx context.Context, answered func(ctx context.Context,
 				continue
 			}
 			select {
-			case free <- struct{}{}:
+			case slots <- struct{}{}:
 			case <-ctx.Done():
 				return
 			}
 			running.Go(func() {
-				defer func() { <-free }()
-				r.probe(ctx, e, answered)
+				defer func() { <-slots }()
+				r.probe(ctx, e, reachable)
 			})
 		}
 		select {
@@ -72,10 +75,10 @@ func (r *Registry) Probe(ctx context.Context, answered func(ctx context.Context,
 	}
 }
 
-func (r *Registry) probe(ctx context.Context, e *entry, answered func(context.Context, string)) {
+func (r *Registry) probe(ctx context.Context, e *entry, reachable func(context.Context, string)) {
 	r.check(ctx, e)
 	if r.Status(e.Name).Err == nil {
-		answered(ctx, e.Name)
+		reachable(ctx, e.Name)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -85,8 +88,8 @@ func (r *Registry) probe(ctx context.Context, e *entry, answered func(context.Co
 	}
 }
 
-// claim reports whether the cluster is to be asked now, and keeps others from
-// asking at the same time.
+// claim reports whether the cluster is due for a probe. If it is, it marks the cluster
+// as being probed.
 func (e *entry) claim(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -97,18 +100,13 @@ func (e *entry) claim(now time.Time) bool {
 	return true
 }
 
-// wait returns the time from the last news to the next probe. e.mu is held.
+// wait returns the time from the last status to the next probe. The caller holds e.mu.
 func (e *entry) wait(now time.Time) time.Duration {
-	open := now.Sub(e.looked) < openFor
-	wait := probeRest
-	if open {
-		wait = probeOpen
+	wait, longest := probeRest, probeRest
+	if now.Sub(e.looked) < openFor {
+		wait, longest = probeOpen, retryOpen
 	}
 	if e.status.Err != nil {
-		longest := probeRest
-		if open {
-			longest = retryOpen
-		}
 		wait = min(longest, retryFirst<<min(e.failed, 8))
 	}
 	return time.Duration(float64(wait) * e.jitter)

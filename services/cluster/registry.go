@@ -1,7 +1,9 @@
-// Package cluster is the registry of clusters: where they come from, how to
-// reach them, and what was last seen of them. A cluster is named after its
-// context. Clients are made when first needed and connect with their first
-// call, so a cluster that is down delays nobody.
+// Package cluster is the registry of clusters: where their configuration comes from,
+// their clients, and whether they can be reached.
+//
+// A cluster has the name of its kubeconfig context. A client is created when it is
+// first needed, and connects with its first call, so that an unreachable cluster
+// does not delay the start.
 package cluster
 
 import (
@@ -14,31 +16,31 @@ import (
 	"kube-node-manager/services/kube"
 )
 
-// Cluster is one cluster as the registry knows it.
+// Cluster describes one cluster.
 type Cluster struct {
 	Name   string
-	Server string // address of its API server
+	Server string // address of the API server
 	Source string // "kubeconfig" or "in-cluster"
 }
 
-// entry is one cluster, its client and what is known of it.
+// entry is one cluster with its client and its status.
 type entry struct {
 	Cluster
-	client func() (*kube.Client, error) // makes it once
+	client func() (*kube.Client, error) // creates the client on the first call
 
 	mu       sync.Mutex
-	made     *kube.Client
+	created  *kube.Client // nil until then
 	status   Status
-	answered time.Time // the last time
-	looked   time.Time // when somebody last had it open
+	answered time.Time // when a call last succeeded
+	looked   time.Time // see Look
 	probing  bool
-	soon     bool    // it is to be asked whatever was heard
-	failed   int     // probes in a row
-	jitter   float64 // of the wait for the next probe
+	soon     bool    // see ProbeSoon
+	failed   int     // probes that failed in a row
+	jitter   float64 // factor of the wait for the next probe
 }
 
-// Registry holds the clusters in the order of their source. It does not change
-// after Load.
+// Registry holds the clusters, in the order of their source. The set of clusters does
+// not change after Load. A Registry is safe for concurrent use.
 type Registry struct {
 	order  []*entry
 	byName map[string]*entry
@@ -47,39 +49,43 @@ type Registry struct {
 
 func newRegistry() *Registry { return &Registry{byName: map[string]*entry{}, now: time.Now} }
 
-// add registers a cluster whose configuration is read when first needed.
+// add registers a cluster. It calls config when the client is first needed.
 func (r *Registry) add(c Cluster, userAgent string, config func() (*rest.Config, error)) {
 	e := &entry{Cluster: c, jitter: 1}
-	heard := func(began time.Time, err error) { e.hear(began, r.now(), err) }
 	e.client = sync.OnceValues(func() (*kube.Client, error) {
-		cfg, err := config()
-		if err != nil {
-			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
-		}
-		client, err := kube.New(cfg, userAgent, heard)
+		client, err := r.connect(e, userAgent, config)
 		if err != nil {
 			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
 		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.made = client
+		e.created = client
 		return client, nil
 	})
-	r.order, r.byName[c.Name] = append(r.order, e), e
+	r.order = append(r.order, e)
+	r.byName[c.Name] = e
 }
 
-// Close drops the connections of every client; none may be in use any more.
+func (r *Registry) connect(e *entry, agent string, config func() (*rest.Config, error)) (*kube.Client, error) {
+	cfg, err := config()
+	if err != nil {
+		return nil, err
+	}
+	return kube.New(cfg, agent, func(began time.Time, err error) { e.record(began, r.now(), err) })
+}
+
+// Close closes the connections of all clients. No client may be in use any more.
 func (r *Registry) Close() {
 	for _, e := range r.order {
 		e.mu.Lock()
-		if e.made != nil {
-			e.made.Close()
+		if e.created != nil {
+			e.created.Close()
 		}
 		e.mu.Unlock()
 	}
 }
 
-// List gives every cluster.
+// List returns every cluster.
 func (r *Registry) List() []Cluster {
 	out := make([]Cluster, len(r.order))
 	for i, e := range r.order {
@@ -88,7 +94,7 @@ func (r *Registry) List() []Cluster {
 	return out
 }
 
-// Get gives one cluster, or a CodeNotFound error.
+// Get returns the cluster with that name, or CodeNotFound.
 func (r *Registry) Get(name string) (Cluster, error) {
 	e, err := r.find(name)
 	if err != nil {
@@ -97,8 +103,9 @@ func (r *Registry) Get(name string) (Cluster, error) {
 	return e.Cluster, nil
 }
 
-// Client gives the client of a cluster. Errors: CodeNotFound for the cluster,
-// CodeUnavailable when its configuration is broken.
+// Client returns the client of a cluster.
+//
+// Errors: CodeNotFound; CodeUnavailable when the configuration is invalid.
 func (r *Registry) Client(name string) (*kube.Client, error) {
 	e, err := r.find(name)
 	if err != nil {
@@ -107,7 +114,7 @@ func (r *Registry) Client(name string) (*kube.Client, error) {
 	began := r.now()
 	client, err := e.client()
 	if err != nil {
-		e.hear(began, r.now(), err)
+		e.record(began, r.now(), err)
 	}
 	return client, err
 }

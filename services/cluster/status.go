@@ -8,21 +8,22 @@ import (
 	"kube-node-manager/services"
 )
 
-// Status is what was last heard of a cluster, by whichever call: a list, a
-// write, a watch or a probe. The zero value says that nobody has asked.
+// Status says whether a cluster can be reached, as seen by its last call: a list,
+// a write, a watch or a probe. The zero value means that there was no call yet.
 type Status struct {
-	At      time.Time // of the last answer, or of the last failure
-	Since   time.Time // since when it answers, or does not
-	Version string    // of the API server, when it last told
-	Err     error     // why it does not answer; nil when it does
+	At      time.Time // when the last call ended
+	Since   time.Time // since when calls succeed, or fail
+	Version string    // of the API server, as of the last Check that succeeded
+	Err     error     // of the last call; nil if it succeeded
 }
 
-// checkTimeout bounds the check of one cluster; a person waits for it.
+// checkTimeout limits the check of one cluster. A person may wait for it.
 const checkTimeout = 5 * time.Second
 
-// hear notes what a call that began then shows of the cluster. A failure is no
-// news when the cluster has answered another call since: the call was older.
-func (e *entry) hear(began, now time.Time, err error) {
+// record updates the status after a call that began and ended at the given times. It
+// ignores the failure of a call if a later one has succeeded since it began: the
+// failure is older information.
+func (e *entry) record(began, ended time.Time, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil && e.answered.After(began) {
@@ -30,16 +31,16 @@ func (e *entry) hear(began, now time.Time, err error) {
 	}
 	s := &e.status
 	if s.At.IsZero() || (s.Err == nil) != (err == nil) {
-		s.Since = now
+		s.Since = ended
 	}
-	s.At, s.Err = now, err
+	s.At, s.Err = ended, err
 	e.jitter = 1 + jitter*(2*rand.Float64()-1)
 	if err == nil {
-		e.answered, e.failed = now, 0
+		e.answered, e.failed = ended, 0
 	}
 }
 
-// Status returns what was last heard of a cluster.
+// Status returns the status of a cluster, or the zero Status for an unknown one.
 func (r *Registry) Status(name string) Status {
 	e, err := r.find(name)
 	if err != nil {
@@ -50,8 +51,10 @@ func (r *Registry) Status(name string) Status {
 	return e.status
 }
 
-// Check asks a cluster for its version. The error is only about who asks and
-// for which cluster; what the cluster said is in the Status.
+// Check asks a cluster for its version, and returns the new status. A cluster that
+// cannot be reached is no error of Check; see Status.Err.
+//
+// Errors: CodeForbidden; CodeNotFound.
 func (r *Registry) Check(ctx context.Context, name string) (Status, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
 		return Status{}, err
@@ -64,23 +67,23 @@ func (r *Registry) Check(ctx context.Context, name string) (Status, error) {
 	return r.Status(name), nil
 }
 
-// check asks for the version. The client notes by itself whether it was
-// answered; what it cannot know is that the answer was none of an API server.
+// check asks for the version. The client records the outcome of the call. It cannot
+// record that the answer did not come from an API server, so check does.
 func (r *Registry) check(ctx context.Context, e *entry) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	client, err := r.Client(e.Name)
 	if err != nil {
-		return // it is noted
+		return // Client has recorded it
 	}
 	version, err := client.Version(ctx)
 	if services.CodeOf(err) == services.CodeInternal {
 		now := r.now()
-		e.hear(now, now, services.Wrap(err, services.CodeUnavailable, "error_cluster_stranger"))
+		e.record(now, now, services.Wrap(err, services.CodeUnavailable, "error_cluster_stranger"))
 	}
 	if err == nil {
 		e.mu.Lock()
+		defer e.mu.Unlock()
 		e.status.Version = version
-		e.mu.Unlock()
 	}
 }

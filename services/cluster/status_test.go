@@ -26,31 +26,31 @@ func registryOf(names ...string) *Registry {
 	return r
 }
 
-func TestHear_keepsWhenItChanged(t *testing.T) {
+func TestRecord_keepsWhenTheStatusChanged(t *testing.T) {
 	e, begin := &entry{}, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
-	require.Zero(t, e.status, "nobody has asked")
-	e.hear(at(0), at(1), nil)
-	e.hear(at(5), at(6), nil)
+	require.Zero(t, e.status, "there was no call yet")
+	e.record(at(0), at(1), nil)
+	e.record(at(5), at(6), nil)
 	require.Equal(t, Status{At: at(6), Since: at(1)}, e.status)
-	e.hear(at(7), at(9), errDown)
-	e.hear(at(10), at(11), errDown)
+	e.record(at(7), at(9), errDown)
+	e.record(at(10), at(11), errDown)
 	require.Equal(t, Status{At: at(11), Since: at(9), Err: errDown}, e.status)
-	e.hear(at(12), at(13), nil)
+	e.record(at(12), at(13), nil)
 	require.Equal(t, Status{At: at(13), Since: at(13)}, e.status)
 }
 
-// A call that hung while others were answered is no news when it gives up.
-func TestHear_anOldFailureIsNoNews(t *testing.T) {
+// The failure of a call does not count if others have succeeded since it began.
+func TestRecord_ignoresOldFailures(t *testing.T) {
 	e, begin := &entry{}, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	e.hear(begin.Add(30*time.Second), begin.Add(31*time.Second), nil)
-	e.hear(begin, begin.Add(time.Minute), errDown)
+	e.record(begin.Add(30*time.Second), begin.Add(31*time.Second), nil)
+	e.record(begin, begin.Add(time.Minute), errDown)
 	require.NoError(t, e.status.Err)
-	e.hear(begin.Add(32*time.Second), begin.Add(time.Minute), errDown)
+	e.record(begin.Add(32*time.Second), begin.Add(time.Minute), errDown)
 	require.Equal(t, errDown, e.status.Err)
 }
 
-// probed runs the probe for d and gives how often each cluster was asked.
+// probed runs Probe for d and returns how often each cluster was asked.
 func probed(t *testing.T, r *Registry, d time.Duration) map[string]int {
 	t.Helper()
 	var mu sync.Mutex
@@ -65,39 +65,40 @@ func probed(t *testing.T, r *Registry, d time.Duration) map[string]int {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	r.Probe(ctx, func(context.Context, string) { t.Error("it was not answered") })
+	r.Probe(ctx, func(context.Context, string) { t.Error("no cluster can be reached") })
 	mu.Lock()
 	defer mu.Unlock()
 	return asked
 }
 
-// A cluster that is down is asked less and less often, and more often when
-// somebody has it open.
+// An unreachable cluster is asked less and less often, but more often if somebody has
+// it open.
 func TestProbe_backsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := registryOf("open", "rest")
 		r.Look("open")
 		asked := probed(t, r, openFor)
-		// 10, 20, 40, 60, 60, ... s; 10, 20, 40, 80, 160, 300, ... s; each a fifth more or less.
+		// open: after 10, 20, 40, 60, 60 ... s; rest: after 10, 20, 40, 80, 160, 300 ... s;
+		// each up to a fifth more or less.
 		require.True(t, 13 <= asked["open"] && asked["open"] <= 21, "%v", asked)
 		require.True(t, 6 <= asked["rest"] && asked["rest"] <= 9, "%v", asked)
 	})
 }
 
-// What other calls told of needs no probe, unless one is asked for.
-func TestProbe_onlyAsksWhereNobodyDid(t *testing.T) {
+// A cluster that other calls have reached is probed only after ProbeSoon.
+func TestProbe_skipsClustersInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := registryOf("busy", "stirred")
+		r := registryOf("busy", "asked")
 		for _, e := range r.order {
-			e.hear(time.Now(), time.Now(), nil)
+			e.record(time.Now(), time.Now(), nil)
 		}
-		r.ProbeSoon("stirred")
-		require.Equal(t, map[string]int{"stirred": 1}, probed(t, r, 5*time.Second))
+		r.ProbeSoon("asked")
+		require.Equal(t, map[string]int{"asked": 1}, probed(t, r, 5*time.Second))
 	})
 }
 
-// Many clusters are not asked at once, and the probe ends while some hang.
-func TestProbe_fewAtATime(t *testing.T) {
+// Only a few clusters are asked at the same time, and Probe waits for them at the end.
+func TestProbe_isBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		names := make([]string, 100)
 		for i := range names {
@@ -116,8 +117,8 @@ func TestProbe_fewAtATime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		r.Probe(ctx, func(context.Context, string) {})
-		require.Equal(t, int64(probes), most.Load())
-		require.Zero(t, now.Load(), "it waits for what it began")
+		require.Equal(t, int64(maxProbes), most.Load())
+		require.Zero(t, now.Load(), "no call is left running")
 		for _, name := range names {
 			require.False(t, r.Status(name).At.IsZero(), name)
 		}
