@@ -9,7 +9,7 @@ import (
 
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // maxAddress is how long an address may be, in bytes, before its form is kept
@@ -31,7 +31,7 @@ func (h *Handlers) page(show handler) handler {
 		case wantsJSON(r), isHTMX(r), r.Method != http.MethodPost && len(r.Form) > 0:
 			return show(w, r)
 		case r.Method != http.MethodPost: // the bare address, which somebody has typed
-			return redirect(w, r, views.NodesURL(pathParam(r, "cluster"), node.Query{}))
+			return redirect(w, r, ui.NodesURL(pathParam(r, "cluster"), node.Query{}))
 		default:
 			return h.goTo(w, r, r.URL.EscapedPath())
 		}
@@ -135,7 +135,7 @@ func fieldWords(values []string) []string {
 // backOf returns the page that the form came from, as a path: what the form says,
 // else what the browser does, else the table of the cluster's nodes.
 func backOf(r *http.Request) string {
-	table := views.NodesURL(pathParam(r, "cluster"), node.Query{})
+	table := ui.NodesURL(pathParam(r, "cluster"), node.Query{})
 	from := r.Form.Get("back")
 	if from == "" {
 		from = cameFrom(r)

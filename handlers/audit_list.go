@@ -6,7 +6,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/audit"
-	"kube-node-manager/views"
+	"kube-node-manager/views/admin"
+	"kube-node-manager/views/ui"
 )
 
 // AuditList answers a page of the audit log, newest first.
@@ -20,18 +21,18 @@ func (h *Handlers) AuditList(w http.ResponseWriter, r *http.Request) error {
 	case wantsJSON(r) && err == nil:
 		return writeJSON(w, http.StatusOK, newAuditJSON(page))
 	case err == nil:
-		return h.showAudit(w, r, http.StatusOK, views.AuditView{Page: page})
+		return h.showAudit(w, r, http.StatusOK, admin.AuditView{Page: page})
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
 		return err
 	default: // the form comes back with what is wrong in it
-		return h.showAudit(w, r, http.StatusUnprocessableEntity, views.AuditView{Page: audit.Page{Query: q}, Problem: views.NewProblem(r.Context(), err)})
+		return h.showAudit(w, r, http.StatusUnprocessableEntity, admin.AuditView{Page: audit.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err)})
 	}
 }
 
-func (h *Handlers) showAudit(w http.ResponseWriter, r *http.Request, status int, v views.AuditView) error {
+func (h *Handlers) showAudit(w http.ResponseWriter, r *http.Request, status int, v admin.AuditView) error {
 	actor := services.ActorFrom(r.Context())
 	v.Everything, v.OnlyLogins, v.Now = actor.May(services.PermitAudit), !actor.May(services.PermitChange), h.now()
-	return render(w, r, status, views.AuditPage(h.frame(r, "audit", views.T(r.Context(), "audit_title"), ""), v))
+	return render(w, r, status, admin.AuditPage(h.frame(r, "audit", ui.T(r.Context(), "audit_title"), ""), v))
 }
 
 // auditQuery reads the filters; the service checks what they say. An error goes
@@ -41,7 +42,7 @@ func auditQuery(r *http.Request) (audit.Query, error) {
 	q := audit.Query{
 		Actor: values.Get("actor"), Object: values.Get("object"), Action: values.Get("action"), Cluster: values.Get("cluster"),
 		Result: values.Get("result"), Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
-		Zone: views.Zone(r.Context()), Text: values.Get("q"),
+		Zone: ui.Zone(r.Context()), Text: values.Get("q"),
 	}
 	text := values.Get("before")
 	if text == "" {
@@ -64,7 +65,7 @@ type auditJSON struct {
 func newAuditJSON(p audit.Page) auditJSON {
 	out := auditJSON{Items: p.Items}
 	if p.Older > 0 {
-		out.Older = views.AuditPageURL(p)
+		out.Older = admin.AuditPageURL(p)
 	}
 	return out
 }

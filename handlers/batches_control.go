@@ -5,7 +5,8 @@ import (
 	"net/http"
 
 	"kube-node-manager/services/batch"
-	"kube-node-manager/views"
+	"kube-node-manager/views/batches"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesCancel makes a batch take no more nodes.
@@ -35,8 +36,8 @@ func (h *Handlers) control(w http.ResponseWriter, r *http.Request, act func(cont
 	case wantsJSON(r):
 		return h.showBatch(w, r, http.StatusOK, v)
 	case isHTMX(r):
-		return render(w, r, http.StatusOK, views.BatchPanel(h.batchView(r, v)))
+		return render(w, r, http.StatusOK, batches.Panel(h.batchView(r, v)))
 	default:
-		return redirect(w, r, views.BatchURL(v.ID))
+		return redirect(w, r, ui.BatchURL(v.ID))
 	}
 }

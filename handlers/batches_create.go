@@ -7,7 +7,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
-	"kube-node-manager/views"
+	"kube-node-manager/views/batches"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesCreate starts a batch. A small one that ends at once is answered with
@@ -26,7 +27,7 @@ func (h *Handlers) create(w http.ResponseWriter, r *http.Request, q batch.Reques
 	v, err := h.Batches.Submit(r.Context(), q)
 	switch {
 	case goesFar(err):
-		return h.goTo(w, r, views.PreviewURL(q.Cluster))
+		return h.goTo(w, r, ui.PreviewURL(q.Cluster))
 	case keepsForm(r, err):
 		return h.refusePlan(w, r, q, err)
 	case planMoved(err) && !isHTMX(r):
@@ -58,9 +59,9 @@ func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.V
 		status = http.StatusOK
 	}
 	if !wantsJSON(r) && !isHTMX(r) {
-		return redirect(w, r, views.BatchURL(v.ID))
+		return redirect(w, r, ui.BatchURL(v.ID))
 	}
-	w.Header().Set("Location", views.BatchURL(v.ID))
+	w.Header().Set("Location", ui.BatchURL(v.ID))
 	if !wantsJSON(r) {
 		if status == http.StatusOK {
 			w.Header().Set("HX-Trigger", "nodes-changed")
@@ -70,7 +71,7 @@ func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.V
 		if r.Form.Get("all") == "1" {
 			answer.Acted = nodes
 		}
-		return render(w, r, status, views.BatchAnswer(answer))
+		return render(w, r, status, batches.Answer(answer))
 	}
 	return h.showBatch(w, r, status, v)
 }

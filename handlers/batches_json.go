@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"kube-node-manager/services/batch"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // batchJSON is a batch of the HTTP contract.
@@ -27,7 +27,7 @@ func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJS
 	for i, it := range items {
 		b.Items[i].Item = it
 		if it.Error != nil {
-			b.Items[i].Error = views.Text(ctx, *it.Error)
+			b.Items[i].Error = ui.Text(ctx, *it.Error)
 		}
 	}
 	return b

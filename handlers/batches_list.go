@@ -6,29 +6,30 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
-	"kube-node-manager/views"
+	"kube-node-manager/views/batches"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesList answers a page of the history, newest first.
 func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
 	q := historyQuery(r.URL.Query())
-	q.Zone = views.Zone(r.Context())
+	q.Zone = ui.Zone(r.Context())
 	page, err := h.Batches.List(r.Context(), q)
 	switch {
 	case wantsJSON(r) && err == nil:
 		return writeJSON(w, http.StatusOK, newBatchListJSON(page))
 	case err == nil:
-		return h.showBatches(w, r, http.StatusOK, views.BatchesView{Page: page})
+		return h.showBatches(w, r, http.StatusOK, batches.ListView{Page: page})
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
 		return err
 	default: // the form comes back with what is wrong in it
-		return h.showBatches(w, r, http.StatusUnprocessableEntity, views.BatchesView{Page: batch.Page{Query: q}, Problem: views.NewProblem(r.Context(), err)})
+		return h.showBatches(w, r, http.StatusUnprocessableEntity, batches.ListView{Page: batch.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err)})
 	}
 }
 
-func (h *Handlers) showBatches(w http.ResponseWriter, r *http.Request, status int, v views.BatchesView) error {
+func (h *Handlers) showBatches(w http.ResponseWriter, r *http.Request, status int, v batches.ListView) error {
 	v.Now = h.now()
-	return render(w, r, status, views.BatchesPage(h.frame(r, "batches", views.T(r.Context(), "nav_batches"), ""), v))
+	return render(w, r, status, batches.ListPage(h.frame(r, "batches", ui.T(r.Context(), "nav_batches"), ""), v))
 }
 
 // historyQuery reads the filters; the engine checks what they say.
@@ -52,7 +53,7 @@ func newBatchListJSON(p batch.Page) batchListJSON {
 		list.Items[i] = batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf)}
 	}
 	if p.Older != "" {
-		list.Older = views.OlderBatchesURL(p)
+		list.Older = batches.OlderURL(p)
 	}
 	return list
 }

@@ -11,23 +11,24 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/plan"
+	"kube-node-manager/views/ui"
 )
 
 // planChange gives what the plan of labels or taints has beside its nodes, nil
 // for other operations.
-func (h *Handlers) planChange(q batch.Request, p batch.Preview) *views.PlanChange {
+func (h *Handlers) planChange(q batch.Request, p batch.Preview) *plan.Change {
 	forms := map[string]string{
 		operation.Undo: "", // there is no form to go back to
-		"label":        views.EditURL(q.Cluster, "labels"), "taint": views.EditURL(q.Cluster, "taints"), "copy-taints": views.CopyURL(q.Cluster),
+		"label":        ui.EditURL(q.Cluster, "labels"), "taint": ui.EditURL(q.Cluster, "taints"), "copy-taints": ui.CopyURL(q.Cluster),
 	}
 	edit, ours := forms[q.Operation]
 	if !ours {
 		return nil
 	}
-	c := &views.PlanChange{Fields: planFields(q.Form), Edit: edit, Evictions: p.Evictions, Named: p.Named}
+	c := &plan.Change{Fields: planFields(q.Form), Edit: edit, Evictions: p.Evictions, Named: p.Named}
 	if c.Fields.Get("template") != "" {
-		c.Edit = views.ApplyURL(q.Cluster)
+		c.Edit = ui.ApplyURL(q.Cluster)
 	}
 	source, taints := copied(p.Params)
 	if q.RetryOf != "" { // the first batch has said it all
@@ -84,7 +85,7 @@ func (h *Handlers) refuseMoved(w http.ResponseWriter, r *http.Request, q batch.R
 	if !wantsJSON(r) {
 		return h.showPlan(w, r, http.StatusConflict, q, p, problem)
 	}
-	said := views.NewProblem(r.Context(), problem)
+	said := ui.NewProblem(r.Context(), problem)
 	answer := movedJSON{Plan: newPlanJSON(r, q.Operation, p)}
 	answer.Error.Code, answer.Error.Message, answer.Error.Hint = string(said.Code), said.Text, said.Hint
 	return writeJSON(w, http.StatusConflict, answer)

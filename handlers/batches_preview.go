@@ -9,7 +9,8 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
-	"kube-node-manager/views"
+	"kube-node-manager/views/plan"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesPreview says what a batch would change, node by node, and writes
@@ -67,14 +68,14 @@ func planMoved(err error) bool {
 
 // showPlan answers the page of a plan; problem is why it was not carried out.
 func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, q batch.Request, p batch.Preview, problem error) error {
-	v := views.PlanView{
+	v := plan.View{
 		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
 		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: backOf(r),
-		Summary: summarize(p.Nodes), Problem: views.NewProblem(r.Context(), problem),
+		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: r.Form, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach, Left: slices.Sorted(maps.Keys(leftOut(r.Form))),
 	}
 	if v.Origin = planOrigin(q, p); v.Origin != nil {
-		v.Back = views.BatchURL(v.Origin.ID)
+		v.Back = ui.BatchURL(v.Origin.ID)
 		if len(p.Nodes) > 0 {
 			v.Names = plannedNodes(p)
 		}
@@ -83,7 +84,7 @@ func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, 
 		v.Change.Moved, v.Problem = true, nil
 	}
 	if q.Operation == "delete-pod" {
-		v.Pod = &views.PlanPod{Name: q.Form.Get("pod"), UID: q.Form.Get("uid")}
+		v.Pod = &plan.Pod{Name: q.Form.Get("pod"), UID: q.Form.Get("uid")}
 	}
 	if p.Drain != nil {
 		v.Options, _ = drain.Decode(p.Params) // they were good enough for the plan
@@ -94,14 +95,14 @@ func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, 
 		v.Nodes = append(v.Nodes, planNode(r, p, n))
 	}
 	if v.Pod != nil {
-		return render(w, r, status, views.PodDeletePage(h.frame(r, "nodes", views.T(r.Context(), "pod_delete_title", "Pod", v.Pod.Short()), q.Cluster), v))
+		return render(w, r, status, plan.PodPage(h.frame(r, "nodes", ui.T(r.Context(), "pod_delete_title", "Pod", v.Pod.Short()), q.Cluster), v))
 	}
-	title := views.PlanTitle(r.Context(), q.Operation, q.Cluster)
-	return render(w, r, status, views.PlanPage(h.frame(r, "nodes", title, q.Cluster), v))
+	title := plan.Title(r.Context(), q.Operation, q.Cluster)
+	return render(w, r, status, plan.Page(h.frame(r, "nodes", title, q.Cluster), v))
 }
 
-func planNode(r *http.Request, p batch.Preview, n batch.NodePlan) views.PlanNode {
-	v := views.PlanNode{
+func planNode(r *http.Request, p batch.Preview, n batch.NodePlan) plan.Node {
+	v := plan.Node{
 		Node: n.Node, Changes: n.Changes, Before: n.Before, After: n.After,
 		Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected,
 	}
@@ -113,10 +114,10 @@ func planNode(r *http.Request, p batch.Preview, n batch.NodePlan) views.PlanNode
 
 // planJSON is a plan of the HTTP contract.
 type planJSON struct {
-	Operation string            `json:"operation"`
-	Nodes     []nodePlanJSON    `json:"nodes"`
-	Summary   views.PlanSummary `json:"summary"`
-	Drain     *drainPlanJSON    `json:"drain,omitempty"`
+	Operation string         `json:"operation"`
+	Nodes     []nodePlanJSON `json:"nodes"`
+	Summary   plan.Summary   `json:"summary"`
+	Drain     *drainPlanJSON `json:"drain,omitempty"`
 	// Digest is what "plan" carries when the plan is to be carried out as shown.
 	Digest    string              `json:"digest"`
 	Evictions operation.Evictions `json:"evictions"`
@@ -200,7 +201,7 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 	for _, b := range p.Drain.Budgets {
 		one := budgetJSON{Demand: b}
 		if b.Never != nil {
-			one.Never = views.NewProblem(r.Context(), b.Never).Text
+			one.Never = ui.NewProblem(r.Context(), b.Never).Text
 		}
 		out.Drain.Budgets = append(out.Drain.Budgets, one)
 	}
@@ -208,15 +209,15 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 }
 
 // refusalOf is what the cluster would refuse, in a person's words; nil without.
-func refusalOf(r *http.Request, e *services.Error) *views.Problem {
+func refusalOf(r *http.Request, e *services.Error) *ui.Problem {
 	if e == nil {
 		return nil
 	}
-	return views.NewProblem(r.Context(), e)
+	return ui.NewProblem(r.Context(), e)
 }
 
-func summarize(plans []batch.NodePlan) views.PlanSummary {
-	s := views.PlanSummary{Total: len(plans)}
+func summarize(plans []batch.NodePlan) plan.Summary {
+	s := plan.Summary{Total: len(plans)}
 	for _, p := range plans {
 		switch {
 		case len(p.Blockers) > 0:
@@ -233,7 +234,7 @@ func summarize(plans []batch.NodePlan) views.PlanSummary {
 func sentences(r *http.Request, errs []*services.Error) []string {
 	out := make([]string, len(errs))
 	for i, e := range errs {
-		out[i] = views.NewProblem(r.Context(), e).Text
+		out[i] = ui.NewProblem(r.Context(), e).Text
 	}
 	return out
 }

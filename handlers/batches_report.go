@@ -10,7 +10,7 @@ import (
 
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesReport answers every node of a batch as CSV.
@@ -44,7 +44,7 @@ func (h *Handlers) BatchesReport(w http.ResponseWriter, r *http.Request) error {
 func itemRecord(ctx context.Context, it batch.Item) []string {
 	text, seconds := "", ""
 	if it.Error != nil {
-		text = views.Text(ctx, *it.Error)
+		text = ui.Text(ctx, *it.Error)
 	}
 	if it.StartedAt != nil && it.EndedAt != nil {
 		seconds = strconv.FormatFloat(it.EndedAt.Sub(*it.StartedAt).Seconds(), 'f', 3, 64)

@@ -5,7 +5,8 @@ import (
 
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/plan"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesRetry makes a batch that tries an ended one again where it did not get
@@ -33,7 +34,7 @@ func (h *Handlers) createFrom(w http.ResponseWriter, r *http.Request, id, field 
 		return err
 	}
 	r.Form.Set(field, id)
-	r.Form.Set("back", views.BatchURL(id))
+	r.Form.Set("back", ui.BatchURL(id))
 	r.Form.Set("operation", operation.Undo)
 	if field == "retry_of" {
 		r.Form.Set("operation", from.Operation)
@@ -48,14 +49,14 @@ func (h *Handlers) createFrom(w http.ResponseWriter, r *http.Request, id, field 
 }
 
 // planOrigin gives the batch that a plan goes back to; nil for a plan of its own.
-func planOrigin(q batch.Request, p batch.Preview) *views.PlanOrigin {
+func planOrigin(q batch.Request, p batch.Preview) *plan.Origin {
 	if q.RetryOf != "" {
-		return &views.PlanOrigin{ID: q.RetryOf}
+		return &plan.Origin{ID: q.RetryOf}
 	}
 	if q.Operation != operation.Undo || q.Form.Get("undo_of") == "" {
 		return nil
 	}
-	o := &views.PlanOrigin{ID: q.Form.Get("undo_of"), Undo: true, Force: q.Form.Get("force") == "1"}
+	o := &plan.Origin{ID: q.Form.Get("undo_of"), Undo: true, Force: q.Form.Get("force") == "1"}
 	for _, n := range p.Nodes {
 		if operation.ChangedSince(n.Plan) {
 			o.Since++

@@ -8,7 +8,8 @@ import (
 
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
-	"kube-node-manager/views"
+	"kube-node-manager/views/batches"
+	"kube-node-manager/views/ui"
 )
 
 // BatchesShow answers one batch and its nodes. "state" chooses among the nodes;
@@ -49,17 +50,17 @@ func (h *Handlers) showItems(w http.ResponseWriter, r *http.Request, status int,
 	if wantsJSON(r) {
 		return h.writeBatch(w, r, status, v, later, q)
 	}
-	page := views.BatchPageView{Batch: h.batchView(r, v), ItemPage: shown, Later: later, Now: h.now()}
+	page := batches.PageView{Batch: h.batchView(r, v), ItemPage: shown, Later: later, Now: h.now()}
 	page.Related = h.related(r.Context(), v, later)
 	if isHTMX(r) {
-		return render(w, r, status, views.BatchMoved(page))
+		return render(w, r, status, batches.Moved(page))
 	}
-	f := h.frame(r, "batches", views.T(r.Context(), "batch_title", "Operation", v.Operation, "Cluster", v.Cluster), v.Cluster)
+	f := h.frame(r, "batches", ui.T(r.Context(), "batch_title", "Operation", v.Operation, "Cluster", v.Cluster), v.Cluster)
 	f.Dock = nil // the page itself is the batch
 	if v.State == store.StateInterrupted {
-		f.Path = views.BatchURL(v.ID)
+		f.Path = ui.BatchURL(v.ID)
 	}
-	return render(w, r, status, views.BatchPage(f, page))
+	return render(w, r, status, batches.Page(f, page))
 }
 
 // relatedShown is how many related batches a page names; of the others it has

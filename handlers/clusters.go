@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"kube-node-manager/services/node"
-	"kube-node-manager/views"
+	"kube-node-manager/views/admin"
+	"kube-node-manager/views/ui"
 )
 
 // lastCluster is the cookie that remembers where a browser was.
@@ -21,13 +22,13 @@ func (h *Handlers) Home(w http.ResponseWriter, r *http.Request) error {
 	if cookie, err := r.Cookie(lastCluster); err == nil {
 		name, err := url.QueryUnescape(cookie.Value)
 		if _, unknown := h.Clusters.Get(name); err == nil && unknown == nil {
-			return redirect(w, r, views.NodesURL(name, node.Query{}))
+			return redirect(w, r, ui.NodesURL(name, node.Query{}))
 		}
 	}
 	if clusters := h.Clusters.List(); len(clusters) == 1 {
-		return redirect(w, r, views.NodesURL(clusters[0].Name, node.Query{}))
+		return redirect(w, r, ui.NodesURL(clusters[0].Name, node.Query{}))
 	}
-	return redirect(w, r, views.ClustersURL)
+	return redirect(w, r, ui.ClustersURL)
 }
 
 func (h *Handlers) rememberCluster(w http.ResponseWriter, r *http.Request, name string) {
@@ -48,7 +49,7 @@ func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, map[string]any{"items": list})
 	}
-	return render(w, r, http.StatusOK, views.ClustersPage(h.frame(r, "clusters", views.T(r.Context(), "nav_clusters"), ""), rows))
+	return render(w, r, http.StatusOK, admin.ClustersPage(h.frame(r, "clusters", ui.T(r.Context(), "nav_clusters"), ""), rows))
 }
 
 // ClustersShow sends to the cluster's nodes.
@@ -60,7 +61,7 @@ func (h *Handlers) ClustersShow(w http.ResponseWriter, r *http.Request) error {
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), h.clusterView(c)))
 	}
-	return redirect(w, r, views.NodesURL(c.Name, node.Query{}))
+	return redirect(w, r, ui.NodesURL(c.Name, node.Query{}))
 }
 
 // ClustersTest asks a cluster for its version and its nodes.
@@ -82,9 +83,9 @@ func (h *Handlers) ClustersTest(w http.ResponseWriter, r *http.Request) error {
 	case wantsJSON(r):
 		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), row))
 	case isHTMX(r):
-		return render(w, r, http.StatusOK, views.ClusterRow(row, h.now()))
+		return render(w, r, http.StatusOK, admin.ClusterRow(row, h.now()))
 	default:
-		return redirect(w, r, views.ClustersURL)
+		return redirect(w, r, ui.ClustersURL)
 	}
 }
 
@@ -104,7 +105,7 @@ type clusterJSON struct {
 	Problem   string     `json:"problem,omitempty"` // why it does not answer, or its nodes cannot be read
 }
 
-func newClusterJSON(ctx context.Context, v views.ClusterView) clusterJSON {
+func newClusterJSON(ctx context.Context, v ui.Cluster) clusterJSON {
 	c := clusterJSON{Name: v.Name, Server: v.Server, Source: v.Source, Checked: !v.At.IsZero(), Version: v.Version}
 	if c.Checked {
 		reachable, at, since := v.Down == nil, v.At.UTC(), v.Since.UTC()
@@ -114,7 +115,7 @@ func newClusterJSON(ctx context.Context, v views.ClusterView) clusterJSON {
 		c.Nodes = &v.Nodes
 	}
 	if err := cmp.Or(v.Down, v.Unread); err != nil {
-		c.Problem = views.NewProblem(ctx, err).Text
+		c.Problem = ui.NewProblem(ctx, err).Text
 	}
 	return c
 }

@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
 )
 
 // editor is one of the two forms that edit what many nodes have. A row is named
@@ -93,7 +93,7 @@ func (e editor) rows(form url.Values) rows {
 		}
 	}
 	for i, n := range newRows(form) {
-		if n != (views.EditNew{Effect: n.Effect}) {
+		if n != (nodes.EditNew{Effect: n.Effect}) {
 			id := n.Key
 			if e.kind == "taints" {
 				id += ":" + n.Effect
@@ -184,16 +184,16 @@ func rowValue(form url.Values, id string) (value string, wanted bool) {
 }
 
 // newRows reads the rows for what is added. Fields that are missing are empty.
-func newRows(form url.Values) []views.EditNew {
+func newRows(form url.Values) []nodes.EditNew {
 	at := func(name string, i int) string {
 		if values := form[name]; i < len(values) {
 			return values[i]
 		}
 		return ""
 	}
-	out := make([]views.EditNew, min(maxNewRows, max(len(form["new_key"]), len(form["new_value"]))))
+	out := make([]nodes.EditNew, min(maxNewRows, max(len(form["new_key"]), len(form["new_value"]))))
 	for i := range out {
-		out[i] = views.EditNew{Key: at("new_key", i), Value: at("new_value", i), Effect: at("new_effect", i)}
+		out[i] = nodes.EditNew{Key: at("new_key", i), Value: at("new_value", i), Effect: at("new_effect", i)}
 	}
 	return out
 }

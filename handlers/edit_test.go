@@ -12,7 +12,7 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
 )
 
 func TestEditor_rows(t *testing.T) {
@@ -83,7 +83,7 @@ func TestUnfold(t *testing.T) {
 	require.Equal(t, url.Values{"operation": {"label"}, "mode": {"add"}, "reason": {"why"}, "taint": {"gpu=x:NoSchedule"}}, q.Form)
 	require.True(t, form.Has("edit"), "what was sent is left as it is")
 
-	q, err = unfold(batch.Request{Form: url.Values{"edit": {"copy"}, "source": {views.OtherSource}, "source_other": {" n1 "}}})
+	q, err = unfold(batch.Request{Form: url.Values{"edit": {"copy"}, "source": {nodes.OtherSource}, "source_other": {" n1 "}}})
 	require.NoError(t, err)
 	require.Equal(t, url.Values{"source": {"n1"}}, q.Form)
 	q, err = unfold(batch.Request{Form: url.Values{"edit": {"copy"}, "source_other": {"n1"}}})
@@ -105,10 +105,10 @@ func TestEditor_resumes(t *testing.T) {
 	for _, entries := range [][]string{{"tier=gold"}, {"tier="}, {"env="}, {"env-", "tier=x"}, {"new=1"}, {"gone-"}, {"env=dev", "new=", "tier-"}} {
 		for _, mode := range []string{operation.ModeAdd, operation.ModeReplace} {
 			e, _ := editorOf("labels")
-			v := views.EditView{Mode: mode}
+			v := nodes.EditView{Mode: mode}
 			for _, s := range spreads {
 				value, _ := s.Common()
-				v.Rows = append(v.Rows, views.EditRow{Spread: s, Value: value})
+				v.Rows = append(v.Rows, nodes.EditRow{Spread: s, Value: value})
 			}
 			form := url.Values{"mode": {mode}, "label": entries}
 			e.resume(&v, form)
@@ -123,10 +123,10 @@ func TestEditor_resumes(t *testing.T) {
 
 func TestBlankRows(t *testing.T) {
 	require.Len(t, blankRows(nil, false), 2)
-	require.Len(t, blankRows([]views.EditNew{{Key: "a"}, {}}, false), 1)
-	require.Empty(t, blankRows([]views.EditNew{{}, {}}, false))
-	require.Len(t, blankRows([]views.EditNew{{}, {}}, true), 5)
-	require.Empty(t, blankRows(make([]views.EditNew, maxNewRows), true))
+	require.Len(t, blankRows([]nodes.EditNew{{Key: "a"}, {}}, false), 1)
+	require.Empty(t, blankRows([]nodes.EditNew{{}, {}}, false))
+	require.Len(t, blankRows([]nodes.EditNew{{}, {}}, true), 5)
+	require.Empty(t, blankRows(make([]nodes.EditNew, maxNewRows), true))
 }
 
 // Whatever is sent, rows come to entries that the operation can read, or to
@@ -155,7 +155,7 @@ func FuzzEditor_rows(f *testing.F) {
 				require.NoError(t, err, entry)
 			}
 			require.Equal(t, len(got.entries), len(operation.Entries(canonical[e.field])), "an entry is one entry")
-			v := views.EditView{}
+			v := nodes.EditView{}
 			e.retype(&v, form)
 			e.resume(&v, form)
 		}

@@ -3,7 +3,7 @@ package handlers
 import (
 	"github.com/a-h/templ"
 
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // FormError is an error whose answer, to a browser, is the form that was sent
@@ -12,7 +12,7 @@ import (
 // other error, and renders Form with it. JSON clients see Err alone.
 type FormError struct {
 	Err  error
-	Form func(p *views.Problem) templ.Component
+	Form func(p *ui.Problem) templ.Component
 }
 
 // Error gives the log form.

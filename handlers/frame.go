@@ -5,24 +5,27 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/a-h/templ"
+
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/batches"
+	"kube-node-manager/views/ui"
 )
 
 // frame makes what stands around a page's content. cluster is "" for a page
 // that is about none.
-func (h *Handlers) frame(r *http.Request, current, title, cluster string) views.Frame {
+func (h *Handlers) frame(r *http.Request, current, title, cluster string) ui.Frame {
 	actor := services.ActorFrom(r.Context())
 	running := h.Batches.Running()
 	open := append(slices.Clone(running), h.Batches.Interrupted(r.Context())...)
 	rail := h.rail(running)
-	f := views.Frame{
+	f := ui.Frame{
 		Title: title, Current: current, Cluster: cluster, Clusters: rail.Clusters, Running: rail.Running,
-		User: actor.Name, Role: actor.Role, Theme: views.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(), Version: h.Version,
+		User: actor.Name, Role: actor.Role, Theme: ui.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(), Version: h.Version,
 	}
-	follow := views.Follow{Rail: rail.Digest(), Clusters: current == "clusters"}
+	follow := ui.Follow{Rail: rail.Digest(), Clusters: current == "clusters"}
 	if current == "batches" && cluster == "" {
 		follow.Batches = rail.Work
 	}
@@ -31,29 +34,29 @@ func (h *Handlers) frame(r *http.Request, current, title, cluster string) views.
 		follow.Generation = h.Cache.Generation(cluster)
 		f.Dock = h.dock(open, cluster, actor)
 	}
-	f.Stream = views.StreamURL(cluster, follow)
+	f.Stream = ui.StreamURL(cluster, follow)
 	return f
 }
 
 // Frame is frame for the edge's error pages.
-func (h *Handlers) Frame(r *http.Request, title string) views.Frame {
+func (h *Handlers) Frame(r *http.Request, title string) ui.Frame {
 	return h.frame(r, "", title, "")
 }
 
 // dock gives the newest batch at work in a cluster, or one that waits to be
 // resumed, so that whoever opens the page finds it again.
-func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor) *views.BatchView {
+func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor) templ.Component {
 	mine := slices.DeleteFunc(open, func(v batch.View) bool { return v.Cluster != cluster })
 	if len(mine) == 0 {
 		return nil
 	}
 	v := viewFor(actor, mine[0])
 	v.More = len(mine) - 1
-	return &v
+	return batches.Dock(v)
 }
 
 // batchView makes the view of one batch for the person who asks.
-func (h *Handlers) batchView(r *http.Request, v batch.View) views.BatchView {
+func (h *Handlers) batchView(r *http.Request, v batch.View) batches.View {
 	others := 0
 	for _, other := range h.Batches.Running() {
 		if other.Cluster == v.Cluster && other.ID != v.ID {
@@ -66,8 +69,8 @@ func (h *Handlers) batchView(r *http.Request, v batch.View) views.BatchView {
 }
 
 // viewFor makes the view of one batch with what the actor may do to it.
-func viewFor(actor services.Actor, v batch.View) views.BatchView {
-	return views.BatchView{
+func viewFor(actor services.Actor, v batch.View) batches.View {
+	return batches.View{
 		View: v, MayControl: actor.May(operation.Permit(v.Operation)),
 		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.Permit(operation.Undo)),
 	}

@@ -12,7 +12,8 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
+	"kube-node-manager/views/ui"
 )
 
 // LabelsEdit answers the form that edits the labels of the nodes that are named
@@ -57,12 +58,12 @@ func (h *Handlers) checkEdit(w http.ResponseWriter, r *http.Request, e editor) e
 			names = append(names, "set."+id)
 		}
 	}
-	fields := views.EditFields(names, len(newRows(r.Form)), e.field)
-	return render(w, r, http.StatusOK, views.EditChecked(fields, views.NewProblem(r.Context(), got.wrong.Err()), e.effect(r.Form, got)))
+	fields := nodes.EditFields(names, len(newRows(r.Form)), e.field)
+	return render(w, r, http.StatusOK, nodes.EditChecked(fields, ui.NewProblem(r.Context(), got.wrong.Err()), e.effect(r.Form, got)))
 }
 
-func (e editor) effect(form url.Values, got rows) views.EditEffect {
-	return views.EditEffect{
+func (e editor) effect(form url.Values, got rows) nodes.EditEffect {
+	return nodes.EditEffect{
 		Kind: e.kind, Replace: form.Get("mode") == operation.ModeReplace, Keep: form.Get("overwrite") == "0",
 		Entries: got.entries, Wrong: len(got.wrong) > 0,
 	}
@@ -76,16 +77,16 @@ func (h *Handlers) showEdit(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	chosen := findNodes(all, q.Nodes)
-	v := views.EditView{
+	v := nodes.EditView{
 		Cluster: q.Cluster, Kind: e.kind, Names: q.Nodes, Found: len(chosen), Reason: q.Reason, Back: backOf(r),
-		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0", Problem: views.NewProblem(r.Context(), problem),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0", Problem: ui.NewProblem(r.Context(), problem),
 	}
 	for _, s := range e.spread(chosen) {
 		if h.protects(e.kind, s) {
 			v.Locked = append(v.Locked, s)
 		} else {
 			value, _ := s.Common()
-			v.Rows = append(v.Rows, views.EditRow{Spread: s, Value: value})
+			v.Rows = append(v.Rows, nodes.EditRow{Spread: s, Value: value})
 		}
 	}
 	if r.Form.Has("edit") {
@@ -96,8 +97,8 @@ func (h *Handlers) showEdit(w http.ResponseWriter, r *http.Request, status int, 
 	v.Effect = e.effect(r.Form, e.rows(typedForm(e, v)))
 	v.Keys, v.Values = e.suggest(all.Nodes)
 	v.New = append(v.New, blankRows(v.New, r.Form.Get("more") == "1")...)
-	f := h.frame(r, "nodes", views.N(r.Context(), "edit_title_"+e.kind, len(q.Nodes)), q.Cluster)
-	return render(w, r, status, views.EditPage(f, v))
+	f := h.frame(r, "nodes", ui.N(r.Context(), "edit_title_"+e.kind, len(q.Nodes)), q.Cluster)
+	return render(w, r, status, nodes.EditPage(f, v))
 }
 
 // protects reports whether a label or taint belongs to somebody else.
@@ -120,7 +121,7 @@ func findNodes(all node.Inventory, names []string) []*node.Node {
 
 // retype puts what was typed back into the form. What was typed about a key
 // that no node has any more is kept as something to add.
-func (e editor) retype(v *views.EditView, form url.Values) {
+func (e editor) retype(v *nodes.EditView, form url.Values) {
 	rest := map[string]bool{}
 	for _, id := range rowIDs(form) {
 		rest[id] = true
@@ -144,7 +145,7 @@ func (e editor) retype(v *views.EditView, form url.Values) {
 
 // resume puts the entries of a plan back into the rows that they came from, so
 // that going back loses nothing.
-func (e editor) resume(v *views.EditView, form url.Values) {
+func (e editor) resume(v *nodes.EditView, form url.Values) {
 	var rest []string
 	removes := v.Mode == operation.ModeRemove // the form has no such mode: it adds what removes
 	if removes {
@@ -160,7 +161,7 @@ func (e editor) resume(v *views.EditView, form url.Values) {
 			entry += "-"
 		}
 		id, err := e.parse(entry)
-		i := slices.IndexFunc(v.Rows, func(r views.EditRow) bool { return r.ID() == id })
+		i := slices.IndexFunc(v.Rows, func(r nodes.EditRow) bool { return r.ID() == id })
 		value := strings.TrimPrefix(entry, id+"=")
 		if e.kind == "taints" {
 			t, _, _ := operation.ParseTaint(entry)
@@ -180,14 +181,14 @@ func (e editor) resume(v *views.EditView, form url.Values) {
 	v.Text = strings.Join(rest, "\n")
 }
 
-func (e editor) newRow(id, value string) views.EditNew {
+func (e editor) newRow(id, value string) nodes.EditNew {
 	key, effect, _ := strings.Cut(id, ":")
-	return views.EditNew{Key: key, Value: value, Effect: effect}
+	return nodes.EditNew{Key: key, Value: value, Effect: effect}
 }
 
 // typedForm is the form as the page shows it, so that what it says it does is
 // what it would send.
-func typedForm(e editor, v views.EditView) url.Values {
+func typedForm(e editor, v nodes.EditView) url.Values {
 	form := url.Values{"mode": {v.Mode}, e.field: {v.Text}}
 	for _, r := range v.Rows {
 		form.Set("set."+r.ID(), r.Value)
@@ -215,7 +216,7 @@ const (
 )
 
 // blankRows are the rows to add that stand there empty.
-func blankRows(typed []views.EditNew, more bool) []views.EditNew {
+func blankRows(typed []nodes.EditNew, more bool) []nodes.EditNew {
 	blank := 0
 	for _, n := range slices.Backward(typed) {
 		if n.Key+n.Value != "" {
@@ -227,7 +228,7 @@ func blankRows(typed []views.EditNew, more bool) []views.EditNew {
 	if more {
 		missing = blankMore
 	}
-	return slices.Repeat([]views.EditNew{{Effect: operation.Effects()[0]}}, min(missing, maxNewRows-min(maxNewRows, len(typed))))
+	return slices.Repeat([]nodes.EditNew{{Effect: operation.Effects()[0]}}, min(missing, maxNewRows-min(maxNewRows, len(typed))))
 }
 
 // How many suggestions a form carries, and from how many values on a key names

@@ -8,7 +8,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
-	"kube-node-manager/views"
+	"kube-node-manager/views/admin"
+	"kube-node-manager/views/ui"
 )
 
 // Authenticator checks names and passwords.
@@ -40,7 +41,7 @@ func (h *Login) Show(w http.ResponseWriter, r *http.Request) error {
 	if services.ActorFrom(r.Context()).ID != 0 {
 		return redirect(w, r, next)
 	}
-	return render(w, r, http.StatusOK, views.SignIn(views.SignInForm{Next: next, Ended: views.ParseSessionEnd(q.Get("ended"))}))
+	return render(w, r, http.StatusOK, admin.SignIn(admin.SignInForm{Next: next, Ended: ui.ParseSessionEnd(q.Get("ended"))}))
 }
 
 // Submit answers POST /login.
@@ -48,9 +49,9 @@ func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	form := views.SignInForm{
+	form := admin.SignInForm{
 		Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next")),
-		Ended: views.ParseSessionEnd(r.PostForm.Get("ended")),
+		Ended: ui.ParseSessionEnd(r.PostForm.Get("ended")),
 	}
 	u, err := h.accounts.Authenticate(r.Context(), form.Name, r.PostForm.Get("password"))
 	switch services.CodeOf(err) {
@@ -66,9 +67,9 @@ func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, form.Next)
 }
 
-func signInAgain(form views.SignInForm, err error) error {
-	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+func signInAgain(form admin.SignInForm, err error) error {
+	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component {
 		form.Problem = p
-		return views.SignIn(form)
+		return admin.SignIn(form)
 	}}
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // Logout ends login sessions.
@@ -30,7 +30,7 @@ func (h *Logout) Submit(w http.ResponseWriter, r *http.Request) error {
 	if h.cookies.Secure || isLoopback(r.Host) { // elsewhere browsers only complain about it
 		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	}
-	return redirect(w, r, views.SignInURL)
+	return redirect(w, r, ui.SignInURL)
 }
 
 // isLoopback reports whether a host is this machine, whose pages browsers trust

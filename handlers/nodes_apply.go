@@ -6,24 +6,24 @@ import (
 	"strings"
 
 	"kube-node-manager/services"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
 )
 
 // applyTemplate gives the template that nodes are chosen for, of a query such
 // as "labels-3". One that is gone, or no template at all, has no name: the page
 // says so and is a table like any other.
-func (h *Handlers) applyTemplate(r *http.Request, apply string) *views.ApplyTemplate {
+func (h *Handlers) applyTemplate(r *http.Request, apply string) *nodes.ApplyTemplate {
 	if apply == "" || !services.ActorFrom(r.Context()).May(services.PermitChange) {
 		return nil
 	}
 	kind, text, _ := strings.Cut(apply, "-")
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return &views.ApplyTemplate{}
+		return &nodes.ApplyTemplate{}
 	}
 	found, err := h.Templates.Get(r.Context(), kind, id)
 	if err != nil {
-		return &views.ApplyTemplate{}
+		return &nodes.ApplyTemplate{}
 	}
-	return &views.ApplyTemplate{Kind: kind, ID: id, Name: found.Name}
+	return &nodes.ApplyTemplate{Kind: kind, ID: id, Name: found.Name}
 }

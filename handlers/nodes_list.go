@@ -12,7 +12,8 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/store"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
+	"kube-node-manager/views/ui"
 )
 
 // NodesList answers the node table: as a page, as its fragment, or as JSON. The
@@ -38,7 +39,7 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, newNodeListJSON(cluster, page))
 	}
 	actor := services.ActorFrom(r.Context())
-	v := views.NodesView{
+	v := nodes.ListView{
 		Cluster: cluster, Page: page, Now: h.now(), IdempotencyKey: newKey(),
 		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange), MayDrain: actor.May(services.PermitDrain),
 	}
@@ -56,10 +57,10 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.Page.Query.Fresh = false // it was this request's wish, not the table's
 	if isHTMX(r) {
-		return render(w, r, http.StatusOK, views.NodesTable(v)) // also with a problem, which stands where the table would
+		return render(w, r, http.StatusOK, nodes.Table(v)) // also with a problem, which stands where the table would
 	}
 	h.rememberCluster(w, r, cluster)
-	return render(w, r, status, views.NodesPage(h.frame(r, "nodes", cluster, cluster), v))
+	return render(w, r, status, nodes.ListPage(h.frame(r, "nodes", cluster, cluster), v))
 }
 
 // readWithin is how long a page waits for a cluster before it says that there is
@@ -82,7 +83,7 @@ func (h *Handlers) noteSilence(cluster string, err error) {
 // clusterProblem puts the reason why a cluster cannot be read into words, with
 // the status of a whole page that shows it. An error that is not the cluster's
 // has none.
-func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query, err error) (*views.Problem, int) {
+func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query, err error) (*ui.Problem, int) {
 	status := http.StatusServiceUnavailable
 	switch services.CodeOf(err) {
 	case services.CodeInvalid, services.CodeInternal:
@@ -91,9 +92,9 @@ func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query,
 		status = http.StatusForbidden
 	}
 	h.noteSilence(cluster, err)
-	p := views.NewProblem(r.Context(), err)
+	p := ui.NewProblem(r.Context(), err)
 	q.Fresh = true
-	p.RetryURL, p.RequestID = views.NodesURL(cluster, q), services.ActorFrom(r.Context()).RequestID
+	p.RetryURL, p.RequestID = ui.NodesURL(cluster, q), services.ActorFrom(r.Context()).RequestID
 	return p, status
 }
 

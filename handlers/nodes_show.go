@@ -7,7 +7,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/node"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
+	"kube-node-manager/views/ui"
 )
 
 // NodesShow answers the page of one node.
@@ -24,14 +25,14 @@ func (h *Handlers) NodesShow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := views.NodeView{
+	v := nodes.View{
 		Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, Stale: found.Stale, Past: past, IdempotencyKey: newKey(), Now: h.now(),
 		MayChange: services.ActorFrom(r.Context()).May(services.PermitChange), MayDrain: services.ActorFrom(r.Context()).May(services.PermitDrain),
 	}
 	if found.PodsError != nil {
-		v.PodsProblem = views.NewProblem(r.Context(), found.PodsError)
+		v.PodsProblem = ui.NewProblem(r.Context(), found.PodsError)
 	}
-	return render(w, r, http.StatusOK, views.NodePage(h.frame(r, "nodes", name, cluster), v))
+	return render(w, r, http.StatusOK, nodes.Page(h.frame(r, "nodes", name, cluster), v))
 }
 
 // showNode reads a node. A person whose cluster does not answer is shown what is

@@ -7,7 +7,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/node"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
+	"kube-node-manager/views/ui"
 )
 
 // LabelsOverview answers every label of a cluster, and on how many nodes it is.
@@ -31,8 +32,8 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 		return services.InvalidFields(wrong...)
 	}
 	e, _ := editorOf(kind)
-	v := views.OverviewView{Cluster: cluster, Kind: kind, Query: query.Get("q"), Key: query.Get("key"), Now: h.now()}
-	title := views.T(r.Context(), "overview_title_"+kind, "Cluster", cluster)
+	v := nodes.OverviewView{Cluster: cluster, Kind: kind, Query: query.Get("q"), Key: query.Get("key"), Now: h.now()}
+	title := ui.T(r.Context(), "overview_title_"+kind, "Cluster", cluster)
 	ctx, cancel := reading(r)
 	defer cancel()
 	all, err := h.Nodes.All(ctx, cluster, query.Get("fresh") == "1")
@@ -43,8 +44,8 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 		}
 		known, ok := h.Nodes.Known(cluster)
 		if !ok {
-			v.Problem.RetryURL = views.Fresh(r.URL.RequestURI())
-			return render(w, r, status, views.OverviewPage(h.frame(r, "nodes", title, cluster), v))
+			v.Problem.RetryURL = nodes.FreshURL(r.URL.RequestURI())
+			return render(w, r, status, nodes.OverviewPage(h.frame(r, "nodes", title, cluster), v))
 		}
 		all, v.Problem = known, nil
 		all.Stale = err
@@ -64,7 +65,7 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, newOverviewJSON(v))
 	}
-	return render(w, r, http.StatusOK, views.OverviewPage(h.frame(r, "nodes", title, cluster), v))
+	return render(w, r, http.StatusOK, nodes.OverviewPage(h.frame(r, "nodes", title, cluster), v))
 }
 
 // overviewJSON is every label or taint that was asked for.
@@ -80,7 +81,7 @@ type spreadJSON struct {
 	Protected bool `json:"protected"`
 }
 
-func newOverviewJSON(v views.OverviewView) overviewJSON {
+func newOverviewJSON(v nodes.OverviewView) overviewJSON {
 	out := overviewJSON{Cluster: v.Cluster, AsOf: v.AsOf.UTC(), Nodes: v.Nodes, Items: []spreadJSON{}}
 	for _, s := range v.Free {
 		out.Items = append(out.Items, spreadJSON{s, false})

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // An answer to a form may stand at the address that the form was sent to: what
@@ -13,20 +13,20 @@ import (
 
 // BatchesPosted leads to the batches of a cluster.
 func (h *Handlers) BatchesPosted(w http.ResponseWriter, r *http.Request) error {
-	return redirect(w, r, views.AllBatchesURL+"?"+url.Values{"cluster": {pathParam(r, "cluster")}}.Encode())
+	return redirect(w, r, ui.AllBatchesURL+"?"+url.Values{"cluster": {pathParam(r, "cluster")}}.Encode())
 }
 
 // BatchPosted leads to one batch.
 func (h *Handlers) BatchPosted(w http.ResponseWriter, r *http.Request) error {
-	return redirect(w, r, views.BatchURL(pathParam(r, "id")))
+	return redirect(w, r, ui.BatchURL(pathParam(r, "id")))
 }
 
 // ClustersPosted leads to the clusters.
 func (h *Handlers) ClustersPosted(w http.ResponseWriter, r *http.Request) error {
-	return redirect(w, r, views.ClustersURL)
+	return redirect(w, r, ui.ClustersURL)
 }
 
 // TemplatesPosted leads to the templates of a kind.
 func (h *Handlers) TemplatesPosted(w http.ResponseWriter, r *http.Request) error {
-	return redirect(w, r, views.TemplatesURL(pathParam(r, "kind")))
+	return redirect(w, r, ui.TemplatesURL(pathParam(r, "kind")))
 }

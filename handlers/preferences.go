@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // The cookies that hold a reader's preferences. They are no secret and hold
@@ -36,7 +36,7 @@ func (h *Preferences) Submit(w http.ResponseWriter, r *http.Request) error {
 		cookie  string
 		allowed []string
 	}{
-		{LangCookie, views.Locales()},
+		{LangCookie, ui.Locales()},
 		{ThemeCookie, []string{"light", "dark"}},
 	}
 	for _, c := range choices {

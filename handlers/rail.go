@@ -7,14 +7,14 @@ import (
 
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // Rail returns what the rail says now, without asking a cluster.
-func (h *Handlers) Rail() views.Rail { return h.rail(h.Batches.Running()) }
+func (h *Handlers) Rail() ui.Rail { return h.rail(h.Batches.Running()) }
 
-func (h *Handlers) rail(running []batch.View) views.Rail {
-	return views.Rail{Clusters: h.clusterViews(), Running: len(running), Work: workOf(running)}
+func (h *Handlers) rail(running []batch.View) ui.Rail {
+	return ui.Rail{Clusters: h.clusterViews(), Running: len(running), Work: workOf(running)}
 }
 
 // workOf names the state of the batches at work.
@@ -26,9 +26,9 @@ func workOf(running []batch.View) string {
 	return strconv.FormatUint(sum.Sum64(), 36)
 }
 
-func (h *Handlers) clusterViews() []views.ClusterView {
+func (h *Handlers) clusterViews() []ui.Cluster {
 	clusters := h.Clusters.List()
-	all := make([]views.ClusterView, len(clusters))
+	all := make([]ui.Cluster, len(clusters))
 	for i, c := range clusters {
 		all[i] = h.clusterView(c)
 	}
@@ -37,9 +37,9 @@ func (h *Handlers) clusterViews() []views.ClusterView {
 
 // clusterView puts together what is known of a cluster. It is the one source of
 // its state, wherever that is shown.
-func (h *Handlers) clusterView(c cluster.Cluster) views.ClusterView {
+func (h *Handlers) clusterView(c cluster.Cluster) ui.Cluster {
 	s := h.Clusters.Status(c.Name)
-	v := views.ClusterView{
+	v := ui.Cluster{
 		Name: c.Name, Server: c.Server, Source: c.Source,
 		Version: s.Version, At: s.At, Since: s.Since, Down: s.Err, Nodes: -1,
 	}

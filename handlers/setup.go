@@ -8,7 +8,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
-	"kube-node-manager/views"
+	"kube-node-manager/views/admin"
+	"kube-node-manager/views/ui"
 )
 
 // FirstUser makes the first administrator.
@@ -37,14 +38,14 @@ func (h *Setup) Show(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if has {
-		return redirect(w, r, views.SignInURL)
+		return redirect(w, r, ui.SignInURL)
 	}
 	others, err := h.accounts.HasUsers(r.Context())
 	if err != nil {
 		return err
 	}
 	// The code is not taken from the query: addresses end up in logs.
-	return render(w, r, http.StatusOK, views.Setup(views.SetupForm{Others: others}))
+	return render(w, r, http.StatusOK, admin.Setup(admin.SetupForm{Others: others}))
 }
 
 // Submit answers POST /setup and signs the new administrator in.
@@ -56,7 +57,7 @@ func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form := views.SetupForm{Code: r.PostForm.Get("code"), Name: r.PostForm.Get("name"), Others: others}
+	form := admin.SetupForm{Code: r.PostForm.Get("code"), Name: r.PostForm.Get("name"), Others: others}
 	password := r.PostForm.Get("password")
 	if r.PostForm.Has("password2") && r.PostForm.Get("password2") != password {
 		return setUpAgain(form, services.Invalid("password2", "error_password_differs"))
@@ -72,12 +73,12 @@ func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := h.sessions.SignIn(r.Context(), u); err != nil {
 		return err
 	}
-	return redirect(w, r, views.HomeURL)
+	return redirect(w, r, ui.HomeURL)
 }
 
-func setUpAgain(form views.SetupForm, err error) error {
-	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+func setUpAgain(form admin.SetupForm, err error) error {
+	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component {
 		form.Problem = p
-		return views.Setup(form)
+		return admin.Setup(form)
 	}}
 }

@@ -10,7 +10,8 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/views"
+	"kube-node-manager/views/nodes"
+	"kube-node-manager/views/ui"
 )
 
 // TaintsCopy answers the form that copies one node's taints to those that are
@@ -39,18 +40,18 @@ func (h *Handlers) showCopy(w http.ResponseWriter, r *http.Request, status int, 
 		h.noteSilence(q.Cluster, err)
 		return err
 	}
-	v := views.CopyView{
+	v := nodes.CopyView{
 		Cluster: q.Cluster, Names: q.Nodes, Source: chosenSource(r.Form), Reason: q.Reason,
-		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeReplace), Problem: views.NewProblem(r.Context(), problem), Back: backOf(r),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeReplace), Problem: ui.NewProblem(r.Context(), problem), Back: backOf(r),
 	}
 	v.Sets, v.Tainted = h.taintSets(all.Nodes)
-	f := h.frame(r, "nodes", views.N(r.Context(), "copy_title", len(q.Nodes)), q.Cluster)
-	return render(w, r, status, views.CopyPage(f, v))
+	f := h.frame(r, "nodes", ui.N(r.Context(), "copy_title", len(q.Nodes)), q.Cluster)
+	return render(w, r, status, nodes.CopyPage(f, v))
 }
 
 // chosenSource gives the source as a person chose it, or typed it.
 func chosenSource(form url.Values) string {
-	if source := form.Get("source"); source != views.OtherSource && source != "" {
+	if source := form.Get("source"); source != nodes.OtherSource && source != "" {
 		return source
 	}
 	return form.Get("source_other")
@@ -59,9 +60,9 @@ func chosenSource(form url.Values) string {
 // taintSets puts nodes with the same taints together, those of most nodes first,
 // and names every node that has something to copy. Protected taints tell no sets
 // apart: they are not copied.
-func (h *Handlers) taintSets(nodes []*node.Node) (sets []views.CopySet, names []string) {
+func (h *Handlers) taintSets(all []*node.Node) (sets []nodes.CopySet, names []string) {
 	at := map[string]int{}
-	for _, n := range nodes {
+	for _, n := range all {
 		copied, left := h.splitTaints(n.Taints)
 		if len(copied) == 0 {
 			continue
@@ -72,11 +73,11 @@ func (h *Handlers) taintSets(nodes []*node.Node) (sets []views.CopySet, names []
 		if !ok {
 			i = len(sets)
 			at[id] = i
-			sets = append(sets, views.CopySet{Taints: copied, Left: left})
+			sets = append(sets, nodes.CopySet{Taints: copied, Left: left})
 		}
 		sets[i].Nodes = append(sets[i].Nodes, n.Name)
 	}
-	slices.SortStableFunc(sets, func(a, b views.CopySet) int { return cmp.Compare(len(b.Nodes), len(a.Nodes)) })
+	slices.SortStableFunc(sets, func(a, b nodes.CopySet) int { return cmp.Compare(len(b.Nodes), len(a.Nodes)) })
 	return sets[:min(len(sets), copySets)], names[:min(len(names), copyTainted)]
 }
 

@@ -13,7 +13,8 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/template"
-	"kube-node-manager/views"
+	"kube-node-manager/views/templates"
+	"kube-node-manager/views/ui"
 )
 
 // TemplatesApply answers the page on which a template is chosen for some nodes,
@@ -50,8 +51,8 @@ func (h *Handlers) apply(w http.ResponseWriter, r *http.Request) error {
 }
 
 // templateApply fills in the page for what a form asks.
-func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v views.TemplateApply, err error) {
-	v = views.TemplateApply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r)}
+func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v templates.Apply, err error) {
+	v = templates.Apply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r)}
 	if v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster); err != nil {
 		return v, err
 	}
@@ -97,20 +98,20 @@ func chosenName(form url.Values) (kind, id string) {
 	return form.Get("kind"), form.Get("template")
 }
 
-func (h *Handlers) applyAgain(r *http.Request, v views.TemplateApply, err error) error {
+func (h *Handlers) applyAgain(r *http.Request, v templates.Apply, err error) error {
 	if services.CodeOf(err) != services.CodeInvalid || isHTMX(r) {
 		return err // HTMX shows it above the page, which stays
 	}
-	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component {
 		v.Problem = p
 		return h.applyPage(r, v)
 	}}
 }
 
-func (h *Handlers) applyPage(r *http.Request, v views.TemplateApply) templ.Component {
+func (h *Handlers) applyPage(r *http.Request, v templates.Apply) templ.Component {
 	if v.Mode != operation.ModeReplace {
 		v.Mode = operation.ModeAdd
 	}
-	f := h.frame(r, "nodes", views.N(r.Context(), "template_apply_title", len(v.Names)), v.Cluster)
-	return views.TemplateApplyPage(f, v)
+	f := h.frame(r, "nodes", ui.N(r.Context(), "template_apply_title", len(v.Names)), v.Cluster)
+	return templates.ApplyPage(f, v)
 }

@@ -13,7 +13,8 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/template"
-	"kube-node-manager/views"
+	"kube-node-manager/views/templates"
+	"kube-node-manager/views/ui"
 )
 
 // TemplatesNew answers the form of a new template: empty, or filled in with the
@@ -32,19 +33,19 @@ func (h *Handlers) TemplatesNew(w http.ResponseWriter, r *http.Request) error {
 
 // exampleForm is the form of the example that a request names; of none it is
 // empty.
-func exampleForm(r *http.Request, kind string) (views.TemplateForm, error) {
+func exampleForm(r *http.Request, kind string) (templates.Form, error) {
 	id := r.URL.Query().Get("example")
 	if id == "" {
-		return views.TemplateForm{Kind: kind}, nil
+		return templates.Form{Kind: kind}, nil
 	}
 	var choices []string
-	for _, e := range views.TemplateExamples(r.Context(), kind) {
+	for _, e := range templates.Examples(r.Context(), kind) {
 		if e.ID == id {
 			return e.Form, nil
 		}
 		choices = append(choices, e.ID)
 	}
-	return views.TemplateForm{}, services.InvalidFields(services.CheckChoice("example", id, choices)...)
+	return templates.Form{}, services.InvalidFields(services.CheckChoice("example", id, choices)...)
 }
 
 // TemplatesCreate makes a template of a form or of JSON:
@@ -67,7 +68,7 @@ func (h *Handlers) TemplatesCreate(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	form, draft, err := h.readTemplate(r, views.TemplateForm{Kind: kind})
+	form, draft, err := h.readTemplate(r, templates.Form{Kind: kind})
 	if err != nil || form.Rearranged {
 		return h.orTemplateForm(w, r, form, err)
 	}
@@ -76,10 +77,10 @@ func (h *Handlers) TemplatesCreate(w http.ResponseWriter, r *http.Request) error
 		return h.templateAgain(r, form, draft.explain(err))
 	}
 	if wantsJSON(r) {
-		w.Header().Set("Location", views.TemplateURL(t.Kind, t.ID))
+		w.Header().Set("Location", templates.URL(t.Kind, t.ID))
 		return writeJSON(w, http.StatusCreated, t)
 	}
-	return redirect(w, r, views.TemplateURL(t.Kind, t.ID))
+	return redirect(w, r, templates.URL(t.Kind, t.ID))
 }
 
 // TemplatesEdit answers the form of a template as it is.
@@ -88,9 +89,9 @@ func (h *Handlers) TemplatesEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form := views.TemplateForm{Kind: t.Kind, ID: t.ID, Old: t.Name, Seen: seenText(t), Name: t.Name, Description: t.Description, Chosen: t.Clusters}
+	form := templates.Form{Kind: t.Kind, ID: t.ID, Old: t.Name, Seen: seenText(t), Name: t.Name, Description: t.Description, Chosen: t.Clusters}
 	for _, e := range t.Entries {
-		form.Rows = append(form.Rows, views.TemplateRow{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)})
+		form.Rows = append(form.Rows, templates.Row{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)})
 	}
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, t)
@@ -107,7 +108,7 @@ func (h *Handlers) TemplatesUpdate(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	form, draft, err := h.readTemplate(r, views.TemplateForm{Kind: old.Kind, ID: old.ID, Old: old.Name})
+	form, draft, err := h.readTemplate(r, templates.Form{Kind: old.Kind, ID: old.ID, Old: old.Name})
 	if err != nil || form.Rearranged {
 		return h.orTemplateForm(w, r, form, err)
 	}
@@ -126,7 +127,7 @@ func (h *Handlers) TemplatesUpdate(w http.ResponseWriter, r *http.Request) error
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, t)
 	}
-	return redirect(w, r, views.TemplateURL(t.Kind, t.ID))
+	return redirect(w, r, templates.URL(t.Kind, t.ID))
 }
 
 // seenText gives the version of a template as a form keeps it.
@@ -152,7 +153,7 @@ type templateDraft struct {
 
 // readTemplate reads what was typed, both as it was and as it is meant. form
 // says which template it is of.
-func (h *Handlers) readTemplate(r *http.Request, form views.TemplateForm) (views.TemplateForm, templateDraft, error) {
+func (h *Handlers) readTemplate(r *http.Request, form templates.Form) (templates.Form, templateDraft, error) {
 	if err := parseForm(r); err != nil {
 		return form, templateDraft{}, err
 	}
@@ -178,7 +179,7 @@ func firstFew[T any](rows []T) []T { return rows[:min(len(rows), template.MaxEnt
 
 // templateRows gives the rows of the form in the order of their numbers, without
 // the one that is to go and without those in which nothing stands.
-func templateRows(form url.Values) []views.TemplateRow {
+func templateRows(form url.Values) []templates.Row {
 	var numbers []int
 	for name := range form {
 		part, text, _ := strings.Cut(name, ".")
@@ -188,10 +189,10 @@ func templateRows(form url.Values) []views.TemplateRow {
 		}
 	}
 	slices.Sort(numbers)
-	var rows []views.TemplateRow
+	var rows []templates.Row
 	for _, n := range slices.Compact(numbers) {
 		field := func(part string) string { return form.Get(template.EntryField(part, n-1)) }
-		row := views.TemplateRow{Key: strings.TrimSpace(field("key")), Effect: field("effect"), Values: field("values")}
+		row := templates.Row{Key: strings.TrimSpace(field("key")), Effect: field("effect"), Values: field("values")}
 		if row.Key != "" || strings.TrimSpace(row.Values) != "" {
 			rows = append(rows, row)
 		}
@@ -199,17 +200,17 @@ func templateRows(form url.Values) []views.TemplateRow {
 	return firstFew(rows)
 }
 
-func rowsOf(entries []operation.TemplateEntry) []views.TemplateRow {
-	rows := make([]views.TemplateRow, len(entries))
+func rowsOf(entries []operation.TemplateEntry) []templates.Row {
+	rows := make([]templates.Row, len(entries))
 	for i, e := range entries {
-		rows[i] = views.TemplateRow{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)}
+		rows[i] = templates.Row{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)}
 	}
 	return rows
 }
 
 // readRows reads the entries of a form. One whose values cannot be read has
 // none, which the service refuses.
-func (d *templateDraft) readRows(kind string, rows []views.TemplateRow) {
+func (d *templateDraft) readRows(kind string, rows []templates.Row) {
 	for i, row := range rows {
 		e := operation.TemplateEntry{Key: row.Key}
 		if kind == operation.TaintTemplate {
@@ -263,7 +264,7 @@ func (d *templateDraft) explain(err error) error {
 
 // orTemplateForm answers the form again with other rows, unless it could not
 // even be read.
-func (h *Handlers) orTemplateForm(w http.ResponseWriter, r *http.Request, form views.TemplateForm, err error) error {
+func (h *Handlers) orTemplateForm(w http.ResponseWriter, r *http.Request, form templates.Form, err error) error {
 	if err != nil {
 		return err
 	}
@@ -271,29 +272,29 @@ func (h *Handlers) orTemplateForm(w http.ResponseWriter, r *http.Request, form v
 }
 
 // templateAgain keeps what was typed when it was refused.
-func (h *Handlers) templateAgain(r *http.Request, form views.TemplateForm, err error) error {
+func (h *Handlers) templateAgain(r *http.Request, form templates.Form, err error) error {
 	if code := services.CodeOf(err); code != services.CodeInvalid && code != services.CodeConflict {
 		return err
 	}
-	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component {
 		form.Problem = p
 		return h.templateForm(r, form)
 	}}
 }
 
-func (h *Handlers) showTemplateForm(w http.ResponseWriter, r *http.Request, form views.TemplateForm) error {
+func (h *Handlers) showTemplateForm(w http.ResponseWriter, r *http.Request, form templates.Form) error {
 	return render(w, r, http.StatusOK, h.templateForm(r, form))
 }
 
 // templateForm gives the page of a form with the clusters to choose from.
-func (h *Handlers) templateForm(r *http.Request, form views.TemplateForm) templ.Component {
+func (h *Handlers) templateForm(r *http.Request, form templates.Form) templ.Component {
 	for _, c := range h.Clusters.List() {
-		form.Clusters = append(form.Clusters, views.TemplateCluster{Name: c.Name, Known: true, Chosen: slices.Contains(form.Chosen, c.Name)})
+		form.Clusters = append(form.Clusters, templates.Cluster{Name: c.Name, Known: true, Chosen: slices.Contains(form.Chosen, c.Name)})
 	}
 	for _, name := range form.Chosen {
 		if !h.knowsCluster(name) {
-			form.Clusters = append(form.Clusters, views.TemplateCluster{Name: name, Chosen: true})
+			form.Clusters = append(form.Clusters, templates.Cluster{Name: name, Chosen: true})
 		}
 	}
-	return views.TemplateFormPage(h.templateFrame(r, views.TemplateFormTitle(r.Context(), form)), form)
+	return templates.FormPage(h.templateFrame(r, templates.FormTitle(r.Context(), form)), form)
 }

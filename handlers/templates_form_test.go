@@ -20,22 +20,23 @@ import (
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
-	"kube-node-manager/views"
+	"kube-node-manager/views/templates"
+	"kube-node-manager/views/ui"
 )
 
 func TestTemplateRows(t *testing.T) {
 	tests := map[string]struct {
 		form string
-		want []views.TemplateRow
+		want []templates.Row
 	}{
 		"none":             {"", nil},
-		"in their order":   {"key.10=c&values.10=3&key.2=b&values.2=2&key.1=a", []views.TemplateRow{{Key: "a"}, {Key: "b", Values: "2"}, {Key: "c", Values: "3"}}},
-		"blank ones":       {"key.1=&values.1=&key.2=+&values.2=++&effect.2=NoSchedule&key.3=a", []views.TemplateRow{{Key: "a"}}},
-		"a value alone":    {"values.4=x", []views.TemplateRow{{Values: "x"}}},
-		"one to go":        {"key.1=a&key.2=b&key.3=c&remove=2", []views.TemplateRow{{Key: "a"}, {Key: "c"}}},
-		"none to go":       {"key.1=a&remove=9&remove=x", []views.TemplateRow{{Key: "a"}}},
+		"in their order":   {"key.10=c&values.10=3&key.2=b&values.2=2&key.1=a", []templates.Row{{Key: "a"}, {Key: "b", Values: "2"}, {Key: "c", Values: "3"}}},
+		"blank ones":       {"key.1=&values.1=&key.2=+&values.2=++&effect.2=NoSchedule&key.3=a", []templates.Row{{Key: "a"}}},
+		"a value alone":    {"values.4=x", []templates.Row{{Values: "x"}}},
+		"one to go":        {"key.1=a&key.2=b&key.3=c&remove=2", []templates.Row{{Key: "a"}, {Key: "c"}}},
+		"none to go":       {"key.1=a&remove=9&remove=x", []templates.Row{{Key: "a"}}},
 		"odd names":        {"key.0=a&key.-1=b&key.x=c&key=d&key.=e&other.1=f&key.99999999999999999999=g", nil},
-		"effects and such": {"key.1=+a+&effect.1=NoExecute&values.1=+b,+c", []views.TemplateRow{{Key: "a", Effect: "NoExecute", Values: " b, c"}}},
+		"effects and such": {"key.1=+a+&effect.1=NoExecute&values.1=+b,+c", []templates.Row{{Key: "a", Effect: "NoExecute", Values: " b, c"}}},
 	}
 	for name, tt := range tests {
 		form, err := url.ParseQuery(tt.form)
@@ -52,7 +53,7 @@ func TestTemplateRows(t *testing.T) {
 func TestTemplateDraft_explains(t *testing.T) {
 	read := func(kind, form string) templateDraft {
 		r := httptest.NewRequest(http.MethodPost, "/?"+form, nil)
-		_, d, err := (&Handlers{}).readTemplate(r, views.TemplateForm{Kind: kind})
+		_, d, err := (&Handlers{}).readTemplate(r, templates.Form{Kind: kind})
 		require.NoError(t, err)
 		return d
 	}
@@ -125,7 +126,7 @@ func FuzzTemplatesCreate(f *testing.F) {
 		}
 		require.Contains(t, []services.Code{services.CodeInvalid, services.CodeNotFound}, services.CodeOf(err), "%v", err)
 		if again, ok := errors.AsType[*FormError](err); ok {
-			require.NoError(t, render(httptest.NewRecorder(), r, http.StatusOK, again.Form(views.NewProblem(r.Context(), err))))
+			require.NoError(t, render(httptest.NewRecorder(), r, http.StatusOK, again.Form(ui.NewProblem(r.Context(), err))))
 		}
 	})
 }

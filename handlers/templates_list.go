@@ -7,7 +7,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/template"
-	"kube-node-manager/views"
+	"kube-node-manager/views/templates"
+	"kube-node-manager/views/ui"
 )
 
 // TemplatesList answers one page of the templates of a kind.
@@ -29,8 +30,8 @@ func (h *Handlers) TemplatesList(w http.ResponseWriter, r *http.Request) error {
 			Kind: page.Query.Kind, Items: page.Items, Total: page.Total, Page: page.Query.Page, Size: template.PageSize,
 		})
 	}
-	v := views.TemplatesView{Page: page, MayChange: mayChange(r), Now: h.now()}
-	return render(w, r, http.StatusOK, views.TemplatesPage(h.templateFrame(r, views.TemplatesTitle(r.Context(), page.Query.Kind)), v))
+	v := templates.ListView{Page: page, MayChange: mayChange(r), Now: h.now()}
+	return render(w, r, http.StatusOK, templates.ListPage(h.templateFrame(r, templates.Title(r.Context(), page.Query.Kind)), v))
 }
 
 // templateListJSON is the list of the HTTP contract.
@@ -55,14 +56,14 @@ func (h *Handlers) showTemplate(w http.ResponseWriter, r *http.Request, status i
 	if wantsJSON(r) {
 		return writeJSON(w, status, t)
 	}
-	v := views.TemplateView{Template: t, MayChange: mayChange(r), Now: h.now()}
+	v := templates.View{Template: t, MayChange: mayChange(r), Now: h.now()}
 	for _, c := range h.clusterViews() {
 		if t.UsableIn(c.Name) {
 			v.Clusters = append(v.Clusters, c)
 		}
 	}
 	v.Unknown = slices.DeleteFunc(slices.Clone(t.Clusters), h.knowsCluster)
-	return render(w, r, status, views.TemplatePage(h.templateFrame(r, t.Name), v))
+	return render(w, r, status, templates.Page(h.templateFrame(r, t.Name), v))
 }
 
 func (h *Handlers) knowsCluster(name string) bool {
@@ -81,10 +82,10 @@ func (h *Handlers) TemplatesDuplicate(w http.ResponseWriter, r *http.Request) er
 		return err
 	}
 	if wantsJSON(r) {
-		w.Header().Set("Location", views.TemplateURL(t.Kind, t.ID))
+		w.Header().Set("Location", templates.URL(t.Kind, t.ID))
 		return writeJSON(w, http.StatusCreated, t)
 	}
-	return redirect(w, r, views.TemplateActionURL(t.Kind, t.ID, "edit"))
+	return redirect(w, r, templates.ActionURL(t.Kind, t.ID, "edit"))
 }
 
 // TemplatesDeleteForm asks whether a template is to go.
@@ -93,8 +94,8 @@ func (h *Handlers) TemplatesDeleteForm(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	title := views.T(r.Context(), "template_delete_title", "Name", t.Name)
-	return render(w, r, http.StatusOK, views.TemplateDeletePage(h.templateFrame(r, title), t))
+	title := ui.T(r.Context(), "template_delete_title", "Name", t.Name)
+	return render(w, r, http.StatusOK, templates.DeletePage(h.templateFrame(r, title), t))
 }
 
 // TemplatesDelete removes a template; JSON answers what it was.
@@ -110,7 +111,7 @@ func (h *Handlers) TemplatesDelete(w http.ResponseWriter, r *http.Request) error
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, t)
 	}
-	return redirect(w, r, views.TemplatesURL(t.Kind))
+	return redirect(w, r, ui.TemplatesURL(t.Kind))
 }
 
 // templateOf gives the template that the path names.
@@ -155,6 +156,6 @@ func mayChange(r *http.Request) bool {
 	return services.ActorFrom(r.Context()).May(services.PermitChange)
 }
 
-func (h *Handlers) templateFrame(r *http.Request, title string) views.Frame {
+func (h *Handlers) templateFrame(r *http.Request, title string) ui.Frame {
 	return h.frame(r, "templates", title, "")
 }

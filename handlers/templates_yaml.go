@@ -12,7 +12,8 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
-	"kube-node-manager/views"
+	"kube-node-manager/views/templates"
+	"kube-node-manager/views/ui"
 )
 
 // TemplatesExport answers the templates of a kind, or the one of ?id=, as YAML.
@@ -52,7 +53,7 @@ func (h *Handlers) TemplatesImportForm(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.TemplateImportPage(h.importFrame(r, kind), views.TemplateImport{Kind: kind}))
+	return render(w, r, http.StatusOK, templates.ImportPage(h.importFrame(r, kind), templates.Import{Kind: kind}))
 }
 
 // TemplatesImport stores the templates of a YAML document, which is pasted
@@ -66,7 +67,7 @@ func (h *Handlers) TemplatesImport(w http.ResponseWriter, r *http.Request) error
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	v := views.TemplateImport{Kind: kind, Replace: r.Form.Get("replace") == "1"}
+	v := templates.Import{Kind: kind, Replace: r.Form.Get("replace") == "1"}
 	if v.Document, err = importedText(r); err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (h *Handlers) TemplatesImport(w http.ResponseWriter, r *http.Request) error
 		return writeJSON(w, http.StatusOK, newImportJSON(v.Result))
 	}
 	v.Document = "" // it is done
-	return render(w, r, http.StatusOK, views.TemplateImportPage(h.importFrame(r, kind), v))
+	return render(w, r, http.StatusOK, templates.ImportPage(h.importFrame(r, kind), v))
 }
 
 // importedText gives the file, or what was pasted when there is none.
@@ -103,18 +104,18 @@ func importedText(r *http.Request) (string, error) {
 	return "", services.Invalid("file", "error_text")
 }
 
-func (h *Handlers) importAgain(r *http.Request, v views.TemplateImport, err error) error {
+func (h *Handlers) importAgain(r *http.Request, v templates.Import, err error) error {
 	if services.CodeOf(err) != services.CodeInvalid {
 		return err
 	}
-	return &FormError{Err: err, Form: func(p *views.Problem) templ.Component {
+	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component {
 		v.Problem = p
-		return views.TemplateImportPage(h.importFrame(r, v.Kind), v)
+		return templates.ImportPage(h.importFrame(r, v.Kind), v)
 	}}
 }
 
-func (h *Handlers) importFrame(r *http.Request, kind string) views.Frame {
-	return h.templateFrame(r, views.T(r.Context(), "template_import_title_"+kind))
+func (h *Handlers) importFrame(r *http.Request, kind string) ui.Frame {
+	return h.templateFrame(r, ui.T(r.Context(), "template_import_title_"+kind))
 }
 
 // importJSON says what became of each template of a document.

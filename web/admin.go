@@ -11,7 +11,7 @@ import (
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/store"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // Admin does from the command line what needs no page. It works on the data
@@ -112,12 +112,12 @@ func (a *Admin) Backup(ctx context.Context, file string) error {
 func Explain(ctx context.Context, err error) string {
 	text := err.Error()
 	if services.AsError(err).Err == nil || services.CodeOf(err) != services.CodeInternal {
-		text = explainProblem(views.NewProblem(ctx, err))
+		text = explainProblem(ui.NewProblem(ctx, err))
 	}
 	return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == '\n' }), "; ")
 }
 
-func explainProblem(p *views.Problem) string {
+func explainProblem(p *ui.Problem) string {
 	if len(p.Fields) == 0 {
 		return strings.TrimSpace(p.Text + " " + p.Hint)
 	}

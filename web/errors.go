@@ -11,7 +11,7 @@ import (
 
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // statusClientClosed is nginx's number for a client that went away.
@@ -130,7 +130,7 @@ func userOf(r *http.Request) string {
 // answer writes the error in the form that was asked for: JSON, the form again,
 // a line above the page, or a page.
 func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err error) error {
-	p := views.NewProblem(r.Context(), err)
+	p := ui.NewProblem(r.Context(), err)
 	p.Status = status
 	if i := infoFrom(r.Context()); i != nil {
 		p.RequestID = i.id
@@ -147,7 +147,7 @@ func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err er
 		// Wherever the answer was to go: an error belongs above the page.
 		w.Header().Set("HX-Retarget", "#flash")
 		w.Header().Set("HX-Reswap", "innerHTML")
-		return handlers.Render(w, r, status, views.Flash(*p))
+		return handlers.Render(w, r, status, ui.Flash(*p))
 	default:
 		return handlers.Render(w, r, status, e.errorPage(r, p))
 	}
@@ -168,14 +168,14 @@ func setErrorHeaders(w http.ResponseWriter, status int, err error) {
 
 // errorPage gives a page with what stands around every page, as far as the one
 // who asks may see that.
-func (e *edge) errorPage(r *http.Request, p *views.Problem) templ.Component {
+func (e *edge) errorPage(r *http.Request, p *ui.Problem) templ.Component {
 	if r.Method == http.MethodGet && p.Status >= http.StatusInternalServerError {
 		p.RetryURL = r.URL.RequestURI()
 	}
 	if services.ActorFrom(r.Context()).ID == 0 || e.frame == nil {
-		return views.BareError(*p)
+		return ui.BareError(*p)
 	}
-	return views.ErrorPage(e.frame(r, p.Text), *p)
+	return ui.ErrorPage(e.frame(r, p.Text), *p)
 }
 
 // errorJSON is the answer to a script.
@@ -189,7 +189,7 @@ type errorJSON struct {
 	} `json:"error"`
 }
 
-func newErrorJSON(p *views.Problem) errorJSON {
+func newErrorJSON(p *ui.Problem) errorJSON {
 	var body errorJSON
 	body.Error.Code, body.Error.Message, body.Error.Hint = p.Code, p.Text, p.Hint
 	body.Error.Fields, body.Error.RequestID = p.Fields, p.RequestID

@@ -20,7 +20,7 @@ import (
 
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // testEdge is an edge without a program, for one handler.
@@ -160,7 +160,7 @@ func TestFail_panic(t *testing.T) {
 func TestFail_form(t *testing.T) {
 	err := &handlers.FormError{
 		Err: services.Invalid("name", "error_name"),
-		Form: func(p *views.Problem) templ.Component {
+		Form: func(p *ui.Problem) templ.Component {
 			return templ.Raw("<form>" + p.Field("name") + "</form>")
 		},
 	}
@@ -175,7 +175,7 @@ func TestFail_form(t *testing.T) {
 }
 
 func TestFail_brokenForm(t *testing.T) {
-	err := &handlers.FormError{Err: services.Invalid("name", "error_name"), Form: func(*views.Problem) templ.Component {
+	err := &handlers.FormError{Err: services.Invalid("name", "error_name"), Form: func(*ui.Problem) templ.Component {
 		return templ.ComponentFunc(func(context.Context, io.Writer) error { return errors.New("broken template") })
 	}}
 	got := serveError(t, testEdge(t, io.Discard), returns(err))

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 const (
@@ -48,7 +48,7 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 	}
 	v := &viewer{
 		id: rand.Text(), recheck: make(chan struct{}, 1),
-		actor: actor, locale: views.Locale(r.Context()), zone: views.Zone(r.Context()),
+		actor: actor, locale: ui.Locale(r.Context()), zone: ui.Zone(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
 		news: newRailNews(q),
 	}

@@ -14,7 +14,8 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
-	"kube-node-manager/views"
+	"kube-node-manager/views/batches"
+	"kube-node-manager/views/ui"
 )
 
 const (
@@ -36,7 +37,7 @@ type hub struct {
 	streams *streams
 	batches batchViewer
 	cleared func(cluster string) uint64 // the generation of a cluster's cache
-	rail    func() views.Rail           // the present state of clusters and batches; nil for none
+	rail    func() ui.Rail              // the present state of clusters and batches; nil for none
 	look    func(cluster string)        // is told of every cluster that a viewer follows; nil for none
 	log     *slog.Logger
 	dropped func()      // counts viewers that were cut off
@@ -92,7 +93,7 @@ func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, 
 }
 
 // setRail says what the rail is.
-func (h *hub) setRail(rail func() views.Rail) {
+func (h *hub) setRail(rail func() ui.Rail) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.rail = rail
@@ -282,8 +283,8 @@ func (h *hub) tellBatchTo(followers []*viewer, id string) {
 			v.actor.May(services.PermitForce), v.actor.May(operation.Permit(operation.Undo)),
 		}
 		if _, ok := panels[kind]; !ok {
-			shown := views.BatchView{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}
-			panels[kind] = h.panel(views.BatchPanel(shown), v)
+			shown := batches.View{View: state, MayControl: kind.may, MayForce: kind.force, MayUndo: kind.undo}
+			panels[kind] = h.panel(batches.Panel(shown), v)
 		}
 		h.send(v, event, panels[kind])
 		if event == "done" {
@@ -297,7 +298,7 @@ func (h *hub) tellBatchTo(followers []*viewer, id string) {
 // the stream may be over.
 func (h *hub) panel(c templ.Component, v *viewer) string {
 	var out bytes.Buffer
-	if err := c.Render(views.WithZone(views.WithLocale(h.ctx, v.locale), v.zone), &out); err != nil {
+	if err := c.Render(ui.WithZone(ui.WithLocale(h.ctx, v.locale), v.zone), &out); err != nil {
 		h.log.Error("Progress cannot be rendered", "error", err)
 	}
 	return out.String()

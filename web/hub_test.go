@@ -20,7 +20,7 @@ import (
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // oneBatch is an engine that knows one batch.
@@ -186,7 +186,7 @@ func TestHub_panelsAreInTheZoneOfWhoLooks(t *testing.T) {
 		for want, zone := range map[string]*time.Location{"12:00:00": time.UTC, "14:00:00": time.FixedZone("CEST", 2*60*60)} {
 			p := pages[want]
 			p.header = http.Header{}
-			r := httptest.NewRequestWithContext(views.WithZone(ctx, zone), http.MethodGet, "/events?batch=b1", nil)
+			r := httptest.NewRequestWithContext(ui.WithZone(ctx, zone), http.MethodGet, "/events?batch=b1", nil)
 			go func() { _ = serve(p, r) }() // it ends with the hub
 		}
 		synctest.Wait()

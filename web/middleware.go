@@ -17,7 +17,7 @@ import (
 
 	"kube-node-manager/handlers"
 	"kube-node-manager/static"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // maxBody bounds what a request may send. Ten thousand node names fit.
@@ -147,15 +147,15 @@ func deadline(next http.Handler) http.Handler {
 // the addresses of their assets.
 func prefer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		locale := views.MatchLocale(cookieValue(r, handlers.LangCookie), r.Header.Get("Accept-Language"))
-		ctx := views.WithLocale(r.Context(), locale)
+		locale := ui.MatchLocale(cookieValue(r, handlers.LangCookie), r.Header.Get("Accept-Language"))
+		ctx := ui.WithLocale(r.Context(), locale)
 		if theme := cookieValue(r, handlers.ThemeCookie); theme == "light" || theme == "dark" {
-			ctx = views.WithTheme(ctx, theme)
+			ctx = ui.WithTheme(ctx, theme)
 		}
 		if zone := readerZone(cookieValue(r, handlers.ZoneCookie)); zone != nil {
-			ctx = views.WithZone(ctx, zone)
+			ctx = ui.WithZone(ctx, zone)
 		}
-		ctx = views.WithAssets(ctx, static.URL)
+		ctx = ui.WithAssets(ctx, static.URL)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

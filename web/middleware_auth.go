@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // limitWindow is the time over which tries to sign in are counted.
@@ -101,7 +101,7 @@ func (e *edge) requireUsers(next http.Handler) http.Handler {
 }
 
 func (e *edge) toSetup(w http.ResponseWriter, r *http.Request) error {
-	return e.sendAway(w, r, views.SetupURL, services.NewError(services.CodeUnauthenticated, "error_setup_needed"))
+	return e.sendAway(w, r, ui.SetupURL, services.NewError(services.CodeUnauthenticated, "error_setup_needed"))
 }
 
 // hasAdmin asks the database until there is an administrator; from then on there
@@ -134,11 +134,11 @@ func (e *edge) requireLogin(next http.Handler) http.Handler {
 func (e *edge) signInURL(r *http.Request) string {
 	switch back := e.comeBack(r); {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return views.EndedURL(back, views.EndRefused)
+		return ui.EndedURL(back, ui.EndRefused)
 	case handlers.IsHTMX(r):
-		return views.EndedURL(back, views.EndNoticed)
+		return ui.EndedURL(back, ui.EndNoticed)
 	default:
-		return views.LoginURL(back)
+		return ui.LoginURL(back)
 	}
 }
 
@@ -176,7 +176,7 @@ func (e *edge) ownPage(r *http.Request, address string) string {
 	u, err := url.Parse(address)
 	// A proxy may have rewritten Host, so the public address is ours as well.
 	if err != nil || u.Host != r.Host && u.Scheme+"://"+u.Host != e.options.origin() {
-		return views.HomeURL
+		return ui.HomeURL
 	}
 	return e.readable(r, handlers.LocalPath(u.RequestURI()))
 }
@@ -190,7 +190,7 @@ func (e *edge) readable(r *http.Request, path string) string {
 		return path
 	}
 	parts := strings.Split(bare, "/")
-	if len(parts) > 3 && "/"+parts[1] == views.ClustersURL {
+	if len(parts) > 3 && "/"+parts[1] == ui.ClustersURL {
 		return strings.Join(append(parts[:3:3], "nodes"), "/")
 	}
 	for end := len(parts) - 1; end > 1; end-- {
@@ -199,5 +199,5 @@ func (e *edge) readable(r *http.Request, path string) string {
 			return above
 		}
 	}
-	return views.HomeURL
+	return ui.HomeURL
 }

@@ -4,7 +4,7 @@ import (
 	"net/url"
 	"time"
 
-	"kube-node-manager/views"
+	"kube-node-manager/views/admin"
 )
 
 const (
@@ -63,7 +63,7 @@ func (h *hub) tellRailTo(followers []*viewer) {
 		if v.news.digest != digest || v.news.clusters && now.Sub(v.news.told) >= rowsEvery {
 			kind := variant{v.locale, v.zone.String(), v.news.clusters}
 			if _, ok := updates[kind]; !ok {
-				updates[kind] = h.panel(views.RailUpdate(rail, kind.rows, now), v)
+				updates[kind] = h.panel(admin.RailUpdate(rail, kind.rows, now), v)
 			}
 			h.send(v, "rail", updates[kind])
 			v.news.digest, v.news.told = digest, now

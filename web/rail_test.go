@@ -12,23 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // shownRail is a rail that changes.
 type shownRail struct {
 	mu   sync.Mutex
-	rail views.Rail
+	rail ui.Rail
 }
 
-func (s *shownRail) get() views.Rail {
+func (s *shownRail) get() ui.Rail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.rail
 }
 
 // set changes the rail and waits until the hub has looked at it.
-func (s *shownRail) set(change func(*views.Rail)) {
+func (s *shownRail) set(change func(*ui.Rail)) {
 	s.mu.Lock()
 	change(&s.rail)
 	s.mu.Unlock()
@@ -41,8 +41,8 @@ func railTest(t *testing.T, fn func(t *testing.T, rail *shownRail, open func(que
 	t.Helper()
 	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
 		rail := &shownRail{}
-		rail.set(func(r *views.Rail) {
-			r.Clusters, r.Work = []views.ClusterView{{Name: "prod", Nodes: 3, At: time.Now()}}, "w0"
+		rail.set(func(r *ui.Rail) {
+			r.Clusters, r.Work = []ui.Cluster{{Name: "prod", Nodes: 3, At: time.Now()}}, "w0"
 		})
 		h.setRail(rail.get)
 		fn(t, rail, open)
@@ -59,14 +59,14 @@ func TestRail_tellsOfChangesOnly(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Empty(t, same.events())
-		rail.set(func(r *views.Rail) {
-			r.Clusters = []views.ClusterView{{Name: "prod", Nodes: 3, Cordoned: 3, At: time.Now()}}
+		rail.set(func(r *ui.Rail) {
+			r.Clusters = []ui.Cluster{{Name: "prod", Nodes: 3, Cordoned: 3, At: time.Now()}}
 		})
 		require.Equal(t, []string{"rail"}, same.events())
 		require.Contains(t, same.read(), "all nodes are cordoned")
-		rail.set(func(r *views.Rail) {
+		rail.set(func(r *ui.Rail) {
 			down := services.NewError(services.CodeTimeout, "error_cluster_timeout")
-			r.Clusters = []views.ClusterView{{Name: "prod", Nodes: 3, Down: down, At: time.Now()}}
+			r.Clusters = []ui.Cluster{{Name: "prod", Nodes: 3, Down: down, At: time.Now()}}
 		})
 		require.Equal(t, []string{"rail", "rail"}, same.events())
 		require.Contains(t, same.read(), "The cluster did not answer in time.")
@@ -79,9 +79,9 @@ func TestRail_theRunningCountAndTheBatches(t *testing.T) {
 		list, other := &page{}, &page{}
 		open("rail="+rail.get().Digest()+"&batches=w0", list)
 		open("rail="+rail.get().Digest(), other)
-		rail.set(func(r *views.Rail) { r.Running, r.Work = 1, "w1" })
-		rail.set(func(r *views.Rail) { r.Work = "w2" })
-		rail.set(func(r *views.Rail) { r.Running, r.Work = 0, "w0" })
+		rail.set(func(r *ui.Rail) { r.Running, r.Work = 1, "w1" })
+		rail.set(func(r *ui.Rail) { r.Work = "w2" })
+		rail.set(func(r *ui.Rail) { r.Running, r.Work = 0, "w0" })
 		require.Equal(t, []string{"rail", "batches", "batches", "rail", "batches"}, list.events())
 		require.Equal(t, []string{"rail", "rail"}, other.events())
 		require.Contains(t, other.read(), "1 running")

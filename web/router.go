@@ -14,7 +14,7 @@ import (
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/store"
 	"kube-node-manager/static"
-	"kube-node-manager/views"
+	"kube-node-manager/views/ui"
 )
 
 // edge is what all requests share.
@@ -28,7 +28,7 @@ type edge struct {
 	limits   *limits
 
 	// frame makes what stands around an error page for somebody signed in.
-	frame func(r *http.Request, title string) views.Frame
+	frame func(r *http.Request, title string) ui.Frame
 
 	ready atomic.Bool // requests should be sent here
 	setUp atomic.Bool // there is an administrator

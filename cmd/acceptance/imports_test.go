@@ -15,9 +15,14 @@ import (
 )
 
 const (
-	module  = "kube-node-manager/"
-	forTest = "services/kube/kubetest"
+	module   = "kube-node-manager/"
+	forTest  = "services/kube/kubetest"
+	forViews = "views/viewstest"
 )
+
+// viewRooms are the rooms of views from the ground up: each may import those
+// before it and none after it.
+var viewRooms = []string{"views/ui", "views/batches", "views/nodes", "views/plan", "views/templates", "views/admin"}
 
 // rooms says which of our packages each of our packages may import. A name
 // that ends with "/..." stands for a package and all below it. A new package
@@ -26,11 +31,20 @@ var rooms = map[string][]string{
 	"cmd/kube-node-manager": {"web"},
 	"cmd/acceptance":        {}, // from outside, so it knows the program by what it answers
 
-	"web":      {"handlers", "views", "services/...", "cache", "static"},
-	"handlers": {"views", "services/..."},
-	"views":    {"services", "services/batch", "services/node", "services/operation/...", "services/store", "services/template", "services/account", "services/audit"},
-	"static":   {},
-	"cache":    {},
+	"web":      {"handlers", "views/...", "services/...", "cache", "static"},
+	"handlers": {"views/...", "services/..."},
+
+	// Within views imports run down only: see viewRooms.
+	"views/ui":        {"services", "services/node", "services/operation", "services/store"},
+	"views/batches":   {"views/ui", "services/batch", "services/node", "services/operation/...", "services/store"},
+	"views/nodes":     {"views/ui", "views/batches", "services/batch", "services/node", "services/operation"},
+	"views/plan":      {"views/ui", "views/batches", "services", "services/batch", "services/node", "services/operation/..."},
+	"views/templates": {"views/ui", "services/operation", "services/template"},
+	"views/admin":     {"views/ui", "services", "services/audit", "services/batch", "services/store"},
+	forViews:          {"views/ui", "views/batches", "services/..."},
+
+	"static": {},
+	"cache":  {},
 
 	"services":                 {},
 	"services/store":           {"services"}, // the words of its errors
@@ -91,8 +105,13 @@ func TestImports_brokenRulesAreFound(t *testing.T) {
 		"services/cluster: imports k8s.io/client-go/kubernetes":           {ImportPath: "services/cluster", Imports: []string{"k8s.io/client-go/kubernetes"}},
 		"handlers: imports web":                                           {ImportPath: "handlers", Imports: []string{module + "web"}},
 		"handlers: imports cache":                                         {ImportPath: "handlers", Imports: []string{module + "cache"}},
-		"views: imports handlers":                                         {ImportPath: "views", Imports: []string{module + "handlers"}},
-		"views: imports services/kube":                                    {ImportPath: "views", Imports: []string{module + "services/kube"}},
+		"views/plan: imports handlers":                                    {ImportPath: "views/plan", Imports: []string{module + "handlers"}},
+		"views/admin: imports web":                                        {ImportPath: "views/admin", Imports: []string{module + "web"}},
+		"views/nodes: imports services/kube":                              {ImportPath: "views/nodes", Imports: []string{module + "services/kube"}},
+		"views/ui: imports views/nodes":                                   {ImportPath: "views/ui", Imports: []string{module + "views/nodes"}},
+		"views/batches: imports views/plan":                               {ImportPath: "views/batches", Imports: []string{module + "views/plan"}},
+		"views/ui: its tests import views/plan":                           {ImportPath: "views/ui", XTestImports: []string{module + "views/plan"}},
+		"handlers: imports views/viewstest, which is for tests":           {ImportPath: "handlers", Imports: []string{module + forViews}},
 		"cmd/kube-node-manager: imports services/store":                   {ImportPath: "cmd/kube-node-manager", Imports: []string{module + "services/store"}},
 		"web: imports services/kube/kubetest, which is for tests":         {ImportPath: "web", Imports: []string{module + forTest}},
 		"services/kube: its tests import web":                             {ImportPath: "services/kube", XTestImports: []string{module + "web"}},
@@ -125,7 +144,7 @@ func violations(packages []goPackage) []string {
 		}
 		for _, path := range p.Imports {
 			switch ours, is := strings.CutPrefix(path, module); {
-			case is && ours == forTest:
+			case is && (ours == forTest || ours == forViews):
 				report("imports %s, which is for tests", ours)
 			case is && !mayImport(allowed, ours):
 				report("imports %s", ours)
@@ -142,13 +161,32 @@ func violations(packages []goPackage) []string {
 	return found
 }
 
-// testMay gives what the tests of a package may import: those of a service are
-// free to put it together with others.
+// testMay returns what the tests of a package may import: those of a service are
+// free to put it together with others, and those of a view to show any data.
 func testMay(name string, allowed []string) []string {
-	if strings.HasPrefix(name, "services/") {
+	switch {
+	case strings.HasPrefix(name, "services/"):
 		return append(slices.Clone(allowed), "services/...", "cache")
+	case strings.HasPrefix(name, "views/"):
+		return append(slices.Clone(allowed), "services/...", forViews)
+	default:
+		return allowed
 	}
-	return allowed
+}
+
+// The table itself lets no room of views import one above it, nor what shows them.
+func TestImports_viewsRunDown(t *testing.T) {
+	for i, room := range viewRooms {
+		for _, allowed := range rooms[room] {
+			isView := strings.HasPrefix(allowed, "views")
+			require.True(t, !isView || slices.Contains(viewRooms[:i], allowed), "%s may import %s", room, allowed)
+			require.True(t, isView || strings.HasPrefix(allowed, "services"), "%s may import %s", room, allowed)
+		}
+	}
+	for name := range rooms {
+		known := slices.Contains(viewRooms, name) || name == forViews
+		require.True(t, known || !strings.HasPrefix(name, "views"), "%s is not among viewRooms", name)
+	}
 }
 
 func mayImport(allowed []string, name string) bool {

@@ -1,0 +1,218 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/operation/drain"
+	"kube-node-manager/views/ui"
+)
+
+// What a plan's page shows at most: ten thousand pods would make a page that
+// nobody reads and no phone opens. What is left out is said.
+const (
+	nodesShown   = 200
+	podsShown    = 20  // of one node
+	rowsShown    = 800 // pods of all nodes together
+	nodesOpen    = 5
+	budgetsShown = 20
+	notesShown   = 6 // of one kind
+)
+
+// verdicts are the verdicts on pods, the gravest first.
+func verdicts() []drain.Verdict {
+	return []drain.Verdict{drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip}
+}
+
+// verdictKind gives the mark of a verdict.
+func verdictKind(v drain.Verdict) string {
+	switch v {
+	case drain.Never:
+		return "bad"
+	case drain.Acknowledge:
+		return "ask"
+	case drain.Blocked:
+		return "warn"
+	case drain.Wait:
+		return "ending"
+	case drain.Evict:
+		return "run"
+	case drain.Skip:
+		return "same"
+	default:
+		return "idle"
+	}
+}
+
+// verdictWord gives a verdict's word for n pods.
+func verdictWord(ctx context.Context, v drain.Verdict, n int) string {
+	return ui.N(ctx, "pod_"+string(v), n)
+}
+
+// countOf gives the number of pods with a verdict; those that have to wait for a
+// budget, or whose budgets are not known, are not counted among the others that
+// go.
+func countOf(c drain.Counts, v drain.Verdict) int {
+	switch v {
+	case drain.Never:
+		return c.Never
+	case drain.Acknowledge:
+		return c.Acknowledge
+	case drain.Blocked:
+		return c.Blocked
+	case drain.Unknown:
+		return c.Unknown
+	case drain.Wait:
+		return c.Wait
+	case drain.Evict:
+		return c.Evict - c.Blocked - c.Unknown
+	default:
+		return c.Skip
+	}
+}
+
+func podsOf(c drain.Counts) int { return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never }
+
+// drainTally gives the counts on top of the plan. The first is what the button
+// says; "blocked now" and "not known" are part of it.
+func drainTally(c drain.Counts) []ui.Count {
+	out := []ui.Count{{ID: "plan_pods_evict", Count: c.Evict}, {ID: "plan_pods_skip", Count: c.Skip}}
+	for _, more := range []ui.Count{
+		{ID: "plan_pods_wait", Count: c.Wait},
+		{ID: "plan_pods_acknowledge", Count: c.Acknowledge, Class: "warn"},
+		{ID: "plan_pods_blocked", Count: c.Blocked, Class: "warn"},
+		{ID: "plan_pods_never", Count: c.Never, Class: "bad"},
+		{ID: "plan_pods_unknown", Count: c.Unknown, Class: "warn"},
+	} {
+		if more.Count > 0 {
+			out = append(out, more)
+		}
+	}
+	return out
+}
+
+// reasonText puts a reason into words.
+func reasonText(ctx context.Context, e *services.Error) string { return ui.ErrorText(ctx, e) }
+
+func reasonsText(ctx context.Context, reasons []*services.Error) string {
+	texts := make([]string, len(reasons))
+	for i, r := range reasons {
+		texts[i] = reasonText(ctx, r)
+	}
+	return strings.Join(texts, " · ")
+}
+
+func eachPod(p *drain.Plan, do func(node string, pod drain.Judged)) {
+	for _, n := range p.Nodes {
+		for _, pod := range n.Pods {
+			do(n.Node, pod)
+		}
+	}
+}
+
+// podsWhere counts the pods that have a reason, and the nodes that they are on.
+func podsWhere(p *drain.Plan, texts ...string) (pods, nodes int) {
+	if p == nil {
+		return 0, 0
+	}
+	for _, n := range p.Nodes {
+		before := pods
+		for _, pod := range n.Pods {
+			if slices.ContainsFunc(pod.Reasons, func(r *services.Error) bool { return slices.Contains(texts, r.Text) }) {
+				pods++
+			}
+		}
+		if pods > before {
+			nodes++
+		}
+	}
+	return pods, nodes
+}
+
+// budgetKind gives the mark of a budget: whether what the batch wants of it can
+// be had.
+func budgetKind(d *drain.Demand) string {
+	switch {
+	case d.Never != nil:
+		return "bad"
+	case d.Demand <= 0:
+		return "ok"
+	case d.Allowed <= 0:
+		return "warn"
+	case d.Demand > d.Allowed:
+		return "run"
+	default:
+		return "ok"
+	}
+}
+
+// shownBudgets are the budgets that are shown: those that hold pods up first.
+func shownBudgets(p *drain.Plan) []*drain.Demand {
+	rank := func(d *drain.Demand) int { return slices.Index([]string{"bad", "warn", "run", "ok"}, budgetKind(d)) }
+	sorted := slices.Clone(p.Budgets)
+	slices.SortStableFunc(sorted, func(a, b *drain.Demand) int { return cmp.Compare(rank(a), rank(b)) })
+	return sorted[:min(budgetsShown, len(sorted))]
+}
+
+func budgetWord(ctx context.Context, d *drain.Demand) string {
+	return ui.T(ctx, "budget_"+budgetKind(d))
+}
+
+// shownNode is a node of the plan with the pods that are shown of it.
+type shownNode struct {
+	drain.NodePlan
+	Shown []drain.Judged
+	Open  bool
+}
+
+// shownNodes chooses what is shown: nodes with problems first and open.
+func shownNodes(p *drain.Plan) []shownNode {
+	sorted := slices.Clone(p.Nodes)
+	slices.SortStableFunc(sorted, func(a, b drain.NodePlan) int { return cmp.Compare(gravity(a), gravity(b)) })
+	rows := rowsShown
+	out := make([]shownNode, min(nodesShown, len(sorted)))
+	for i := range out {
+		n := shownNode{NodePlan: sorted[i]}
+		n.Shown = n.Pods[:min(podsShown, rows, len(n.Pods))]
+		rows -= len(n.Shown)
+		n.Open = len(n.Shown) > 0 && (i < nodesOpen && gravity(n.NodePlan) < len(verdicts()) || len(sorted) == 1)
+		out[i] = n
+	}
+	return out
+}
+
+// gravity orders nodes by the worst that is on them; without a problem it is
+// the number of verdicts.
+func gravity(n drain.NodePlan) int {
+	if len(n.Blockers) > 0 {
+		return -1
+	}
+	for i, v := range verdicts() {
+		if v == drain.Wait {
+			break
+		}
+		if countOf(n.Counts, v) > 0 {
+			return i
+		}
+	}
+	return len(verdicts())
+}
+
+// omitted says what pods of a node are not shown: "11 more: 9 evict, 2 stay".
+func omitted(ctx context.Context, n shownNode) string {
+	rest := map[drain.Verdict]int{}
+	for _, pod := range n.Pods[len(n.Shown):] {
+		rest[pod.Verdict]++
+	}
+	var parts []string
+	for _, v := range verdicts() {
+		if rest[v] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", ui.Number(rest[v]), verdictWord(ctx, v, rest[v])))
+		}
+	}
+	return ui.N(ctx, "plan_more_pods", len(n.Pods)-len(n.Shown), "Which", strings.Join(parts, ui.T(ctx, "list_comma")))
+}

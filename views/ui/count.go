@@ -1,0 +1,8 @@
+package ui
+
+// Count is one number of the tally.
+type Count struct {
+	ID    string
+	Count int
+	Class string
+}

@@ -1,0 +1,19 @@
+package ui
+
+import "github.com/a-h/templ"
+
+// Pair is a hidden field, or a line of facts.
+type Pair struct{ Name, Value string }
+
+// FieldState ties an input to its help, or to what is wrong with it in place of
+// the help.
+func FieldState(p *Problem, name string, help bool) templ.Attributes {
+	switch {
+	case p.Field(name) != "":
+		return templ.Attributes{"aria-invalid": "true", "aria-describedby": "e-" + name}
+	case help:
+		return templ.Attributes{"aria-describedby": "h-" + name}
+	default:
+		return nil
+	}
+}

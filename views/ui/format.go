@@ -1,0 +1,123 @@
+package ui
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SpanWords gives Span's messages for app.js, "#" for the numbers.
+func SpanWords(ctx context.Context) string {
+	part := func(unit string) string { return T(ctx, "age_"+unit, "N", "#") }
+	return strings.Join([]string{T(ctx, "span_short"), part("s"), part("m") + " " + part("s"), part("h") + " " + part("m")}, "|")
+}
+
+// Number groups a count: 1204 is "1,204". English and Chinese group alike.
+func Number(n int) string {
+	s := strconv.Itoa(n)
+	start := 0
+	if n < 0 {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// KnownNumber is Number, or a dash for a count below zero.
+func KnownNumber(n int) string {
+	if n < 0 {
+		return Unknown
+	}
+	return Number(n)
+}
+
+// AgeText gives a duration in its one largest telling unit, in steps like
+// kubectl's: "45 s", "12 min", "5 h", "204 d".
+func AgeText(ctx context.Context, d time.Duration) string {
+	unit, n := largestUnit(d)
+	return T(ctx, "age_"+unit, "N", Number(n))
+}
+
+// AgoText is Age as a time that has passed: "12 min ago". static/app.js counts the
+// same steps on; a change here is a change there.
+func AgoText(ctx context.Context, d time.Duration) string {
+	if d < 2*time.Second {
+		return T(ctx, "ago_now")
+	}
+	unit, n := largestUnit(d)
+	return T(ctx, "ago_"+unit, "N", Number(n))
+}
+
+func largestUnit(d time.Duration) (unit string, n int) {
+	switch d = max(d, 0); {
+	case d < 2*time.Minute:
+		return "s", int(d / time.Second)
+	case d < 2*time.Hour:
+		return "m", int(d / time.Minute)
+	case d < 48*time.Hour:
+		return "h", int(d / time.Hour)
+	default:
+		return "d", int(d / (24 * time.Hour))
+	}
+}
+
+// agoWords gives Ago's messages for app.js, smallest unit first, "#" for the
+// number.
+func agoWords(ctx context.Context) string {
+	words := []string{T(ctx, "ago_now")}
+	for _, unit := range []string{"s", "m", "h", "d"} {
+		words = append(words, T(ctx, "ago_"+unit, "N", "#"))
+	}
+	return strings.Join(words, "|")
+}
+
+// Span gives a duration that somebody waits for or waited, in two units:
+// "4 min 12 s".
+func Span(ctx context.Context, d time.Duration) string {
+	if d < time.Second {
+		return T(ctx, "span_short")
+	}
+	d = d.Round(time.Second)
+	hours, minutes, seconds := int(d/time.Hour), int(d/time.Minute)%60, int(d/time.Second)%60
+	part := func(unit string, n int) string { return T(ctx, "age_"+unit, "N", Number(n)) }
+	switch {
+	case hours > 0:
+		return part("h", hours) + " " + part("m", minutes)
+	case minutes > 0:
+		return part("m", minutes) + " " + part("s", seconds)
+	default:
+		return part("s", seconds)
+	}
+}
+
+// Rate gives nodes per second, or per minute when it is slow.
+func Rate(ctx context.Context, perSecond float64) string {
+	switch {
+	case perSecond >= 10:
+		return T(ctx, "rate_second", "N", Number(int(math.Round(perSecond))))
+	case perSecond >= 1:
+		return T(ctx, "rate_second", "N", strconv.FormatFloat(perSecond, 'f', 1, 64))
+	default:
+		return T(ctx, "rate_minute", "N", strconv.FormatFloat(perSecond*60, 'f', 0, 64))
+	}
+}
+
+func RFC3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// SecondsField gives a time for its field in its largest whole unit.
+func SecondsField(seconds int) string {
+	switch {
+	case seconds < 0:
+		return ""
+	case seconds >= 3600 && seconds%3600 == 0:
+		return strconv.Itoa(seconds/3600) + "h"
+	case seconds >= 60 && seconds%60 == 0:
+		return strconv.Itoa(seconds/60) + "m"
+	default:
+		return strconv.Itoa(seconds) + "s"
+	}
+}

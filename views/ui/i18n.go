@@ -1,0 +1,140 @@
+package ui
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/store"
+)
+
+// The languages that the product speaks.
+const (
+	LocaleEnglish = "en"
+	LocaleChinese = "zh-CN"
+)
+
+// Locales lists the languages, the default first.
+func Locales() []string { return []string{LocaleEnglish, LocaleChinese} }
+
+//go:embed messages/*.json
+var messageFiles embed.FS
+
+// catalog is the loaded messages. It is built once and only read afterwards,
+// which is what makes the bundle safe to share between requests.
+var catalog = sync.OnceValue(loadCatalog)
+
+// loadCatalog reads every message file. A broken file is a fault of the build
+// that no request can mend, so it panics; the tests load the same files.
+func loadCatalog() map[string]*i18n.Localizer {
+	bundle := i18n.NewBundle(language.English)
+	paths, err := fs.Glob(messageFiles, "messages/*.json")
+	if err != nil {
+		panic("ui: " + err.Error())
+	}
+	for _, path := range paths {
+		if _, err := bundle.LoadMessageFileFS(messageFiles, path); err != nil {
+			panic("ui: " + path + ": " + err.Error())
+		}
+	}
+	localizers := make(map[string]*i18n.Localizer, len(Locales()))
+	for _, tag := range Locales() {
+		localizers[tag] = i18n.NewLocalizer(bundle, tag)
+	}
+	return localizers
+}
+
+type localeKey struct{}
+
+// WithLocale returns a context whose texts are in the language tag; a tag that
+// is not one of Locales means English.
+func WithLocale(ctx context.Context, tag string) context.Context {
+	return context.WithValue(ctx, localeKey{}, tag)
+}
+
+// Locale gives the context's language tag, "en" when it has none.
+func Locale(ctx context.Context) string {
+	if tag, _ := ctx.Value(localeKey{}).(string); tag == LocaleChinese {
+		return tag
+	}
+	return LocaleEnglish
+}
+
+// MatchLocale chooses the language: the cookie's when it names one, else the
+// best match of the Accept-Language header, else English.
+func MatchLocale(cookie, acceptLanguage string) string {
+	if cookie == LocaleEnglish || cookie == LocaleChinese {
+		return cookie
+	}
+	matcher := language.NewMatcher([]language.Tag{language.English, language.SimplifiedChinese})
+	tags, _, err := language.ParseAcceptLanguage(acceptLanguage)
+	if err != nil || len(tags) == 0 {
+		return LocaleEnglish
+	}
+	_, index, _ := matcher.Match(tags...)
+	return Locales()[index]
+}
+
+// T gives the message id in the context's language; args are key-value pairs
+// for its placeholders. A message that does not exist gives its id, so that the
+// gap is seen and the page still works.
+func T(ctx context.Context, id string, args ...any) string {
+	return translate(ctx, id, services.Args(args...), nil)
+}
+
+// N is T for a message that counts: n chooses the plural form and stands in the
+// message as {{.Count}}, grouped.
+func N(ctx context.Context, id string, n int, args ...any) string {
+	data := services.Args(args...)
+	if data == nil {
+		data = make(map[string]any, 1)
+	}
+	data["Count"] = Number(n)
+	return translate(ctx, id, data, n)
+}
+
+// Text translates a stored sentence.
+func Text(ctx context.Context, t store.Text) string {
+	return translate(ctx, t.ID, t.Args, nil)
+}
+
+// HasMessage reports whether the message exists in any language.
+func HasMessage(ctx context.Context, id string) bool {
+	text, _ := localize(ctx, id, nil, nil)
+	return text != ""
+}
+
+func translate(ctx context.Context, id string, data map[string]any, count any) string {
+	text, err := localize(ctx, id, data, count)
+	if text == "" && err != nil {
+		return id
+	}
+	// A placeholder without a value is our mistake, but "<no value>" is no word
+	// to show to a person.
+	return strings.ReplaceAll(text, "<no value>", "–")
+}
+
+func localize(ctx context.Context, id string, data map[string]any, count any) (string, error) {
+	return catalog()[Locale(ctx)].Localize(&i18n.LocalizeConfig{
+		MessageID: id, TemplateData: plain(data), PluralCount: count,
+	})
+}
+
+// plain makes placeholder values printable: stored sentences come back from
+// JSON with float64 where a whole number was put in.
+func plain(data map[string]any) map[string]any {
+	out := make(map[string]any, len(data))
+	for key, value := range data {
+		if f, ok := value.(float64); ok && f == float64(int64(f)) {
+			value = int64(f)
+		}
+		out[key] = value
+	}
+	return out
+}

@@ -1,0 +1,392 @@
+package ui
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/services/operation/drain"
+	"kube-node-manager/services/store"
+	"kube-node-manager/services/template"
+)
+
+// messages gives id → plural forms of one file set and language.
+func messages(t *testing.T, set, locale string) map[string]map[string]string {
+	t.Helper()
+	out := map[string]map[string]string{}
+	paths, err := filepath.Glob("messages/" + set + "." + locale + ".json")
+	require.NoError(t, err)
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var file map[string]any
+		require.NoError(t, json.Unmarshal(raw, &file), path)
+		for id, value := range file {
+			forms := map[string]string{}
+			switch value := value.(type) {
+			case string:
+				forms["other"] = value
+			case map[string]any:
+				for form, text := range value {
+					forms[form] = text.(string)
+				}
+			}
+			out[id] = forms
+		}
+	}
+	return out
+}
+
+// sets gives the names of the sets of messages.
+func sets(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("messages/*.en.json")
+	require.NoError(t, err)
+	out := make([]string, len(paths))
+	for i, path := range paths {
+		out[i] = strings.TrimSuffix(filepath.Base(path), ".en.json")
+	}
+	return out
+}
+
+var placeholder = regexp.MustCompile(`\.([A-Z]\w*)`)
+
+func placeholders(forms map[string]string) []string {
+	var out []string
+	for _, text := range forms {
+		for _, part := range regexp.MustCompile(`\{\{.*?\}\}`).FindAllString(text, -1) {
+			for _, m := range placeholder.FindAllStringSubmatch(part, -1) {
+				out = append(out, m[1])
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func ids(m map[string]map[string]string) []string {
+	var out []string
+	for id := range m {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestMessages_sameInBothLanguages(t *testing.T) {
+	for _, set := range sets(t) {
+		en, zh := messages(t, set, "en"), messages(t, set, "zh-CN")
+		require.Equal(t, ids(en), ids(zh), set)
+		for id := range en {
+			require.Equal(t, placeholders(en[id]), placeholders(zh[id]), id)
+			require.Equal(t, len(en[id]) > 1, en[id]["one"] != "", "%s: English counts in one and other", id)
+			require.Equal(t, []string{"other"}, formsOf(zh[id]), "%s: Chinese has one form", id)
+			for _, text := range append(valuesOf(en[id]), valuesOf(zh[id])...) {
+				require.NotEmpty(t, strings.TrimSpace(text), id)
+			}
+		}
+	}
+}
+
+func formsOf(forms map[string]string) []string {
+	var out []string
+	for form := range forms {
+		out = append(out, form)
+	}
+	return out
+}
+
+func valuesOf(forms map[string]string) []string {
+	var out []string
+	for _, text := range forms {
+		out = append(out, text)
+	}
+	return out
+}
+
+func TestMessages_uiIdsAreOurs(t *testing.T) {
+	for _, own := range sets(t) {
+		ours := messages(t, own, "en")
+		for _, set := range sets(t) {
+			for id := range messages(t, set, "en") {
+				if set != own {
+					require.NotContains(t, ours, id, "also in %s", set)
+				}
+			}
+		}
+	}
+}
+
+func TestMessages_render(t *testing.T) {
+	for _, locale := range Locales() {
+		ctx := WithLocale(t.Context(), locale)
+		for id, forms := range messages(t, "*", locale) {
+			data := map[string]any{}
+			for _, name := range placeholders(forms) {
+				data[name] = "X"
+			}
+			for _, n := range []any{nil, 1, 2} {
+				if n != nil && forms["one"] == "" && locale == LocaleEnglish {
+					continue // it does not count
+				}
+				text, err := localize(ctx, id, data, n)
+				require.NoError(t, err, id)
+				require.NotEmpty(t, text, id)
+				require.NotContains(t, text, "<no value>", id)
+				require.NotContains(t, text, "{{", id)
+			}
+		}
+	}
+}
+
+// sources gives the hand-written sources of this package.
+func sources(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	for _, pattern := range []string{"../*/*.go", "../*/*.templ"} {
+		paths, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_templ.go") || strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			raw, err := os.ReadFile(path)
+			require.NoError(t, err)
+			out.Write(raw)
+		}
+	}
+	return out.String()
+}
+
+var call = regexp.MustCompile(`\b([TN])\(ctx, "([a-z0-9_]+)"`)
+
+func TestMessages_callsMatch(t *testing.T) {
+	source, known := sources(t), messages(t, "*", "en")
+	for _, m := range call.FindAllStringSubmatchIndex(source, -1) {
+		kind, id := source[m[2]:m[3]], source[m[4]:m[5]]
+		rest := arguments(source[m[1]:])
+		if strings.HasPrefix(rest, "+") {
+			continue // a family of ids; see TestMessages_families
+		}
+		require.Contains(t, known, id)
+		var given []string
+		for _, a := range regexp.MustCompile(`"([A-Z]\w*)",`).FindAllStringSubmatch(rest, -1) {
+			given = append(given, a[1])
+		}
+		if kind == "N" {
+			given = append(given, "Count")
+		}
+		for _, name := range placeholders(known[id]) {
+			require.Contains(t, given, name, id)
+		}
+	}
+}
+
+// arguments gives the rest of a call up to its closing bracket.
+func arguments(s string) string {
+	depth := 1
+	for i, r := range s {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return s[:i]
+			}
+		}
+	}
+	return s
+}
+
+// families are the ids that are put together from a value.
+func families() map[string][]string {
+	states := []store.State{store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled, store.StateInterrupted}
+	items := []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled}
+	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
+	return map[string][]string{
+		"state_": words(states...), "item_": words(items...), "code_": words(codes...), "role_": words(services.Roles()...),
+		"verdict_": {"partial", "failed", "cancelled"}, "ended_": endings(), "already_": endings(), "theme_": {"auto", "light", "dark"},
+		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
+		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
+		"since_": services.Sinces(), "about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
+		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "waiting", "left"},
+
+		"operation_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"}, "plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"}, "plan_do_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
+		"plan_title_": {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "rollout_": {"order_about", "parallel", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
+		"plan_": {"title"}, // of the handlers
+		"pod_":  words(drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip), "plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
+		"budget_": {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},
+		"phase_":    {drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked, drain.PhaseVerifying, drain.PhaseRestoring},
+		"draining_": {"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "left"}, "plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
+		"opt_": options(),
+
+		"form_": {"labels", "taints", "copy", "template"}, "tab_": {"nodes", "labels", "taints"}, "diff_": {diffAdd, DiffSet, DiffChange, DiffRemove, DiffSame, DiffCordon},
+		"edit_title_": template.Kinds(), "edit_keep_values_about_": template.Kinds(), "edit_rows_": template.Kinds(), "edit_rows_none_": template.Kinds(), "edit_new_": template.Kinds(), "edit_locked_": template.Kinds(),
+		"edit_paste_example_": template.Kinds(), "edit_paste_about_": template.Kinds(), "edit_mode_": {"add", "replace"}, "edit_mode_add_about_": template.Kinds(), "edit_mode_replace_about_": template.Kinds(),
+		"effect_replace_none_": template.Kinds(), "effect_replace_": template.Kinds(), "effect_add_": template.Kinds(), "tally_": {"changed", "unchanged", "blocked", "protected"},
+		"copy_mode_": {"replace", "merge", "replace_about", "merge_about"}, "overview_": template.Kinds(), "overview_title_": template.Kinds(), "overview_count_": template.Kinds(),
+		"overview_none_": template.Kinds(), "overview_none_hint_": template.Kinds(), "overview_key_": template.Kinds(),
+
+		"audit_": auditWords(), "audit_result_": words(store.Results()...),
+		"audit_why_": words(store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait),
+
+		"template_example_": exampleWords(), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
+		"template_new_title_": template.Kinds(), "template_import_title_": template.Kinds(),
+		"template_entries_": template.Kinds(), "template_rows_help_": template.Kinds(),
+		"template_mode_":    {"add", "replace", "add_labels", "add_taints", "replace_labels", "replace_taints"},
+		"template_outcome_": words(template.Created, template.Replaced, template.Refused),
+	}
+}
+
+// endings are the operations that have words for their success, and the others.
+func endings() []string {
+	out := []string{"other"}
+	for _, d := range operation.All() {
+		out = append(out, strings.ReplaceAll(d.Name, "-", "_"))
+	}
+	return out
+}
+
+// exampleWords are the messages of the examples of both kinds of templates.
+func exampleWords() []string {
+	var out []string
+	for _, id := range []string{"environment", "ownership", "dedicated", "maintenance"} {
+		out = append(out, id, "about_"+id)
+	}
+	return out
+}
+
+// auditWords are the messages of the actions of the audit log.
+func auditWords() []string {
+	out := words(store.Actions()...)
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], ".", "_")
+	}
+	return out
+}
+
+// options are the messages of the fields of a drain's form: the name of each,
+// and what it does.
+func options() []string {
+	var out []string
+	for _, name := range []string{"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period", "skip_wait_seconds", "pod_selector", "reason", "confirm", "order", "canary", "canary_wait", "wave_pause"} {
+		out = append(out, name, name+"_about")
+	}
+	return out
+}
+
+func words[S ~string](values ...S) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+func TestMessages_families(t *testing.T) {
+	known := messages(t, "*", "en")
+	for prefix, members := range families() {
+		for _, member := range members {
+			require.Contains(t, known, prefix+member)
+		}
+	}
+}
+
+func TestMessages_noneUnused(t *testing.T) {
+	source := sources(t)
+	used := map[string]bool{}
+	for prefix, members := range families() {
+		for _, member := range members {
+			used[prefix+member] = true
+		}
+	}
+	ours := messages(t, "ui", "en")
+	maps.Copy(ours, messages(t, "plan", "en"))
+	for _, set := range []string{"template", "label", "audit", "history", "control"} {
+		for id, text := range messages(t, set, "en") {
+			if !strings.HasPrefix(id, "error_") { // those are of the services
+				ours[id] = text
+			}
+		}
+	}
+	for id := range ours {
+		base := strings.TrimSuffix(id, "_hint")
+		require.True(t, used[id] || strings.Contains(source, `"`+id+`"`) || used[base] && strings.HasPrefix(id, "code_"), "%s is not used", id)
+	}
+}
+
+func TestMatchLocale(t *testing.T) {
+	tests := []struct{ cookie, header, want string }{
+		{"", "", "en"},
+		{"", "zh", "zh-CN"},
+		{"", "zh-TW,zh;q=0.9,en;q=0.8", "zh-CN"},
+		{"", "de-DE,de;q=0.9", "en"},
+		{"", "fr;q=0.2, zh-CN;q=0.9", "zh-CN"},
+		{"", ";;;", "en"},
+		{"zh-CN", "en", "zh-CN"},
+		{"en", "zh-CN", "en"},
+		{"xx", "zh-CN", "zh-CN"},
+	}
+	for _, tt := range tests {
+		require.Equal(t, tt.want, MatchLocale(tt.cookie, tt.header), "%+v", tt)
+	}
+	require.Equal(t, "en", Locale(t.Context()))
+	require.Equal(t, "en", Locale(WithLocale(t.Context(), "de")))
+}
+
+func TestT(t *testing.T) {
+	en, zh := t.Context(), WithLocale(t.Context(), LocaleChinese)
+	require.Equal(t, "no_such_id", T(en, "no_such_id"))
+	require.Equal(t, "1 node", N(en, "nodes_count", 1))
+	require.Equal(t, "1,204 nodes", N(en, "nodes_count", 1204))
+	require.Equal(t, "1,204 个节点", N(zh, "nodes_count", 1204))
+	require.Equal(t, "taint: –", T(en, "token_taint"), "a missing value is no <no value>")
+	require.Equal(t, "Request 1200000", Text(en, store.Text{ID: "request_id", Args: map[string]any{"ID": float64(1200000)}}))
+	require.Equal(t, `Request <b>&"`, T(en, "request_id", "ID", `<b>&"`), "escaping is templ's")
+}
+
+func TestNewProblem(t *testing.T) {
+	ctx := t.Context()
+	require.Nil(t, NewProblem(ctx, nil))
+	p := NewProblem(ctx, services.NewError(services.CodeNotFound, "request_id", "ID", "7"))
+	require.Equal(t, "Request 7", p.Text)
+	require.Empty(t, p.Hint)
+	p = NewProblem(ctx, services.NewError(services.CodeUnavailable, "offline"))
+	require.Equal(t, T(ctx, "offline_hint"), p.Hint)
+	p = NewProblem(ctx, services.NewError("odd", "no_such_id"))
+	require.Equal(t, T(ctx, "problem_unknown"), p.Text)
+	p = NewProblem(ctx, services.InvalidFields(services.FieldError{Field: "a", Text: "request_id", Args: services.Args("ID", 1)}))
+	require.Equal(t, map[string]string{"a": "Request 1"}, p.Fields)
+	require.Equal(t, "Request 1", p.Field("a"))
+	require.Empty(t, (*Problem)(nil).Field("a"))
+}
+
+// A drain empties a node (腾空), an eviction moves one pod (驱逐). A reader of
+// Chinese must be able to tell the two apart as well as one of English.
+func TestMessages_chineseKeepsDrainAndEvictApart(t *testing.T) {
+	english, chinese := messages(t, "*", "en"), messages(t, "*", "zh-CN")
+	seen := 0
+	for id, forms := range english {
+		words := strings.ToLower(strings.Join(slices.Collect(maps.Values(forms)), " "))
+		other := strings.Join(slices.Collect(maps.Values(chinese[id])), " ")
+		drain, evict := strings.Contains(words, "drain"), strings.Contains(words, "evict")
+		switch {
+		case drain && !evict:
+			seen++
+			require.NotContains(t, other, "驱逐", id)
+		case evict && !drain:
+			require.NotContains(t, other, "腾空", id)
+		}
+	}
+	require.Greater(t, seen, 10)
+}

@@ -1,0 +1,219 @@
+package ui
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"kube-node-manager/services/node"
+)
+
+// TemplatesURL gives the templates of a kind.
+func TemplatesURL(kind string) string { return "/templates/" + url.PathEscape(kind) }
+
+// Every URL of the product is made here. Names go through url.PathEscape: a
+// cluster is named after its kubeconfig context and may hold "/", ":" and "@".
+
+// Paths without parameters.
+const (
+	HomeURL        = "/"
+	ClustersURL    = "/clusters"
+	AllBatchesURL  = "/batches"
+	SetupURL       = "/setup"
+	SignInURL      = "/login"
+	LogoutURL      = "/logout"
+	PreferencesURL = "/preferences"
+	AuditURL       = "/audit"
+)
+
+// LoginURL gives the sign-in page that goes on to next, a path of ours.
+func LoginURL(next string) string {
+	if next == "" || next == HomeURL {
+		return SignInURL
+	}
+	return WithQuery(SignInURL, url.Values{"next": {next}})
+}
+
+// EndedURL returns LoginURL for somebody whose login session has ended, which the
+// page says.
+func EndedURL(next string, end SessionEnd) string {
+	values := url.Values{"ended": {string(end)}}
+	if next != "" && next != HomeURL {
+		values.Set("next", next)
+	}
+	return WithQuery(SignInURL, values)
+}
+
+// InBackground marks the address of a page that loads itself again, which is not
+// to count as somebody's doing.
+func InBackground(path string) string { return WithQuery(path, url.Values{"background": {"1"}}) }
+
+// ClusterURL gives a cluster's page.
+func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEscape(cluster) }
+
+// ClusterTestURL is where "Try again" posts on the cluster page.
+func ClusterTestURL(cluster string) string { return ClusterURL(cluster) + "/test" }
+
+// NodesURL gives the node table; what q leaves at its default is left out.
+func NodesURL(cluster string, q node.Query) string {
+	return WithQuery(NodesPath(cluster), QueryValues(q))
+}
+
+// AllNodesURL returns the first page of all nodes of a cluster.
+func AllNodesURL(cluster string) string { return NodesURL(cluster, node.Query{}) }
+
+// NodesUsageURL is NodesURL with the columns that need pods.
+func NodesUsageURL(cluster string, q node.Query) string {
+	values := QueryValues(q)
+	values.Set("usage", "1")
+	return WithQuery(NodesPath(cluster), values)
+}
+
+// NodesCSVURL gives every node that q lets through as CSV, whatever its page.
+func NodesCSVURL(cluster string, q node.Query) string {
+	q.Page, q.Size, q.Fresh, q.Apply = 0, 0, false, ""
+	return WithQuery(NodesPath(cluster)+".csv", QueryValues(q))
+}
+
+// NodeURL gives the page of one node.
+func NodeURL(cluster, name string) string {
+	return NodesPath(cluster) + "/" + url.PathEscape(name)
+}
+
+// NodeFreshURL is NodeURL past the cache.
+func NodeFreshURL(cluster, name string) string { return NodeURL(cluster, name) + "?fresh=1" }
+
+// BatchesURL is where batches for a cluster are posted.
+func BatchesURL(cluster string) string { return ClusterURL(cluster) + "/batches" }
+
+// OneBatchURL is BatchesURL for one node, for a form without fields.
+func OneBatchURL(cluster, operation, name string) string {
+	return WithQuery(BatchesURL(cluster), url.Values{"operation": {operation}, "node": {name}})
+}
+
+// PreviewURL is where a plan is asked for.
+func PreviewURL(cluster string) string { return BatchesURL(cluster) + "/preview" }
+
+// OnePreviewURL is PreviewURL for one node, for a form without fields.
+func OnePreviewURL(cluster, operation, name string) string {
+	return WithQuery(PreviewURL(cluster), url.Values{"operation": {operation}, "node": {name}})
+}
+
+// EditURL is where the form comes from that edits the labels or the taints of
+// some nodes; kind is "labels" or "taints".
+func EditURL(cluster, kind string) string { return OverviewURL(cluster, kind) + "/edit" }
+
+// CopyURL is where the form comes from that copies taints to some nodes.
+func CopyURL(cluster string) string { return OverviewURL(cluster, "taints") + "/copy" }
+
+// ApplyURL is where the form comes from that applies a template to some nodes.
+func ApplyURL(cluster string) string { return ClusterURL(cluster) + "/templates/apply" }
+
+// OverviewURL gives every label, or every taint, of a cluster.
+func OverviewURL(cluster, kind string) string { return ClusterURL(cluster) + "/" + kind }
+
+// BatchURL gives the page of one batch.
+func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id) }
+
+// BatchControlURL is where a batch is cancelled, resumed and so on.
+func BatchControlURL(id, verb string) string { return BatchURL(id) + "/" + url.PathEscape(verb) }
+
+// EventsURL returns the event stream of a cluster and a batch; either may be empty.
+func EventsURL(cluster, batch string) string {
+	values := url.Values{}
+	if cluster != "" {
+		values.Set("cluster", cluster)
+	}
+	if batch != "" {
+		values.Set("batch", batch)
+	}
+	return WithQuery("/events", values)
+}
+
+// Follow says what a page's event stream tells beside its cluster.
+type Follow struct {
+	Generation uint64 // of the cluster's cache when the page was made
+	Rail       string // Digest of the rail in the page
+	Clusters   bool   // the page is that of all clusters
+	Batches    string // Work of the rail, for the page of all batches
+}
+
+// StreamURL returns the event stream of a page; cluster may be empty.
+func StreamURL(cluster string, f Follow) string {
+	values := url.Values{"rail": {f.Rail}}
+	if cluster != "" {
+		values.Set("cluster", cluster)
+		values.Set("generation", strconv.FormatUint(f.Generation, 10))
+	}
+	if f.Clusters {
+		values.Set("clusters", "1")
+	}
+	if f.Batches != "" {
+		values.Set("batches", f.Batches)
+	}
+	return WithQuery("/events", values)
+}
+
+// QueryValues gives the parameters of a node query, defaults left out.
+func QueryValues(q node.Query) url.Values {
+	values := url.Values{}
+	set := func(key, value string, keep bool) {
+		if keep && value != "" {
+			values.Set(key, value)
+		}
+	}
+	set("q", q.Text, true)
+	set("status", q.Status, true)
+	set("sched", q.Scheduling, true)
+	set("role", q.Role, true)
+	set("label", q.Label, true)
+	set("taint", q.Taint, true)
+	set("sort", q.Sort, q.Sort != node.SortKeys()[0] || q.Desc)
+	set("dir", "desc", q.Desc)
+	set("page", strconv.Itoa(q.Page), q.Page > 1)
+	set("size", strconv.Itoa(q.Size), q.Size != node.PageSizes()[0] && slices.Contains(node.PageSizes(), q.Size))
+	set("fresh", "1", q.Fresh)
+	set("apply", q.Apply, true)
+	return values
+}
+
+func NodesPath(cluster string) string { return ClusterURL(cluster) + "/nodes" }
+
+func WithQuery(path string, values url.Values) string {
+	if len(values) == 0 {
+		return path
+	}
+	return path + "?" + values.Encode()
+}
+
+type assetsKey struct{}
+
+// WithAssets returns a context in which pages link their assets through
+// address, which is static.URL; views may not import static itself.
+func WithAssets(ctx context.Context, address func(name string) string) context.Context {
+	return context.WithValue(ctx, assetsKey{}, address)
+}
+
+// AssetURL gives the address of an asset. Without WithAssets it has no
+// checksum: such an address is served too, but not cached.
+func AssetURL(ctx context.Context, name string) string {
+	if address, ok := ctx.Value(assetsKey{}).(func(string) string); ok {
+		return address(name)
+	}
+	return "/static/0/" + name
+}
+
+type themeKey struct{}
+
+// WithTheme returns a context whose pages are "light" or "dark"; "" follows the
+// system. Frame.Theme wins over it.
+func WithTheme(ctx context.Context, theme string) context.Context {
+	return context.WithValue(ctx, themeKey{}, theme)
+}
+
+// Theme gives the context's theme.
+func Theme(ctx context.Context) string {
+	theme, _ := ctx.Value(themeKey{}).(string)
+	return theme
+}
