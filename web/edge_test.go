@@ -60,9 +60,10 @@ func TestClientIP_hostile(t *testing.T) {
 	}
 }
 
-func TestOptions_wideProxiesAreWarnedOf(t *testing.T) {
+func TestOptions_warnsAboutWideNetworks(t *testing.T) {
 	for network, warned := range map[string]bool{
-		"0.0.0.0/0": true, "::/0": true, "10.0.0.0/8": true, "172.16.0.0/12": true, "192.168.0.0/16": true, "10.244.0.0/16": true, "fc00::/7": true,
+		"0.0.0.0/0": true, "::/0": true, "10.0.0.0/8": true, "172.16.0.0/12": true, "192.168.0.0/16": true,
+		"10.244.0.0/16": true, "fc00::/7": true,
 		"10.0.0.5/32": false, "10.0.0.0/24": false, "fd00::5/128": false, "fd00::/64": false,
 	} {
 		var log logBuffer
@@ -74,7 +75,7 @@ func TestOptions_wideProxiesAreWarnedOf(t *testing.T) {
 }
 
 func TestOptions_listen(t *testing.T) {
-	const inTheClear = "passwords travel in the clear"
+	const plainText = "passwords are sent in plain text"
 	tests := []struct {
 		listen, public string
 		insecure       bool
@@ -84,13 +85,13 @@ func TestOptions_listen(t *testing.T) {
 		{"127.9.9.9:0", "", false, ""},
 		{"[::1]:8080", "", false, ""},
 		{"localhost:8080", "", false, ""},
-		{":8080", "", false, inTheClear},
-		{"0.0.0.0:8080", "", false, inTheClear},
-		{"[::]:8080", "", false, inTheClear},
-		{"10.0.0.1:8080", "", false, inTheClear},
-		{"nodes.example.com:8080", "", false, inTheClear},
-		{"localhost.example.com:8080", "", false, inTheClear},
-		{"0.0.0.0:8080", "http://nodes.example.com", false, inTheClear},
+		{":8080", "", false, plainText},
+		{"0.0.0.0:8080", "", false, plainText},
+		{"[::]:8080", "", false, plainText},
+		{"10.0.0.1:8080", "", false, plainText},
+		{"nodes.example.com:8080", "", false, plainText},
+		{"localhost.example.com:8080", "", false, plainText},
+		{"0.0.0.0:8080", "http://nodes.example.com", false, plainText},
 		{"0.0.0.0:8080", "https://nodes.example.com", false, ""},
 		{"0.0.0.0:8080", "", true, ""},
 		{"8080", "", true, "is not HOST:PORT"},
@@ -104,7 +105,7 @@ func TestOptions_listen(t *testing.T) {
 			continue
 		}
 		require.ErrorContains(t, err, tt.wrong, tt.listen)
-		if tt.wrong == inTheClear {
+		if tt.wrong == plainText {
 			for _, way := range []string{"--listen", "--public-url https://", "127.0.0.1", "--insecure-http"} {
 				require.ErrorContains(t, err, way)
 			}
@@ -245,15 +246,15 @@ func TestHSTS_subdomains(t *testing.T) {
 
 func TestMetrics_whoMayRead(t *testing.T) {
 	open := map[string]func(*Options){
-		"this machine alone": func(*Options) {},
-		"by option":          func(o *Options) { o.PublicURL, o.PublicMetrics = "https://nodes.example.com", true },
+		"only this machine": func(*Options) {},
+		"by option":         func(o *Options) { o.PublicURL, o.PublicMetrics = "https://nodes.example.com", true },
 	}
 	for name, change := range open {
 		require.Contains(t, startApp(t, change).get("/metrics").body, "knm_build_info", name)
 	}
 	closed := map[string]func(*Options){
-		"behind a proxy":      func(o *Options) { o.PublicURL = "https://nodes.example.com" },
-		"beyond this machine": func(o *Options) { o.Listen, o.InsecureHTTP = "0.0.0.0:0", true },
+		"behind a proxy":     func(o *Options) { o.PublicURL = "https://nodes.example.com" },
+		"for other machines": func(o *Options) { o.Listen, o.InsecureHTTP = "0.0.0.0:0", true },
 	}
 	for name, change := range closed {
 		a := startApp(t, change)

@@ -14,60 +14,84 @@ import (
 	"kube-node-manager/services/operation"
 )
 
-// Options are the settings of the program. Their names, defaults and help are
-// those of the command line, which fills them; DefaultOptions gives the same
-// defaults to everybody else.
+// Options are the settings of the program. The tags define the flags of the command line,
+// whose defaults are also those of DefaultOptions. OptionHelp has the help texts that
+// are too long for a tag.
 type Options struct {
-	Listen         string         `help:"Address to listen on." default:"127.0.0.1:8080"`
-	Data           string         `help:"Directory of the database; it is made when it is missing." default:"./data"`
-	Kubeconfig     string         `help:"Kubeconfig files, separated as in PATH. Without it: KUBECONFIG, the cluster that the program runs in, or ~/.kube/config." placeholder:"FILES"`
-	Contexts       []string       `name:"context" help:"Contexts of the kubeconfig to use; all when it is left out." placeholder:"NAME"`
-	PublicURL      string         `help:"Address that people see in the browser. Needed behind a proxy; with https it makes cookies secure." placeholder:"URL"`
-	TrustedProxies []netip.Prefix `help:"Addresses of the proxies whose X-Forwarded-For is believed, each with its length: 10.0.0.5/32." placeholder:"CIDR"`
-	AllowedHosts   []string       `help:"Names that the program is asked for by, beside localhost and that of --public-url." placeholder:"HOST"`
-	InsecureHTTP   bool           `help:"Listen beyond this machine without TLS: passwords can be read on their way."`
-	HSTSSubdomains bool           `name:"hsts-subdomains" help:"Tell browsers that every subdomain of --public-url has HTTPS too."`
+	Listen string `help:"Address to listen on." default:"127.0.0.1:8080"`
+	Data   string `help:"Directory of the database; created if it does not exist." default:"./data"`
 
-	LogFile   string     `help:"File to log to as well; reopened on SIGHUP." placeholder:"FILE"`
+	Kubeconfig string   `help:"${help_kubeconfig}" placeholder:"FILES"`
+	Contexts   []string `name:"context" help:"Contexts of the kubeconfig to use; all by default." placeholder:"NAME"`
+
+	PublicURL      string         `help:"${help_public_url}" placeholder:"URL"`
+	TrustedProxies []netip.Prefix `help:"${help_trusted_proxies}" placeholder:"CIDR"`
+	AllowedHosts   []string       `help:"${help_allowed_hosts}" placeholder:"HOST"`
+	InsecureHTTP   bool           `help:"Listen for other machines without TLS: passwords are sent in plain text."`
+	HSTSSubdomains bool           `help:"Tell browsers that all subdomains of --public-url have HTTPS."`
+
+	LogFile   string     `help:"Also write the log to this file; reopened on SIGHUP." placeholder:"FILE"`
 	LogFormat string     `help:"Format of the log: ${enum}." enum:"text,json" default:"text"`
 	LogLevel  slog.Level `help:"Lowest level to log: debug, info, warn, error." default:"info"`
 
-	SessionLifetime time.Duration `help:"Time after which everybody has to sign in again." default:"12h"`
-	SessionIdle     time.Duration `help:"Time without a request after which one has to sign in again." default:"30m"`
+	SessionLifetime time.Duration `help:"Time after which everybody must sign in again." default:"12h"`
+	SessionIdle     time.Duration `help:"Time without a request after which a user must sign in again." default:"30m"`
 
-	UserRate    int `help:"Requests a second that one user may make, with ten times as many at once; a quarter of it for changes and plans. 0 is any number." default:"100"`
-	UserStreams int `help:"Event streams that one user may have open; the oldest is closed for a further one. 0 is any number." default:"64"`
+	UserRate    int `help:"${help_user_rate}" default:"100"`
+	UserStreams int `help:"${help_user_streams}" default:"64"`
 
-	Resume    bool          `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
-	SyncLimit int           `help:"A batch of up to this many nodes may answer at once." default:"5"`
+	Resume bool `help:"Continue interrupted batches at start, where that is safe." default:"true" negatable:""`
+
+	SyncLimit int           `help:"Most nodes of a batch that may be answered in the same request." default:"5"`
 	SyncWait  time.Duration `help:"Longest wait for such a batch before its progress is shown." default:"2s"`
 
-	GuardShare int `help:"Share of a cluster's nodes, in percent, above which a cordon, a drain or a repelling taint shows its plan first." default:"20"`
-	GuardNodes int `help:"Fewest nodes that are such a share." default:"10"`
+	GuardShare int `help:"${help_guard_share}" default:"20"`
+	GuardNodes int `help:"Fewest nodes to which --guard-share applies." default:"10"`
 
-	Protect       []string `help:"Labels and taints that a replacement or a copy never touches, beside those of Kubernetes, clouds and controllers: a key, or domain/* with its subdomains. With ! in front they are free." placeholder:"PATTERN"`
-	UsersMayDrain bool     `help:"Let users drain nodes; otherwise only administrators may."`
+	Protect       []string `help:"${help_protect}" placeholder:"PATTERN"`
+	UsersMayDrain bool     `help:"Let users drain nodes; by default only administrators may."`
 
-	ListTTL   time.Duration `help:"Time that a node list counts as fresh." default:"30s"`
-	DetailTTL time.Duration `help:"Time that the pods on the page of a node count as fresh." default:"5m"`
-	HardAge   time.Duration `help:"Age beyond which a list is never shown." default:"5m"`
+	ListTTL   time.Duration `help:"Time for which a node list is fresh." default:"30s"`
+	DetailTTL time.Duration `help:"Time for which the pods on the page of a node are fresh." default:"5m"`
+	HardAge   time.Duration `help:"Age above which a list is never shown." default:"5m"`
 
-	RetainBatches int `help:"Days that a batch stays in the history after its end; 0 is for ever." default:"90"`
-	RetainAudit   int `help:"Days that the audit log goes back; 0 is for ever." default:"90"`
+	RetainBatches int `help:"Days to keep a batch after its end; 0 means forever." default:"90"`
+	RetainAudit   int `help:"Days to keep an entry of the audit log; 0 means forever." default:"90"`
 
-	MetricsAddr   string `help:"Separate address for /metrics; it then leaves the main one." placeholder:"HOST:PORT"`
-	PublicMetrics bool   `help:"Answer /metrics to everybody. Otherwise it needs a token, unless only this machine can ask."`
+	MetricsAddr   string `help:"${help_metrics_addr}" placeholder:"HOST:PORT"`
+	PublicMetrics bool   `help:"${help_public_metrics}"`
 
-	// Version is the program's, Output takes what the one who starts it has to
-	// read (nil discards it), and Log replaces the log made of the options above.
-	Version string       `kong:"-"`
-	Output  io.Writer    `kong:"-"`
-	Log     *slog.Logger `kong:"-"`
+	Version string       `kong:"-"` // of the program
+	Output  io.Writer    `kong:"-"` // for what the person who starts the program must read; nil discards it
+	Log     *slog.Logger `kong:"-"` // replaces the log that the options above describe
 
-	now func() time.Time // tests move the time of login sessions and of what is kept; nil is the real one
+	now func() time.Time // tests set the time of sessions and of retention; nil means time.Now
 }
 
-// DefaultOptions gives the defaults of the command line.
+// OptionHelp returns the help texts that the tags of Options refer to.
+func OptionHelp() map[string]string {
+	return map[string]string{
+		"help_kubeconfig": "Kubeconfig files, separated as in PATH. " +
+			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
+		"help_public_url": "Address that people open in the browser. " +
+			"Needed behind a proxy; with https, cookies are marked as secure.",
+		"help_trusted_proxies": "Networks of the proxies whose X-Forwarded-For is trusted, such as 10.0.0.5/32.",
+		"help_allowed_hosts":   "Further host names of the program, besides localhost and that of --public-url.",
+		"help_user_rate": "Requests per second of one user, in bursts of up to ten times as many; " +
+			"a quarter of it for changes and plans. 0 means no limit.",
+		"help_user_streams": "Open event streams of one user; a further one closes the oldest. 0 means no limit.",
+		"help_guard_share": "Percentage of a cluster's nodes above which " +
+			"a cordon, a drain or a repelling taint shows its plan first.",
+		"help_protect": "Labels and taints that replace and copy never change, " +
+			"besides those of Kubernetes, clouds and controllers: a key, or domain/* with its subdomains. " +
+			"With ! in front they are not protected.",
+		"help_metrics_addr": "Separate address for /metrics, which is then not served on the main one.",
+		"help_public_metrics": "Serve /metrics to everybody. " +
+			"Otherwise it needs a token, unless only this machine can reach the program.",
+	}
+}
+
+// DefaultOptions returns the defaults of the command line.
 func DefaultOptions() Options {
 	return Options{
 		Listen: "127.0.0.1:8080", Data: "./data", LogFormat: "text",
@@ -79,7 +103,7 @@ func DefaultOptions() Options {
 	}
 }
 
-// validProtect names the patterns that cannot be used.
+// validProtect returns an error that names the invalid patterns.
 func validProtect(patterns []string) error {
 	if _, err := operation.NewProtection(patterns...); err != nil {
 		return fmt.Errorf("--protect: %w", err)
@@ -87,8 +111,8 @@ func validProtect(patterns []string) error {
 	return nil
 }
 
-// Validate names every option that cannot be used. The command line calls it
-// too, to tell a mistake in a flag from a failing start.
+// Validate returns an error that names every invalid option. Package kong calls it too,
+// so that an invalid option is an error of the command line.
 func (o *Options) Validate() error {
 	errs := []error{
 		o.validListen(),
@@ -121,7 +145,7 @@ func (o *Options) Validate() error {
 	if o.GuardShare < 0 || o.GuardShare > 100 || o.GuardNodes < 0 {
 		errs = append(errs, errors.New("--guard-share: must be between 0 and 100; --guard-nodes: must not be negative"))
 	}
-	// The server cuts an answer off after writeTimeout.
+	// The server aborts a response after writeTimeout.
 	if o.SyncWait > writeTimeout/2 {
 		errs = append(errs, fmt.Errorf("--sync-wait: must be at most %s", writeTimeout/2))
 	}
@@ -138,7 +162,7 @@ func validAddress(flag, address string) error {
 	return nil
 }
 
-// maxDays is a hundred years: more is a mistake.
+// maxDays is a hundred years. More is a mistake.
 const maxDays = 36500
 
 func validDays(flag string, days int) error {
@@ -148,7 +172,7 @@ func validDays(flag string, days int) error {
 	return nil
 }
 
-// clock gives the options' time.
+// clock returns o.now or time.Now.
 func (o *Options) clock() func() time.Time {
 	if o.now != nil {
 		return o.now
@@ -163,8 +187,8 @@ func positive(flag string, d time.Duration) error {
 	return nil
 }
 
-// validPublicURL accepts the address of a site. The pages link from the root,
-// so that a path has no place in it.
+// validPublicURL requires a URL without a path, because the links of the pages begin at
+// the root.
 func validPublicURL(address string) error {
 	if address == "" {
 		return nil
@@ -180,13 +204,13 @@ func validPublicURL(address string) error {
 	}
 }
 
-// https reports whether people reach the program by HTTPS.
+// https reports whether browsers reach the program over HTTPS.
 func (o *Options) https() bool {
 	u, err := url.Parse(o.PublicURL)
 	return err == nil && u.Scheme == "https"
 }
 
-// origin gives the public URL as browsers send it in Origin, or "".
+// origin returns the public URL in the form of the header Origin, or "".
 func (o *Options) origin() string {
 	u, err := url.Parse(o.PublicURL)
 	if err != nil || u.Host == "" {

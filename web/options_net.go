@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// validListen refuses to take passwords over a network without encryption,
-// unless somebody has said that this is meant.
+// validListen refuses an address that other machines can reach without TLS, because
+// passwords would be sent in plain text, unless --insecure-http allows it.
 func (o *Options) validListen() error {
 	if err := validAddress("listen", o.Listen); err != nil {
 		return err
@@ -20,12 +20,12 @@ func (o *Options) validListen() error {
 	if o.loopback() || o.https() || o.InsecureHTTP {
 		return nil
 	}
-	return fmt.Errorf("--listen: %s can be reached from other machines, and without TLS passwords travel in the clear: "+
-		"put a proxy with TLS before the program and set --public-url https://…, or listen on 127.0.0.1, "+
-		"or give --insecure-http if the network is safe", o.Listen)
+	return fmt.Errorf("--listen: other machines can reach %s, and without TLS passwords are sent in plain text: "+
+		"put a TLS proxy in front of the program and set --public-url https://…, or listen on 127.0.0.1, "+
+		"or set --insecure-http if the network is safe", o.Listen)
 }
 
-// loopback reports whether only this machine reaches the listener.
+// loopback reports whether only this machine can reach the listener.
 func (o *Options) loopback() bool {
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
@@ -35,16 +35,16 @@ func (o *Options) loopback() bool {
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// localOnly reports whether nobody but this machine's own programs sends
-// requests: a listener on the loopback address that no proxy stands before.
+// localOnly reports whether only programs on this machine send requests: the listener
+// is on the loopback address, and there is no proxy in front of it.
 func (o *Options) localOnly() bool { return o.loopback() && o.PublicURL == "" }
 
-// validHosts refuses what can be no host name.
+// validHosts returns an error that names each invalid host name.
 func validHosts(hosts []string) error {
 	var errs []error
 	for _, host := range hosts {
 		if !isHostName(host) {
-			errs = append(errs, fmt.Errorf("--allowed-hosts: %q is not a name like nodes.example.com, without scheme and port", host))
+			errs = append(errs, fmt.Errorf("--allowed-hosts: %q must be a host name like nodes.example.com", host))
 		}
 	}
 	return errors.Join(errs...)
@@ -55,9 +55,8 @@ func isHostName(host string) bool {
 	return err == nil && host != "" && u.Host == host && !strings.ContainsAny(host, "*: ")
 }
 
-// hostNames returns the names that requests may ask for, in lower case. An
-// address needs no name: nobody can make a browser believe that an address is a
-// site of theirs.
+// hostNames returns the host names that requests may have, in lower case. IP addresses
+// need not be among them, because DNS rebinding works only with names.
 func (o *Options) hostNames() map[string]bool {
 	names := append([]string{"localhost"}, o.AllowedHosts...)
 	if u, err := url.Parse(o.PublicURL); err == nil {
@@ -76,31 +75,31 @@ func (o *Options) hostNames() map[string]bool {
 	return known
 }
 
+// A trusted network with a shorter prefix than these probably contains clients too.
 const (
-	// A network of proxies that is wider than these has room for clients too.
-	proxyBits4 = 24
-	proxyBits6 = 64
+	minProxyBits4 = 24
+	minProxyBits6 = 64
 )
 
-// wide reports whether a network of trusted proxies is so wide that clients may
-// be in it, who could then choose the address that they seem to have.
+// wide reports whether a trusted network probably contains clients. They could then
+// pretend to have any address.
 func wide(p netip.Prefix) bool {
 	if p.Addr().Is4() {
-		return p.Bits() < proxyBits4
+		return p.Bits() < minProxyBits4
 	}
-	return p.Bits() < proxyBits6
+	return p.Bits() < minProxyBits6
 }
 
-// warn tells in the log what is allowed and better avoided.
+// warn logs the options that are allowed but risky.
 func (o *Options) warn(log *slog.Logger) {
 	for _, p := range o.TrustedProxies {
 		if wide(p) {
-			log.Warn("A trusted network is wide: whoever is in it can pretend to have another address; "+
-				"name the proxy's own address", "option", "--trusted-proxies", "network", p.String())
+			log.Warn("A trusted network is wide: every client in it can pretend to have another address; "+
+				"use the address of the proxy itself", "option", "--trusted-proxies", "network", p.String())
 		}
 	}
 	if !o.loopback() && !o.https() {
-		log.Warn("Serving HTTP without TLS beyond this machine: passwords can be read on their way",
+		log.Warn("Serving other machines without TLS: passwords are sent in plain text",
 			"option", "--insecure-http", "address", o.Listen)
 	}
 }

@@ -28,7 +28,9 @@ func (c *userListCmd) Run(ctx context.Context, s streams) error {
 			if u.Disabled {
 				state = "disabled"
 			}
-			rows = append(rows, []string{u.Name, string(u.Role), state, moment(&u.CreatedAt), moment(u.LastLoginAt)})
+			rows = append(rows, []string{
+				u.Name, string(u.Role), state, timestamp(&u.CreatedAt), timestamp(u.LastLoginAt),
+			})
 		}
 		return table(s, rows)
 	})
@@ -46,8 +48,8 @@ func (c *userDisableCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		return say(s, fmt.Sprintf("Disabled %s: every login has ended.", c.Name),
-			count(held.Tokens, "token does not work until user enable.", "tokens do not work until user enable."),
+		return say(s, fmt.Sprintf("Disabled %s and ended all their sessions.", c.Name),
+			plural(held.Tokens, "token does not work until user enable.", "tokens do not work until user enable."),
 			unfinished(held.Batches))
 	})
 }
@@ -65,7 +67,7 @@ func (c *userEnableCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		return say(s, fmt.Sprintf("Enabled %s.", c.Name),
-			count(held.Tokens, "token works again until it expires.", "tokens work again until they expire."))
+			plural(held.Tokens, "token works again until it expires.", "tokens work again until they expire."))
 	})
 }
 
@@ -98,14 +100,14 @@ func (c *userDeleteCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		return say(s, fmt.Sprintf("Deleted %s: every login has ended.", c.Name),
-			count(held.Tokens, "token has ended.", "tokens have ended."), unfinished(held.Batches))
+		return say(s, fmt.Sprintf("Deleted %s and ended all their sessions.", c.Name),
+			plural(held.Tokens, "token was revoked.", "tokens were revoked."), unfinished(held.Batches))
 	})
 }
 
 type tokenCmd struct {
-	List   tokenListCmd   `cmd:"" help:"List bearer tokens. What they are is stored nowhere."`
-	Revoke tokenRevokeCmd `cmd:"" help:"End bearer tokens, by their numbers in the list."`
+	List   tokenListCmd   `cmd:"" help:"List bearer tokens. The tokens themselves are not stored."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Revoke bearer tokens, by their numbers in the list."`
 }
 
 type tokenListCmd struct {
@@ -113,7 +115,7 @@ type tokenListCmd struct {
 	User string `help:"Only the tokens of this user." placeholder:"NAME"`
 }
 
-// Run lists tokens.
+// Run lists bearer tokens.
 func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
 		tokens, err := a.Tokens(ctx, c.User)
@@ -122,7 +124,7 @@ func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
 		}
 		rows := [][]string{{"NUMBER", "USER", "LABEL", "CREATED", "LAST USED", "EXPIRES"}}
 		for _, t := range tokens {
-			expires := moment(t.ExpiresAt)
+			expires := timestamp(t.ExpiresAt)
 			switch {
 			case t.ExpiresAt == nil:
 				expires = "never"
@@ -130,7 +132,7 @@ func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
 				expires += " (expired)"
 			}
 			rows = append(rows, []string{
-				fmt.Sprint(t.ID), t.Owner, printable(t.Name), moment(&t.CreatedAt), moment(t.LastUsedAt), expires,
+				fmt.Sprint(t.ID), t.Owner, printable(t.Name), timestamp(&t.CreatedAt), timestamp(t.LastUsedAt), expires,
 			})
 		}
 		return table(s, rows)
@@ -142,14 +144,14 @@ type tokenRevokeCmd struct {
 	Numbers []int64 `arg:"" help:"Numbers of the tokens, from token list." name:"number"`
 }
 
-// Run revokes tokens.
+// Run revokes bearer tokens.
 func (c *tokenRevokeCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
-		gone, err := a.RevokeTokens(ctx, c.Numbers...)
+		revoked, err := a.RevokeTokens(ctx, c.Numbers...)
 		if err != nil {
 			return err
 		}
-		for _, t := range gone {
+		for _, t := range revoked {
 			if _, err := fmt.Fprintf(s.out, "Revoked token %d of %s, %q.\n", t.ID, t.Owner, t.Name); err != nil {
 				return err
 			}
@@ -158,15 +160,15 @@ func (c *tokenRevokeCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// say prints a sentence and what goes with it, on one line.
+// say prints the sentences that are not empty on one line.
 func say(s streams, sentences ...string) error {
 	line := strings.Join(strings.Fields(strings.Join(sentences, " ")), " ")
 	_, err := fmt.Fprintln(s.out, line)
 	return err
 }
 
-// count puts a number before its word, "" for none.
-func count(n int, one, many string) string {
+// plural returns n with the text for one or many, or "" for 0.
+func plural(n int, one, many string) string {
 	switch n {
 	case 0:
 		return ""
@@ -177,13 +179,14 @@ func count(n int, one, many string) string {
 	}
 }
 
-// unfinished tells of batches that go on: they were allowed when they began.
+// unfinished says how many batches of a user have not ended. They are not cancelled,
+// because they were allowed when they began.
 func unfinished(n int) string {
-	return count(n, "unfinished batch of theirs stays until somebody cancels it.",
-		"unfinished batches of theirs stay until somebody cancels them.")
+	return plural(n, "unfinished batch of theirs remains until somebody cancels it.",
+		"unfinished batches of theirs remain until somebody cancels them.")
 }
 
-// table prints rows in columns.
+// table prints rows with aligned columns.
 func table(s streams, rows [][]string) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 3, ' ', 0)
 	for _, row := range rows {
@@ -194,7 +197,7 @@ func table(s streams, rows [][]string) error {
 	return w.Flush()
 }
 
-// printable is a text without what a terminal or the table would act on.
+// printable replaces the characters that control a terminal or the table.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
@@ -204,7 +207,8 @@ func printable(s string) string {
 	}, s)
 }
 
-func moment(t *time.Time) string {
+// timestamp formats a time, or "-" for none.
+func timestamp(t *time.Time) string {
 	if t == nil {
 		return "-"
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// admin runs command lines on a data directory with ada, an administrator.
+// admin runs command lines on a database with ada, an administrator.
 type admin struct {
 	t *testing.T
 }
@@ -27,7 +27,7 @@ func (a admin) add(name, role string) {
 	require.Zero(a.t, code, errs)
 }
 
-// ok runs a command line that works and returns what it says.
+// ok runs a command line that succeeds, and returns its output.
 func (a admin) ok(args ...string) string {
 	a.t.Helper()
 	code, out, errs := command(a.t, "", args...)
@@ -36,7 +36,7 @@ func (a admin) ok(args ...string) string {
 	return out
 }
 
-// refused runs a command line that does not work and returns why.
+// refused runs a command line that fails, and returns its error.
 func (a admin) refused(args ...string) string {
 	a.t.Helper()
 	code, out, errs := command(a.t, "", args...)
@@ -49,7 +49,8 @@ func TestUser_access(t *testing.T) {
 	a := newAdmin(t)
 	a.add("bob", "user")
 	a.ok("user", "token", "bob")
-	require.Equal(t, "Disabled bob: every login has ended. 1 token does not work until user enable.\n", a.ok("user", "disable", "bob"))
+	require.Equal(t, "Disabled bob and ended all their sessions. 1 token does not work until user enable.\n",
+		a.ok("user", "disable", "bob"))
 	require.Equal(t, "bob is disabled already.\n", a.refused("user", "disable", "bob"))
 	require.Contains(t, a.refused("user", "token", "bob"), "bob is disabled already")
 	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN
@@ -60,7 +61,8 @@ $`, a.ok("user", "list"))
 	require.Equal(t, "bob is not disabled.\n", a.refused("user", "enable", "bob"))
 	require.Equal(t, "bob is viewer from the next request on.\n", a.ok("user", "role", "bob", "viewer"))
 	require.Equal(t, "bob is viewer already.\n", a.refused("user", "role", "bob", "viewer"))
-	require.Equal(t, "Deleted bob: every login has ended. 1 token has ended.\n", a.ok("user", "delete", "bob"))
+	require.Equal(t, "Deleted bob and ended all their sessions. 1 token was revoked.\n",
+		a.ok("user", "delete", "bob"))
 	for _, verb := range []string{"delete", "disable", "enable"} {
 		require.Equal(t, "There is no user with the name bob.\n", a.refused("user", verb, "bob"))
 	}
@@ -69,7 +71,7 @@ $`, a.ok("user", "list"))
 			a.refused(append([]string{"user"}, args...)...))
 	}
 	a.add("eve", "admin")
-	require.Equal(t, "Deleted ada: every login has ended.\n", a.ok("user", "delete", "ada"))
+	require.Equal(t, "Deleted ada and ended all their sessions.\n", a.ok("user", "delete", "ada"))
 }
 
 func TestToken(t *testing.T) {
@@ -89,17 +91,19 @@ $`, list)
 	require.NotContains(t, a.ok("token", "list", "--user", "bob"), "ada")
 	require.Equal(t, "There is no user with the name eve.\n", a.refused("token", "list", "--user", "eve"))
 
-	require.Equal(t, "There is no token with the number 9. List them with token list.\n", a.refused("token", "revoke", "1", "9"))
-	require.Equal(t, "Revoked token 1 of ada, \"ci\".\nRevoked token 3 of bob, \"nightly run\".\n", a.ok("token", "revoke", "1", "3"))
+	require.Equal(t, "There is no token with the number 9. List them with token list.\n",
+		a.refused("token", "revoke", "1", "9"))
+	require.Equal(t, "Revoked token 1 of ada, \"ci\".\nRevoked token 3 of bob, \"nightly run\".\n",
+		a.ok("token", "revoke", "1", "3"))
 	require.Equal(t, 2, strings.Count(a.ok("token", "list"), "\n"))
 
 	code, out, errs := command(t, "another good one\n", "user", "passwd", "bob")
 	require.Zero(t, code, errs)
-	require.Equal(t, "Changed the password of bob: every login has ended. 1 token has ended too.\n", out)
+	require.Equal(t, "Changed the password of bob and ended all their sessions. 1 token was revoked.\n", out)
 	require.Equal(t, 1, strings.Count(a.ok("token", "list"), "\n"))
 }
 
-// Labels of earlier versions may hold anything; a terminal sees letters only.
+// Earlier versions allowed any characters in labels; a terminal must not interpret them.
 func TestPrintable(t *testing.T) {
 	require.Equal(t, "a?[2Jb?c", printable("a\x1b[2Jb\tc"))
 	require.Equal(t, "夜间 run", printable("夜间 run"))

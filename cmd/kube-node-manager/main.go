@@ -1,7 +1,8 @@
-// Command kube-node-manager serves a browser tool for the maintenance of the
-// nodes of Kubernetes clusters. All of it is in package web; here are only its
-// command line and its exit code: 0 when it did what was asked, 1 when it could
-// not, 2 when the command line is wrong.
+// Command kube-node-manager serves a browser tool for the maintenance of the nodes of
+// Kubernetes clusters.
+//
+// This package has only the command line; see package web for the program. The exit
+// code is 0 for success, 1 for a failure, and 2 for a wrong command line.
 package main
 
 import (
@@ -29,26 +30,27 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the program in order, a second one at once.
+	// The first signal stops the program gracefully. After it, the default action is
+	// restored, so that a second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// streams are the standard streams; tests bring their own.
+// streams are the standard streams. Tests replace them.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// cli is the command line. Each flag has an environment variable, its name in
-// capitals after KNM_: --public-url is KNM_PUBLIC_URL.
+// cli is the command line. Each flag can also be set by an environment variable, which
+// has its name in upper case after KNM_: KNM_PUBLIC_URL for --public-url.
 type cli struct {
 	Version kong.VersionFlag `help:"Show the version." env:"-"`
 
 	Serve      serveCmd   `cmd:"" default:"withargs" help:"Serve the pages (this is the default)."`
-	User       userCmd    `cmd:"" help:"Add and list users, change their access, make tokens; also while the program runs."`
-	Token      tokenCmd   `cmd:"" help:"List and revoke tokens; also while the program runs."`
-	Backup     backupCmd  `cmd:"" help:"Write a copy of the database into a new file; also while the program runs."`
+	User       userCmd    `cmd:"" help:"Manage users and create tokens, also while the program runs."`
+	Token      tokenCmd   `cmd:"" help:"List and revoke tokens, also while the program runs."`
+	Backup     backupCmd  `cmd:"" help:"Write a copy of the database to a new file, also while the program runs."`
 	VersionCmd versionCmd `cmd:"" name:"version" help:"Show the version."`
 }
 
@@ -56,7 +58,7 @@ type serveCmd struct {
 	web.Options
 }
 
-// Run serves until the context ends.
+// Run serves the pages until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	c.Options.Version, c.Output = buildVersion(), s.out
 	return web.Run(ctx, c.Options)
@@ -64,16 +66,16 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 
 type versionCmd struct{}
 
-// Run shows the version.
+// Run prints the version.
 func (versionCmd) Run(s streams) error {
 	_, err := fmt.Fprintln(s.out, "kube-node-manager", buildVersion())
 	return err
 }
 
-// exit is how kong ends the program after --help and --version.
+// exit is the panic value by which kong ends run after --help and --version.
 type exit int
 
-// run does what the arguments say and gives the exit code.
+// run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, s streams) (code int) {
 	defer func() {
 		if e, ok := recover().(exit); ok {
@@ -85,6 +87,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 		kong.Description("Maintenance of the nodes of many Kubernetes clusters, in the browser."),
 		kong.DefaultEnvars("KNM"),
 		kong.Vars{"version": "kube-node-manager " + buildVersion()},
+		kong.Vars(web.OptionHelp()),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -100,13 +103,14 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	return 0
 }
 
-// complain tells on one line what was wrong.
+// complain prints an error on one line and returns code.
 func complain(s streams, code int, text string) int {
 	_, _ = fmt.Fprintln(s.err, "kube-node-manager: "+strings.ReplaceAll(text, "\n", "; "))
 	return code
 }
 
-// buildVersion gives the version of the build, or what Go knows of it.
+// buildVersion returns the version that was set by the build, or else that of the
+// Go module.
 func buildVersion() string {
 	if version != "" {
 		return version

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// command runs one command line within the test.
+// command runs a command line in the process of the test.
 func command(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -33,12 +33,14 @@ func command(t *testing.T, stdin string, args ...string) (code int, out, errs st
 }
 
 func TestWrongCommandLines(t *testing.T) {
+	const plainText = "without TLS passwords are sent in plain text: " +
+		"put a TLS proxy in front of the program and set --public-url https://…"
 	for args, want := range map[string]string{
 		"--nonsense":                           "unknown flag --nonsense",
 		"dance":                                "unexpected argument dance",
 		"serve --listen":                       "--listen",
 		"--listen 8080":                        `--listen: "8080" is not HOST:PORT`,
-		"--listen 0.0.0.0:8080":                "passwords travel in the clear: put a proxy with TLS before the program and set --public-url https://…",
+		"--listen 0.0.0.0:8080":                plainText,
 		"serve --allowed-hosts https://a":      "--allowed-hosts",
 		"serve --log-format xml":               "--log-format must be one of",
 		"serve --log-level loud":               "--log-level",
@@ -54,9 +56,9 @@ func TestWrongCommandLines(t *testing.T) {
 		"user add --role user":                 "<name>",
 		"user add --role user --password x y":  "unknown flag --password",
 		"user token":                           "<name>",
-		"user token --expires soon ada":        `"soon" is neither like 90d or 12h nor never`,
-		"user token --expires 0d ada":          "neither like 90d",
-		"user token --expires=-1h ada":         "neither like 90d",
+		"user token --expires soon ada":        `"soon": use a duration like 90d or 12h, or never`,
+		"user token --expires 0d ada":          "use a duration like 90d",
+		"user token --expires=-1h ada":         "use a duration like 90d",
 		"user role ada king":                   "must be one of",
 		"user role ada":                        "<role>",
 		"user disable":                         "<name>",
@@ -88,15 +90,18 @@ func TestHelp(t *testing.T) {
 	require.Zero(t, code)
 	require.Empty(t, errs)
 	for _, want := range []string{
-		"serve", "user add", "user passwd", "user token", "user list", "user role", "user disable", "user enable", "user delete",
-		"token list", "token revoke", "backup", "version",
+		"serve", "user add", "user passwd", "user token", "user list", "user role", "user disable", "user enable",
+		"user delete", "token list", "token revoke", "backup", "version",
 	} {
 		require.Contains(t, out, want)
 	}
 	code, out, _ = command(t, "", "serve", "--help")
 	require.Zero(t, code)
 	words := strings.Join(strings.Fields(out), " ")
-	for _, want := range []string{`--listen="127.0.0.1:8080"`, "$KNM_LISTEN", "--session-idle=30m", "$KNM_PUBLIC_URL", "--[no-]resume", "--log-level=info"} {
+	for _, want := range []string{
+		`--listen="127.0.0.1:8080"`, "$KNM_LISTEN", "--session-idle=30m", "$KNM_PUBLIC_URL", "--[no-]resume",
+		"--log-level=info",
+	} {
 		require.Contains(t, words, want)
 	}
 }
@@ -107,15 +112,15 @@ func TestVersion(t *testing.T) {
 		require.Zero(t, code)
 		require.Equal(t, "kube-node-manager "+buildVersion()+"\n", out)
 	}
-	t.Setenv("KNM_VERSION", "1") // some charts set it; it must not mean --version
+	t.Setenv("KNM_VERSION", "1") // some charts set it; it must not act like --version
 	code, _, _ := command(t, "", "user")
 	require.Equal(t, exitUsage, code)
 }
 
-// TestDefaults: the flags' defaults and web's own must not drift apart.
+// The defaults of the flags and those of package web are the same.
 func TestDefaults(t *testing.T) {
 	var c cli
-	parser, err := kong.New(&c, kong.Vars{"version": "x"})
+	parser, err := kong.New(&c, kong.Vars{"version": "x"}, kong.Vars(web.OptionHelp()))
 	require.NoError(t, err)
 	_, err = parser.Parse([]string{})
 	require.NoError(t, err)
@@ -138,7 +143,8 @@ func TestUser(t *testing.T) {
 
 	code, _, errs = command(t, "short\n", "user", "add", "b b", "--role", "user")
 	require.Equal(t, exitFailed, code)
-	require.Equal(t, "kube-node-manager: name: Use 1 to 64 letters, digits and the signs . _ - @, and begin with a letter or digit; password: Use at least 12 characters.\n", errs)
+	require.Equal(t, "kube-node-manager: name: Use 1 to 64 letters, digits and the signs . _ - @, "+
+		"and begin with a letter or digit; password: Use at least 12 characters.\n", errs)
 
 	code, _, errs = command(t, "", "user", "passwd", "ada")
 	require.Equal(t, exitFailed, code, "no password at all")
@@ -146,7 +152,7 @@ func TestUser(t *testing.T) {
 
 	code, out, errs = command(t, "another password\r\n", "user", "passwd", "ada")
 	require.Zero(t, code, errs)
-	require.Equal(t, "Changed the password of ada: every login has ended.\n", out)
+	require.Equal(t, "Changed the password of ada and ended all their sessions.\n", out)
 
 	code, _, errs = command(t, password, "user", "passwd", "bob")
 	require.Equal(t, exitFailed, code)
@@ -154,7 +160,7 @@ func TestUser(t *testing.T) {
 
 	code, out, errs = command(t, "", "user", "token", "ada", "--label", "ci")
 	require.Zero(t, code, errs)
-	require.Regexp(t, `^knm_[A-Z2-7]{26}\n$`, out, "alone, so that a script can take it")
+	require.Regexp(t, `^knm_[A-Z2-7]{26}\n$`, out, "and nothing else, so that a script can read it")
 }
 
 func TestBackup(t *testing.T) {
@@ -178,7 +184,7 @@ func TestServe_dataCannotBeUsed(t *testing.T) {
 	require.Contains(t, errs, "make the data directory")
 }
 
-// built builds the program once for a test and gives its path.
+// built builds the program and returns its path.
 func built(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "kube-node-manager")
@@ -188,7 +194,7 @@ func built(t *testing.T) string {
 	return file
 }
 
-// served is the built program at work.
+// served is a running program that was built.
 type served struct {
 	cmd *exec.Cmd
 	url string
@@ -220,13 +226,13 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// TestBuilt starts, ends, kills and starts the built program again.
+// The built program starts again after it was stopped by a signal and after a kill.
 func TestBuilt(t *testing.T) {
 	program, data := built(t), filepath.Join(t.TempDir(), "data")
 	p := serve(t, program, data)
 	require.Equal(t, "kube-node-manager 1.2.3\n", get(t, p.url+"/version"))
 
-	// A second server on the same data is refused, a command is not.
+	// A second server on the same data is refused. A command is not.
 	second, err := exec.CommandContext(t.Context(), program, "--listen=127.0.0.1:0", "--data="+data).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(second), "another server runs on the data directory")
@@ -237,20 +243,20 @@ func TestBuilt(t *testing.T) {
 
 	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		require.NoError(t, p.cmd.Process.Signal(sig))
-		require.NoError(t, wait(t, p.cmd), "it ends with 0")
+		require.NoError(t, wait(t, p.cmd), "the exit code is 0")
 		p = serve(t, program, data)
 	}
 	require.NoError(t, p.cmd.Process.Kill())
 	require.Error(t, wait(t, p.cmd))
 	p = serve(t, program, data)
-	require.Equal(t, "ready\n", get(t, p.url+"/readyz"), "nothing is left of a kill")
+	require.Equal(t, "ready\n", get(t, p.url+"/readyz"), "it starts after a kill")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
-	require.Equal(t, "ready\n", get(t, p.url+"/readyz"), "SIGHUP does not end it")
+	require.Equal(t, "ready\n", get(t, p.url+"/readyz"), "SIGHUP does not stop it")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, wait(t, p.cmd))
 }
 
-// wait waits for the end of a program, for as long as it may take.
+// wait waits until the program ends, for at most 15 s.
 func wait(t *testing.T, cmd *exec.Cmd) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)

@@ -17,12 +17,12 @@ import (
 	"kube-node-manager/web"
 )
 
-// dataFlag is the data directory of a command that works beside the program.
+// dataFlag is the flag of the commands that work on the database.
 type dataFlag struct {
 	Data string `help:"Directory of the database." default:"./data"`
 }
 
-// open opens the data directory for fn.
+// open opens the database for fn.
 func (d dataFlag) open(ctx context.Context, s streams, fn func(*web.Admin) error) (err error) {
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	admin, err := web.OpenAdmin(ctx, d.Data, log)
@@ -36,12 +36,12 @@ func (d dataFlag) open(ctx context.Context, s streams, fn func(*web.Admin) error
 type userCmd struct {
 	Add     userAddCmd     `cmd:"" help:"Add a user. The password is read from standard input."`
 	List    userListCmd    `cmd:"" help:"List the users."`
-	Passwd  userPasswdCmd  `cmd:"" help:"Change a user's password and end their logins and tokens. It is read from standard input."`
-	Role    userRoleCmd    `cmd:"" help:"Give a user another role."`
-	Disable userDisableCmd `cmd:"" help:"Take a user's access away, until it is enabled again."`
-	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user in again."`
-	Delete  userDeleteCmd  `cmd:"" help:"Delete a user with their logins and tokens. Their batches stay on record."`
-	Token   userTokenCmd   `cmd:"" help:"Make a bearer token for scripts and print it. It is shown only now."`
+	Passwd  userPasswdCmd  `cmd:"" help:"Change a password, read from standard input, and end the sessions and tokens."`
+	Role    userRoleCmd    `cmd:"" help:"Change the role of a user."`
+	Disable userDisableCmd `cmd:"" help:"Block a user until they are enabled again."`
+	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user sign in again."`
+	Delete  userDeleteCmd  `cmd:"" help:"Delete a user, their sessions and tokens. Their batches are kept."`
+	Token   userTokenCmd   `cmd:"" help:"Create a bearer token for scripts and print it. It is shown only once."`
 }
 
 type userAddCmd struct {
@@ -81,8 +81,8 @@ func (c *userPasswdCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		return say(s, fmt.Sprintf("Changed the password of %s: every login has ended.", c.Name),
-			count(tokens, "token has ended too.", "tokens have ended too."))
+		return say(s, fmt.Sprintf("Changed the password of %s and ended all their sessions.", c.Name),
+			plural(tokens, "token was revoked.", "tokens were revoked."))
 	})
 }
 
@@ -91,10 +91,10 @@ type userTokenCmd struct {
 	Name  string `arg:"" help:"Name of the user."`
 	Label string `help:"What the token is for." default:"command line"`
 
-	Expires life `help:"How long it works: a number of days or hours, like 90d or 12h, or never." default:"90d"`
+	Expires life `help:"How long it is valid: a number of days or hours, like 90d or 12h, or never." default:"90d"`
 }
 
-// Run prints a new token, alone on its line, so that a script can take it.
+// Run prints a new token and nothing else, so that a script can read it.
 func (c *userTokenCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
 		token, err := a.NewToken(ctx, c.Name, c.Label, time.Duration(c.Expires))
@@ -106,16 +106,20 @@ func (c *userTokenCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// life is how long a token works; 0 is for ever.
+// maxDays is more than a token may be valid, and less than a time.Duration can hold.
+const maxDays = 36500
+
+// life is how long a token is valid; 0 means forever.
 type life time.Duration
 
-// UnmarshalText reads never, or a time with days as well.
+// UnmarshalText accepts "never", a number of days such as 90d, and what
+// time.ParseDuration accepts.
 func (l *life) UnmarshalText(text []byte) error {
 	if string(text) == "never" {
 		*l = 0
 		return nil
 	}
-	wrong := fmt.Errorf("%q is neither like 90d or 12h nor never", text)
+	wrong := fmt.Errorf("%q: use a duration like 90d or 12h, or never", text)
 	days, isDays := strings.CutSuffix(string(text), "d")
 	if isDays {
 		n, err := strconv.Atoi(days)
@@ -133,15 +137,12 @@ func (l *life) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// maxDays is what a time.Duration can hold, and more than anybody may ask for.
-const maxDays = 36500
-
 type backupCmd struct {
 	dataFlag
 	File string `arg:"" help:"File to write; it must not exist."`
 }
 
-// Run writes the copy.
+// Run writes the copy of the database.
 func (c *backupCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
 		if err := a.Backup(ctx, c.File); err != nil {
@@ -152,8 +153,8 @@ func (c *backupCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// readPassword reads one line: from a terminal without showing it, from a pipe
-// as it is.
+// readPassword reads one line from standard input. On a terminal it prints a prompt and
+// does not echo the input.
 func readPassword(s streams) (string, error) {
 	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		_, _ = fmt.Fprint(s.err, "Password: ")
