@@ -181,7 +181,7 @@ func TestServe_dataCannotBeUsed(t *testing.T) {
 	code, _, errs := command(t, "", "user", "token", "ada", "--data", file)
 	require.Equal(t, exitFailed, code)
 	require.Equal(t, 1, strings.Count(errs, "\n"))
-	require.Contains(t, errs, "make the data directory")
+	require.Contains(t, errs, "create the data directory")
 }
 
 // built builds the program and returns its path.

@@ -10,32 +10,19 @@ import (
 
 // Users returns every user, oldest first.
 func (s *Store) Users(ctx context.Context) ([]User, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT `+userColumns+` FROM users ORDER BY id`)
-	if err != nil {
-		return nil, mapErr(fmt.Errorf("read the users: %w", err))
-	}
-	defer func() { _ = rows.Close() }()
-	users := []User{}
-	for rows.Next() {
-		u, err := scanUser(rows)
-		if err != nil {
-			return nil, err
-		}
-		users = append(users, u)
-	}
-	return users, mapErr(rows.Err())
+	return list(ctx, s.r, "read the users", scanUser, `SELECT `+userColumns+` FROM users ORDER BY id`)
 }
 
-// Held is what else hangs on a user whose access changes.
+// Held counts what belongs to a user whose access changes.
 type Held struct {
-	Tokens  int // they have
-	Batches int // they started and that have not ended
+	Tokens  int
+	Batches int // started by the user and not ended
 }
 
-// SetDisabled takes the access of a user away or returns it. Taking it away ends
-// every login; tokens are kept, and are void as long as the user is disabled.
+// SetDisabled disables or enables a user. Disabling ends every login of the user.
+// Tokens are kept, but are not valid while the user is disabled.
 //
-// Errors: CodeNotFound; CodeConflict for a user who is so already, and for the last
+// Errors: CodeNotFound; CodeConflict if nothing would change, and for the last
 // administrator.
 func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held Held, err error) {
 	err = s.changeUser(ctx, id, func(tx *sql.Tx, u User) error {
@@ -46,11 +33,12 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held 
 		if u.Disabled == disabled {
 			return services.NewError(services.CodeConflict, text, "Name", u.Name)
 		}
-		if _, err := tx.ExecContext(ctx,
-			`UPDATE users SET disabled = $2, auth_epoch = auth_epoch + $2 WHERE id = $1`, id, disabled); err != nil {
+		const update = `UPDATE users SET disabled = $2, auth_epoch = auth_epoch + $2 WHERE id = $1`
+		if _, err := tx.ExecContext(ctx, update, id, disabled); err != nil {
 			return err
 		}
-		if held, err = heldBy(ctx, tx, id); err != nil {
+		held, err = heldBy(ctx, tx, id)
+		if err != nil {
 			return err
 		}
 		return s.note(ctx, tx, Entry{
@@ -60,7 +48,7 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held 
 	return held, err
 }
 
-// SetRole returns a user another role, from their next request on.
+// SetRole sets the role of a user, from their next request on.
 //
 // Errors: CodeNotFound; CodeConflict for a user who has the role already, and for
 // the last administrator.
@@ -72,7 +60,8 @@ func (s *Store) SetRole(ctx context.Context, id int64, role services.Role) (held
 		if _, err := tx.ExecContext(ctx, `UPDATE users SET role = $2 WHERE id = $1`, id, role); err != nil {
 			return err
 		}
-		if held, err = heldBy(ctx, tx, id); err != nil {
+		held, err = heldBy(ctx, tx, id)
+		if err != nil {
 			return err
 		}
 		return s.note(ctx, tx, Entry{
@@ -82,13 +71,14 @@ func (s *Store) SetRole(ctx context.Context, id int64, role services.Role) (held
 	return held, err
 }
 
-// DeleteUser deletes a user with their tokens. Their batches and what they did
-// stay on record, and nobody else ever gets their id.
+// DeleteUser deletes a user and their tokens. Their batches and audit entries
+// stay, and their id is never used again.
 //
 // Errors: CodeNotFound; CodeConflict for the last administrator.
 func (s *Store) DeleteUser(ctx context.Context, id int64) (held Held, err error) {
 	err = s.changeUser(ctx, id, func(tx *sql.Tx, u User) error {
-		if held, err = heldBy(ctx, tx, id); err != nil {
+		held, err = heldBy(ctx, tx, id)
+		if err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id); err != nil {
@@ -102,16 +92,19 @@ func (s *Store) DeleteUser(ctx context.Context, id int64) (held Held, err error)
 	return held, err
 }
 
-// changeUser runs fn over a user in one transaction, which is undone when it would
-// leave the program without an administrator.
+// changeUser calls fn with a user in one transaction. The transaction fails if no
+// administrator would be left.
 func (s *Store) changeUser(ctx context.Context, id int64, fn func(tx *sql.Tx, u User) error) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		u, err := scanUser(tx.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id))
+		u, err := findUser(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if err := fn(tx, u); err != nil || u.Role != services.RoleAdmin || u.Disabled {
+		if err := fn(tx, u); err != nil {
 			return err
+		}
+		if u.Role != services.RoleAdmin || u.Disabled {
+			return nil
 		}
 		has, err := hasAdmin(ctx, tx)
 		if err == nil && !has {
@@ -128,61 +121,42 @@ func heldBy(ctx context.Context, tx *sql.Tx, id int64) (h Held, err error) {
 	return h, err
 }
 
-// DeleteSessions deletes the login sessions whose data the caller picks, and
-// returns how many there were. Who keeps login sessions knows how to read them.
+// DeleteSessions deletes the login sessions for whose data pick returns true, and
+// returns their number. Only the caller knows the encoding of the data.
 func (s *Store) DeleteSessions(ctx context.Context, pick func(data []byte) bool) (gone int, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		tokens, err := pickSessions(ctx, tx, pick)
+		all, err := list(ctx, tx, "read the login sessions", scanSession, `SELECT token, data FROM sessions`)
 		if err != nil {
 			return err
 		}
-		for _, token := range tokens {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE token = $1`, token); err != nil {
+		for _, session := range all {
+			if !pick(session.data) {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE token = $1`, session.token); err != nil {
 				return fmt.Errorf("delete a login session: %w", err)
 			}
+			gone++
 		}
-		gone = len(tokens)
 		return nil
 	})
 	return gone, err
 }
 
-func pickSessions(ctx context.Context, tx *sql.Tx, pick func(data []byte) bool) (tokens []string, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT token, data FROM sessions`)
-	if err != nil {
-		return nil, fmt.Errorf("read the login sessions: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var (
-			token string
-			data  []byte
-		)
-		if err := rows.Scan(&token, &data); err != nil {
-			return nil, fmt.Errorf("read the login sessions: %w", err)
-		}
-		if pick(data) {
-			tokens = append(tokens, token)
-		}
-	}
-	return tokens, rows.Err()
+type session struct {
+	token string
+	data  []byte
 }
 
-// SignInAddresses returns from where a user has signed in of late, newest first.
-func (s *Store) SignInAddresses(ctx context.Context, id int64) (addresses []string, err error) {
+func scanSession(row scanner) (s session, err error) {
+	err = row.Scan(&s.token, &s.data)
+	return s, err
+}
+
+// SignInAddresses returns the client addresses of a user's last 50 sign-ins, the
+// newest first.
+func (s *Store) SignInAddresses(ctx context.Context, id int64) ([]string, error) {
 	const latest = 50
-	rows, err := s.r.QueryContext(ctx,
+	return list(ctx, s.r, "read the latest sign-ins", scanString,
 		`SELECT address FROM audit WHERE actor_id = $1 AND action = 'login' ORDER BY id DESC LIMIT $2`, id, latest)
-	if err != nil {
-		return nil, mapErr(fmt.Errorf("read the latest sign-ins: %w", err))
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var address string
-		if err := rows.Scan(&address); err != nil {
-			return nil, mapErr(err)
-		}
-		addresses = append(addresses, address)
-	}
-	return addresses, mapErr(rows.Err())
 }

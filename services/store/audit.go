@@ -7,17 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"kube-node-manager/services"
 )
 
-// Action is what a row of the audit log tells about. The part before the dot is
-// what it is about.
+// Action is the kind of an entry of the audit log. The part before the dot is the
+// kind of its object.
 type Action string
 
-// The actions. A new one needs a word in views.
+// The actions. Views need a message for each.
 const (
 	ActionLogin       Action = "login"
 	ActionLoginFailed Action = "login.failed"
@@ -52,20 +51,22 @@ const (
 	ActionRetention   Action = "retention"
 )
 
-// Actions lists every action in the order in which people look for them.
+// Actions returns every action, the most interesting first.
 func Actions() []Action {
 	return []Action{
 		ActionBatchCreate, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
-		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete, ActionTemplateImport, ActionTemplateExport,
+		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
+		ActionTemplateImport, ActionTemplateExport,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
-		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable, ActionUserRole, ActionUserDelete,
+		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,
+		ActionUserRole, ActionUserDelete,
 		ActionTokenCreate, ActionTokenRevoke,
 		ActionRetention,
 	}
 }
 
-// Result is what became of it.
+// Result is the result of an action.
 type Result string
 
 // The results.
@@ -77,12 +78,12 @@ const (
 	ResultRefused   Result = "refused"
 )
 
-// Results lists every result.
+// Results returns every result.
 func Results() []Result {
 	return []Result{ResultOK, ResultPartial, ResultFailed, ResultCancelled, ResultRefused}
 }
 
-// resultOf gives the result of a batch that has ended.
+// resultOf returns the result of a batch that has ended.
 func resultOf(s State) Result {
 	switch s {
 	case StatePartial:
@@ -100,8 +101,8 @@ func resultOf(s State) Result {
 type Entry struct {
 	ID        int64           `json:"id"`
 	At        time.Time       `json:"at"`
-	ActorID   int64           `json:"-"`     // 0 for nobody who has signed in
-	Actor     string          `json:"actor"` // "" for the program itself, and for somebody unknown
+	ActorID   int64           `json:"-"`     // 0 if the actor has not signed in
+	Actor     string          `json:"actor"` // "" for the program itself, and for an unknown actor
 	Address   string          `json:"address,omitempty"`
 	RequestID string          `json:"requestId,omitempty"`
 	Action    Action          `json:"action"`
@@ -114,34 +115,38 @@ type Entry struct {
 	Kept      bool            `json:"-"` // the object is a batch that is still in the history
 }
 
-// NoteControl is Note for something that a person did with a batch, of which
-// the database keeps nothing else.
+// NoteControl writes an entry about a batch that a person controls. It is for
+// actions that do not change the database.
 func (s *Store) NoteControl(ctx context.Context, b Batch, a Action) error {
 	return s.Note(ctx, controlEntry(b, a))
 }
 
-// controlEntry is about a batch, and in the name of the actor of the context.
+// controlEntry returns an entry about a batch. Its author is the actor of the
+// context.
 func controlEntry(b Batch, a Action) Entry {
-	return Entry{Action: a, Cluster: b.Cluster, Object: b.ID, After: facts("operation", b.Operation, "total", b.Total)}
+	after := facts("operation", b.Operation, "total", b.Total)
+	return Entry{Action: a, Cluster: b.Cluster, Object: b.ID, After: after}
 }
 
-// Note writes an entry about something that changes nothing in the database.
-// What does change it writes its entry in its own transaction: see note.
+// Note writes an entry about an action that does not change the database. The
+// other actions write their entries in their own transactions, with note.
 func (s *Store) Note(ctx context.Context, e Entry) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return s.note(ctx, tx, e) })
 }
 
-// note writes an entry. What it leaves open is the present moment, the actor of
-// the context and ResultOK.
+// note writes an entry. If they are not set, the time is now, the actor is that of
+// the context, and the result is ResultOK.
 func (s *Store) note(ctx context.Context, tx *sql.Tx, e Entry) error {
-	if actor := services.ActorFrom(ctx); e.Actor == "" && e.ActorID == 0 && e.Address == "" {
+	if e.Actor == "" && e.ActorID == 0 && e.Address == "" {
+		actor := services.ActorFrom(ctx)
 		e.ActorID, e.Actor = actor.ID, actor.Name
 		e.Address, e.RequestID = actor.Address, actor.RequestID
 	}
 	if e.At.IsZero() {
 		e.At = s.now()
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor_id, actor, address, request_id, action, cluster, object, before, after, reason, result)
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit
+		(at, actor_id, actor, address, request_id, action, cluster, object, before, after, reason, result)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		toMillis(e.At), e.ActorID, e.Actor, e.Address, e.RequestID, string(e.Action), e.Cluster, e.Object,
 		nullJSON(e.Before), nullJSON(e.After), e.Reason, string(cmp.Or(e.Result, ResultOK)))
@@ -151,16 +156,16 @@ func (s *Store) note(ctx context.Context, tx *sql.Tx, e Entry) error {
 	return nil
 }
 
-// noteAs is note for what an actor does whom the context does not know yet; the
-// address is the context's.
+// noteAs is like note, for an actor that is not yet in the context. The client
+// address is that of the context.
 func (s *Store) noteAs(ctx context.Context, tx *sql.Tx, id int64, name string, e Entry) error {
 	actor := services.ActorFrom(ctx)
 	e.ActorID, e.Actor, e.Address, e.RequestID = id, name, actor.Address, actor.RequestID
 	return s.note(ctx, tx, e)
 }
 
-// facts encodes key-value pairs for an entry's before or after; what is empty is
-// left out.
+// facts encodes key-value pairs for the Before or After of an entry. It leaves out
+// empty values.
 func facts(pairs ...any) json.RawMessage {
 	values := services.Args(pairs...)
 	maps.DeleteFunc(values, func(_ string, value any) bool {
@@ -169,61 +174,41 @@ func facts(pairs ...any) json.RawMessage {
 	})
 	raw, err := json.Marshal(values)
 	if err != nil {
-		panic("store: an audit entry cannot be encoded: " + err.Error()) // they are plain values
+		panic("store: cannot encode an audit entry: " + err.Error()) // impossible for plain values
 	}
 	return raw
 }
 
-// EntryQuery says which entries to give. What is empty limits nothing.
+// EntryQuery says which entries to return. Empty fields do not limit the result.
 type EntryQuery struct {
-	OwnerID       int64 // with Owner: only what this very user did
+	OwnerID       int64 // with Owner: only actions of this user
 	Owner         string
 	Among         []Action // only these
 	Actor, Object string   // in any case
 	Action        Action
 	Cluster       string
 	Result        Result
-	From, To      time.Time // To is the first moment that does not count
-	Words         []string  // each anywhere in an entry
-	Before        int64     // older than the entry of this id
+	From, To      time.Time // To is exclusive
+	Words         []string  // each must occur somewhere in the entry
+	Before        int64     // only entries older than the one with this id
 	Limit         int
 }
 
-// where gives the condition of a query and its arguments.
-func (q EntryQuery) where() (string, []any) {
-	terms, args := []string{"1"}, []any{}
-	add := func(wanted bool, term string, values ...any) {
-		if wanted {
-			terms, args = append(terms, term), append(args, values...)
-		}
-	}
-	add(q.Before > 0, "id < ?", q.Before)
-	add(q.OwnerID != 0, "actor_id = ? AND actor = ?", q.OwnerID, q.Owner)
-	add(q.Actor != "", "actor = ? COLLATE NOCASE", q.Actor)
-	add(q.Object != "", "object = ? COLLATE NOCASE", q.Object)
-	add(q.Action != "", "action = ?", string(q.Action))
-	add(q.Cluster != "", "cluster = ?", q.Cluster)
-	add(q.Result != "", "result = ?", string(q.Result))
-	add(!q.From.IsZero(), "at >= ?", toMillis(q.From))
-	add(!q.To.IsZero(), "at < ?", toMillis(q.To))
-	for _, word := range q.Words {
-		const columns = 9
-		add(true, `(actor LIKE ? ESCAPE '\' OR address LIKE ? ESCAPE '\' OR request_id LIKE ? ESCAPE '\' OR action LIKE ? ESCAPE '\' OR cluster LIKE ? ESCAPE '\'
-			OR object LIKE ? ESCAPE '\' OR reason LIKE ? ESCAPE '\' OR before LIKE ? ESCAPE '\' OR after LIKE ? ESCAPE '\')`,
-			repeated(containing(word), columns)...)
-	}
-	if len(q.Among) > 0 {
-		add(true, "action IN ("+marks(len(q.Among))+")", anyOf(q.Among)...)
-	}
-	return strings.Join(terms, " AND "), args
-}
-
-func repeated(value any, n int) []any {
-	out := make([]any, n)
-	for i := range out {
-		out[i] = value
-	}
-	return out
+func (q EntryQuery) conditions() conditions {
+	var c conditions
+	c.add(q.Before > 0, "id < ?", q.Before)
+	c.add(q.OwnerID != 0, "actor_id = ? AND actor = ?", q.OwnerID, q.Owner)
+	c.add(q.Actor != "", "actor = ? COLLATE NOCASE", q.Actor)
+	c.add(q.Object != "", "object = ? COLLATE NOCASE", q.Object)
+	c.add(q.Action != "", "action = ?", string(q.Action))
+	c.add(q.Cluster != "", "cluster = ?", q.Cluster)
+	c.add(q.Result != "", "result = ?", string(q.Result))
+	c.add(!q.From.IsZero(), "at >= ?", toMillis(q.From))
+	c.add(!q.To.IsZero(), "at < ?", toMillis(q.To))
+	c.addWords(q.Words, likeAny(
+		"actor", "address", "request_id", "action", "cluster", "object", "reason", "before", "after")...)
+	c.add(len(q.Among) > 0, "action IN ("+marks(len(q.Among))+")", anyOf(q.Among)...)
+	return c
 }
 
 func anyOf(actions []Action) []any {
@@ -234,25 +219,13 @@ func anyOf(actions []Action) []any {
 	return out
 }
 
-// Entries gives the newest entries of the audit log that a query asks for.
+// Entries returns the newest entries of the audit log that match a query.
 func (s *Store) Entries(ctx context.Context, q EntryQuery) ([]Entry, error) {
-	where, args := q.where()
-	rows, err := s.r.QueryContext(ctx, `SELECT id, at, actor_id, actor, address, request_id, action, cluster, object, before, after, reason, result,
+	c := q.conditions()
+	return list(ctx, s.r, "read the audit log", scanEntry, `SELECT id, at, actor_id, actor, address, request_id,
+		action, cluster, object, before, after, reason, result,
 		action LIKE 'batch.%' AND EXISTS (SELECT 1 FROM batches b WHERE b.id = audit.object)
-		FROM audit WHERE `+where+` ORDER BY id DESC LIMIT ?`, append(args, q.Limit)...)
-	if err != nil {
-		return nil, mapErr(fmt.Errorf("read the audit log: %w", err))
-	}
-	defer func() { _ = rows.Close() }()
-	found := []Entry{}
-	for rows.Next() {
-		e, err := scanEntry(rows)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, e)
-	}
-	return found, mapErr(rows.Err())
+		FROM audit WHERE `+c.where()+` ORDER BY id DESC LIMIT ?`, append(c.args, q.Limit)...)
 }
 
 func scanEntry(row scanner) (Entry, error) {
@@ -261,19 +234,17 @@ func scanEntry(row scanner) (Entry, error) {
 		at            int64
 		before, after sql.NullString
 	)
-	err := row.Scan(&e.ID, &at, &e.ActorID, &e.Actor, &e.Address, &e.RequestID, &e.Action, &e.Cluster, &e.Object, &before, &after, &e.Reason, &e.Result, &e.Kept)
-	if err != nil {
-		return Entry{}, mapErr(fmt.Errorf("read the audit log: %w", err))
-	}
+	err := row.Scan(&e.ID, &at, &e.ActorID, &e.Actor, &e.Address, &e.RequestID,
+		&e.Action, &e.Cluster, &e.Object, &before, &after, &e.Reason, &e.Result, &e.Kept)
 	e.At, e.Before, e.After = fromMillis(at), rawJSON(before), rawJSON(after)
-	return e, nil
+	return e, err
 }
 
 // Retention says what is too old to be kept. The zero time keeps everything.
 type Retention struct {
-	Batches time.Time // batches that ended before
-	Audit   time.Time // entries of the audit log before
-	At      time.Time // the present moment
+	Batches time.Time // delete batches that ended before
+	Audit   time.Time // delete audit entries before
+	At      time.Time // the current time
 }
 
 // Purged says how much a purge deleted.
@@ -285,36 +256,42 @@ type Purged struct {
 // Any reports whether anything was deleted.
 func (p Purged) Any() bool { return p.Batches+p.Entries > 0 }
 
+// Limits of what one transaction deletes.
 const (
-	purgeBatches = 20 // of one transaction; each may have thousands of items
+	purgeBatches = 20 // each may have thousands of items
 	purgeEntries = 5000
 )
 
-// Purge deletes what is too old, a part that other writers need not wait long
-// for; call it again until nothing was deleted. What it deleted is an entry of
-// the audit log.
+// Purge deletes what is too old, and writes an audit entry about it. So that other
+// writers do not wait long, it deletes a limited number of rows. The caller must
+// call it again until nothing is deleted.
 //
-// A batch that has not ended stays, and with it every batch that it goes back
-// to. One that has ended and goes back to a deleted one no longer says so.
+// It keeps every batch that has not ended, and every batch that such a batch
+// retries or undoes, directly or through others. A batch that is kept for its age
+// only loses its reference to a deleted batch.
 func (s *Store) Purge(ctx context.Context, r Retention) (gone Purged, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		if gone.Batches, err = purgeOldBatches(ctx, tx, r.Batches); err != nil {
+		gone.Batches, err = purgeOldBatches(ctx, tx, r.Batches)
+		if err != nil {
 			return err
 		}
-		if gone.Entries, err = purgeOldEntries(ctx, tx, r.Audit); err != nil || !gone.Any() {
+		gone.Entries, err = purgeOldEntries(ctx, tx, r.Audit)
+		if err != nil || !gone.Any() {
 			return err
 		}
 		return s.note(ctx, tx, Entry{At: r.At, Action: ActionRetention, After: facts(
-			"batches", gone.Batches, "entries", gone.Entries, "batchesBefore", timeOrNil(r.Batches), "entriesBefore", timeOrNil(r.Audit))})
+			"batches", gone.Batches, "entries", gone.Entries,
+			"batchesBefore", limitFact(r.Batches), "entriesBefore", limitFact(r.Audit))})
 	})
 	return gone, err
 }
 
-func timeOrNil(t time.Time) any {
+// limitFact is like timeFact. The zero time is left out.
+func limitFact(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
-	return t.UTC().Format(time.RFC3339)
+	return timeFact(&t)
 }
 
 func purgeOldBatches(ctx context.Context, tx *sql.Tx, before time.Time) (int, error) {
@@ -338,47 +315,36 @@ func purgeOldBatches(ctx context.Context, tx *sql.Tx, before time.Time) (int, er
 	return len(ids), nil
 }
 
-// oldBatches gives the ids of batches that may go, the oldest first.
+// oldBatches returns the ids of the batches to delete, the oldest first.
 func oldBatches(ctx context.Context, tx *sql.Tx, before time.Time) ([]any, error) {
-	rows, err := tx.QueryContext(ctx, `WITH RECURSIVE needed (id) AS (
+	return list(ctx, tx, "look for old batches", scanAny, `WITH RECURSIVE needed (id) AS (
 			SELECT id FROM batches WHERE state IN ('running', 'interrupted')
 			UNION SELECT coalesce(b.retry_of, '') FROM batches b JOIN needed n ON b.id = n.id
 			UNION SELECT coalesce(b.undo_of, '') FROM batches b JOIN needed n ON b.id = n.id)
-		SELECT id FROM batches WHERE ended_at < $1 AND id NOT IN (SELECT id FROM needed) ORDER BY ended_at LIMIT $2`, toMillis(before), purgeBatches)
-	if err != nil {
-		return nil, fmt.Errorf("look for old batches: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var ids []any
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("look for old batches: %w", err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+		SELECT id FROM batches WHERE ended_at < $1 AND id NOT IN (SELECT id FROM needed)
+		ORDER BY ended_at LIMIT $2`, toMillis(before), purgeBatches)
 }
 
-// purgeOldEntries deletes entries within the leave that audit_retention gives
-// for the time of this transaction.
+// scanAny reads a row of one text column as an argument of another query.
+func scanAny(row scanner) (any, error) { return scanString(row) }
+
+// purgeOldEntries deletes old audit entries. Triggers forbid to delete entries
+// after the time in audit_retention, which is not 0 only during this transaction.
 func purgeOldEntries(ctx context.Context, tx *sql.Tx, before time.Time) (int, error) {
 	if before.IsZero() {
 		return 0, nil
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE audit_retention SET before = $1`, toMillis(before)); err != nil {
-		return 0, fmt.Errorf("give leave to delete from the audit log: %w", err)
+		return 0, fmt.Errorf("allow deletion from the audit log: %w", err)
 	}
-	res, err := tx.ExecContext(ctx, `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)`, toMillis(before), purgeEntries)
+	const old = `SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2`
+	res, err := tx.ExecContext(ctx, `DELETE FROM audit WHERE id IN (`+old+`)`, toMillis(before), purgeEntries)
 	if err != nil {
 		return 0, fmt.Errorf("delete from the audit log: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE audit_retention SET before = 0`); err != nil {
-		return 0, fmt.Errorf("take the leave back: %w", err)
+		return 0, fmt.Errorf("forbid deletion from the audit log: %w", err)
 	}
 	n, err := res.RowsAffected()
 	return int(n), err
 }
-
-// marks gives n placeholders.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

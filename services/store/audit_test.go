@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,12 +14,20 @@ import (
 	"kube-node-manager/services"
 )
 
-// auditClock is when the entries of a test are written.
+// auditClock is the time of the entries that tests write.
 var auditClock = time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)
 
-// asAda gives the context of somebody who has signed in.
+// asAda returns the context of a request of ada, who has signed in.
 func asAda(t *testing.T) context.Context {
-	return services.WithActor(t.Context(), services.Actor{ID: 7, Name: "ada", Role: services.RoleAdmin, Address: "192.0.2.1", RequestID: "R"})
+	return services.WithActor(t.Context(), services.Actor{
+		ID: 7, Name: "ada", Role: services.RoleAdmin, Address: "192.0.2.1", RequestID: "R",
+	})
+}
+
+// byAda returns an entry as it is stored for asAda.
+func byAda(e Entry) Entry {
+	e.ActorID, e.Actor, e.Address, e.RequestID, e.Result = 7, "ada", "192.0.2.1", "R", ResultOK
+	return e
 }
 
 func openAudit(t *testing.T) *Store {
@@ -28,18 +37,16 @@ func openAudit(t *testing.T) *Store {
 	return s
 }
 
-// entries gives all entries, oldest first.
+// entries returns all entries, oldest first.
 func entries(t *testing.T, s *Store) []Entry {
 	t.Helper()
 	found, err := s.Entries(t.Context(), EntryQuery{Limit: 1000})
 	require.NoError(t, err)
-	for i, j := 0, len(found)-1; i < j; i, j = i+1, j-1 {
-		found[i], found[j] = found[j], found[i]
-	}
+	slices.Reverse(found)
 	return found
 }
 
-// last gives the newest entry without its number and time.
+// last returns the newest entry without its id and time.
 func last(t *testing.T, s *Store) Entry {
 	t.Helper()
 	all := entries(t, s)
@@ -53,17 +60,19 @@ func last(t *testing.T, s *Store) Entry {
 
 func aBatch(id string) Batch {
 	return Batch{
-		ID: id, Cluster: "prod", Operation: "cordon", Params: json.RawMessage(`{"a":1}`), Reason: "kernel", ActorID: 7, By: "ada",
-		Address: "192.0.2.1", RequestID: "R", State: StateRunning, CreatedAt: auditClock, Total: 2,
+		ID: id, Cluster: "prod", Operation: "cordon", Params: json.RawMessage(`{"a":1}`), Reason: "kernel",
+		ActorID: 7, By: "ada", Address: "192.0.2.1", RequestID: "R",
+		State: StateRunning, CreatedAt: auditClock, Total: 2,
 	}
 }
 
 func insertBatch(t *testing.T, s *Store, b Batch) {
 	t.Helper()
-	require.NoError(t, s.InsertBatch(t.Context(), b, []Item{{Node: "a", State: ItemSucceeded}, {Seq: 1, Node: "b", State: ItemFailed}}))
+	items := []Item{{Node: "a", State: ItemSucceeded}, {Seq: 1, Node: "b", State: ItemFailed}}
+	require.NoError(t, s.InsertBatch(t.Context(), b, items))
 }
 
-// endBatch ends a batch at a moment.
+// endBatch ends a batch at the given time.
 func endBatch(t *testing.T, s *Store, b Batch, state State, at time.Time) {
 	t.Helper()
 	b.State, b.EndedAt = state, &at
@@ -75,8 +84,12 @@ func TestAudit_cannotBeChanged(t *testing.T) {
 	require.NoError(t, s.Note(asAda(t), Entry{Action: ActionLogout, Object: "ada"}))
 	want := entries(t, s)
 	for _, query := range []string{
-		`UPDATE audit SET actor = 'bob'`, `UPDATE audit SET id = id`, `UPDATE OR IGNORE audit SET at = 0`, `UPDATE OR REPLACE audit SET at = 0`,
-		`DELETE FROM audit`, `DELETE FROM audit WHERE id = 1`,
+		`UPDATE audit SET actor = 'bob'`,
+		`UPDATE audit SET id = id`,
+		`UPDATE OR IGNORE audit SET at = 0`,
+		`UPDATE OR REPLACE audit SET at = 0`,
+		`DELETE FROM audit`,
+		`DELETE FROM audit WHERE id = 1`,
 		`INSERT OR REPLACE INTO audit (id, at, action, result) VALUES (1, 0, 'x', 'ok')`,
 		`REPLACE INTO audit SELECT * FROM audit`,
 		`INSERT INTO audit (id, at, action, result) VALUES (1, 0, 'x', 'ok') ON CONFLICT DO UPDATE SET actor = 'bob'`,
@@ -85,19 +98,23 @@ func TestAudit_cannotBeChanged(t *testing.T) {
 		require.ErrorContains(t, err, "append-only", query)
 	}
 	_, err := s.w.ExecContext(t.Context(), `INSERT OR REPLACE INTO audit (at, action, result) VALUES (0, 'x', 'well')`)
-	require.Error(t, err, "no such result")
+	require.Error(t, err, "there is no such result")
 	require.Equal(t, want, entries(t, s))
+}
 
-	// Without the row that gives leave nothing may go either.
-	_, err = s.w.ExecContext(t.Context(), `DELETE FROM audit_retention`)
+// Without the row of audit_retention, nothing can be deleted from the log either.
+func TestAudit_cannotBeChanged_withoutRetention(t *testing.T) {
+	s := openAudit(t)
+	require.NoError(t, s.Note(asAda(t), Entry{Action: ActionLogout, Object: "ada"}))
+	_, err := s.w.ExecContext(t.Context(), `DELETE FROM audit_retention`)
 	require.NoError(t, err)
 	_, err = s.w.ExecContext(t.Context(), `DELETE FROM audit`)
 	require.ErrorContains(t, err, "append-only")
 	_, err = s.w.ExecContext(t.Context(), `INSERT INTO audit_retention (id, before) VALUES (2, 1)`)
-	require.Error(t, err, "there is one row")
+	require.Error(t, err, "the table may have one row only")
 }
 
-func TestAudit_leaveEndsWithTheTransaction(t *testing.T) {
+func TestAudit_retentionEndsWithTheTransaction(t *testing.T) {
 	s := openAudit(t)
 	require.NoError(t, s.Note(asAda(t), Entry{At: auditClock.AddDate(0, 0, -9), Action: ActionLogout}))
 	_, err := s.Purge(t.Context(), Retention{Audit: auditClock.AddDate(0, 0, -10), At: auditClock})
@@ -107,54 +124,78 @@ func TestAudit_leaveEndsWithTheTransaction(t *testing.T) {
 	require.Zero(t, before)
 	_, err = s.w.ExecContext(t.Context(), `DELETE FROM audit`)
 	require.ErrorContains(t, err, "append-only")
-	require.Len(t, entries(t, s), 1, "nothing was old, and that is no news")
+	require.Len(t, entries(t, s), 1, "a purge that deletes nothing has no entry")
 }
 
 func TestAudit_users(t *testing.T) {
 	s := openAudit(t)
-	ada := func(e Entry) Entry {
-		e.ActorID, e.Actor, e.Address, e.RequestID, e.Result = 7, "ada", "192.0.2.1", "R", ResultOK
-		return e
-	}
-	id, err := s.InsertUser(asAda(t), User{Name: "bob", PasswordHash: "h", Role: services.RoleUser, CreatedAt: auditClock})
+	id, err := s.InsertUser(asAda(t), User{
+		Name: "bob", PasswordHash: "h", Role: services.RoleUser, CreatedAt: auditClock,
+	})
 	require.NoError(t, err)
-	require.Equal(t, ada(Entry{Action: ActionUserCreate, Object: "bob", After: json.RawMessage(`{"role":"user"}`)}), last(t, s))
+	require.Equal(t, byAda(Entry{
+		Action: ActionUserCreate, Object: "bob", After: json.RawMessage(`{"role":"user"}`),
+	}), last(t, s))
 	require.NoError(t, second(s.SetPassword(asAda(t), id, "other")))
-	require.Equal(t, ada(Entry{Action: ActionUserPassword, Object: "bob", After: json.RawMessage(`{"tokens":0}`)}), last(t, s))
+	require.Equal(t, byAda(Entry{
+		Action: ActionUserPassword, Object: "bob", After: json.RawMessage(`{"tokens":0}`),
+	}), last(t, s))
 	token, err := s.InsertToken(asAda(t), Token{UserID: id, Name: "ci", Hash: []byte("x"), CreatedAt: auditClock})
 	require.NoError(t, err)
-	require.Equal(t, ada(Entry{Action: ActionTokenCreate, Object: "ci", After: json.RawMessage(fmt.Sprintf(`{"id":%d,"user":"bob"}`, token))}), last(t, s))
+	after := fmt.Sprintf(`{"id":%d,"user":"bob"}`, token)
+	require.Equal(t, byAda(Entry{
+		Action: ActionTokenCreate, Object: "ci", After: json.RawMessage(after),
+	}), last(t, s))
+}
 
-	// A sign-in is that of the user, whom the context does not know yet.
+// The author of a sign-in is the user, who is not yet the actor of the context.
+func TestAudit_signIns(t *testing.T) {
+	s := openAudit(t)
+	id := addUser(t, s, "bob")
 	somewhere := services.WithActor(t.Context(), services.Actor{Address: "192.0.2.9", RequestID: "S"})
-	bob := Entry{ActorID: id, Actor: "bob", Address: "192.0.2.9", RequestID: "S", Object: "bob", Action: ActionLogin, Result: ResultOK}
+	byBob := Entry{ActorID: id, Actor: "bob", Object: "bob", Address: "192.0.2.9", RequestID: "S"}
+
+	want := byBob
+	want.Action, want.Result = ActionLogin, ResultOK
 	require.NoError(t, s.EndSignIn(somewhere, id, auditClock))
-	require.Equal(t, bob, last(t, s))
-	bob.Action, bob.Result, bob.After = ActionLoginFailed, ResultRefused, json.RawMessage(`{"why":"password"}`)
+	require.Equal(t, want, last(t, s))
+	want = byBob
+	want.Action, want.Result, want.After = ActionLoginFailed, ResultRefused, json.RawMessage(`{"why":"password"}`)
 	require.NoError(t, s.RefuseSignIn(somewhere, User{ID: id, Name: "bob"}, RefusedPassword))
-	require.Equal(t, bob, last(t, s))
+	require.Equal(t, want, last(t, s))
+	want.ActorID, want.Actor, want.Object, want.After = 0, "", "", json.RawMessage(`{"why":"unknown"}`)
 	require.NoError(t, s.RefuseSignIn(somewhere, User{}, RefusedUnknown))
-	require.Equal(t, Entry{Address: "192.0.2.9", RequestID: "S", Action: ActionLoginFailed, Result: ResultRefused, After: json.RawMessage(`{"why":"unknown"}`)}, last(t, s))
+	require.Equal(t, want, last(t, s))
 }
 
 func TestAudit_firstAdmin(t *testing.T) {
 	s := openAudit(t)
-	id, err := s.InsertFirstAdmin(t.Context(), User{Name: "ada", PasswordHash: "h", Role: services.RoleAdmin, CreatedAt: auditClock}, "setup")
+	ada := User{Name: "ada", PasswordHash: "h", Role: services.RoleAdmin, CreatedAt: auditClock}
+	id, err := s.InsertFirstAdmin(t.Context(), ada, "setup")
 	require.NoError(t, err)
-	require.Equal(t, Entry{ActorID: id, Actor: "ada", Action: ActionSetup, Object: "ada", After: json.RawMessage(`{"role":"admin"}`), Result: ResultOK}, last(t, s))
+	require.Equal(t, Entry{
+		ActorID: id, Actor: "ada", Action: ActionSetup, Object: "ada",
+		After: json.RawMessage(`{"role":"admin"}`), Result: ResultOK,
+	}, last(t, s))
 }
 
 func TestAudit_batches(t *testing.T) {
 	s := openAudit(t)
+	insertBatch(t, s, aBatch("b1"))
+	require.Equal(t, byAda(Entry{
+		Action: ActionBatchCreate, Cluster: "prod", Object: "b1", Kept: true, Reason: "kernel",
+		After: json.RawMessage(`{"operation":"cordon","params":{"a":1},"total":2}`),
+	}), last(t, s))
+}
+
+func TestAudit_controls(t *testing.T) {
+	s := openAudit(t)
 	b := aBatch("b1")
 	insertBatch(t, s, b)
-	about := Entry{ActorID: 7, Actor: "ada", Address: "192.0.2.1", RequestID: "R", Cluster: "prod", Object: "b1", Kept: true, Result: ResultOK}
-	want := about
-	want.Action, want.Reason, want.After = ActionBatchCreate, "kernel", json.RawMessage(`{"operation":"cordon","params":{"a":1},"total":2}`)
-	require.Equal(t, want, last(t, s))
-
-	want = about
-	want.Action, want.After = ActionBatchPause, json.RawMessage(`{"operation":"cordon","total":2}`)
+	want := byAda(Entry{
+		Action: ActionBatchPause, Cluster: "prod", Object: "b1", Kept: true,
+		After: json.RawMessage(`{"operation":"cordon","total":2}`),
+	})
 	require.NoError(t, s.SetPaused(asAda(t), "b1", true))
 	require.Equal(t, want, last(t, s))
 	want.Action = ActionBatchResume
@@ -167,19 +208,27 @@ func TestAudit_batches(t *testing.T) {
 		require.NoError(t, s.RequestCancel(asAda(t), "b1"))
 		require.Equal(t, want, last(t, s))
 	}
-	require.Len(t, entries(t, s), 5, "the second cancel is none")
+	require.Len(t, entries(t, s), 5, "the second cancel has no entry")
+}
 
+func TestAudit_batchEnd(t *testing.T) {
+	s := openAudit(t)
+	b := aBatch("b1")
+	insertBatch(t, s, b)
 	b.State = StateInterrupted
 	require.NoError(t, s.SetBatch(t.Context(), b))
-	require.Len(t, entries(t, s), 5)
-	for range 2 { // whose answer was lost is stored again
+	require.Len(t, entries(t, s), 1)
+	for range 2 { // the engine stores it again if it did not get the answer
 		endBatch(t, s, b, StatePartial, auditClock)
 	}
-	want = about
-	want.Action, want.Reason, want.Result = ActionBatchEnd, "kernel", ResultPartial
-	want.After = json.RawMessage(`{"counts":{"pending":0,"running":0,"waiting":0,"succeeded":1,"unchanged":0,"failed":1,"skipped":0,"cancelled":0},"operation":"cordon","state":"partial","total":2}`)
+	want := byAda(Entry{
+		Action: ActionBatchEnd, Cluster: "prod", Object: "b1", Kept: true, Reason: "kernel",
+		After: json.RawMessage(`{"counts":{"pending":0,"running":0,"waiting":0,"succeeded":1,"unchanged":0,` +
+			`"failed":1,"skipped":0,"cancelled":0},"operation":"cordon","state":"partial","total":2}`),
+	})
+	want.Result = ResultPartial
 	require.Equal(t, want, last(t, s))
-	require.Len(t, entries(t, s), 6, "it has one end")
+	require.Len(t, entries(t, s), 2, "the end has one entry")
 }
 
 func TestAudit_templates(t *testing.T) {
@@ -199,7 +248,8 @@ func TestAudit_templates(t *testing.T) {
 	require.JSONEq(t, string(created.After), string(updated.Before))
 	require.Contains(t, string(updated.After), `"name":"cpu"`)
 
-	_, err = s.SaveTemplates(asAda(t), []Template{aTemplate("labels", "CPU"), aTemplate("labels", "new")}, true)
+	imported := []Template{aTemplate("labels", "CPU"), aTemplate("labels", "new")}
+	_, err = s.SaveTemplates(asAda(t), imported, true)
 	require.NoError(t, err)
 	all := entries(t, s)
 	var actions []Action
@@ -207,7 +257,7 @@ func TestAudit_templates(t *testing.T) {
 		actions = append(actions, e.Action)
 	}
 	require.Equal(t, []Action{ActionTemplateUpdate, ActionTemplateCreate, ActionTemplateImport}, actions)
-	require.JSONEq(t, string(updated.After), string(all[2].Before), "what was replaced is on record")
+	require.JSONEq(t, string(updated.After), string(all[2].Before), "the replaced template is recorded")
 
 	_, err = s.DeleteTemplate(asAda(t), "labels", made.ID)
 	require.NoError(t, err)
@@ -215,133 +265,185 @@ func TestAudit_templates(t *testing.T) {
 	require.Contains(t, string(last(t, s).Before), `"name":"CPU"`)
 }
 
-// What is not done is not on record, and what is not on record is not done.
-func TestAudit_sameTransaction(t *testing.T) {
-	s := openAudit(t)
-	id := addUser(t, s, "ada")
-	insertBatch(t, s, aBatch("b1"))
-	made, err := s.InsertTemplate(t.Context(), aTemplate("labels", "taken"))
-	require.NoError(t, err)
-	_, err = s.InsertToken(t.Context(), Token{UserID: id, Name: "a", Hash: []byte("x")})
-	require.NoError(t, err)
-	before := entries(t, s)
+// attempts are changes by name; each returns its error.
+type attempts map[string]func(context.Context) error
 
-	other := made
-	other.ID = 99
-	for name, try := range map[string]func() error{
-		"a user": func() error {
-			return second(s.InsertUser(t.Context(), User{Name: "ADA", PasswordHash: "x", Role: services.RoleUser}))
+// inUse returns a store with the user ada (whose id is returned), the batch b1, the
+// template "taken" and the token 1.
+func inUse(t *testing.T) (s *Store, ada int64, taken Template) {
+	t.Helper()
+	s = openAudit(t)
+	ada = addUser(t, s, "ada")
+	insertBatch(t, s, aBatch("b1"))
+	taken = addTemplate(t, s, "labels", "taken")
+	_, err := s.InsertToken(t.Context(), Token{UserID: ada, Name: "a", Hash: []byte("x")})
+	require.NoError(t, err)
+	return s, ada, taken
+}
+
+// A change that fails has no audit entry.
+func TestAudit_noEntryOfAFailure(t *testing.T) {
+	s, ada, missing := inUse(t)
+	missing.ID = 99
+	before := entries(t, s)
+	for name, try := range (attempts{
+		"user": func(ctx context.Context) error {
+			return second(s.InsertUser(ctx, User{Name: "ADA", PasswordHash: "x", Role: services.RoleUser}))
 		},
-		"first user": func() error {
-			return second(s.InsertFirstAdmin(t.Context(), User{Name: "ADA", PasswordHash: "x", Role: services.RoleAdmin}, "k"))
+		"first admin": func(ctx context.Context) error {
+			u := User{Name: "ADA", PasswordHash: "x", Role: services.RoleAdmin}
+			return second(s.InsertFirstAdmin(ctx, u, "k"))
 		},
-		"password": func() error { return second(s.SetPassword(t.Context(), 99, "x")) },
-		"disable":  func() error { return second(s.SetDisabled(t.Context(), 99, true)) },
-		"enable":   func() error { return second(s.SetDisabled(t.Context(), id, false)) },
-		"role":     func() error { return second(s.SetRole(t.Context(), id, services.RoleUser)) },
-		"leave":    func() error { return second(s.DeleteUser(t.Context(), 99)) },
-		"revoke":   func() error { return second(s.RevokeTokens(t.Context(), []int64{1, 99})) },
-		"sign-in":  func() error { return s.EndSignIn(t.Context(), 99, auditClock) },
-		"token": func() error {
-			return second(s.InsertToken(t.Context(), Token{UserID: id, Name: "b", Hash: []byte("x")}))
+		"password": func(ctx context.Context) error { return second(s.SetPassword(ctx, 99, "x")) },
+		"disable":  func(ctx context.Context) error { return second(s.SetDisabled(ctx, 99, true)) },
+		"enable":   func(ctx context.Context) error { return second(s.SetDisabled(ctx, ada, false)) },
+		"role":     func(ctx context.Context) error { return second(s.SetRole(ctx, ada, services.RoleUser)) },
+		"leave":    func(ctx context.Context) error { return second(s.DeleteUser(ctx, 99)) },
+		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, []int64{1, 99})) },
+		"sign-in":  func(ctx context.Context) error { return s.EndSignIn(ctx, 99, auditClock) },
+		"token": func(ctx context.Context) error {
+			return second(s.InsertToken(ctx, Token{UserID: ada, Name: "b", Hash: []byte("x")}))
 		},
-		"batch":    func() error { return s.InsertBatch(t.Context(), aBatch("b1"), nil) },
-		"items":    func() error { return s.InsertBatch(t.Context(), aBatch("b2"), []Item{{State: "odd"}}) },
-		"pause":    func() error { return s.SetPaused(t.Context(), "none", true) },
-		"template": func() error { return second(s.InsertTemplate(t.Context(), aTemplate("labels", "TAKEN"))) },
-		"update":   func() error { return second(s.UpdateTemplate(t.Context(), other, time.Time{})) },
-		"delete":   func() error { return second(s.DeleteTemplate(t.Context(), "labels", 99)) },
-	} {
-		require.Error(t, try(), name)
+		"batch": func(ctx context.Context) error { return s.InsertBatch(ctx, aBatch("b1"), nil) },
+		"items": func(ctx context.Context) error {
+			return s.InsertBatch(ctx, aBatch("b2"), []Item{{State: "odd"}})
+		},
+		"pause": func(ctx context.Context) error { return s.SetPaused(ctx, "none", true) },
+		"template": func(ctx context.Context) error {
+			return second(s.InsertTemplate(ctx, aTemplate("labels", "TAKEN")))
+		},
+		"update": func(ctx context.Context) error { return second(s.UpdateTemplate(ctx, missing, time.Time{})) },
+		"delete": func(ctx context.Context) error { return second(s.DeleteTemplate(ctx, "labels", 99)) },
+	}) {
+		require.Error(t, try(t.Context()), name)
 	}
-	saved, err := s.SaveTemplates(t.Context(), []Template{aTemplate("labels", "new"), aTemplate("labels", "taken")}, false)
+	require.Equal(t, before, entries(t, s))
+}
+
+// An import that is refused has no audit entry either, though it is not an error.
+func TestAudit_noEntryOfARefusedImport(t *testing.T) {
+	s, _, _ := inUse(t)
+	before := entries(t, s)
+	imported := []Template{aTemplate("labels", "new"), aTemplate("labels", "taken")}
+	saved, err := s.SaveTemplates(t.Context(), imported, false)
 	require.NoError(t, err)
 	require.Equal(t, []Saved{SavedNew, NotSaved}, saved)
 	require.Equal(t, before, entries(t, s))
+}
 
-	// The other way round: an audit log that cannot be written stops the change.
-	_, err = s.w.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
+// breakAudit makes every new audit entry fail.
+func breakAudit(t *testing.T, s *Store) {
+	t.Helper()
+	_, err := s.w.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE INSERT ON audit
+		BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
 	require.NoError(t, err)
+}
+
+// A change whose audit entry cannot be written fails, and changes nothing.
+func TestAudit_noChangeWithoutAnEntry(t *testing.T) {
+	s, ada, taken := inUse(t)
+	breakAudit(t, s)
 	ended := aBatch("b1")
 	ended.State, ended.EndedAt = StateSucceeded, &auditClock
-	for name, try := range map[string]func() error{
-		"user": func() error {
-			return second(s.InsertUser(t.Context(), User{Name: "bob", PasswordHash: "x", Role: services.RoleUser}))
+	for name, try := range (attempts{
+		"user": func(ctx context.Context) error {
+			return second(s.InsertUser(ctx, User{Name: "bob", PasswordHash: "x", Role: services.RoleUser}))
 		},
-		"password": func() error { return second(s.SetPassword(t.Context(), id, "x")) },
-		"disable":  func() error { return second(s.SetDisabled(t.Context(), id, true)) },
-		"role":     func() error { return second(s.SetRole(t.Context(), id, services.RoleViewer)) },
-		"leave":    func() error { return second(s.DeleteUser(t.Context(), id)) },
-		"revoke":   func() error { return second(s.RevokeTokens(t.Context(), []int64{1})) },
-		"refusals": func() error {
-			return s.RefuseSignIns(t.Context(), []Refusals{{Why: map[Refusal]int{RefusedUnknown: 2}}})
+		"password": func(ctx context.Context) error { return second(s.SetPassword(ctx, ada, "x")) },
+		"disable":  func(ctx context.Context) error { return second(s.SetDisabled(ctx, ada, true)) },
+		"role":     func(ctx context.Context) error { return second(s.SetRole(ctx, ada, services.RoleViewer)) },
+		"leave":    func(ctx context.Context) error { return second(s.DeleteUser(ctx, ada)) },
+		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, []int64{1})) },
+		"refusals": func(ctx context.Context) error {
+			return s.RefuseSignIns(ctx, []Refusals{{Why: map[Refusal]int{RefusedUnknown: 2}}})
 		},
-		"token": func() error {
-			return second(s.InsertToken(t.Context(), Token{UserID: id, Name: "c", Hash: []byte("y")}))
+		"token": func(ctx context.Context) error {
+			return second(s.InsertToken(ctx, Token{UserID: ada, Name: "c", Hash: []byte("y")}))
 		},
-		"batch":  func() error { return s.InsertBatch(t.Context(), aBatch("b3"), nil) },
-		"end":    func() error { return s.SetBatch(t.Context(), ended) },
-		"cancel": func() error { return s.RequestCancel(t.Context(), "b1") },
-		"delete": func() error { return second(s.DeleteTemplate(t.Context(), "labels", made.ID)) },
-	} {
-		require.ErrorContains(t, try(), "disk full", name)
+		"batch":  func(ctx context.Context) error { return s.InsertBatch(ctx, aBatch("b3"), nil) },
+		"end":    func(ctx context.Context) error { return s.SetBatch(ctx, ended) },
+		"cancel": func(ctx context.Context) error { return s.RequestCancel(ctx, "b1") },
+		"delete": func(ctx context.Context) error { return second(s.DeleteTemplate(ctx, "labels", taken.ID)) },
+	}) {
+		require.ErrorContains(t, try(t.Context()), "disk full", name)
 	}
-	_, err = s.UserByName(t.Context(), "bob")
+	requireInUse(t, s, ada, taken)
+}
+
+// requireInUse checks that a store is as inUse has returned it.
+func requireInUse(t *testing.T, s *Store, ada int64, taken Template) {
+	t.Helper()
+	_, err := s.UserByName(t.Context(), "bob")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	u, err := s.UserByID(t.Context(), id)
+	u, err := s.UserByID(t.Context(), ada)
 	require.NoError(t, err)
 	require.Equal(t, "hash", u.PasswordHash)
 	b, err := s.Batch(t.Context(), "b1")
 	require.NoError(t, err)
 	require.Equal(t, StateRunning, b.State)
 	require.False(t, b.CancelRequested)
-	_, err = s.Template(t.Context(), "labels", made.ID)
+	_, err = s.Template(t.Context(), "labels", taken.ID)
 	require.NoError(t, err)
 }
 
-// second gives the error of a call that gives a value too.
+// second returns the error of a call that returns a value, too.
 func second[T any](_ T, err error) error { return err }
 
-func TestEntries_filters(t *testing.T) {
-	s := openAudit(t)
-	day := 24 * time.Hour
+// day is the time between two entries of fourEntries.
+const day = 24 * time.Hour
+
+// fourEntries writes the entries 1 to 4. The last one is of another ada, with the
+// id of Bob.
+func fourEntries(t *testing.T, s *Store) {
+	t.Helper()
 	for i, e := range []Entry{
 		{ActorID: 1, Actor: "ada", Action: ActionLogin, Object: "ada"},
 		{ActorID: 1, Actor: "ada", Action: ActionNodesExport, Cluster: "prod"},
-		{ActorID: 2, Actor: "Bob", Action: ActionTemplateUpdate, Object: "100%_gpu", Before: json.RawMessage(`{"x":"old"}`), Reason: "why"},
-		{ActorID: 2, Actor: "ada", Address: "192.0.2.1", RequestID: "RQ", Action: ActionLoginFailed, Result: ResultRefused}, // another ada, with the id of bob
+		{
+			ActorID: 2, Actor: "Bob", Action: ActionTemplateUpdate, Object: "100%_gpu",
+			Before: json.RawMessage(`{"x":"old"}`), Reason: "why",
+		},
+		{
+			ActorID: 2, Actor: "ada", Address: "192.0.2.1", RequestID: "RQ",
+			Action: ActionLoginFailed, Result: ResultRefused,
+		},
 	} {
 		e.At = auditClock.Add(time.Duration(i) * day)
 		require.NoError(t, s.Note(t.Context(), e))
 	}
+}
+
+func TestEntries_filters(t *testing.T) {
+	s := openAudit(t)
+	fourEntries(t, s)
 	for name, tt := range map[string]struct {
 		q    EntryQuery
 		want []int64
 	}{
-		"all":            {EntryQuery{}, []int64{4, 3, 2, 1}},
-		"older":          {EntryQuery{Before: 3}, []int64{2, 1}},
-		"a few":          {EntryQuery{Limit: 2}, []int64{4, 3}},
-		"an actor":       {EntryQuery{Actor: "ADA"}, []int64{4, 2, 1}},
-		"an owner":       {EntryQuery{OwnerID: 1, Owner: "ada"}, []int64{2, 1}},
-		"owner reborn":   {EntryQuery{OwnerID: 2, Owner: "Bob"}, []int64{3}},
-		"some actions":   {EntryQuery{Among: []Action{ActionLogin, ActionLoginFailed}}, []int64{4, 1}},
-		"an action":      {EntryQuery{Action: ActionLogin}, []int64{1}},
-		"among and one":  {EntryQuery{Among: []Action{ActionLogin}, Action: ActionNodesExport}, []int64{}},
-		"a cluster":      {EntryQuery{Cluster: "prod"}, []int64{2}},
-		"an object":      {EntryQuery{Object: "100%_GPU"}, []int64{3}},
-		"a result":       {EntryQuery{Result: ResultRefused}, []int64{4}},
-		"from":           {EntryQuery{From: auditClock.Add(day)}, []int64{4, 3, 2}},
-		"to":             {EntryQuery{To: auditClock.Add(day)}, []int64{1}},
-		"a text":         {EntryQuery{Words: []string{"%_g"}}, []int64{3}},
-		"no pattern":     {EntryQuery{Words: []string{"a%a"}}, []int64{}},
-		"before":         {EntryQuery{Words: []string{"OLD"}}, []int64{3}},
-		"a reason":       {EntryQuery{Words: []string{"why"}}, []int64{3}},
-		"an address":     {EntryQuery{Words: []string{"192.0.2"}}, []int64{4}},
-		"two words":      {EntryQuery{Words: []string{"why", "OLD"}}, []int64{3}},
-		"one too many":   {EntryQuery{Words: []string{"why", "192.0.2"}}, []int64{}},
-		"a request":      {EntryQuery{Words: []string{"rq"}}, []int64{4}},
-		"several":        {EntryQuery{Actor: "ada", Result: ResultOK, To: auditClock.Add(day)}, []int64{1}},
-		"what is not so": {EntryQuery{Cluster: "dev", Actor: "ada"}, []int64{}},
+		"all":           {EntryQuery{}, []int64{4, 3, 2, 1}},
+		"older":         {EntryQuery{Before: 3}, []int64{2, 1}},
+		"a few":         {EntryQuery{Limit: 2}, []int64{4, 3}},
+		"an actor":      {EntryQuery{Actor: "ADA"}, []int64{4, 2, 1}},
+		"an owner":      {EntryQuery{OwnerID: 1, Owner: "ada"}, []int64{2, 1}},
+		"same id":       {EntryQuery{OwnerID: 2, Owner: "Bob"}, []int64{3}},
+		"some actions":  {EntryQuery{Among: []Action{ActionLogin, ActionLoginFailed}}, []int64{4, 1}},
+		"an action":     {EntryQuery{Action: ActionLogin}, []int64{1}},
+		"among and one": {EntryQuery{Among: []Action{ActionLogin}, Action: ActionNodesExport}, []int64{}},
+		"a cluster":     {EntryQuery{Cluster: "prod"}, []int64{2}},
+		"an object":     {EntryQuery{Object: "100%_GPU"}, []int64{3}},
+		"a result":      {EntryQuery{Result: ResultRefused}, []int64{4}},
+		"from":          {EntryQuery{From: auditClock.Add(day)}, []int64{4, 3, 2}},
+		"to":            {EntryQuery{To: auditClock.Add(day)}, []int64{1}},
+		"a text":        {EntryQuery{Words: []string{"%_g"}}, []int64{3}},
+		"no pattern":    {EntryQuery{Words: []string{"a%a"}}, []int64{}},
+		"before":        {EntryQuery{Words: []string{"OLD"}}, []int64{3}},
+		"a reason":      {EntryQuery{Words: []string{"why"}}, []int64{3}},
+		"an address":    {EntryQuery{Words: []string{"192.0.2"}}, []int64{4}},
+		"two words":     {EntryQuery{Words: []string{"why", "OLD"}}, []int64{3}},
+		"one too many":  {EntryQuery{Words: []string{"why", "192.0.2"}}, []int64{}},
+		"a request":     {EntryQuery{Words: []string{"rq"}}, []int64{4}},
+		"several":       {EntryQuery{Actor: "ada", Result: ResultOK, To: auditClock.Add(day)}, []int64{1}},
+		"no such entry": {EntryQuery{Cluster: "dev", Actor: "ada"}, []int64{}},
 	} {
 		if tt.q.Limit == 0 {
 			tt.q.Limit = 100
@@ -365,19 +467,22 @@ func TestPurge_entries(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Purged{Entries: 3}, gone)
 	require.Len(t, entries(t, s), 8)
-	require.Equal(t, Entry{Action: ActionRetention, Result: ResultOK, After: json.RawMessage(`{"batches":0,"entries":3,"entriesBefore":"2026-11-17T04:05:06Z"}`)}, last(t, s))
+	require.Equal(t, Entry{
+		Action: ActionRetention, Result: ResultOK,
+		After: json.RawMessage(`{"batches":0,"entries":3,"entriesBefore":"2026-11-17T04:05:06Z"}`),
+	}, last(t, s))
 	gone, err = s.Purge(t.Context(), Retention{Audit: auditClock.AddDate(0, 0, -6), At: auditClock})
 	require.NoError(t, err)
 	require.False(t, gone.Any())
 	require.NoError(t, s.Note(t.Context(), Entry{Action: ActionLogin}))
-	require.EqualValues(t, 12, entries(t, s)[8].ID, "no number is given twice")
+	require.EqualValues(t, 12, entries(t, s)[8].ID, "an id is used again")
 
 	gone, err = s.Purge(t.Context(), Retention{At: auditClock})
 	require.NoError(t, err)
-	require.False(t, gone.Any(), "for ever is for ever")
+	require.False(t, gone.Any(), "the zero time keeps everything")
 }
 
-func TestPurge_aPartAtATime(t *testing.T) {
+func TestPurge_deletesALimitedNumber(t *testing.T) {
 	s := openAudit(t)
 	require.NoError(t, s.write(t.Context(), func(tx *sql.Tx) error {
 		for range purgeEntries + 1 {
@@ -395,8 +500,9 @@ func TestPurge_aPartAtATime(t *testing.T) {
 	}
 }
 
-func TestPurge_batches(t *testing.T) {
-	s := openAudit(t)
+// purgeable inserts batches of which a purge deletes "old" and "retried".
+func purgeable(t *testing.T, s *Store) {
+	t.Helper()
 	old, young := auditClock.AddDate(0, 0, -100), auditClock.AddDate(0, 0, -10)
 	add := func(id, retryOf, undoOf string, endedAt *time.Time) {
 		b := aBatch(id)
@@ -407,20 +513,26 @@ func TestPurge_batches(t *testing.T) {
 		}
 	}
 	add("old", "", "", &old)
-	add("root", "", "", &old)            // an open batch goes back to it over another one
-	add("middle", "root", "", &old)      // an open batch takes it back
-	add("open", "", "middle", nil)       //
-	add("retried", "", "", &old)         // a young one goes back to it
-	add("young", "retried", "", &young)  //
-	add("undone", "", "", &old)          // an old one goes back to it
-	add("old undo", "", "undone", &old)  //
-	interrupted := aBatch("interrupted") // for years
-	interrupted.RetryOf = "old undo"     // and keeps what it goes back to
-	interrupted.CreatedAt = old          //
-	insertBatch(t, s, interrupted)       //
-	interrupted.State = StateInterrupted //
+	// A batch that has not ended undoes one that retries another.
+	add("root", "", "", &old)
+	add("middle", "root", "", &old)
+	add("open", "", "middle", nil)
+	// A batch that is not old enough retries one that is.
+	add("retried", "", "", &old)
+	add("young", "retried", "", &young)
+	// An interrupted batch has not ended either, however old it is.
+	add("undone", "", "", &old)
+	add("old undo", "", "undone", &old)
+	interrupted := aBatch("interrupted")
+	interrupted.RetryOf, interrupted.CreatedAt = "old undo", old
+	insertBatch(t, s, interrupted)
+	interrupted.State = StateInterrupted
 	require.NoError(t, s.SetBatch(t.Context(), interrupted))
+}
 
+func TestPurge_batches(t *testing.T) {
+	s := openAudit(t)
+	purgeable(t, s)
 	gone, err := s.Purge(t.Context(), Retention{Batches: auditClock.AddDate(0, 0, -90), At: auditClock})
 	require.NoError(t, err)
 	require.Equal(t, Purged{Batches: 2}, gone)
@@ -431,15 +543,15 @@ func TestPurge_batches(t *testing.T) {
 		names[b.ID] = b.RetryOf + b.UndoOf
 	}
 	require.Equal(t, map[string]string{
-		"root": "", "middle": "root", "open": "middle", "young": "", "undone": "", "old undo": "undone", "interrupted": "old undo",
+		"root": "", "middle": "root", "open": "middle", "young": "",
+		"undone": "", "old undo": "undone", "interrupted": "old undo",
 	}, names)
-	var orphans int
-	require.NoError(t, s.r.QueryRowContext(t.Context(), `SELECT count(*) FROM batch_items WHERE batch_id NOT IN (SELECT id FROM batches)`).Scan(&orphans))
-	require.Zero(t, orphans, "items go with their batch")
+	orphans := countRows(t, s, `batch_items WHERE batch_id NOT IN (SELECT id FROM batches)`)
+	require.Zero(t, orphans, "items of deleted batches are left")
 	require.Equal(t, ActionRetention, last(t, s).Action)
 	found, err := s.Entries(t.Context(), EntryQuery{Object: "old", Limit: 10})
 	require.NoError(t, err)
-	require.Len(t, found, 2, "what the audit log says of it stays")
+	require.Len(t, found, 2, "the audit entries of a deleted batch stay")
 	require.False(t, found[0].Kept)
 }
 
@@ -461,9 +573,8 @@ func TestPurge_manyBatches(t *testing.T) {
 func TestPurge_allOrNothing(t *testing.T) {
 	s := openAudit(t)
 	require.NoError(t, s.Note(t.Context(), Entry{At: auditClock.AddDate(-1, 0, 0), Action: ActionLogin}))
-	_, err := s.w.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
-	require.NoError(t, err)
-	_, err = s.Purge(t.Context(), Retention{Audit: auditClock, At: auditClock})
+	breakAudit(t, s)
+	_, err := s.Purge(t.Context(), Retention{Audit: auditClock, At: auditClock})
 	require.ErrorContains(t, err, "disk full")
 	require.Len(t, entries(t, s), 1)
 	var before int64
@@ -472,5 +583,7 @@ func TestPurge_allOrNothing(t *testing.T) {
 }
 
 func TestFacts(t *testing.T) {
-	require.JSONEq(t, `{"a":0,"b":{"c":1}}`, string(facts("a", 0, "b", json.RawMessage(`{"c":1}`), "d", "", "e", nil, "f", json.RawMessage(nil), "g", json.RawMessage(`{`))))
+	got := facts("a", 0, "b", json.RawMessage(`{"c":1}`),
+		"d", "", "e", nil, "f", json.RawMessage(nil), "g", json.RawMessage(`{`))
+	require.JSONEq(t, `{"a":0,"b":{"c":1}}`, string(got))
 }

@@ -10,10 +10,10 @@ import (
 	"kube-node-manager/services"
 )
 
-// mapErr turns what the database says into the domain's codes: no rows are
-// CodeNotFound, a broken uniqueness is CodeConflict, a database that stays
-// locked is CodeUnavailable. Everything else, and an error that has a code
-// already, is returned as it is.
+// mapErr turns errors of the database into domain errors: no rows are
+// CodeNotFound, a violated unique constraint is CodeConflict, and a database that
+// stays locked is CodeUnavailable. It returns all other errors unchanged, and
+// errors that have a code already.
 func mapErr(err error) error {
 	if _, ok := errors.AsType[*services.Error](err); ok || err == nil {
 		return err

@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// errLocked says that another program holds the lock.
+// errLocked is the error if another program holds the lock.
 var errLocked = errors.New("locked by another program")
 
-// Claim makes this program the only server of the data directory until Close:
-// two engines on one database would run the same batches. Commands that only
-// read or add a row need no claim. A crash gives the claim back.
+// Claim makes this program the only server of the data directory until Close: two
+// servers on one database would run the same batches. Commands that only read the
+// database or add a row need no claim. The operating system releases the claim of
+// a program that crashes.
 func (s *Store) Claim() error {
 	f, err := lockFile(s.lockPath("serve.lock"))
 	if errors.Is(err, errLocked) {
-		return fmt.Errorf("another server runs on the data directory %s; stop it first, or choose another with --data", filepath.Dir(s.file))
+		return fmt.Errorf("another server runs on the data directory %s; "+
+			"stop it first, or choose another with --data", filepath.Dir(s.file))
 	}
 	if err != nil {
 		return fmt.Errorf("claim the data directory: %w", err)
@@ -29,7 +31,8 @@ func (s *Store) Claim() error {
 
 func (s *Store) lockPath(name string) string { return filepath.Join(filepath.Dir(s.file), name) }
 
-// waitForLock is lockFile that waits for its turn.
+// waitForLock waits until it can lock the file. The lock lasts until the result is
+// closed.
 func waitForLock(ctx context.Context, path string) (*os.File, error) {
 	for {
 		f, err := lockFile(path)
@@ -44,8 +47,8 @@ func waitForLock(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// lockFile locks the file for as long as the result is open, or gives
-// errLocked at once.
+// lockFile locks the file until the result is closed. If another program holds the
+// lock, it returns errLocked at once.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

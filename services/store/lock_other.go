@@ -4,9 +4,10 @@ package store
 
 import "os"
 
-// hasRights says that files have rights for their owner and for others.
-const hasRights = false
+// hasModes says whether files have separate permissions for their owner and for
+// others.
+const hasModes = false
 
-// lock does nothing here: the server runs on Unix, other systems build it to
-// try it out.
+// lock does nothing: the program is meant for Unix. It builds on other systems
+// only so that it can be tried out there.
 func lock(*os.File) error { return nil }

@@ -9,17 +9,19 @@ import (
 	"syscall"
 )
 
-// hasRights says that files have rights for their owner and for others.
-const hasRights = true
+// hasModes says whether files have separate permissions for their owner and for
+// others.
+const hasModes = true
 
-// lock takes the file's lock, or gives errLocked. A file system that has no
-// locks is let through: the lock only guards
-// against running twice by mistake.
+// lock locks a file, or returns errLocked. It succeeds on a file system without
+// locks, since the lock only prevents that somebody starts two servers by mistake.
 func lock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
-	case err == nil, errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS):
+	case err == nil:
 		return nil
+	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS):
+		return nil // the file system has no locks
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		return errLocked
 	default:

@@ -17,14 +17,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date. Migrations only go forward: the way
-// back is the copy that it saves first.
+// migrate brings the schema up to date. There are no migrations to an earlier
+// version; instead, migrate saves a copy of the database first.
 func (s *Store) migrate(ctx context.Context) (err error) {
-	turn, err := waitForLock(ctx, s.lockPath("migrate.lock"))
+	lock, err := waitForLock(ctx, s.lockPath("migrate.lock"))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, turn.Close()) }()
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	provider, err := s.provider()
 	if err != nil {
 		return err
@@ -33,15 +33,20 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
-	if current > target {
-		// goose would apply nothing, report no error, and leave us to write
-		// into tables that we do not know.
+	switch {
+	case current > target:
+		// goose would apply nothing and report no error, and the program would write
+		// to tables of an unknown schema.
 		return fmt.Errorf("its schema has version %d and this program knows only up to %d: "+
 			"use the newer program, or restore a copy from %s", current, target, s.backups())
-	}
-	if current == target {
+	case current == target:
 		return nil
 	}
+	return s.migrateFrom(ctx, provider, current, target)
+}
+
+// migrateFrom saves a copy of an existing database, and applies the migrations.
+func (s *Store) migrateFrom(ctx context.Context, provider *goose.Provider, current, target int64) error {
 	if current > 0 {
 		if err := s.saveBefore(ctx, current); err != nil {
 			return err
@@ -54,7 +59,8 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 	return nil
 }
 
-// provider must not be closed: that would close the writer's pool.
+// provider returns the provider of the migrations. It must not be closed, which
+// would close the pool for writes.
 func (s *Store) provider() (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -70,10 +76,10 @@ func (s *Store) provider() (*goose.Provider, error) {
 
 func (s *Store) backups() string { return filepath.Join(filepath.Dir(s.file), "backups") }
 
-// saveBefore saves a copy of a database of the given schema version.
+// saveBefore saves a copy of the database, whose schema has the given version.
 func (s *Store) saveBefore(ctx context.Context, version int64) error {
 	if err := os.MkdirAll(s.backups(), 0o700); err != nil {
-		return fmt.Errorf("make the backup directory: %w", err)
+		return fmt.Errorf("create the backup directory: %w", err)
 	}
 	name := fmt.Sprintf("schema-%d-%s.db", version, time.Now().UTC().Format("20060102T150405.000000"))
 	file := filepath.Join(s.backups(), name)
@@ -84,18 +90,18 @@ func (s *Store) saveBefore(ctx context.Context, version int64) error {
 	return nil
 }
 
-// Backup writes a consistent copy of the database into a new file while the
-// program goes on. It never overwrites: an existing file is an error that wraps
-// fs.ErrExist. Only the owner may read the copy; it holds password hashes.
+// Backup writes a consistent copy of the database to a new file while the program
+// runs. It never overwrites a file: the error then wraps fs.ErrExist. The copy
+// contains password hashes, so only its owner may read it.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	// An empty file may be filled by VACUUM INTO; made here, it has its
-	// rights from the first byte on.
+	// VACUUM INTO accepts an empty file. Creating it here sets its permissions before
+	// it has any content.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("make the backup: %w", err)
+		return fmt.Errorf("create the backup: %w", err)
 	}
 	if err := f.Close(); err != nil {
-		return fmt.Errorf("make the backup: %w", err)
+		return fmt.Errorf("create the backup: %w", err)
 	}
 	from := cmp.Or(s.r, s.w) // before a migration there is no reader yet
 	if _, err := from.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {

@@ -14,14 +14,14 @@ const (
 	RefusedUnknown  Refusal = "unknown" // no such user
 	RefusedPassword Refusal = "password"
 	RefusedDisabled Refusal = "disabled"
-	RefusedWait     Refusal = "wait" // too many tries
-	// RefusedSeveral stands for more than one of them.
+	RefusedWait     Refusal = "wait" // too many attempts
+	// RefusedSeveral means that a group of refusals has more than one reason.
 	RefusedSeveral Refusal = "several"
 )
 
-// RefuseSignIn notes that a try to sign in was refused. The zero User stands for
-// a name that nobody has; what was typed there is not kept, since people type
-// passwords into the wrong field.
+// RefuseSignIn records in the audit log that a sign-in was refused. For a name
+// that no user has, u is the zero User: the name is not recorded, because people
+// type passwords into the wrong field.
 func (s *Store) RefuseSignIn(ctx context.Context, u User, why Refusal) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		return s.noteAs(ctx, tx, u.ID, u.Name, Entry{
@@ -30,16 +30,17 @@ func (s *Store) RefuseSignIn(ctx context.Context, u User, why Refusal) error {
 	})
 }
 
-// Refusals are tries of one client to sign in as one user that were refused.
+// Refusals is a group of refused sign-ins from one client as one user.
 type Refusals struct {
-	UserID  int64  // 0 for names that nobody has
-	User    string // "" for those
-	Address string // of the client, or its network; "" for clients too many to tell apart
+	UserID  int64  // 0 for names that no user has
+	User    string // "" for names that no user has
+	Address string // of the client or its network; "" if there were too many clients to count separately
 	Last    time.Time
-	Why     map[Refusal]int // how many
+	Why     map[Refusal]int // number of refusals by reason
 }
 
-// RefuseSignIns notes refused sign-ins, each group as one entry with its number.
+// RefuseSignIns records each group of refused sign-ins as one entry of the audit
+// log.
 func (s *Store) RefuseSignIns(ctx context.Context, groups []Refusals) error {
 	if len(groups) == 0 {
 		return nil
@@ -54,7 +55,8 @@ func (s *Store) RefuseSignIns(ctx context.Context, groups []Refusals) error {
 	})
 }
 
-// entry returns a group's one reason, or the number of each of several.
+// entry returns the audit entry of a group. It has the reason and the number of
+// refusals; if there are several reasons, the number of each.
 func (g Refusals) entry() Entry {
 	count, why := 0, RefusedSeveral
 	for reason, n := range g.Why {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What an earlier program, a restore or a hand has left open to others is closed,
-// and the log says so.
+// Open removes permissions of others that an earlier version, a restore or a
+// person has left, and logs that.
 func TestOpen_closesToOthers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data [1]")
 	s, err := Open(t.Context(), dir, quiet())
@@ -51,7 +51,7 @@ func TestOpen_closesToOthers(t *testing.T) {
 	again, err := Open(t.Context(), dir, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	require.NoError(t, again.Close(t.Context()))
-	require.Empty(t, log.String(), "nothing is left to close")
+	require.Empty(t, log.String(), "there was nothing to change")
 }
 
 func requireMode(t *testing.T, path string, want fs.FileMode) {
@@ -61,18 +61,18 @@ func requireMode(t *testing.T, path string, want fs.FileMode) {
 	require.Equal(t, want, info.Mode().Perm(), path)
 }
 
-// A file that cannot be closed to others is refused in words; a directory is a
-// reason to warn.
+// Permissions of others that cannot be removed are an error for a file, and a
+// warning for a directory.
 func TestOpen_cannotBeClosedToOthers(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // that is what is tested
+	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // this is the case that the test is about
 	var log bytes.Buffer
 	s := &Store{file: filepath.Join(dir, fileName), log: slog.New(slog.NewTextHandler(&log, nil))}
 	notOurs := func(path string, _ fs.FileMode) error {
 		return &fs.PathError{Op: "chmod", Path: path, Err: fs.ErrPermission}
 	}
 	require.NoError(t, s.closeToOthers(t.Context(), notOurs))
-	require.Contains(t, log.String(), "not ours to close")
+	require.Contains(t, log.String(), "its permissions cannot be changed")
 
 	require.NoError(t, os.WriteFile(s.file, nil, 0o600))
 	require.NoError(t, os.Chmod(s.file, 0o640))

@@ -7,24 +7,26 @@ import (
 	"time"
 )
 
-// The table of login sessions is read with every request and written at
-// sign-in, at sign-out and now and then in between. Its expiry is a Julian day.
-// token is what the edge made of the browser's token, which is stored nowhere.
+// The table of login sessions is read with every request. It is written at
+// sign-in, at sign-out and sometimes in between. Its expiry is a Julian day. token
+// is not the browser's token, which is not stored, but a value that package web
+// derives from it.
 
-// sessionExpiry is the layout that SQLite's julianday reads.
+// sessionExpiry is the layout of times for SQLite's function julianday.
 const sessionExpiry = "2006-01-02T15:04:05.999"
 
 // FindSession returns the data of a login session that has not expired; found is
-// false when there is none.
+// false if there is no such session.
 func (s *Store) FindSession(ctx context.Context, token string) (data []byte, found bool, err error) {
-	err = s.r.QueryRowContext(ctx, `SELECT data FROM sessions WHERE token = $1 AND julianday('now') < expiry`, token).Scan(&data)
+	const query = `SELECT data FROM sessions WHERE token = $1 AND julianday('now') < expiry`
+	err = s.r.QueryRowContext(ctx, query, token).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
 	return data, err == nil, mapErr(err)
 }
 
-// InsertSession begins a login session.
+// InsertSession adds a login session.
 func (s *Store) InsertSession(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ($1, $2, julianday($3))`,
@@ -33,8 +35,9 @@ func (s *Store) InsertSession(ctx context.Context, token string, data []byte, ex
 	})
 }
 
-// UpdateSession stores other data of a login session. One that has ended stays
-// ended: a request that was under way at the sign-out must not bring it back.
+// UpdateSession stores new data and a new expiry of a login session. If the
+// session has ended, it does nothing: a request that was in progress at the
+// sign-out must not restore it.
 func (s *Store) UpdateSession(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE sessions SET data = $2, expiry = julianday($3) WHERE token = $1`,
@@ -43,7 +46,7 @@ func (s *Store) UpdateSession(ctx context.Context, token string, data []byte, ex
 	})
 }
 
-// DeleteSession ends a login session. One that is not there is no error.
+// DeleteSession ends a login session, if it exists.
 func (s *Store) DeleteSession(ctx context.Context, token string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE token = $1`, token)
@@ -51,7 +54,7 @@ func (s *Store) DeleteSession(ctx context.Context, token string) error {
 	})
 }
 
-// DeleteExpiredSessions deletes the login sessions whose time is over.
+// DeleteExpiredSessions deletes the login sessions that have expired.
 func (s *Store) DeleteExpiredSessions(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expiry < julianday('now')`)

@@ -1,16 +1,16 @@
-// Package store keeps what must survive a restart, in one SQLite file: users,
-// tokens, login sessions, settings, batches and their items, templates, and the
-// audit log, whose entries it writes in the transaction of what they tell about;
-// the actor of the context is their author. It owns the schema
-// (migrations/*.sql, applied at start) and every query, one file per aggregate;
-// it knows the domain's error codes and actors and nothing else of ours.
+// Package store keeps everything that must survive a restart in one SQLite file:
+// users, tokens, login sessions, settings, batches and their items, templates, and
+// the audit log. It writes an audit entry in the same transaction as the change
+// that the entry describes; the author is the actor of the context. The package
+// owns the schema (migrations/*.sql, applied at start) and every query, with one
+// file per aggregate. Of this project it imports only package services.
 //
-// There are two pools. Writes go through one connection whose transactions take
-// the write lock when they begin: with more writers, or with transactions that
-// only later turn into writes, most of them end in SQLITE_BUSY. Reads have
-// connections of their own, and see the last commit. A write transaction must
-// stay short: never call a cluster inside one, and never read through the
-// writer's pool from within it, which would wait for itself.
+// There are two connection pools. All writes use one connection, whose
+// transactions take the write lock when they begin. With several writers, or with
+// transactions that begin with a read, most of them would end in SQLITE_BUSY.
+// Reads have their own connections, and see the last commit. A write transaction
+// must be short: it must not call a cluster, and it must not use the pool for
+// writes, which would wait for the transaction's own connection.
 //
 // Times are stored as milliseconds since 1970 UTC; see toMillis.
 package store
@@ -30,26 +30,26 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// fileName is the database within the data directory.
+// fileName is the name of the database file in the data directory.
 const fileName = "kube-node-manager.db"
 
-// readers bounds the connections that read at the same time.
+// readers is the maximum number of connections for reads.
 const readers = 6
 
 // Store is the open database. It is safe for concurrent use.
 type Store struct {
-	w     *sql.DB // one connection
-	r     *sql.DB
+	w     *sql.DB // for writes; has one connection
+	r     *sql.DB // for reads
 	file  string
-	claim *os.File // lock of the one server; nil when it is not ours
+	claim *os.File // see Claim; nil if this program has no claim
 	log   *slog.Logger
-	now   func() time.Time // of entries of the audit log
+	now   func() time.Time // for audit entries
 }
 
-// Open opens the database in dir and brings its schema up to date. It makes the
-// directory when it is missing, saves a copy of an existing database into
-// dir/backups before it changes the schema, and refuses a database that a newer
-// version has written. Several programs may have the same directory open.
+// Open opens the database in dir and brings its schema up to date. It creates the
+// directory if it does not exist, and saves a copy of an existing database to
+// dir/backups before it changes the schema. A database of a newer version is an
+// error. Several programs may open the same directory at once.
 func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -71,27 +71,38 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// open opens the writer, then migrates, then opens the readers: a read-only
-// connection cannot make the file.
+// open opens the pool for writes, migrates the schema, and opens the pool for
+// reads.
 func (s *Store) open(ctx context.Context) error {
-	var err error
-	if s.w, err = sql.Open("sqlite", dsn(s.file, "_txlock", "immediate")); err != nil {
-		return fmt.Errorf("open to write: %w", err)
+	if err := s.openWriter(); err != nil {
+		return err
 	}
-	s.w.SetMaxOpenConns(1)
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.r, err = sql.Open("sqlite", dsn(s.file, "mode", "ro")); err != nil {
-		return fmt.Errorf("open to read: %w", err)
+	r, err := sql.Open("sqlite", dsn(s.file, "mode", "ro"))
+	if err != nil {
+		return fmt.Errorf("open for reads: %w", err)
 	}
-	s.r.SetMaxOpenConns(readers)
-	s.r.SetMaxIdleConns(readers)
+	r.SetMaxOpenConns(readers)
+	r.SetMaxIdleConns(readers)
+	s.r = r
 	return s.Ping(ctx)
 }
 
-// dsn gives the data source name with the settings of every connection and one
-// more key and value. Settings made with Exec would hold for one connection only.
+func (s *Store) openWriter() error {
+	w, err := sql.Open("sqlite", dsn(s.file, "_txlock", "immediate"))
+	if err != nil {
+		return fmt.Errorf("open for writes: %w", err)
+	}
+	w.SetMaxOpenConns(1)
+	s.w = w
+	return nil
+}
+
+// dsn returns the data source name with the settings of all connections and with
+// one more setting. A setting that is made with Exec would apply to one connection
+// only.
 func dsn(file, key, value string) string {
 	q := url.Values{
 		"_pragma": {
@@ -106,34 +117,35 @@ func dsn(file, key, value string) string {
 	return u.String()
 }
 
-// prepareDir makes the data directory and finds out now, with a clear message,
-// whether it can be written.
+// prepareDir creates the data directory and checks that files can be created in
+// it, so that the error is clear if they cannot.
 func prepareDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+		return fmt.Errorf("create the data directory: %w", err)
 	}
 	probe, err := os.CreateTemp(dir, ".write-test-*")
 	if err != nil {
-		return fmt.Errorf("the data directory %s cannot be written; give its owner to the user that runs this program: %w", dir, err)
+		return fmt.Errorf("the data directory %s is not writable; "+
+			"make the user that runs this program its owner: %w", dir, err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// create makes the empty file when there is none: SQLite would let others read
-// it, and gives its log and index the rights of this one.
+// create creates the file of a new database. SQLite would let others read it; its
+// -wal and -shm files get the same permissions.
 func (s *Store) create() error {
 	f, err := os.OpenFile(s.file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil // and not opened: closing a file drops the locks that SQLite has on it
+		return nil // not opened, because closing it would drop the locks that SQLite has on it
 	}
 	if err != nil {
-		return fmt.Errorf("make the database: %w", err)
+		return fmt.Errorf("create the database: %w", err)
 	}
 	return f.Close()
 }
 
-// Close lets SQLite tidy up, folds the write-ahead log into the database and
-// closes it. Nothing may use the store afterwards.
+// Close optimizes the database, merges the write-ahead log into it and closes it.
+// Nothing may use the store afterwards.
 func (s *Store) Close(ctx context.Context) error {
 	_, optimizeErr := s.w.ExecContext(ctx, "PRAGMA optimize")
 	_, checkpointErr := s.w.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -156,7 +168,7 @@ func (s *Store) closePools() error {
 	return errors.Join(errs...)
 }
 
-// Ping reads one row of our own schema.
+// Ping checks that the database can be read.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
 	if err := s.r.QueryRowContext(ctx, "SELECT count(*) FROM settings").Scan(&n); err != nil {
@@ -165,21 +177,21 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Writer returns the pool that writes, for tests that bring the database into a
-// state that no method here leads to.
+// Writer returns the pool for writes. It is for tests that need a state of the
+// database that no method produces.
 func (s *Store) Writer() *sql.DB { return s.w }
 
-// Stats gives the state of both pools for the metrics.
+// Stats returns the statistics of both pools.
 func (s *Store) Stats() (writer, reader sql.DBStats) { return s.w.Stats(), s.r.Stats() }
 
-// write runs fn in one write transaction: all of it is committed, or nothing.
-// fn must use tx only, be short, and call no cluster.
+// write calls fn in a write transaction, and commits it if fn returns nil. fn must
+// use only tx, must be short, and must not call a cluster.
 func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err != nil {
-		return mapErr(fmt.Errorf("begin to write: %w", err))
+		return mapErr(fmt.Errorf("begin a write transaction: %w", err))
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := fn(tx); err != nil {
 		return mapErr(err)
 	}
@@ -189,13 +201,51 @@ func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return nil
 }
 
-// toMillis gives the stored form of a moment.
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+// rowsQuerier is a *sql.DB or *sql.Tx.
+type rowsQuerier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// list returns all rows of a query, each read by scan. what says in an error what
+// was tried, such as "read the users".
+func list[T any](
+	ctx context.Context, q rowsQuerier, what string, scan func(scanner) (T, error), query string, args ...any,
+) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, mapErr(fmt.Errorf("%s: %w", what, err))
+	}
+	defer func() { _ = rows.Close() }()
+	all := []T{}
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, mapErr(fmt.Errorf("%s: %w", what, err))
+		}
+		all = append(all, one)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, mapErr(fmt.Errorf("%s: %w", what, err))
+	}
+	return all, nil
+}
+
+// scanString reads a row of one text column.
+func scanString(row scanner) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
+}
+
+// toMillis returns the stored form of a time.
 func toMillis(t time.Time) int64 { return t.UnixMilli() }
 
-// fromMillis gives the moment of a stored form, in UTC.
+// fromMillis returns the time of a stored form, in UTC.
 func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// toNullMillis is toMillis for a moment that may not have come yet.
+// toNullMillis is like toMillis. nil is stored as NULL.
 func toNullMillis(t *time.Time) sql.NullInt64 {
 	if t == nil {
 		return sql.NullInt64{}
@@ -203,7 +253,7 @@ func toNullMillis(t *time.Time) sql.NullInt64 {
 	return sql.NullInt64{Int64: toMillis(*t), Valid: true}
 }
 
-// fromNullMillis is fromMillis for a moment that may not have come yet.
+// fromNullMillis is like fromMillis. It returns nil for NULL.
 func fromNullMillis(ms sql.NullInt64) *time.Time {
 	if !ms.Valid {
 		return nil

@@ -39,7 +39,9 @@ func openIn(t *testing.T, dir string) *Store {
 
 func addUser(t *testing.T, s *Store, name string) int64 {
 	t.Helper()
-	id, err := s.InsertUser(t.Context(), User{Name: name, PasswordHash: "hash", Role: services.RoleUser, CreatedAt: time.Now()})
+	id, err := s.InsertUser(t.Context(), User{
+		Name: name, PasswordHash: "hash", Role: services.RoleUser, CreatedAt: time.Now(),
+	})
 	require.NoError(t, err)
 	return id
 }
@@ -111,12 +113,12 @@ func TestOpen_directoryIsAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err := Open(t.Context(), file, quiet())
-	require.ErrorContains(t, err, "make the data directory")
+	require.ErrorContains(t, err, "create the data directory")
 }
 
 func TestOpen_directoryNotWritable(t *testing.T) {
-	_, err := Open(t.Context(), "/proc", quiet()) // where root may not write either
-	require.ErrorContains(t, err, "cannot be written")
+	_, err := Open(t.Context(), "/proc", quiet()) // not writable even for root
+	require.ErrorContains(t, err, "is not writable")
 }
 
 func TestOpen_notADatabase(t *testing.T) {
@@ -132,12 +134,12 @@ func TestOpen_twiceKeepsTheData(t *testing.T) {
 	require.NoError(t, err)
 	id := addUser(t, first, "ada")
 	require.NoError(t, first.Close(t.Context()))
-	require.NoFileExists(t, filepath.Join(dir, fileName+"-wal"), "closing folds the log in")
+	require.NoFileExists(t, filepath.Join(dir, fileName+"-wal"), "closing did not merge the write-ahead log")
 
 	u, err := openIn(t, dir).UserByID(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, "ada", u.Name)
-	require.NoDirExists(t, filepath.Join(dir, "backups"), "nothing to migrate, nothing to save")
+	require.NoDirExists(t, filepath.Join(dir, "backups"), "a copy was saved without a migration")
 }
 
 func TestOpen_newerSchemaRefused(t *testing.T) {
@@ -153,22 +155,25 @@ func TestOpen_newerSchemaRefused(t *testing.T) {
 	require.ErrorContains(t, err, "use the newer program")
 }
 
-// TestOpen_olderSchema migrates a database that holds only the first
-// migration, and compares the result with a new one.
-func TestOpen_olderSchema(t *testing.T) {
-	dir := t.TempDir()
+// writeOld creates a database in dir with the schema of the given version, and
+// executes a statement on it.
+func writeOld(t *testing.T, dir string, version int64, statement string) {
+	t.Helper()
 	old := &Store{file: filepath.Join(dir, fileName), log: quiet()}
-	var err error
-	old.w, err = sql.Open("sqlite", dsn(old.file, "_txlock", "immediate"))
-	require.NoError(t, err)
-	old.w.SetMaxOpenConns(1)
+	require.NoError(t, old.openWriter())
 	p, err := old.provider()
 	require.NoError(t, err)
-	_, err = p.UpTo(t.Context(), 1)
+	_, err = p.UpTo(t.Context(), version)
 	require.NoError(t, err)
-	_, err = old.w.ExecContext(t.Context(), "INSERT INTO settings (key, value) VALUES ('a', 'b')")
+	_, err = old.w.ExecContext(t.Context(), statement)
 	require.NoError(t, err)
 	require.NoError(t, old.closePools())
+}
+
+// A database with only the first migration gets the same schema as a new one.
+func TestOpen_olderSchema(t *testing.T) {
+	dir := t.TempDir()
+	writeOld(t, dir, 1, "INSERT INTO settings (key, value) VALUES ('a', 'b')")
 
 	s := openIn(t, dir)
 	value, err := s.Setting(t.Context(), "a")
@@ -183,23 +188,14 @@ func TestOpen_olderSchema(t *testing.T) {
 
 func schema(t *testing.T, s *Store) []string {
 	t.Helper()
-	rows, err := s.r.QueryContext(t.Context(),
-		"SELECT coalesce(sql, name) FROM sqlite_schema WHERE name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+	all, err := list(t.Context(), s.r, "read the schema", scanString, `SELECT coalesce(sql, name) FROM sqlite_schema
+		WHERE name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, rows.Close()) }()
-	var all []string
-	for rows.Next() {
-		var one string
-		require.NoError(t, rows.Scan(&one))
-		all = append(all, one)
-	}
-	require.NoError(t, rows.Err())
 	require.NotEmpty(t, all)
 	return all
 }
 
-// TestOpen_atTheSameTime is the server and a "user add" that both meet an empty
-// directory.
+// The server and a command such as "user add" may both find an empty directory.
 func TestOpen_atTheSameTime(t *testing.T) {
 	dir := t.TempDir()
 	var group sync.WaitGroup
@@ -222,7 +218,7 @@ func TestClaim_onlyOneServer(t *testing.T) {
 	second := openIn(t, dir)
 	require.ErrorContains(t, second.Claim(), "another server runs")
 	require.NoError(t, first.Close(t.Context()))
-	require.NoError(t, second.Claim(), "closing gives the claim back")
+	require.NoError(t, second.Claim(), "closing releases the claim")
 }
 
 func TestOpen_cancelledWhileAnotherMigrates(t *testing.T) {
@@ -241,17 +237,18 @@ func TestWrite_manyWriters(t *testing.T) {
 	id := addUser(t, s, "ada")
 	var group sync.WaitGroup
 	errs := make(chan error, 400)
+	increment := func(tx *sql.Tx) error {
+		u, err := findUser(t.Context(), tx, id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(t.Context(), "UPDATE users SET auth_epoch = $2 WHERE id = $1", id, u.AuthEpoch+1)
+		return err
+	}
 	for range 16 {
 		group.Go(func() {
 			for range 25 {
-				errs <- s.write(t.Context(), func(tx *sql.Tx) error {
-					var n int
-					if err := tx.QueryRowContext(t.Context(), "SELECT auth_epoch FROM users WHERE id = $1", id).Scan(&n); err != nil {
-						return err
-					}
-					_, err := tx.ExecContext(t.Context(), "UPDATE users SET auth_epoch = $2 WHERE id = $1", id, n+1)
-					return err
-				})
+				errs <- s.write(t.Context(), increment)
 			}
 		})
 	}
@@ -265,7 +262,7 @@ func TestWrite_manyWriters(t *testing.T) {
 	require.Equal(t, int64(401), u.AuthEpoch, "no update was lost")
 }
 
-// TestWrite_twoPrograms is the server and the command line on one directory.
+// The server and a command may write at the same time.
 func TestWrite_twoPrograms(t *testing.T) {
 	dir := t.TempDir()
 	stores := []*Store{openIn(t, dir), openIn(t, dir)}
@@ -295,7 +292,7 @@ func TestWrite_rollsBack(t *testing.T) {
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 }
 
-func TestWrite_panicGivesTheConnectionBack(t *testing.T) {
+func TestWrite_panicReleasesTheConnection(t *testing.T) {
 	s := openTest(t)
 	require.Panics(t, func() { _ = s.write(t.Context(), func(*sql.Tx) error { panic("broken") }) })
 	require.NoError(t, s.PutSetting(t.Context(), "a", "b"))
@@ -305,11 +302,11 @@ func TestMapErr(t *testing.T) {
 	s := openTest(t)
 	addUser(t, s, "ada")
 	_, err := s.InsertUser(t.Context(), User{Name: "ADA", PasswordHash: "x", Role: services.RoleUser})
-	require.Equal(t, services.CodeConflict, services.CodeOf(err), "names differ by more than case")
+	require.Equal(t, services.CodeConflict, services.CodeOf(err), "names that differ in case only are the same")
 	_, err = s.InsertUser(t.Context(), User{Name: "bob", PasswordHash: "x", Role: "king"})
-	require.Equal(t, services.CodeInternal, services.CodeOf(err), "a broken CHECK is our mistake")
+	require.Equal(t, services.CodeInternal, services.CodeOf(err), "a violated CHECK is a bug of the program")
 	_, err = s.InsertToken(t.Context(), Token{UserID: 99, Name: "x", Hash: []byte("x")})
-	require.Error(t, err, "foreign keys hold")
+	require.Error(t, err, "foreign keys are enforced")
 	require.NoError(t, mapErr(nil))
 	require.Equal(t, services.CodeTimeout, services.CodeOf(mapErr(context.DeadlineExceeded)))
 }
@@ -343,8 +340,8 @@ func TestMillis(t *testing.T) {
 	require.True(t, at.Equal(*fromNullMillis(toNullMillis(&at))))
 }
 
-// TestLibc_pinned: modernc.org/sqlite works only with the very version of libc
-// that its own go.mod names, and the go command would take any newer one.
+// modernc.org/sqlite works only with the exact version of libc that its go.mod
+// requires, but the go command would accept any newer one.
 func TestLibc_pinned(t *testing.T) {
 	root := goMod(t, filepath.Join("..", "..", "go.mod"))
 	sqliteVersion := requirement(t, root, "modernc.org/sqlite")
@@ -368,11 +365,12 @@ func requirement(t *testing.T, mod, module string) string {
 
 func modCache(t *testing.T) string {
 	t.Helper()
-	if dir := os.Getenv("GOMODCACHE"); dir != "" {
-		return dir
-	}
-	if dir := os.Getenv("GOPATH"); dir != "" {
-		return filepath.Join(filepath.SplitList(dir)[0], "pkg", "mod")
+	cache, path := os.Getenv("GOMODCACHE"), os.Getenv("GOPATH")
+	switch {
+	case cache != "":
+		return cache
+	case path != "":
+		return filepath.Join(filepath.SplitList(path)[0], "pkg", "mod")
 	}
 	home, err := os.UserHomeDir()
 	require.NoError(t, err)

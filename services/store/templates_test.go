@@ -1,9 +1,7 @@
 package store
 
 import (
-	"database/sql"
 	"encoding/json"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,7 +14,8 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func aTemplate(kind, name string) Template {
 	return Template{
-		Kind: kind, Name: name, Description: "for " + name, Entries: json.RawMessage(`[{"key":"example.com/pool","values":["gpu","50%"]}]`),
+		Kind: kind, Name: name, Description: "for " + name,
+		Entries:  json.RawMessage(`[{"key":"example.com/pool","values":["gpu","50%"]}]`),
 		Clusters: []string{"prod"}, CreatedBy: "ada", CreatedAt: noon,
 	}
 }
@@ -34,7 +33,7 @@ func requireNameTaken(t *testing.T, err error) {
 	require.Equal(t, "name", services.AsError(err).Fields[0].Field)
 }
 
-func TestTemplates_keepWhatWasPut(t *testing.T) {
+func TestInsertTemplate(t *testing.T) {
 	s := openTest(t)
 	made := addTemplate(t, s, "labels", "GPU pool")
 	want := aTemplate("labels", "GPU pool")
@@ -44,10 +43,10 @@ func TestTemplates_keepWhatWasPut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	_, err = s.Template(t.Context(), "taints", made.ID)
-	require.Equal(t, services.CodeNotFound, services.CodeOf(err), "an id is of one kind")
+	require.Equal(t, services.CodeNotFound, services.CodeOf(err), "it has another kind")
 }
 
-func TestTemplates_namesDifferByMoreThanCase(t *testing.T) {
+func TestTemplates_namesAreUniqueInAnyCase(t *testing.T) {
 	s := openTest(t)
 	addTemplate(t, s, "labels", "GPU pool")
 	_, err := s.InsertTemplate(t.Context(), aTemplate("labels", "gpu POOL"))
@@ -70,19 +69,19 @@ func TestUpdateTemplate_noticesAnotherChange(t *testing.T) {
 	require.Equal(t, "bob", changed.UpdatedBy)
 	require.Equal(t, "ada", changed.CreatedBy)
 	require.Empty(t, changed.Clusters)
-	require.True(t, changed.UpdatedAt.After(seen.UpdatedAt), "also within one millisecond")
+	require.True(t, changed.UpdatedAt.After(seen.UpdatedAt), "even within one millisecond")
 
 	_, err = s.UpdateTemplate(t.Context(), seen, seen.UpdatedAt)
 	require.Equal(t, services.CodeConflict, services.CodeOf(err))
 	require.Equal(t, "bob", services.AsError(err).Args["By"])
 	_, err = s.UpdateTemplate(t.Context(), seen, time.Time{})
-	require.NoError(t, err, "the zero time takes any version")
+	require.NoError(t, err, "the zero time allows any version")
 	seen.ID = 99
 	_, err = s.UpdateTemplate(t.Context(), seen, time.Time{})
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 }
 
-func TestDeleteTemplate_neverGivesAnIDTwice(t *testing.T) {
+func TestDeleteTemplate_neverUsesAnIDAgain(t *testing.T) {
 	s := openTest(t)
 	first := addTemplate(t, s, "labels", "a")
 	gone, err := s.DeleteTemplate(t.Context(), "labels", first.ID)
@@ -100,12 +99,24 @@ func TestTemplates_search(t *testing.T) {
 	}
 	addTemplate(t, s, "taints", "a")
 	special := aTemplate("labels", "z")
-	special.Entries, special.Description = json.RawMessage(`[{"key":"zone","effect":"NoExecute","values":[""]}]`), ""
+	special.Entries = json.RawMessage(`[{"key":"zone","effect":"NoExecute","values":[""]}]`)
+	special.Description = ""
 	_, err := s.InsertTemplate(t.Context(), special)
 	require.NoError(t, err)
 	for text, want := range map[string][]string{
-		"": {"a", "B%", "c_d", `e\f`, "z"}, "b%": {"B%"}, "_": {"c_d"}, `\`: {`e\f`}, "FOR a": {"a"}, "nothing": {},
-		"ZON": {"z"}, "noexec": {"z"}, "50%": {"a", "B%", "c_d", `e\f`}, "values": {}, "key": {}, "'": {}, `"`: {},
+		"":        {"a", "B%", "c_d", `e\f`, "z"},
+		"b%":      {"B%"},
+		"_":       {"c_d"},
+		`\`:       {`e\f`},
+		"FOR a":   {"a"},
+		"nothing": {},
+		"ZON":     {"z"},
+		"noexec":  {"z"},
+		"50%":     {"a", "B%", "c_d", `e\f`},
+		"values":  {},
+		"key":     {},
+		"'":       {},
+		`"`:       {},
 	} {
 		found, total, err := s.Templates(t.Context(), TemplateQuery{Kind: "labels", Text: text})
 		require.NoError(t, err)
@@ -153,7 +164,10 @@ func TestSaveTemplates_allOrNothing(t *testing.T) {
 func TestInsertBatch_countsTheUse(t *testing.T) {
 	s := openTest(t)
 	made := addTemplate(t, s, "labels", "a")
-	b := Batch{ID: "b1", Cluster: "c", Operation: "label", Params: json.RawMessage(`{}`), State: StateRunning, CreatedAt: noon, ActorID: 1, IdempotencyKey: "k", TemplateID: made.ID}
+	b := Batch{
+		ID: "b1", Cluster: "c", Operation: "label", Params: json.RawMessage(`{}`), State: StateRunning,
+		CreatedAt: noon, ActorID: 1, IdempotencyKey: "k", TemplateID: made.ID,
+	}
 	require.NoError(t, s.InsertBatch(t.Context(), b, nil))
 	stored, err := s.Batch(t.Context(), "b1")
 	require.NoError(t, err)
@@ -165,36 +179,28 @@ func TestInsertBatch_countsTheUse(t *testing.T) {
 	require.NoError(t, s.InsertBatch(t.Context(), b, nil))
 	got, err := s.Template(t.Context(), "labels", made.ID)
 	require.NoError(t, err)
-	require.Equal(t, 2, got.Uses, "what was not stored is not counted")
-	require.Equal(t, noon, *got.LastUsedAt, "the last one counts")
-	require.Equal(t, made.UpdatedAt, got.UpdatedAt, "a use is no change")
+	require.Equal(t, 2, got.Uses, "a batch that was not stored does not count")
+	require.Equal(t, noon, *got.LastUsedAt, "the latest use counts")
+	require.Equal(t, made.UpdatedAt, got.UpdatedAt, "a use is not a change")
+}
 
-	b.ID, b.IdempotencyKey, b.TemplateID = "b3", "", 99
-	require.NoError(t, s.InsertBatch(t.Context(), b, nil), "a template that is gone is no hindrance")
+func TestInsertBatch_withoutATemplate(t *testing.T) {
+	s := openTest(t)
+	b := aBatch("b3")
+	b.TemplateID = 99
+	require.NoError(t, s.InsertBatch(t.Context(), b, nil), "the template may have been deleted")
 	b.ID, b.TemplateID = "b4", 0
 	require.NoError(t, s.InsertBatch(t.Context(), b, nil))
-	stored, err = s.Batch(t.Context(), "b4")
+	stored, err := s.Batch(t.Context(), "b4")
 	require.NoError(t, err)
 	require.Zero(t, stored.TemplateID)
 }
 
-// A database from before templates keeps its batches.
+// Batches of a database from before there were templates are kept.
 func TestOpen_schemaBeforeTemplates(t *testing.T) {
 	dir := t.TempDir()
-	old := &Store{file: filepath.Join(dir, fileName), log: quiet()}
-	var err error
-	old.w, err = sql.Open("sqlite", dsn(old.file, "_txlock", "immediate"))
-	require.NoError(t, err)
-	old.w.SetMaxOpenConns(1)
-	p, err := old.provider()
-	require.NoError(t, err)
-	_, err = p.UpTo(t.Context(), 2)
-	require.NoError(t, err)
-	_, err = old.w.ExecContext(t.Context(), `INSERT INTO batches (id, cluster, operation, params, actor_id, actor, state, created_at, total)
+	writeOld(t, dir, 2, `INSERT INTO batches (id, cluster, operation, params, actor_id, actor, state, created_at, total)
 		VALUES ('b1', 'prod', 'cordon', '{}', 1, 'ada', 'succeeded', 1, 0)`)
-	require.NoError(t, err)
-	require.NoError(t, old.closePools())
-
 	s := openIn(t, dir)
 	b, err := s.Batch(t.Context(), "b1")
 	require.NoError(t, err)

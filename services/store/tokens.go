@@ -9,19 +9,19 @@ import (
 	"kube-node-manager/services"
 )
 
-// Token is a bearer token of a script. The token itself is stored nowhere.
+// Token is a bearer token for scripts. Only its hash is stored.
 type Token struct {
 	ID         int64
 	UserID     int64
-	Owner      string // the user's name; of tokens that were read
-	Name       string // the owner's word for it
+	Owner      string // the user's name; set in tokens that were read
+	Name       string // chosen by the owner
 	Hash       []byte // SHA-256 of the token
 	CreatedAt  time.Time
-	LastUsedAt *time.Time // within some minutes
-	ExpiresAt  *time.Time // nil is never
+	LastUsedAt *time.Time // may be some minutes late
+	ExpiresAt  *time.Time // nil means never
 }
 
-// Expired reports whether the token has come to its end.
+// Expired reports whether the token has expired.
 func (t Token) Expired(now time.Time) bool { return t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) }
 
 const tokenColumns = `t.id, t.user_id, u.name, t.name, t.hash, t.created_at, t.last_used_at, t.expires_at`
@@ -40,7 +40,10 @@ func scanToken(row scanner) (Token, error) {
 	return t, nil
 }
 
-// InsertToken adds a token of an existing user and gives its id.
+// selectTokens reads the columns of tokens; a condition follows.
+const selectTokens = `SELECT ` + tokenColumns + ` FROM tokens t JOIN users u ON u.id = t.user_id `
+
+// InsertToken adds a token of an existing user and returns its id.
 func (s *Store) InsertToken(ctx context.Context, t Token) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx,
@@ -49,17 +52,18 @@ func (s *Store) InsertToken(ctx context.Context, t Token) (id int64, err error) 
 		if err != nil {
 			return err
 		}
-		owner, err := scanUser(tx.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, t.UserID))
+		owner, err := findUser(ctx, tx, t.UserID)
 		if err != nil {
 			return err
 		}
-		return s.note(ctx, tx, Entry{Action: ActionTokenCreate, Object: t.Name, After: facts("user", owner.Name, "id", id, "expires", momentOf(t.ExpiresAt))})
+		after := facts("user", owner.Name, "id", id, "expires", timeFact(t.ExpiresAt))
+		return s.note(ctx, tx, Entry{Action: ActionTokenCreate, Object: t.Name, After: after})
 	})
 	return id, err
 }
 
-// momentOf is a moment in the facts of an entry; what never comes is left out.
-func momentOf(t *time.Time) any {
+// timeFact returns a time as a value for facts. nil is left out there.
+func timeFact(t *time.Time) any {
 	if t == nil {
 		return nil
 	}
@@ -68,30 +72,17 @@ func momentOf(t *time.Time) any {
 
 // TokenByHash returns the token with that hash, or CodeNotFound.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte) (Token, error) {
-	return scanToken(s.r.QueryRowContext(ctx,
-		`SELECT `+tokenColumns+` FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1`, hash))
+	return scanToken(s.r.QueryRowContext(ctx, selectTokens+`WHERE t.hash = $1`, hash))
 }
 
-// Tokens returns the tokens of a user, or with 0 those of everybody, oldest first.
+// Tokens returns the tokens of a user, or those of all users if user is 0, oldest
+// first.
 func (s *Store) Tokens(ctx context.Context, user int64) ([]Token, error) {
-	rows, err := s.r.QueryContext(ctx,
-		`SELECT `+tokenColumns+` FROM tokens t JOIN users u ON u.id = t.user_id WHERE $1 IN (0, t.user_id) ORDER BY t.id`, user)
-	if err != nil {
-		return nil, mapErr(fmt.Errorf("read the tokens: %w", err))
-	}
-	defer func() { _ = rows.Close() }()
-	tokens := []Token{}
-	for rows.Next() {
-		t, err := scanToken(rows)
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, t)
-	}
-	return tokens, mapErr(rows.Err())
+	return list(ctx, s.r, "read the tokens", scanToken,
+		selectTokens+`WHERE $1 IN (0, t.user_id) ORDER BY t.id`, user)
 }
 
-// UseToken notes when a token was last used.
+// UseToken stores when a token was last used.
 func (s *Store) UseToken(ctx context.Context, id int64, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE tokens SET last_used_at = $2 WHERE id = $1`, id, toMillis(now))
@@ -99,8 +90,8 @@ func (s *Store) UseToken(ctx context.Context, id int64, now time.Time) error {
 	})
 }
 
-// RevokeTokens deletes tokens, all of them or none, and returns what they were.
-// CodeNotFound says which id is no token's.
+// RevokeTokens deletes tokens, all of them or none, and returns them as they were.
+// If there is no token of one id, the error is CodeNotFound and names the id.
 func (s *Store) RevokeTokens(ctx context.Context, ids []int64) (gone []Token, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		for _, id := range ids {
@@ -119,8 +110,7 @@ func (s *Store) RevokeTokens(ctx context.Context, ids []int64) (gone []Token, er
 }
 
 func (s *Store) revokeToken(ctx context.Context, tx *sql.Tx, id int64) (Token, error) {
-	t, err := scanToken(tx.QueryRowContext(ctx,
-		`SELECT `+tokenColumns+` FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1`, id))
+	t, err := scanToken(tx.QueryRowContext(ctx, selectTokens+`WHERE t.id = $1`, id))
 	if services.CodeOf(err) == services.CodeNotFound {
 		return Token{}, services.Wrap(err, services.CodeNotFound, "error_no_token", "ID", id)
 	}
@@ -130,10 +120,11 @@ func (s *Store) revokeToken(ctx context.Context, tx *sql.Tx, id int64) (Token, e
 	if _, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE id = $1`, id); err != nil {
 		return Token{}, err
 	}
-	return t, s.note(ctx, tx, Entry{Action: ActionTokenRevoke, Object: t.Name, Before: facts("user", t.Owner, "id", id)})
+	before := facts("user", t.Owner, "id", id)
+	return t, s.note(ctx, tx, Entry{Action: ActionTokenRevoke, Object: t.Name, Before: before})
 }
 
-// deleteTokensOf deletes the tokens of a user and returns how many there were.
+// deleteTokensOf deletes the tokens of a user and returns their number.
 func deleteTokensOf(ctx context.Context, tx *sql.Tx, user int64) (int, error) {
 	res, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE user_id = $1`, user)
 	if err != nil {

@@ -16,15 +16,12 @@ type User struct {
 	PasswordHash string
 	Role         services.Role
 	Disabled     bool
-	AuthEpoch    int64 // raised to end every login of the user
+	AuthEpoch    int64 // raising it ends every login of the user
 	CreatedAt    time.Time
 	LastLoginAt  *time.Time
 }
 
 const userColumns = `id, name, password_hash, role, disabled, auth_epoch, created_at, last_login_at`
-
-// scanner is a row of either kind.
-type scanner interface{ Scan(dest ...any) error }
 
 func scanUser(row scanner) (User, error) {
 	var (
@@ -49,34 +46,35 @@ func (s *Store) HasUsers(ctx context.Context) (has bool, err error) {
 // HasAdmin reports whether there is an administrator who may sign in.
 func (s *Store) HasAdmin(ctx context.Context) (bool, error) { return hasAdmin(ctx, s.r) }
 
+// querier is a *sql.DB or *sql.Tx.
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-type rowsQuerier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 func hasAdmin(ctx context.Context, q querier) (has bool, err error) {
-	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`).Scan(&has)
+	const query = `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`
+	err = q.QueryRowContext(ctx, query).Scan(&has)
 	return has, mapErr(err)
 }
 
-// UserByName gives the user of that name, in any case, or CodeNotFound.
+// UserByName returns the user of that name, in any case, or CodeNotFound.
 func (s *Store) UserByName(ctx context.Context, name string) (User, error) {
 	return scanUser(s.r.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE name = $1`, name))
 }
 
-// UserByID gives a user, or CodeNotFound.
-func (s *Store) UserByID(ctx context.Context, id int64) (User, error) {
-	return scanUser(s.r.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id))
+// UserByID returns a user, or CodeNotFound.
+func (s *Store) UserByID(ctx context.Context, id int64) (User, error) { return findUser(ctx, s.r, id) }
+
+func findUser(ctx context.Context, q querier, id int64) (User, error) {
+	return scanUser(q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id))
 }
 
-// InsertUser adds a user and gives its id. Name, PasswordHash, Role and
-// CreatedAt are read; a name in use is CodeConflict.
+// InsertUser adds a user and returns their id. It stores Name, PasswordHash, Role
+// and CreatedAt. A name in use is CodeConflict.
 func (s *Store) InsertUser(ctx context.Context, u User) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		if id, err = insertUser(ctx, tx, u); err != nil {
+		id, err = insertUser(ctx, tx, u)
+		if err != nil {
 			return err
 		}
 		return s.note(ctx, tx, Entry{Action: ActionUserCreate, Object: u.Name, After: facts("role", u.Role)})
@@ -84,12 +82,13 @@ func (s *Store) InsertUser(ctx context.Context, u User) (id int64, err error) {
 	return id, err
 }
 
-// ErrSetUp says that there is an administrator already.
+// ErrSetUp is the error of InsertFirstAdmin if there is an administrator already.
 var ErrSetUp = errors.New("there is an administrator")
 
-// InsertFirstAdmin is InsertUser for a database that has no administrator who may
-// sign in; in any other it is CodeConflict and wraps ErrSetUp. It takes the setting
-// with it that only served to make the first one.
+// InsertFirstAdmin is like InsertUser, for a database without an administrator who
+// may sign in. It also deletes the named setting, which was needed only to create
+// the first administrator. If there is an administrator, the error is CodeConflict
+// and wraps ErrSetUp.
 func (s *Store) InsertFirstAdmin(ctx context.Context, u User, setting string) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		has, err := hasAdmin(ctx, tx)
@@ -99,10 +98,11 @@ func (s *Store) InsertFirstAdmin(ctx context.Context, u User, setting string) (i
 		if has {
 			return services.Wrap(ErrSetUp, services.CodeConflict, "error_setup_done")
 		}
-		if id, err = insertUser(ctx, tx, u); err != nil {
+		id, err = insertUser(ctx, tx, u)
+		if err != nil {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, `DELETE FROM settings WHERE key = $1`, setting); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM settings WHERE key = $1`, setting); err != nil {
 			return err
 		}
 		return s.noteAs(ctx, tx, id, u.Name, Entry{Action: ActionSetup, Object: u.Name, After: facts("role", u.Role)})
@@ -117,8 +117,9 @@ func insertUser(ctx context.Context, tx *sql.Tx, u User) (id int64, err error) {
 	return id, err
 }
 
-// SetPassword stores another password's hash and ends every login of the user,
-// and their tokens, of which it returns the number. No such user is CodeNotFound.
+// SetPassword stores the hash of a new password, ends every login of the user, and
+// deletes their tokens. It returns the number of tokens. If there is no such user,
+// the error is CodeNotFound.
 func (s *Store) SetPassword(ctx context.Context, id int64, hash string) (tokens int, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		name, err := updateUser(ctx, tx,
@@ -126,7 +127,8 @@ func (s *Store) SetPassword(ctx context.Context, id int64, hash string) (tokens 
 		if err != nil {
 			return err
 		}
-		if tokens, err = deleteTokensOf(ctx, tx, id); err != nil {
+		tokens, err = deleteTokensOf(ctx, tx, id)
+		if err != nil {
 			return err
 		}
 		return s.note(ctx, tx, Entry{Action: ActionUserPassword, Object: name, After: facts("tokens", tokens)})
@@ -134,8 +136,8 @@ func (s *Store) SetPassword(ctx context.Context, id int64, hash string) (tokens 
 	return tokens, err
 }
 
-// Rehash stores another hash of the same password, if the password has not been
-// changed since old was read. The user's logins go on.
+// Rehash stores another hash of the same password, unless the password has been
+// changed since old was read. It does not end the user's logins.
 func (s *Store) Rehash(ctx context.Context, id int64, old, hash string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
@@ -144,10 +146,11 @@ func (s *Store) Rehash(ctx context.Context, id int64, old, hash string) error {
 	})
 }
 
-// EndSignIn notes that the user has signed in.
+// EndSignIn records that the user has signed in.
 func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		name, err := updateUser(ctx, tx, `UPDATE users SET last_login_at = $2 WHERE id = $1 RETURNING name`, id, toMillis(now))
+		const update = `UPDATE users SET last_login_at = $2 WHERE id = $1 RETURNING name`
+		name, err := updateUser(ctx, tx, update, id, toMillis(now))
 		if err != nil {
 			return err
 		}
@@ -155,7 +158,7 @@ func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
 	})
 }
 
-// updateUser changes one user and gives what the query returns of it: the name.
+// updateUser runs a query that changes one user and returns their name.
 func updateUser(ctx context.Context, tx *sql.Tx, query string, args ...any) (name string, err error) {
 	err = tx.QueryRowContext(ctx, query, args...).Scan(&name)
 	return name, err

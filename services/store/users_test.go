@@ -10,13 +10,21 @@ import (
 	"kube-node-manager/services"
 )
 
-func TestInsertFirstAdmin_onlyOne(t *testing.T) {
+func TestHasUsers(t *testing.T) {
 	s := openTest(t)
-	require.NoError(t, s.PutSetting(t.Context(), "setup", "code"))
 	has, err := s.HasUsers(t.Context())
 	require.NoError(t, err)
 	require.False(t, has)
-	addUser(t, s, "viewer") // does not count
+	addUser(t, s, "viewer")
+	has, err = s.HasUsers(t.Context())
+	require.NoError(t, err)
+	require.True(t, has)
+}
+
+func TestInsertFirstAdmin_onlyOne(t *testing.T) {
+	s := openTest(t)
+	require.NoError(t, s.PutSetting(t.Context(), "setup", "code"))
+	addUser(t, s, "viewer") // is not an administrator
 
 	var group sync.WaitGroup
 	errs := make([]error, 8)
@@ -37,9 +45,9 @@ func TestInsertFirstAdmin_onlyOne(t *testing.T) {
 		require.Equal(t, services.CodeConflict, services.CodeOf(err))
 	}
 	require.Equal(t, 1, won)
-	_, err = s.Setting(t.Context(), "setup")
+	_, err := s.Setting(t.Context(), "setup")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	has, err = s.HasAdmin(t.Context())
+	has, err := s.HasAdmin(t.Context())
 	require.NoError(t, err)
 	require.True(t, has)
 }
@@ -50,7 +58,6 @@ func TestUser_roundTrip(t *testing.T) {
 	id, err := s.InsertUser(t.Context(), User{Name: "Ada", PasswordHash: "h", Role: services.RoleAdmin, CreatedAt: at})
 	require.NoError(t, err)
 	want := User{ID: id, Name: "Ada", PasswordHash: "h", Role: services.RoleAdmin, AuthEpoch: 1, CreatedAt: at}
-
 	got, err := s.UserByName(t.Context(), "aDA")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
@@ -92,7 +99,7 @@ func TestSetPassword_endsLoginsAndTokens(t *testing.T) {
 	require.JSONEq(t, `{"tokens":2}`, string(last(t, s).After))
 }
 
-func TestRehash_losesToANewPassword(t *testing.T) {
+func TestRehash_keepsANewPassword(t *testing.T) {
 	s := openTest(t)
 	id := addUser(t, s, "ada")
 	require.NoError(t, s.Rehash(t.Context(), id, "hash", "better"))
