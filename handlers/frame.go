@@ -50,7 +50,7 @@ func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor)
 	if len(mine) == 0 {
 		return nil
 	}
-	v := viewFor(actor, mine[0])
+	v := BatchViewFor(actor, mine[0])
 	v.More = len(mine) - 1
 	return batches.Dock(v)
 }
@@ -63,13 +63,13 @@ func (h *Handlers) batchView(r *http.Request, v batch.View) batches.View {
 			others++
 		}
 	}
-	view := viewFor(services.ActorFrom(r.Context()), v)
+	view := BatchViewFor(services.ActorFrom(r.Context()), v)
 	view.More = others
 	return view
 }
 
-// viewFor makes the view of one batch with what the actor may do to it.
-func viewFor(actor services.Actor, v batch.View) batches.View {
+// BatchViewFor returns the view of one batch with what the actor may do to it.
+func BatchViewFor(actor services.Actor, v batch.View) batches.View {
 	return batches.View{
 		View: v, MayControl: actor.May(operation.Permit(v.Operation)),
 		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.Permit(operation.Undo)),

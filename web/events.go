@@ -10,20 +10,24 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-const (
-	// streamFor ends every stream now and then, so that what keeps one open
-	// beyond its use, such as a proxy, does not do so for ever.
-	streamFor = 15 * time.Minute
-)
+// streamFor is how long a stream may be open. The browser reconnects after it. So
+// something that keeps a stream open without need, such as a proxy, does not do so
+// forever.
+const streamFor = 15 * time.Minute
 
-// clusterFinder tells whether a cluster exists.
+// clusterFinder returns an error if a cluster does not exist.
 type clusterFinder func(name string) error
 
-// events answers the page's one event stream: "progress" of its batch, "nodes"
-// when its cluster's nodes changed, "done" as a batch's last event, and for a
-// page that shows them "rail" and "batches". The first events show the present
-// state.
-func (h *hub) serve(clusterExists clusterFinder) func(http.ResponseWriter, *http.Request) error {
+// serve returns the handler of the event stream, of which each page has one at most.
+// Its events are
+//
+//   - "progress": the panel of the batch that the page follows,
+//   - "nodes": the nodes of the page's cluster have changed,
+//   - "rail" and "batches": the state of all clusters and batches, for pages that show it,
+//   - "done": the batch has ended; always the last event.
+//
+// The first events show the current state.
+func (h *hub) serve(clusterExists clusterFinder) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v, err := h.newViewer(r, clusterExists)
 		if err != nil {
@@ -41,6 +45,7 @@ func (h *hub) serve(clusterExists clusterFinder) func(http.ResponseWriter, *http
 	}
 }
 
+// newViewer checks what a request wants to follow.
 func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, error) {
 	q, actor := r.URL.Query(), services.ActorFrom(r.Context())
 	if err := actor.Require(services.PermitSee); err != nil {

@@ -10,15 +10,15 @@ import (
 	"kube-node-manager/services/account"
 )
 
-// loginCheck finds out anew who asks. A login that has ended is the zero User or
-// CodeUnauthenticated.
+// loginCheck returns the user of a login as it is now. If the login has ended, it
+// returns the zero User or CodeUnauthenticated.
 type loginCheck func(ctx context.Context) (account.User, error)
 
-// loginFinder returns the check of the login that a request came with. The check
-// must not get the request's context, which knows the login as it was.
+// loginFinder returns the check of a request's login. The check must not use the
+// context of the request, which holds the login as it was then.
 type loginFinder func(r *http.Request) loginCheck
 
-// loginOf is the edge's loginFinder.
+// loginOf is the loginFinder of the program.
 func (e *edge) loginOf(r *http.Request) loginCheck {
 	if token, ok := bearer(r); ok {
 		return func(ctx context.Context) (account.User, error) { return e.accounts.ByToken(ctx, token) }
@@ -26,11 +26,11 @@ func (e *edge) loginOf(r *http.Request) loginCheck {
 	return e.sessions.again(r.Context(), e.accounts)
 }
 
-// watchLogin cuts a stream off when the login that opened it has ended or its
-// user has another role: at once when this process ended it (see recheckLogins),
-// at the next heartbeat when the command line did. The function that it returns
-// ends the watch; the stream must have been cut.
-func (h *hub) watchLogin(ctx context.Context, r *http.Request, v *viewer) (wait func()) {
+// watchLogin cuts a stream off when its login has ended or its user has another role.
+// If this process has ended the login, that is at once (see recheckLogins). If the
+// command line has, it is at the next heartbeat. The returned function cuts the
+// stream and waits for the end of the watch.
+func (h *hub) watchLogin(ctx context.Context, r *http.Request, v *viewer) (stop func()) {
 	if h.login == nil {
 		return func() {}
 	}
@@ -39,8 +39,8 @@ func (h *hub) watchLogin(ctx context.Context, r *http.Request, v *viewer) (wait 
 	watch.Go(func() {
 		beat := time.NewTicker(heartbeat)
 		defer beat.Stop()
-		// The first check is at once: the login may have ended since the request
-		// was let in, before recheckLogins knew of this stream.
+		// The first check is at once: the login may have ended after the request was
+		// authenticated and before recheckLogins knew of this stream.
 		for h.loginHolds(check, v) {
 			select {
 			case <-ctx.Done():
@@ -57,8 +57,8 @@ func (h *hub) watchLogin(ctx context.Context, r *http.Request, v *viewer) (wait 
 	}
 }
 
-// loginHolds reports whether the one who opened the stream may go on reading it.
-// When that cannot be found out it may; the next heartbeat asks again.
+// loginHolds reports whether the login of a stream is still valid. If that cannot be
+// checked, it counts as valid until the next check.
 func (h *hub) loginHolds(check loginCheck, v *viewer) bool {
 	u, err := check(h.ctx)
 	switch {
@@ -66,7 +66,7 @@ func (h *hub) loginHolds(check loginCheck, v *viewer) bool {
 		return false
 	case err != nil:
 		if h.ctx.Err() == nil {
-			h.log.Warn("The login of an event stream cannot be checked", "user", v.actor.Name, "error", err)
+			h.log.Warn("Could not check the login of an event stream", "user", v.actor.Name, "error", err)
 		}
 		return true
 	default:
@@ -76,36 +76,14 @@ func (h *hub) loginHolds(check loginCheck, v *viewer) bool {
 
 // recheckLogins makes every stream check its login now.
 func (h *hub) recheckLogins() {
-	h.each((*viewer).askLogin)
+	h.each((*viewer).recheckLogin)
 }
 
-// askLogin makes the stream check its login; a check that is due already will do.
-func (v *viewer) askLogin() {
+// recheckLogin makes the stream check its login. If a check is due already, it does
+// nothing.
+func (v *viewer) recheckLogin() {
 	select {
 	case v.recheck <- struct{}{}:
 	default:
 	}
-}
-
-// makeRoom cuts off the oldest stream of a user who has as many as one may: the
-// newest is the one that somebody looks at, and the oldest may be a connection
-// that nobody reads any more. A page that is still open comes back by itself. The
-// caller holds the lock.
-func (h *hub) makeRoom(actor services.Actor) {
-	var oldest *viewer
-	count := 0
-	for _, v := range h.viewers {
-		if v.actor.ID != actor.ID {
-			continue
-		}
-		count++
-		if oldest == nil || v.joined < oldest.joined {
-			oldest = v
-		}
-	}
-	if h.perUser == 0 || count < h.perUser {
-		return
-	}
-	delete(h.viewers, oldest.id)
-	oldest.cut()
 }

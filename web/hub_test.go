@@ -23,7 +23,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// oneBatch is an engine that knows one batch.
+// oneBatch is a batchViewer with one batch.
 type oneBatch struct {
 	mu    sync.Mutex
 	state store.State
@@ -33,7 +33,8 @@ type oneBatch struct {
 func (b *oneBatch) View(context.Context, string) (batch.View, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return batch.View{Batch: store.Batch{ID: "b1", Cluster: "prod", Operation: "cordon", State: b.state, Total: 3}, Gate: b.gate}, nil
+	row := store.Batch{ID: "b1", Cluster: "prod", Operation: "cordon", State: b.state, Total: 3}
+	return batch.View{Batch: row, Gate: b.gate}, nil
 }
 
 func (b *oneBatch) end() {
@@ -42,10 +43,10 @@ func (b *oneBatch) end() {
 	b.state = store.StateSucceeded
 }
 
-// page is a browser's end of a stream: it notes what it reads, or never reads.
+// page is the browser of a stream. It keeps what it reads, or it never reads.
 type page struct {
 	header http.Header
-	stuck  chan struct{} // writes wait for it; nil reads everything
+	stuck  chan struct{} // writes block until it is closed; nil means that the page reads
 	mu     sync.Mutex
 	got    strings.Builder
 }
@@ -69,7 +70,7 @@ func (p *page) read() string {
 	return p.got.String()
 }
 
-// events gives the names of what was read, in their order.
+// events returns the names of the events that were read, in their order.
 func (p *page) events() []string {
 	var names []string
 	for line := range strings.Lines(p.read()) {
@@ -80,117 +81,126 @@ func (p *page) events() []string {
 	return names
 }
 
-// hubTest runs fn with a hub in a bubble of its own clock.
-func hubTest(t *testing.T, fn func(t *testing.T, h *hub, b *oneBatch, open func(query string, p *page) *sync.WaitGroup, dropped *int)) {
+// hubTest is a running hub with one batch.
+type hubTest struct {
+	*testing.T
+	*hub
+	batch   *oneBatch
+	dropped int // viewers that were cut off
+}
+
+// testHub runs fn with a hub, in a synctest bubble.
+func testHub(t *testing.T, fn func(t *hubTest)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		var dropped int
-		b := &oneBatch{state: store.StateRunning}
-		h := newHub(t.Context(), slog.New(slog.DiscardHandler), func(string) uint64 { return 7 }, func() { dropped++ })
-		h.start(b)
-		serve := h.serve(func(string) error { return nil })
-		open := func(query string, p *page) *sync.WaitGroup {
-			p.header = http.Header{}
-			r := httptest.NewRequestWithContext(services.WithActor(t.Context(), services.Actor{Role: services.RoleUser}), http.MethodGet, "/events?"+query, nil)
-			var done sync.WaitGroup
-			done.Go(func() { require.NoError(t, serve(p, r)) })
-			synctest.Wait()
-			return &done
-		}
-		defer h.close()
-		fn(t, h, b, open, &dropped)
+		x := &hubTest{T: t, batch: &oneBatch{state: store.StateRunning}}
+		generation := func(string) uint64 { return 7 }
+		x.hub = newHub(t.Context(), slog.New(slog.DiscardHandler), generation, func() { x.dropped++ })
+		x.start(x.batch)
+		defer x.close()
+		fn(x)
 	})
 }
 
-// Law 5: a viewer who never reads is cut off; neither the engine nor another
-// viewer waits for it.
-func TestHub_viewerWhoNeverReadsHoldsUpNobody(t *testing.T) {
-	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, dropped *int) {
+// open opens a stream. The returned group waits for its end.
+func (t *hubTest) open(query string, p *page) *sync.WaitGroup {
+	return t.openIn(time.UTC, query, p)
+}
+
+// openIn opens a stream of a person in a time zone.
+func (t *hubTest) openIn(zone *time.Location, query string, p *page) *sync.WaitGroup {
+	p.header = http.Header{}
+	ctx := services.WithActor(ui.WithZone(t.Context(), zone), services.Actor{Role: services.RoleUser})
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/events?"+query, nil)
+	serve := t.serve(func(string) error { return nil })
+	var done sync.WaitGroup
+	done.Go(func() { require.NoError(t, serve(p, r)) })
+	synctest.Wait()
+	return &done
+}
+
+// Law 5: a viewer that never reads is cut off, and neither the engine nor another viewer
+// waits for it.
+func TestHub_viewerThatNeverReads(t *testing.T) {
+	testHub(t, func(t *hubTest) {
 		stuck, fine := &page{stuck: make(chan struct{})}, &page{}
 		release := sync.OnceFunc(func() { close(stuck.stuck) })
 		defer release()
-		stuckDone, fineDone := open("cluster=prod", stuck), open("cluster=prod", fine)
+		stuckDone, fineDone := t.open("cluster=prod", stuck), t.open("cluster=prod", fine)
 		began := time.Now()
 		for range 300 {
-			h.NodesChanged("prod")
+			t.NodesChanged("prod")
 			synctest.Wait()
 		}
 		require.Equal(t, began, time.Now(), "the engine waited")
 		require.Len(t, fine.events(), 300)
-		require.Equal(t, 1, *dropped)
+		require.Equal(t, 1, t.dropped)
 		release()
-		stuckDone.Wait() // it was cut off: nobody told it to end
-		h.close()
+		stuckDone.Wait() // it was cut off: the hub is still open
+		t.close()
 		fineDone.Wait()
 	})
 }
 
-// Law 6: the first event is the present state, whatever happened before.
-func TestHub_firstEventIsThePresentState(t *testing.T) {
-	hubTest(t, func(t *testing.T, h *hub, b *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+// Law 6: the first event is the current state, whatever happened before.
+func TestHub_firstEventIsTheCurrentState(t *testing.T) {
+	testHub(t, func(t *hubTest) {
 		running, late := &page{}, &page{}
-		open("batch=b1", running)
+		t.open("batch=b1", running)
 		require.Equal(t, []string{"progress"}, running.events())
-		b.end()
-		done := open("batch=b1", late)
+		t.batch.end()
+		done := t.open("batch=b1", late)
 		require.Equal(t, []string{"done"}, late.events())
-		time.Sleep(lingering + time.Second)
+		time.Sleep(lingerFor + time.Second)
 		done.Wait()
 	})
 }
 
-func TestHub_aPageFromBeforeAClearingIsToldToReload(t *testing.T) {
-	hubTest(t, func(t *testing.T, _ *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+func TestHub_pageOlderThanTheCacheReloads(t *testing.T) {
+	testHub(t, func(t *hubTest) {
 		before, now := &page{}, &page{}
-		open("cluster=prod&generation=6", before)
-		open("cluster=prod&generation="+strconv.Itoa(7), now)
+		t.open("cluster=prod&generation=6", before)
+		t.open("cluster=prod&generation="+strconv.Itoa(7), now)
 		require.Equal(t, []string{"nodes"}, before.events())
 		require.Empty(t, now.events())
 	})
 }
 
-func TestHub_progressIsJoinedAndDoneComesLast(t *testing.T) {
-	hubTest(t, func(t *testing.T, h *hub, b *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+func TestHub_progressIsCoalescedAndDoneIsLast(t *testing.T) {
+	testHub(t, func(t *hubTest) {
 		p, other := &page{}, &page{}
-		done := open("cluster=prod&batch=b1", p)
-		open("cluster=staging", other)
+		done := t.open("cluster=prod&batch=b1", p)
+		t.open("cluster=staging", other)
 		for range 1000 {
-			h.BatchChanged("prod", "b1")
+			t.BatchChanged("prod", "b1")
 		}
 		time.Sleep(flushEvery)
 		synctest.Wait()
 		require.Equal(t, []string{"progress", "progress"}, p.events(), "a thousand changes are one event")
-		b.end()
-		h.BatchChanged("prod", "b1")
-		h.NodesChanged("prod")
-		h.BatchEnded("prod", "b1", "cordon", store.StateSucceeded, batch.Counts{})
+		t.batch.end()
+		t.BatchChanged("prod", "b1")
+		t.NodesChanged("prod")
+		t.BatchEnded("prod", "b1", "cordon", store.StateSucceeded, batch.Counts{})
 		synctest.Wait()
-		h.BatchChanged("prod", "b1")
+		t.BatchChanged("prod", "b1")
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"progress", "progress", "nodes", "done"}, p.events())
-		require.Empty(t, other.events(), "another cluster's page hears nothing")
-		time.Sleep(lingering)
+		require.Empty(t, other.events(), "the page of another cluster gets nothing")
+		time.Sleep(lingerFor)
 		done.Wait()
 	})
 }
 
-// Two people in two zones follow one batch; each is told the time of their own.
-func TestHub_panelsAreInTheZoneOfWhoLooks(t *testing.T) {
-	hubTest(t, func(t *testing.T, h *hub, b *oneBatch, _ func(string, *page) *sync.WaitGroup, _ *int) {
+// Two people in two time zones follow one batch, and each sees their own time.
+func TestHub_panelsAreInTheZoneOfTheViewer(t *testing.T) {
+	testHub(t, func(t *hubTest) {
 		until := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-		b.gate = &batch.Gate{Until: &until}
-		ctx := services.WithActor(t.Context(), services.Actor{Role: services.RoleUser})
-		serve := h.serve(func(string) error { return nil })
+		t.batch.gate = &batch.Gate{Until: &until}
 		pages := map[string]*page{"12:00:00": {}, "14:00:00": {}}
-		for want, zone := range map[string]*time.Location{"12:00:00": time.UTC, "14:00:00": time.FixedZone("CEST", 2*60*60)} {
-			p := pages[want]
-			p.header = http.Header{}
-			r := httptest.NewRequestWithContext(ui.WithZone(ctx, zone), http.MethodGet, "/events?batch=b1", nil)
-			go func() { _ = serve(p, r) }() // it ends with the hub
-		}
-		synctest.Wait()
-		h.BatchChanged("prod", "b1")
+		t.openIn(time.UTC, "batch=b1", pages["12:00:00"])
+		t.openIn(time.FixedZone("CEST", 2*60*60), "batch=b1", pages["14:00:00"])
+		t.BatchChanged("prod", "b1")
 		time.Sleep(flushEvery)
 		synctest.Wait()
 		for want, p := range pages {
@@ -201,71 +211,81 @@ func TestHub_panelsAreInTheZoneOfWhoLooks(t *testing.T) {
 }
 
 func TestHub_heartbeatKeepsAStreamAlive(t *testing.T) {
-	hubTest(t, func(t *testing.T, _ *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+	testHub(t, func(t *hubTest) {
 		p := &page{}
-		open("cluster=prod", p)
+		t.open("cluster=prod", p)
 		time.Sleep(3*heartbeat + time.Second)
 		synctest.Wait()
 		require.Equal(t, 3, strings.Count(p.read(), ": still here"))
 	})
 }
 
-// A stream ends now and then, so that its browser has to sign in again.
+// A stream does not stay open forever.
 func TestHub_streamEnds(t *testing.T) {
-	hubTest(t, func(t *testing.T, _ *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
-		done := open("cluster=prod", &page{})
+	testHub(t, func(t *hubTest) {
+		done := t.open("cluster=prod", &page{})
 		time.Sleep(streamFor + time.Second)
 		done.Wait()
 	})
 }
 
-// One user cannot keep any number of streams open; others are not concerned.
+// The number of streams of one user is limited. Other users are not affected.
 func TestHub_oldestStreamOfAUserMakesRoom(t *testing.T) {
-	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
-		h.perUser = 3
-		other := &viewer{id: "other", actor: services.Actor{ID: 9}, cut: func() { t.Error("another user's stream was cut") }}
-		h.viewers[other.id] = other
+	testHub(t, func(t *hubTest) {
+		t.perUser = 3
+		t.viewers["other"] = &viewer{id: "other", actor: services.Actor{ID: 9}, cut: func() {
+			t.Error("another user's stream was cut")
+		}}
 		var pages []*page
 		var ended []*sync.WaitGroup
 		for range 10 {
 			pages = append(pages, &page{})
-			ended = append(ended, open("cluster=prod", pages[len(pages)-1]))
+			ended = append(ended, t.open("cluster=prod", pages[len(pages)-1]))
 		}
 		for _, done := range ended[:7] {
 			done.Wait()
 		}
-		h.NodesChanged("prod")
+		t.NodesChanged("prod")
 		synctest.Wait()
 		for i, p := range pages {
 			require.Equal(t, i >= 7, len(p.events()) == 1, "stream %d", i)
 		}
-		require.Len(t, h.viewers, 4)
+		require.Len(t, t.viewers, 4)
 	})
 }
 
-// A stream asks at each heartbeat whether its login still holds, for what the
-// command line did; a login that cannot be checked goes on.
+// A stream checks its login at each heartbeat, because the command line may have ended
+// it. A login that cannot be checked stays valid.
 func TestHub_streamEndsWithItsLogin(t *testing.T) {
-	hubTest(t, func(t *testing.T, h *hub, _ *oneBatch, open func(string, *page) *sync.WaitGroup, _ *int) {
+	testHub(t, func(t *hubTest) {
 		var mu sync.Mutex
 		answer, failure := account.User{Role: services.RoleUser}, error(nil)
-		set := func(u account.User, err error) { mu.Lock(); defer mu.Unlock(); answer, failure = u, err }
-		h.login = func(*http.Request) loginCheck {
-			return func(context.Context) (account.User, error) { mu.Lock(); defer mu.Unlock(); return answer, failure }
+		set := func(u account.User, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			answer, failure = u, err
 		}
+		t.login = func(*http.Request) loginCheck {
+			return func(context.Context) (account.User, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return answer, failure
+			}
+		}
+		signedOut := services.NewError(services.CodeUnauthenticated, "error_unauthenticated")
 		ends := map[string]func(){
-			"signed out": func() { set(account.User{}, services.NewError(services.CodeUnauthenticated, "error_unauthenticated")) },
-			"another":    func() { set(account.User{ID: 7, Role: services.RoleUser}, nil) },
+			"signed out": func() { set(account.User{}, signedOut) },
+			"other user": func() { set(account.User{ID: 7, Role: services.RoleUser}, nil) },
 			"demoted":    func() { set(account.User{Role: services.RoleViewer}, nil) },
 		}
 		for name, end := range ends {
 			set(account.User{Role: services.RoleUser}, nil)
 			p := &page{}
-			done := open("cluster=prod", p)
+			done := t.open("cluster=prod", p)
 			time.Sleep(3 * heartbeat)
 			set(account.User{}, errors.New("the database is busy"))
 			time.Sleep(heartbeat)
-			h.NodesChanged("prod")
+			t.NodesChanged("prod")
 			synctest.Wait()
 			require.Equal(t, []string{"nodes"}, p.events(), name)
 			end()

@@ -5,72 +5,87 @@ import (
 	"time"
 
 	"kube-node-manager/views/admin"
+	"kube-node-manager/views/ui"
 )
 
 const (
-	railEvery = time.Second      // how often the rail is looked at for changes
-	rowsEvery = 30 * time.Second // how often the page of all clusters is told when each was last heard of
+	railEvery = time.Second      // how often the hub looks for changes of the rail
+	rowsEvery = 30 * time.Second // how often the page of all clusters gets the times of the last contact
 )
 
-// railNews is what a viewer wants to hear of clusters and batches, and what it
-// was last told.
+// railNews says what a viewer wants to know of all clusters and batches, and what it was
+// last sent. The rail is the navigation beside every page, which lists them.
 type railNews struct {
 	wanted   bool
-	digest   string // of the rail that it shows
-	clusters bool   // it shows all clusters
-	told     time.Time
-	batches  bool   // it shows all batches
-	work     string // of the batches that it shows
+	digest   string    // of the rail that the page shows
+	clusters bool      // the page shows all clusters
+	sentAt   time.Time // when it last got them
+	batches  bool      // the page shows all batches
+	work     string    // of the batches that the page shows; see ui.Rail.Work
 }
 
-// newRailNews reads what a page asks for: it names the state that it shows, so
-// that it is told of another one at once, and of the same one not at all.
+// newRailNews reads the query of a stream. A page names the state that it shows, so
+// that it gets another state at once, and the same state not at all.
 func newRailNews(q url.Values) railNews {
 	return railNews{
 		wanted: q.Has("rail"), digest: q.Get("rail"), clusters: q.Get("clusters") == "1",
-		told: time.Now(), batches: q.Has("batches"), work: q.Get("batches"),
+		sentAt: time.Now(), batches: q.Has("batches"), work: q.Get("batches"),
 	}
 }
 
-// tellRail tells the viewers that show an older rail of the present one. What is
-// known of clusters changes in many places; looking at all of it now and then
-// costs less than a note from each.
-func (h *hub) tellRail() {
+// sendRail sends the rail to the viewers that show an older one. What it shows changes
+// in many places, and comparing all of it once a second is cheaper than a notice
+// from each of them.
+func (h *hub) sendRail() {
 	var followers []*viewer
 	h.each(func(v *viewer) {
 		if v.news.wanted {
 			followers = append(followers, v)
 		}
 	})
-	h.tellRailTo(followers)
+	h.sendRailTo(followers)
 }
 
-// tellRailTo sends the rail, rendered once per language, zone and kind of page.
-func (h *hub) tellRailTo(followers []*viewer) {
+// sendRailTo sends the rail to those of the viewers that show an older one.
+func (h *hub) sendRailTo(followers []*viewer) {
 	h.mu.Lock()
-	present := h.rail
+	current := h.rail
 	h.mu.Unlock()
-	if len(followers) == 0 || present == nil {
+	if len(followers) == 0 || current == nil {
 		return
 	}
-	type variant struct {
-		locale, zone string
-		rows         bool
-	}
-	now, rail, updates := time.Now(), present(), map[variant]string{}
+	rail := current()
+	updates := railUpdates{hub: h, rail: rail, now: time.Now(), rendered: map[railVariant]string{}}
 	digest := rail.Digest()
 	for _, v := range followers {
-		if v.news.digest != digest || v.news.clusters && now.Sub(v.news.told) >= rowsEvery {
-			kind := variant{v.locale, v.zone.String(), v.news.clusters}
-			if _, ok := updates[kind]; !ok {
-				updates[kind] = h.panel(admin.RailUpdate(rail, kind.rows, now), v)
-			}
-			h.send(v, "rail", updates[kind])
-			v.news.digest, v.news.told = digest, now
+		if v.news.digest != digest || v.news.clusters && updates.now.Sub(v.news.sentAt) >= rowsEvery {
+			h.send(v, "rail", updates.of(v))
+			v.news.digest, v.news.sentAt = digest, updates.now
 		}
 		if v.news.batches && v.news.work != rail.Work {
 			h.send(v, "batches", rail.Work)
 			v.news.work = rail.Work
 		}
 	}
+}
+
+// railUpdates renders the rail once for each language, time zone and kind of page.
+type railUpdates struct {
+	hub      *hub
+	rail     ui.Rail
+	now      time.Time
+	rendered map[railVariant]string
+}
+
+type railVariant struct {
+	locale, zone string
+	rows         bool
+}
+
+func (u *railUpdates) of(v *viewer) string {
+	variant := railVariant{v.locale, v.zone.String(), v.news.clusters}
+	if _, ok := u.rendered[variant]; !ok {
+		u.rendered[variant] = u.hub.render(admin.RailUpdate(u.rail, variant.rows, u.now), v)
+	}
+	return u.rendered[variant]
 }

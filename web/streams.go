@@ -10,9 +10,9 @@ import (
 	"github.com/r3labs/sse/v2"
 )
 
-// This file is the only one that uses github.com/r3labs/sse. We use the library to
-// write events in the wire format and for one bounded queue per connection, and
-// keep away from the rest of it. As of v2.10.0:
+// This file is the only one that uses github.com/r3labs/sse. It uses the library to write
+// the wire format, and for one bounded queue per connection. It avoids the rest for
+// these reasons, as of v2.10.0:
 //
 //   - A stream sends to its subscribers one after the other and blocks on each. One
 //     client that stops reading stops the stream, so each connection has a stream
@@ -51,8 +51,8 @@ const writeWithin = 10 * time.Second
 // streams holds the open event streams, one per connection.
 type streams struct{ server *sse.Server }
 
-// newStreams returns an empty set of streams. It calls opened with the id of each
-// stream from the moment on that its events reach the client.
+// newStreams returns an empty set of streams. It calls opened with the id of a stream, in
+// a goroutine of its own, as soon as events can reach the client.
 func newStreams(opened func(id string)) *streams {
 	s := sse.New()
 	s.AutoReplay = false
@@ -80,7 +80,8 @@ func (s *streams) exists(id string) bool { return s.server.StreamExists(id) }
 // queue is full or the stream has ended.
 func (s *streams) offer(id string, e event) bool {
 	return s.server.TryPublish(id, &sse.Event{
-		ID: []byte(e.id), Event: []byte(e.name), Data: []byte(e.data), Retry: []byte(e.retry), Comment: []byte(e.comment),
+		ID: []byte(e.id), Event: []byte(e.name), Data: []byte(e.data), Retry: []byte(e.retry),
+		Comment: []byte(e.comment),
 	})
 }
 
