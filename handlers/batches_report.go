@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"kube-node-manager/services/batch"
@@ -33,7 +34,7 @@ func (h *Handlers) BatchesReport(w http.ResponseWriter, r *http.Request) error {
 			panic(http.ErrAbortHandler) // as in AuditCSV: a connection that breaks off says that this is not all
 		}
 		_ = out.Write(itemRecord(r.Context(), it))
-		if written++; written%flushEvery == 0 {
+		if written++; written%500 == 0 {
 			out.Flush()
 		}
 	}
@@ -57,6 +58,14 @@ func itemRecord(ctx context.Context, it batch.Item) []string {
 		record[i] = harmless(cell)
 	}
 	return record
+}
+
+// harmless keeps a spreadsheet from reading a cell as a formula.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
 }
 
 // moment writes a time for a machine, "" when there is none.

@@ -1,9 +1,6 @@
 package handlers
 
 import (
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"kube-node-manager/services/node"
@@ -46,12 +43,4 @@ type nodeDetailJSON struct {
 	Cluster string    `json:"cluster"`
 	AsOf    time.Time `json:"asOf"`
 	node.Detail
-}
-
-func joinLabels(labels map[string]string) string {
-	pairs := make([]string, 0, len(labels))
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		pairs = append(pairs, key+"="+labels[key])
-	}
-	return strings.Join(pairs, " ")
 }

@@ -2,11 +2,9 @@ package handlers
 
 import (
 	"context"
-	"encoding/csv"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"kube-node-manager/services"
@@ -105,54 +103,14 @@ func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	nodes, err := h.Nodes.Match(r.Context(), cluster, q)
+	matched, err := h.Nodes.Match(r.Context(), cluster, q)
 	if err != nil {
 		return err
 	}
 	if err := h.Audit.Export(r.Context(), store.ActionNodesExport, cluster, ""); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="nodes.csv"`)
-	w.Header().Set("Cache-Control", "no-store")
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{
-		"name", "status", "scheduling", "roles", "pool", "zone", "version", "internalIP", "createdAt",
-		"reason", "reasonBy", "reasonSince", "labels", "taints", "noContact",
-	})
-	for _, n := range nodes {
-		_ = out.Write(nodeRecord(n))
-	}
-	out.Flush() // a failing write means that the reader has gone
-	return nil
-}
-
-func nodeRecord(n *node.Node) []string {
-	taints := make([]string, len(n.Taints))
-	for i, t := range n.Taints {
-		taints[i] = t.String()
-	}
-	since := ""
-	if n.ReasonSince != nil {
-		since = n.ReasonSince.UTC().Format(time.RFC3339)
-	}
-	record := []string{
-		n.Name, n.StatusText(), n.Scheduling, strings.Join(n.Roles, " "), n.Pool, n.Zone, n.Version, n.InternalIP,
-		n.CreatedAt.UTC().Format(time.RFC3339), n.Reason, n.ReasonBy, since, joinLabels(n.Labels), strings.Join(taints, " "),
-		strconv.FormatBool(n.NoContact),
-	}
-	for i, cell := range record {
-		record[i] = harmless(cell)
-	}
-	return record
-}
-
-// harmless keeps a spreadsheet from reading a cell as a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
+	return writeCSV(w, "nodes", nodes.Columns(nodes.ListView{}), listed(matched))
 }
 
 // nodeQuery reads the table's query. What is no number is refused by name.

@@ -22,11 +22,6 @@ type Query struct {
 // PageSizes returns the page sizes that the table offers.
 func PageSizes() []int { return []int{50, 100, 200} }
 
-// SortKeys are the columns that the table sorts by.
-func SortKeys() []string {
-	return []string{"name", "status", "version", "zone", "pool", "age", "cpu", "memory", "pods"}
-}
-
 // Page is one page of the table, with the counts and the summary.
 type Page struct {
 	Query        Query // with its defaults filled in

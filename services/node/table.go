@@ -39,11 +39,6 @@ func (q Query) normal() (Query, error) {
 	return q, nil
 }
 
-// needsUsage reports whether the order of the table depends on pods.
-func (q Query) needsUsage() bool {
-	return q.Sort == "cpu" || q.Sort == "memory" || q.Sort == "pods"
-}
-
 // newPage filters the nodes, sorts them and selects one page.
 func newPage(all Inventory, q Query, usage map[string]Usage) Page {
 	matched, unknown := q.filter(all.Nodes)
@@ -106,51 +101,6 @@ func matchesTaint(t Taint, want string) bool {
 	rest, effect, _ := strings.Cut(want, ":")
 	key, value, exact := strings.Cut(rest, "=")
 	return t.Key == key && (!exact || t.Value == value) && (effect == "" || t.Effect == effect)
-}
-
-func (q Query) sort(nodes []*Node, usage map[string]Usage) {
-	order := comparison(q.Sort, usage)
-	slices.SortStableFunc(nodes, func(a, b *Node) int {
-		by := order(a, b)
-		if q.Desc {
-			by = -by
-		}
-		return cmp.Or(by, compareNames(a.Name, b.Name))
-	})
-}
-
-func comparison(key string, usage map[string]Usage) func(a, b *Node) int {
-	switch key {
-	case "status":
-		return func(a, b *Node) int { return cmp.Compare(severity(a), severity(b)) }
-	case "version":
-		return func(a, b *Node) int { return compareNames(a.Version, b.Version) }
-	case "zone":
-		return func(a, b *Node) int { return cmp.Compare(a.Zone, b.Zone) }
-	case "pool":
-		return func(a, b *Node) int { return cmp.Compare(a.Pool, b.Pool) }
-	case "age":
-		return func(a, b *Node) int { return b.CreatedAt.Compare(a.CreatedAt) }
-	case "cpu":
-		return func(a, b *Node) int {
-			return cmp.Compare(share(usage[a.Name].CPU, a.AllocatableCPU), share(usage[b.Name].CPU, b.AllocatableCPU))
-		}
-	case "memory":
-		return func(a, b *Node) int {
-			return cmp.Compare(share(usage[a.Name].Memory, a.AllocatableMemory), share(usage[b.Name].Memory, b.AllocatableMemory))
-		}
-	case "pods":
-		return func(a, b *Node) int { return cmp.Compare(usage[a.Name].Pods, usage[b.Name].Pods) }
-	default:
-		return func(a, b *Node) int { return compareNames(a.Name, b.Name) }
-	}
-}
-
-func share(part, whole int64) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return float64(part) / float64(whole)
 }
 
 // severity orders nodes by their state, from good to bad.

@@ -104,3 +104,14 @@ func TestAuditURLs(t *testing.T) {
 	require.Equal(t, "/audit.csv?q=a%26b", admin.AuditCSVURL(p.Query))
 	require.Equal(t, "/audit?object=x%2Fy", admin.AuditObjectURL("x/y"))
 }
+
+func TestAuditColumns_csv(t *testing.T) {
+	e := audit.Entry{
+		ID: 7, At: viewstest.Noon.Add(time.Nanosecond), Actor: "ann", Address: "::1", RequestID: "R", Action: "batch.create",
+		Cluster: "c", Object: "b1", Before: []byte(`{"a":1}`), After: []byte("{}"), Reason: "=r", Result: "ok",
+	}
+	var out strings.Builder
+	require.NoError(t, ui.WriteCSV(&out, admin.AuditColumns(time.Time{}), func(yield func(audit.Entry, error) bool) { yield(e, nil) }))
+	require.Equal(t, "id,at,actor,address,requestId,action,cluster,object,before,after,reason,result\n"+
+		`7,2026-11-23T12:00:00.000000001Z,ann,::1,R,batch.create,c,b1,"{""a"":1}",{},'=r,ok`+"\n", out.String())
+}

@@ -2,9 +2,24 @@ package admin
 
 import (
 	"context"
+	"time"
 
 	"kube-node-manager/views/ui"
 )
+
+// clusterColumns are the columns of the page of all clusters.
+func clusterColumns(now time.Time) []ui.Column[ui.Cluster] {
+	return []ui.Column[ui.Cluster]{
+		{Title: "col_cluster", Class: "name", Cell: clusterNameCell},
+		{Title: "col_state", Cell: ui.CellAt(now, clusterStateCell)},
+		{Title: "col_nodes", Class: "num", Cell: clusterNodesCell},
+		{Title: "col_version", Cell: clusterVersionCell},
+		{Title: "col_server", Cell: clusterServerCell},
+		{Title: "col_source", Cell: clusterSourceCell},
+		{Title: "col_checked", Class: "num", Cell: ui.CellAt(now, clusterHeardCell)},
+		{Title: "col_actions", Silent: true, Cell: clusterTestCell},
+	}
+}
 
 func clusterTestWord(ctx context.Context, v ui.Cluster) string {
 	if v.Down != nil || v.Unread != nil {

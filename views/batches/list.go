@@ -16,6 +16,20 @@ type ListView struct {
 	Now     time.Time
 }
 
+// listColumns are the columns of the history.
+func listColumns(v ListView) []ui.Column[batch.View] {
+	return []ui.Column[batch.View]{
+		{Title: "col_batch", Class: "name", Cell: batchCell},
+		{Title: "col_state", Cell: stateCell},
+		{Title: "col_cluster", Cell: clusterCell},
+		{Title: "col_result", Cell: resultCell},
+		{Title: "reason", Cell: reasonCell},
+		{Title: "col_by", Cell: byCell},
+		{Title: "col_took", Class: "num", Cell: tookCell},
+		{Title: "col_started", Cell: ui.CellAt(v.Now, createdCell)},
+	}
+}
+
 // HistoryURL gives the history that a query asks for, from the newest batch.
 func HistoryURL(q batch.Query) string {
 	values := url.Values{}

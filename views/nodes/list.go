@@ -102,14 +102,13 @@ func unfilteredURL(v ListView) string {
 	return ui.NodesURL(v.Cluster, node.Query{Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply})
 }
 
-// sortURL sorts by a column, or turns its order round. The columns where the
-// fullest is looked for begin with the largest.
-func sortURL(v ListView, key string) string {
+// sortURL sorts by a column, or turns its order round.
+func sortURL(v ListView, c column) string {
 	q := firstPage(v.Page.Query)
-	if sortKey(q) == key {
+	if sortKey(q) == c.Sort {
 		q.Desc = !q.Desc
 	} else {
-		q.Sort, q.Desc = key, key == "cpu" || key == "memory" || key == "pods"
+		q.Sort, q.Desc = c.Sort, c.Large
 	}
 	return ui.NodesURL(v.Cluster, q)
 }

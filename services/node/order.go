@@ -1,0 +1,76 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+)
+
+// order is a column that the table sorts by.
+type order struct {
+	key     string
+	pods    bool // it depends on the pods
+	compare func(a, b *Node, usage map[string]Usage) int
+}
+
+// orders lists them, the default first.
+func orders() []order {
+	return []order{
+		{key: "name", compare: byName},
+		{key: "status", compare: func(a, b *Node, _ map[string]Usage) int { return cmp.Compare(severity(a), severity(b)) }},
+		{key: "version", compare: func(a, b *Node, _ map[string]Usage) int { return compareNames(a.Version, b.Version) }},
+		{key: "zone", compare: func(a, b *Node, _ map[string]Usage) int { return cmp.Compare(a.Zone, b.Zone) }},
+		{key: "pool", compare: func(a, b *Node, _ map[string]Usage) int { return cmp.Compare(a.Pool, b.Pool) }},
+		{key: "age", compare: func(a, b *Node, _ map[string]Usage) int { return b.CreatedAt.Compare(a.CreatedAt) }},
+		{key: "cpu", pods: true, compare: byShare(func(n *Node, u Usage) float64 { return share(u.CPU, n.AllocatableCPU) })},
+		{key: "memory", pods: true, compare: byShare(func(n *Node, u Usage) float64 {
+			return share(u.Memory, n.AllocatableMemory)
+		})},
+		{key: "pods", pods: true, compare: func(a, b *Node, usage map[string]Usage) int {
+			return cmp.Compare(usage[a.Name].Pods, usage[b.Name].Pods)
+		}},
+	}
+}
+
+// SortKeys are the columns that the table sorts by, the default first.
+func SortKeys() []string {
+	var keys []string
+	for _, o := range orders() {
+		keys = append(keys, o.key)
+	}
+	return keys
+}
+
+// order returns the order that the query asks for, by name when it asks for none.
+func (q Query) order() order {
+	all := orders()
+	return all[max(0, slices.IndexFunc(all, func(o order) bool { return o.key == q.Sort }))]
+}
+
+// needsUsage reports whether the order of the table depends on pods.
+func (q Query) needsUsage() bool { return q.order().pods }
+
+func (q Query) sort(nodes []*Node, usage map[string]Usage) {
+	compare := q.order().compare
+	slices.SortStableFunc(nodes, func(a, b *Node) int {
+		by := compare(a, b, usage)
+		if q.Desc {
+			by = -by
+		}
+		return cmp.Or(by, compareNames(a.Name, b.Name))
+	})
+}
+
+func byName(a, b *Node, _ map[string]Usage) int { return compareNames(a.Name, b.Name) }
+
+func byShare(of func(*Node, Usage) float64) func(a, b *Node, usage map[string]Usage) int {
+	return func(a, b *Node, usage map[string]Usage) int {
+		return cmp.Compare(of(a, usage[a.Name]), of(b, usage[b.Name]))
+	}
+}
+
+func share(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
