@@ -87,7 +87,7 @@ func TestAudit_logins(t *testing.T) {
 	b.post("/login", credentials("grace", "wrong password"))
 	rest := a.audit("?action=login.failed&actor=ada").Items[0]
 	require.Equal(t, map[string]any{"why": "several", "count": 6.0, "reasons": map[string]any{"password": 4.0, "wait": 2.0}}, rest.After)
-	require.Contains(t, a.get("/audit?action=login.failed&actor=ada").body, "6 more times · wrong password 4 · too many tries 2")
+	require.Contains(t, a.get("/audit?action=login.failed&actor=ada").body, "6 more times · wrong password 4 · too many attempts 2")
 }
 
 // The log is paged, filtered and shown to those who may see it.
@@ -159,7 +159,7 @@ func TestAudit_wrongFilters(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
 	require.Equal(t, "kept", got.page(t).Find("#q").AttrOr("value", ""))
 	require.Equal(t, "soon", got.page(t).Find("input[name=from]").AttrOr("value", ""))
-	require.Contains(t, got.page(t).Find("#audit").Text(), "is no day")
+	require.Contains(t, got.page(t).Find("#audit").Text(), "is not a valid date")
 	require.Empty(t, a.audit("?action=audit.export").Items, "nothing was exported")
 }
 

@@ -52,6 +52,6 @@ func TestEarlierDatabase(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, a.another().post("/login", credentials(name, testPassword)).status, name)
 	}
 	require.Equal(t, http.StatusSeeOther, a.post("/login", credentials("ada", testPassword)).status)
-	require.Contains(t, a.get("/audit").body, "Set up the program")
+	require.Contains(t, a.get("/audit").body, "Created the first administrator")
 	require.Contains(t, a.get("/templates/labels").body, "tier")
 }

@@ -165,7 +165,7 @@ func TestHost(t *testing.T) {
 	}
 	got := plain.get("/setup", "Host", "evil.example")
 	require.Equal(t, http.StatusMisdirectedRequest, got.status)
-	require.Equal(t, "This program does not answer to the name evil.example.", got.page(t).Find("h1").Text())
+	require.Equal(t, "Kube Node Manager does not accept requests for the host name evil.example.", got.page(t).Find("h1").Text())
 	require.Contains(t, got.body, "--allowed-hosts")
 	require.Contains(t, plain.get("/setup", "Host", "evil.example", "Accept", "application/json").body, `"forbidden"`)
 }

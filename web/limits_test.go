@@ -88,7 +88,7 @@ func TestLimits_refusal(t *testing.T) {
 		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
 		require.NoError(t, err)
 		require.InDelta(t, 1, seconds, 1)
-		require.Contains(t, got.body, "faster than this program takes them", name)
+		require.Contains(t, got.body, "sending requests too fast", name)
 		require.Contains(t, got.body, "--user-rate", name)
 	}
 	require.Equal(t, http.StatusOK, a.get("/readyz").status, "probes are not concerned")
@@ -122,7 +122,7 @@ func TestLimits_heavyRequestsWaitForTheirTurn(t *testing.T) {
 		require.Equal(t, http.StatusTooManyRequests, refused.Code)
 		require.Equal(t, heavyWait, time.Since(began))
 		require.Equal(t, "10", refused.Header().Get("Retry-After"))
-		require.Contains(t, refused.Body.String(), "4 large requests of yours")
+		require.Contains(t, refused.Body.String(), "4 large requests in progress")
 
 		waiting, done := ask(1)
 		other, otherDone := ask(2)

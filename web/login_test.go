@@ -45,19 +45,19 @@ func TestSetup_wrongInput(t *testing.T) {
 	got := a.post("/setup", form)
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
 	page := got.page(t)
-	require.Contains(t, page.Find("#e-code").Text(), "not the code")
+	require.Contains(t, page.Find("#e-code").Text(), "not the setup code")
 	require.Equal(t, "grace", page.Find("input[name=name]").AttrOr("value", ""), "the form is kept")
 
 	form.Set("code", a.SetupCode())
 	form.Set("password2", "another")
-	require.Contains(t, a.post("/setup", form).page(t).Find("#e-password2").Text(), "not the same")
+	require.Contains(t, a.post("/setup", form).page(t).Find("#e-password2").Text(), "do not match")
 	form.Set("password", "short")
 	form.Del("password2")
 	require.Contains(t, a.post("/setup", form).page(t).Find("#e-password").Text(), "at least 12")
 
 	got = a.post("/setup", form, "Accept", "application/json")
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
-	require.JSONEq(t, `{"code":"invalid","message":"Some of what you entered is not right.","fields":{"password":"Use at least 12 characters."},
+	require.JSONEq(t, `{"code":"invalid","message":"Some of the input is not valid.","fields":{"password":"Use at least 12 characters."},
 		"requestId":"`+got.header.Get("X-Request-Id")+`"}`, strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(got.body), `{"error":`), "}"))
 }
 
@@ -109,7 +109,7 @@ func TestSetup_staysOpenForTheAdministrator(t *testing.T) {
 
 	form := url.Values{"code": {a.SetupCode()}, "name": {"Bob"}, "password": {testPassword}}
 	got := a.post("/setup", form)
-	require.Contains(t, got.page(t).Find("#e-name").Text(), "already a user")
+	require.Contains(t, got.page(t).Find("#e-name").Text(), "already exists")
 	form.Set("name", testUser)
 	require.Equal(t, http.StatusSeeOther, a.post("/setup", form).status)
 	require.True(t, isSignedIn(a.browser))
@@ -121,14 +121,14 @@ func TestSetup_codeExpires(t *testing.T) {
 	a := startApp(t, c.option)
 	c.add(time.Hour)
 	form := url.Values{"code": {a.SetupCode()}, "name": {testUser}, "password": {testPassword}}
-	require.Equal(t, "This code has expired.", strings.TrimSpace(a.post("/setup", form).page(t).Find("#e-code").Text()))
+	require.Equal(t, "This setup code has expired. Restart Kube Node Manager to get a new one.", strings.TrimSpace(a.post("/setup", form).page(t).Find("#e-code").Text()))
 }
 
 // The page says where the code is: on standard output, and not in the log.
 func TestSetup_saysWhereTheCodeIs(t *testing.T) {
 	a := startApp(t)
 	for language, words := range map[string][]string{
-		"en": {"standard output", "not in the log", "hour"}, "zh-CN": {"标准输出", "不会写入日志", "一小时"},
+		"en": {"standard output", "not to the log", "hour"}, "zh-CN": {"标准输出", "不会写入日志", "一小时"},
 	} {
 		help := a.get("/setup", "Accept-Language", language).page(t).Find("#h-code").Text()
 		for _, word := range words {
@@ -149,7 +149,7 @@ func TestLogin(t *testing.T) {
 
 	got = b.post("/login", url.Values{"name": {testUser}, "password": {"wrong"}, "next": {next}})
 	require.Equal(t, http.StatusUnauthorized, got.status)
-	require.Contains(t, got.body, "Name or password is wrong.")
+	require.Contains(t, got.body, "The user name or password is wrong.")
 	require.Equal(t, next, got.page(t).Find("input[name=next]").AttrOr("value", ""))
 	require.Equal(t, testUser, got.page(t).Find("input[name=name]").AttrOr("value", ""))
 	require.NotContains(t, got.body, `value="wrong"`, "a password is never sent back")

@@ -70,7 +70,7 @@ func TestRail_sendsChangesOnly(t *testing.T) {
 			r.Clusters = []ui.Cluster{{Name: "prod", Nodes: 3, Down: down, At: time.Now()}}
 		})
 		require.Equal(t, []string{"rail", "rail"}, same.events())
-		require.Contains(t, same.read(), "The cluster did not answer in time.")
+		require.Contains(t, same.read(), "The cluster did not respond in time.")
 		require.Empty(t, none.events(), "a client that does not ask for the rail does not get it")
 	})
 }
@@ -98,7 +98,7 @@ func TestRail_timesOfTheLastContact(t *testing.T) {
 		time.Sleep(2*rowsEvery + 2*railEvery)
 		synctest.Wait()
 		require.Equal(t, []string{"rail", "rail"}, p.events())
-		require.Contains(t, p.read(), "answers")
+		require.Contains(t, p.read(), ">reachable<")
 	})
 }
 

@@ -73,7 +73,7 @@ func TestCrossSite(t *testing.T) {
 		})
 	}
 	got := a.post("/logout", nil, "Sec-Fetch-Site", "cross-site")
-	require.Equal(t, "This request came from another site, so nothing was done.", got.page(t).Find("h1").Text())
+	require.Equal(t, "This request came from another site and was refused.", got.page(t).Find("h1").Text())
 	require.True(t, isSignedIn(a.browser))
 	got = a.post("/login", credentials(testUser, testPassword), "Sec-Fetch-Site", "cross-site", "Accept", "application/json")
 	require.Equal(t, http.StatusForbidden, got.status, "nobody is signed in by another site")

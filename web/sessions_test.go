@@ -203,7 +203,7 @@ func TestSession_endsDuringAnAction(t *testing.T) {
 
 	page := a.get(got.location()).page(t)
 	require.Equal(t, "Your session has ended.", page.Find(".note b").Text())
-	require.Contains(t, page.Find(".note").Text(), "nothing was changed by it")
+	require.Contains(t, page.Find(".note").Text(), "nothing was changed")
 	noticed := a.another().get("/login?ended=noticed").page(t).Find(".note").Text()
 	require.Contains(t, noticed, "Your session has ended.")
 	require.NotContains(t, noticed, "nothing was changed", "what went before may have changed something")

@@ -128,8 +128,8 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 
 	failures := value[map[string]string](x, `Object.fromEntries([...document.querySelectorAll("#dock .failures li")].map((li) => [li.querySelector("a").textContent, li.querySelector(".st").textContent.trim()]))`)
 	require.Equal(t, map[string]string{
-		names[3]: "There is no such node in the cluster.",
-		names[4]: "There is no such node in the cluster.",
+		names[3]: "This node does not exist in the cluster.",
+		names[4]: "This node does not exist in the cluster.",
 	}, failures)
 	require.Equal(t, []string{"3 done", "2 failed"}, value[[]string](x, `[...document.querySelectorAll("#dock .tally li")].map((li) => li.textContent.trim())`))
 	b := p.batch(t, id)

@@ -68,19 +68,19 @@ func TestBrowser_clusterComesAndGoes(t *testing.T) {
 	x.signIn()
 	x.open("/clusters")
 	const state = `document.querySelector("#clusters tbody td:nth-child(2)").innerText`
-	x.until(state + `.includes("does not answer") && ` + state + `.includes("since ") && ` + state + `.includes("cannot be reached at ` + address + `")`)
-	x.until(railMark + ` === "bad" && document.querySelector(".rail .clusters .n").textContent === "no answer"`)
+	x.until(state + `.includes("unreachable") && ` + state + `.includes("first failed ") && ` + state + `.includes("Cannot connect to the cluster at ` + address + `")`)
+	x.until(railMark + ` === "bad" && document.querySelector(".rail .clusters .n").textContent === "unreachable"`)
 	value[any](x, `window.sameDocument = true`)
 	relay(t, address, upstream)
-	x.until(state + `.trim() === "answers"`) // the probe tries again
+	x.until(state + `.trim() === "reachable"`) // the probe tries again
 	x.until(`document.querySelector("#clusters tbody td:nth-child(3)").innerText.trim().endsWith("2") && ` + railMark + ` === "ok"`)
 
 	gone := proxy.Inject(kubetest.Fault{Cut: kubetest.CutBefore, Connection: true})
 	require.GreaterOrEqual(t, p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil).StatusCode, http.StatusServiceUnavailable)
-	x.until(state + `.includes("does not answer") && ` + railMark + ` === "bad"`)
+	x.until(state + `.includes("unreachable") && ` + railMark + ` === "bad"`)
 	gone.Remove()
 	p.nodes(t, c.Name, "fresh=1")
-	x.until(state + `.trim() === "answers" && ` + railMark + ` === "ok"`)
+	x.until(state + `.trim() === "reachable" && ` + railMark + ` === "ok"`)
 	require.True(t, value[bool](x, `window.sameDocument === true`))
 }
 
@@ -98,14 +98,14 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	hole := proxy.Inject(kubetest.Fault{Hold: make(chan struct{})})
 
 	x.press("#refresh")
-	asking := fmt.Sprintf(`/^Asking %s… \d+ s$/.test(document.querySelector("#nodes-head .asking:not([hidden])")?.innerText.trim())`, c.Name)
+	asking := fmt.Sprintf(`/^Waiting for %s… \d+ s$/.test(document.querySelector("#nodes-head .asking:not([hidden])")?.innerText.trim())`, c.Name)
 	x.until(asking)
 	require.Equal(t, "1", value[string](x, `getComputedStyle(document.querySelector("#nodes table")).opacity`))
-	x.until(fmt.Sprintf(`document.querySelector("#nodes-head .asking").innerText.trim() >= "Asking %s… 2 s"`, c.Name))
+	x.until(fmt.Sprintf(`document.querySelector("#nodes-head .asking").innerText.trim() >= "Waiting for %s… 2 s"`, c.Name))
 	x.untilRows("Ready", names...)
 	x.tick(names[1]) // it can be worked with
 	x.until(`document.querySelector("#picked").textContent === "1 selected"`)
-	x.until(`document.querySelector("#nodes .stale")?.innerText.includes("The cluster did not answer in time.")`)
+	x.until(`document.querySelector("#nodes .stale")?.innerText.includes("The cluster did not respond in time.")`)
 	x.untilRows("Ready", names...)
 	x.until(`document.querySelector("#nodes-head .asking").hidden && document.querySelector(".as-of").classList.contains("late")`)
 	x.until(railMark + ` === "bad"`)
@@ -116,8 +116,8 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	x.until(`document.querySelector("#batches")`)
 	x.open("/clusters")
 	x.press("#clusters form button")
-	x.until(fmt.Sprintf(`/^Asking %s… \d+ s$/.test(document.querySelector("#clusters .asking:not([hidden])")?.innerText.trim())`, c.Name))
-	x.until(`document.querySelector("#clusters tbody td:nth-child(2)").innerText.includes("did not answer in time")`)
+	x.until(fmt.Sprintf(`/^Waiting for %s… \d+ s$/.test(document.querySelector("#clusters .asking:not([hidden])")?.innerText.trim())`, c.Name))
+	x.until(`document.querySelector("#clusters tbody td:nth-child(2)").innerText.includes("did not respond in time")`)
 
 	hole.Remove()
 	x.open(nodesPath(c.Name) + "/" + names[0] + "?fresh=1")
@@ -142,7 +142,7 @@ func TestBrowser_ageInPlaceOfLive(t *testing.T) {
 		require.False(t, value[bool](x, late), path)
 		down := proxy.Inject(kubetest.Fault{Code: http.StatusServiceUnavailable})
 		x.press("#refresh")
-		x.until(`document.querySelector(".stale")?.innerText.includes("too busy") && ` + late)
+		x.until(`document.querySelector(".stale")?.innerText.includes("overloaded") && ` + late)
 		down.Remove()
 		x.press(".stale a.btn")
 		x.until(`!document.querySelector(".stale") && !(` + late + `)`)

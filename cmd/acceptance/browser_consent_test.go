@@ -20,7 +20,7 @@ func TestBrowser_resumeAsksForTheName(t *testing.T) {
 	x.expect("422")
 	x.fill("#batch-confirm", "another")
 	x.press("#batch-resume")
-	x.until(`document.querySelector("#flash").textContent.includes("Type the cluster's name")`)
+	x.until(`document.querySelector("#flash").textContent.includes("Type the cluster name")`)
 	value[any](x, `document.querySelector("#batch-confirm").value = ""`)
 	x.fill("#batch-confirm", c.Name)
 	x.press("#batch-resume")

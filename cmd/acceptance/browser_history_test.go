@@ -47,7 +47,7 @@ func TestBrowser_history(t *testing.T) {
 	// Its reasons, its nodes by state, its report.
 	x.press(fmt.Sprintf(`#batches a[href="/batches/%s"]`, cordoned.ID))
 	x.at("/batches/" + cordoned.ID)
-	require.Equal(t, "There is no such node in the cluster.", value[string](x, `document.querySelector("#items .reasons .text").textContent`))
+	require.Equal(t, "This node does not exist in the cluster.", value[string](x, `document.querySelector("#items .reasons .text").textContent`))
 	x.press("#items .reasons summary")
 	x.until(`document.querySelector("#items .reasons a.mono").checkVisibility()`)
 	require.Equal(t, "ghost", value[string](x, `document.querySelector("#items .reasons a.mono").textContent`))

@@ -59,7 +59,7 @@ func TestBrowser_sessionEndsDuringAnAction(t *testing.T) {
 	require.Equal(t, nodesPath(c.Name)+"?sort=name", value[string](x, `location.pathname + location.search`))
 	require.Equal(t, "kernel CVE-2026-1", value[string](x, `document.querySelector("#reason").value`))
 	require.Contains(t, value[string](x, pickedCount), "2")
-	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you had typed is back.")
+	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you typed has been restored.")
 	require.Zero(t, p.batchCount(t), "nothing was sent again by itself")
 
 	x.operate("cordon")
@@ -92,7 +92,7 @@ func TestBrowser_sessionEndsInAnEditor(t *testing.T) {
 	x.until(fmt.Sprintf(`document.querySelector(%q)?.value === "storage"`, field))
 	require.Equal(t, "/clusters/"+c.Name+"/labels/edit", value[string](x, `location.pathname`))
 	require.Contains(t, value[string](x, `document.body.innerText`), "Edit labels of 2 nodes")
-	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you had typed is back.")
+	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you typed has been restored.")
 	require.Zero(t, p.batchCount(t))
 }
 

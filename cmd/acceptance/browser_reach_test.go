@@ -66,7 +66,7 @@ func reachesFar(t *testing.T, scripts bool) {
 	x.open(nodesPath(c.Name))
 	x.tick(rest[:10]...)
 	x.operate("cordon")
-	x.until(`document.querySelector("#plan-reach [data-reach=share]")?.textContent === "10 of 20 nodes of the cluster, 50 %"`)
+	x.until(`document.querySelector("#plan-reach [data-reach=share]")?.textContent === "10 of 20 nodes in the cluster, 50%"`)
 	require.ElementsMatch(t, gpu, p.cordonedIn(t, c.Name))
 	x.agree()
 	x.untilBatch("succeeded")

@@ -57,7 +57,7 @@ func TestBrowser_search(t *testing.T) {
 	}
 	x.paste("#q", fine[0]+",\tnode-gone;node-lost")
 	x.untilNames(fine[0])
-	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`), "2 names of the list are not nodes of this cluster")
+	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`), "2 names in the list are not nodes of this cluster")
 	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`), "node-gone, node-lost")
 	x.accessible("a list with names that no node has")
 

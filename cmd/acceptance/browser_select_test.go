@@ -93,9 +93,9 @@ func TestBrowser_allThatMatch(t *testing.T) {
 	x.openNodes(c.Name, web60)
 	x.press("#sel-page")
 	x.selected("50 selected")
-	x.until(`document.querySelector("#pick-all").textContent === "all 60 that match"`)
+	x.until(`document.querySelector("#pick-all").textContent === "Select all 60 nodes"`)
 	x.press("#pick-all")
-	x.selected("all 60 that match")
+	x.selected("all 60 nodes selected")
 
 	// An exception stays one on the other page, and through a reload.
 	x.press(box(web[3]))
@@ -142,7 +142,7 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.openNodes(c.Name, "?label=team%3Dweb")
 	x.press("#sel-page")
 	x.press("#pick-all")
-	x.selected("all 55 that match")
+	x.selected("all 55 nodes selected")
 	x.press("#bar-labels")
 	x.until(`document.querySelector("#edit-form")`)
 	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), "55 nodes")
@@ -150,10 +150,10 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.do(chromedp.NavigateBack())
 	x.until(`document.querySelector("#bar")`)
 	x.settled()
-	x.selected("all 55 that match")
+	x.selected("all 55 nodes selected")
 	x.press("#sort-name") // another order is not another filter
 	x.untilFirst(web[54])
-	x.selected("all 55 that match")
+	x.selected("all 55 nodes selected")
 	x.press("#tokens a")
 	x.until(`document.querySelector("#reload").dataset.match === "60"`)
 	x.nothingSelected()

@@ -46,7 +46,7 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 	x.fill("#f-password", adminPassword)
 	x.fill("#f-password2", adminPassword)
 	x.press("form.card button.primary")
-	x.until(`document.querySelector("#e-code")?.textContent.trim() === "This is not the code that the program printed at its last start."`)
+	x.until(`document.querySelector("#e-code")?.textContent.trim() === "This is not the setup code that was printed at the last start."`)
 	require.Equal(t, "grace", value[string](x, `document.querySelector("#f-name").value`), "what was typed is kept")
 
 	value[any](x, `document.querySelector("#f-code").select()`)
@@ -126,10 +126,10 @@ func TestBrowser_unreachableCluster(t *testing.T) {
 	const problem = `document.readyState === "complete" && document.querySelector("#nodes .problem")`
 	x.open("/clusters")
 	x.press("table form button")
-	x.until(`document.querySelector("tbody .st").textContent.includes("does not answer")`)
+	x.until(`document.querySelector("tbody .st").textContent.includes("unreachable")`)
 	x.open(nodesPath(c.Name))
 	x.until(problem)
-	require.Equal(t, "The cluster cannot be reached at "+address+".", value[string](x, `document.querySelector("#nodes .problem h2").textContent`))
+	require.Equal(t, "Cannot connect to the cluster at "+address+".", value[string](x, `document.querySelector("#nodes .problem h2").textContent`))
 	x.press("#nodes .problem a.btn")
 	x.until(`location.search === "?fresh=1" && ` + problem)
 
@@ -138,7 +138,7 @@ func TestBrowser_unreachableCluster(t *testing.T) {
 	x.untilRows("Ready", names...)
 	x.open("/clusters")
 	x.press("table form button")
-	x.until(`document.querySelector("tbody .st").textContent.trim() === "answers"`)
+	x.until(`document.querySelector("tbody .st").textContent.trim() === "reachable"`)
 }
 
 // relay listens on an address until the test's end and passes all bytes on.

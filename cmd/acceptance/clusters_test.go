@@ -94,7 +94,7 @@ func TestPages_ofAClusterThatHasGone(t *testing.T) {
 		status, page := p.page(t, "/clusters/"+c.Name+path)
 		require.Equal(t, http.StatusOK, status, path)
 		require.Equal(t, 1, page.Find(".note.stale").Length(), path)
-		require.Contains(t, page.Find(".note.stale").Text(), "too busy", path)
+		require.Contains(t, page.Find(".note.stale").Text(), "overloaded", path)
 		require.Equal(t, 1, page.Find(".as-of.late").Length(), path)
 		if !strings.Contains(path, "labels") && !strings.Contains(path, "taints") {
 			require.Contains(t, page.Find("main").Text(), names[0], path)

@@ -125,6 +125,6 @@ func TestContract_unreachableCluster(t *testing.T) {
 	p.request(t, http.MethodGet, "/clusters", nil, &clusters)
 	require.Len(t, clusters.Items, 2)
 	for _, item := range clusters.Items {
-		require.Equal(t, item.Name == "down", strings.Contains(item.Problem, "cannot be reached at 127.0.0.1:1"), "%+v", item)
+		require.Equal(t, item.Name == "down", strings.Contains(item.Problem, "Cannot connect to the cluster at 127.0.0.1:1"), "%+v", item)
 	}
 }

@@ -179,7 +179,7 @@ func TestForms_confirmations(t *testing.T) {
 	r := p.reader(t, "en", adminName)
 
 	plan := r.send(t, "POST", batches+"/preview", url.Values{"operation": {"taint"}, "taint": {"off:NoExecute"}, "node": names})
-	require.Contains(t, plan.doc.Find("#evictions").Text(), "1 pod on 1 node will be evicted without budgets")
+	require.Contains(t, plan.doc.Find("#evictions").Text(), "1 pod on 1 node will be evicted, ignoring disruption budgets")
 	refused := r.send(t, "POST", batches, fields(plan, "#plan-form"))
 	require.Equal(t, 422, refused.status)
 	require.Equal(t, 1, refused.doc.Find("#opt-confirm_pods[aria-invalid=true]").Length())

@@ -68,7 +68,7 @@ func TestSync_smallBatchAnswersWithItsResult(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, status, "more than five are followed")
 	b = p.awaitBatch(t, b.ID)
 	require.Equal(t, "partial", b.State)
-	require.Equal(t, "There is no such node in the cluster.", b.Items[5].Error)
+	require.Equal(t, "This node does not exist in the cluster.", b.Items[5].Error)
 }
 
 // A small batch that takes longer than a request may turns into one with

@@ -51,8 +51,8 @@ func TestUser_access(t *testing.T) {
 	a.ok("user", "token", "bob")
 	require.Equal(t, "Disabled bob and ended all their sessions. 1 token does not work until user enable.\n",
 		a.ok("user", "disable", "bob"))
-	require.Equal(t, "bob is disabled already.\n", a.refused("user", "disable", "bob"))
-	require.Contains(t, a.refused("user", "token", "bob"), "bob is disabled already")
+	require.Equal(t, "bob is already disabled.\n", a.refused("user", "disable", "bob"))
+	require.Contains(t, a.refused("user", "token", "bob"), "bob is already disabled")
 	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN
 ada +admin +enabled +\S+Z +-
 bob +user +disabled +\S+Z +-
@@ -60,14 +60,14 @@ $`, a.ok("user", "list"))
 	require.Equal(t, "Enabled bob. 1 token works again until it expires.\n", a.ok("user", "enable", "bob"))
 	require.Equal(t, "bob is not disabled.\n", a.refused("user", "enable", "bob"))
 	require.Equal(t, "bob is viewer from the next request on.\n", a.ok("user", "role", "bob", "viewer"))
-	require.Equal(t, "bob is viewer already.\n", a.refused("user", "role", "bob", "viewer"))
+	require.Equal(t, "bob already has the role viewer.\n", a.refused("user", "role", "bob", "viewer"))
 	require.Equal(t, "Deleted bob and ended all their sessions. 1 token was revoked.\n",
 		a.ok("user", "delete", "bob"))
 	for _, verb := range []string{"delete", "disable", "enable"} {
-		require.Equal(t, "There is no user with the name bob.\n", a.refused("user", verb, "bob"))
+		require.Equal(t, "There is no user named bob.\n", a.refused("user", verb, "bob"))
 	}
 	for _, args := range [][]string{{"disable", "ada"}, {"delete", "ada"}, {"role", "ada", "user"}} {
-		require.Equal(t, "ada is the last administrator who can sign in. Make or enable another administrator first.\n",
+		require.Equal(t, "ada is the last administrator who can sign in. Create or enable another administrator first.\n",
 			a.refused(append([]string{"user"}, args...)...))
 	}
 	a.add("eve", "admin")
@@ -89,9 +89,9 @@ func TestToken(t *testing.T) {
 $`, list)
 	require.NotRegexp(t, `knm_`, list)
 	require.NotContains(t, a.ok("token", "list", "--user", "bob"), "ada")
-	require.Equal(t, "There is no user with the name eve.\n", a.refused("token", "list", "--user", "eve"))
+	require.Equal(t, "There is no user named eve.\n", a.refused("token", "list", "--user", "eve"))
 
-	require.Equal(t, "There is no token with the number 9. List them with token list.\n",
+	require.Equal(t, "There is no token with the number 9. Run “token list” to see all tokens.\n",
 		a.refused("token", "revoke", "1", "9"))
 	require.Equal(t, "Revoked token 1 of ada, \"ci\".\nRevoked token 3 of bob, \"nightly run\".\n",
 		a.ok("token", "revoke", "1", "3"))

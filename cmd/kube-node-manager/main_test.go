@@ -139,12 +139,12 @@ func TestUser(t *testing.T) {
 
 	code, _, errs = command(t, password, "user", "add", "Ada", "--role", "user")
 	require.Equal(t, exitFailed, code)
-	require.Equal(t, "kube-node-manager: name: There is already a user with the name Ada.\n", errs)
+	require.Equal(t, "kube-node-manager: name: A user named Ada already exists.\n", errs)
 
 	code, _, errs = command(t, "short\n", "user", "add", "b b", "--role", "user")
 	require.Equal(t, exitFailed, code)
-	require.Equal(t, "kube-node-manager: name: Use 1 to 64 letters, digits and the signs . _ - @, "+
-		"and begin with a letter or digit; password: Use at least 12 characters.\n", errs)
+	require.Equal(t, "kube-node-manager: name: Use 1 to 64 letters, digits or the characters . _ - @, "+
+		"starting with a letter or digit; password: Use at least 12 characters.\n", errs)
 
 	code, _, errs = command(t, "", "user", "passwd", "ada")
 	require.Equal(t, exitFailed, code, "no password at all")
@@ -156,7 +156,7 @@ func TestUser(t *testing.T) {
 
 	code, _, errs = command(t, password, "user", "passwd", "bob")
 	require.Equal(t, exitFailed, code)
-	require.Equal(t, "kube-node-manager: There is no user with the name bob.\n", errs)
+	require.Equal(t, "kube-node-manager: There is no user named bob.\n", errs)
 
 	code, out, errs = command(t, "", "user", "token", "ada", "--label", "ci")
 	require.Zero(t, code, errs)

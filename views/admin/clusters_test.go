@@ -18,9 +18,9 @@ func TestClustersPage_saysWhatIsKnown(t *testing.T) {
 	for _, row := range doc.Find("#clusters tbody tr").EachIter() {
 		states[row.Find("td.name").Text()] = strings.Join(strings.Fields(row.Find("td").Eq(1).Find("[id^=state]").Text()), " ")
 	}
-	require.Equal(t, "answers", states["held"])
-	require.Contains(t, states["edge"], "does not answer since 60 min ago The cluster cannot be reached at 10.0.0.1:6443.")
-	require.Contains(t, states["blind"], "nodes cannot be read")
+	require.Equal(t, "reachable", states["held"])
+	require.Contains(t, states["edge"], "unreachable first failed 60 min ago Cannot connect to the cluster at 10.0.0.1:6443.")
+	require.Contains(t, states["blind"], "nodes cannot be listed")
 	require.Equal(t, "not checked yet", states["new"])
 }
 

@@ -67,7 +67,7 @@ func TestControl_afterwards(t *testing.T) {
 	require.Equal(t, []string{"cordon", "b1", "kernel"}, viewstest.Attributes(forms.First().Find("input"), "value"))
 	require.Equal(t, []string{"undo", "b1"}, viewstest.Attributes(forms.Last().Find("input"), "value"))
 	facts := viewstest.Squeezed(doc.Find(".facts"))
-	for _, want := range []string{"Repeated byb2 b3", "Undone byb4", "first 5 nodes, then on after 15m unless one failed", "one pool at a time", "90s between them", "1 node at a time", "stops after 3 failed nodes", "stops when 10 % have failed"} {
+	for _, want := range []string{"Retried byb2 b3", "Undone byb4", "5 nodes first, then continues after 15m unless one failed", "one pool at a time", "90s in between", "1 node at a time", "stops after 3 failed nodes", "stops when 10% have failed"} {
 		require.Contains(t, facts, want)
 	}
 	require.Contains(t, viewstest.Squeezed(viewstest.Document(t, viewstest.Render(t, "zh-CN", batches.Page(viewstest.Frame(), afterPage(nil)))).Find("#batch-retry")), "重试 100 个节点")
@@ -89,9 +89,9 @@ func TestControl_gates(t *testing.T) {
 		text, button string
 		zh           string
 	}{
-		"a person":      {batch.Gate{Canary: true, Failed: 1}, "The first 5 nodes are done, 1 failed. Go on?", "Go on", "前 5 个节点已完成，1 个失败。是否继续？"},
-		"a time":        {batch.Gate{Canary: true, Until: &until}, "The first 4 nodes are done, none failed. Goes on at 12:12:00 UTC", "Go on now", "12:12:00"},
-		"between zones": {batch.Gate{Until: &until}, "4 nodes are done, none failed. Goes on at 12:12:00 UTC", "Go on now", "4 个节点已完成"},
+		"a person":      {batch.Gate{Canary: true, Failed: 1}, "The first 5 nodes are done, 1 failed. Continue?", "Continue", "前 5 个节点已完成，1 个失败。是否继续？"},
+		"a time":        {batch.Gate{Canary: true, Until: &until}, "The first 4 nodes are done, none failed. Continues at 12:12:00 UTC", "Continue now", "12:12:00"},
+		"between zones": {batch.Gate{Until: &until}, "4 nodes are done, none failed. Continues at 12:12:00 UTC", "Continue now", "4 个节点已完成"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc := viewstest.Document(t, "<body>"+viewstest.Render(t, "en", batches.Panel(atGate(c.gate)))+"</body>")
@@ -106,7 +106,7 @@ func TestControl_gates(t *testing.T) {
 	viewer.MayControl = false
 	require.NotContains(t, viewstest.Render(t, "en", batches.Panel(viewer)), "<button")
 	turn := viewstest.Document(t, "<body>"+viewstest.Render(t, "en", batches.Panel(inTurn()))+"</body>").Find(".turn")
-	require.Equal(t, "Waits its turn on 3 nodes, behind b7 b8", viewstest.Squeezed(turn))
+	require.Equal(t, "Waiting on 3 nodes for another batch: b7 b8", viewstest.Squeezed(turn))
 	require.Equal(t, []string{"/batches/b7", "/batches/b8"}, viewstest.Attributes(turn.Find("a"), "href"))
 }
 

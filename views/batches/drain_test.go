@@ -29,7 +29,7 @@ func TestDrainPanel_deletesForAdministratorsOnly(t *testing.T) {
 func TestDrainPanel(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(viewstest.Draining())))
 	require.Equal(t, []string{"91 evicted", "13 terminating", "3 blocked", "16 left", "1 failed", "3 of 5 nodes done"}, viewstest.Texts(doc.Find(".drain-tally li")))
-	require.Equal(t, "Waiting 2 min 40 s for checkout/cart-pdb · needs 2 healthy pods and has 2 · tries again in 9 s, or at once when it allows more · 2 more pods wait", viewstest.Squeezed(doc.Find(".waits")))
+	require.Equal(t, "Waiting 2 min 40 s for checkout/cart-pdb · needs 2 healthy pods and has 2 · retries in 9 s, or at once when it allows more · 2 more pods wait", viewstest.Squeezed(doc.Find(".waits")))
 	require.Equal(t, "4 min 12 s", viewstest.Squeezed(doc.Find(".panel-head .pace")))
 	require.Equal(t, []string{"since", "until"}, viewstest.Attributes(doc.Find(".waits time"), "data-span"))
 	require.Equal(t, "< 1 s|# s|# min # s|# h # min", doc.Find(".waits").Closest("[data-spell]").AttrOr("data-spell", ""))
@@ -41,15 +41,15 @@ func TestDrainPanel(t *testing.T) {
 	v.Paused = true
 	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(v)))
 	require.Contains(t, viewstest.Squeezed(doc.Find(".panel-head")), "paused")
-	require.Contains(t, viewstest.Squeezed(doc.Find(".waits")), "Paused: nothing more begins.")
+	require.Contains(t, viewstest.Squeezed(doc.Find(".waits")), "Paused: nothing new is started.")
 	require.Equal(t, []string{"resume", "cancel"}, controls(doc))
 	require.Equal(t, "running", doc.Find("[data-batch]").AttrOr("data-state", ""), "the stream goes on")
 }
 
 func TestDrainPanel_waitsForNoBudget(t *testing.T) {
 	for want, d := range map[string]batch.Drain{
-		"Waiting for 25 pods that were told to end.":  {Left: 25, Terminating: 25},
-		"1 pod still has to go; nothing holds it up.": {Left: 1},
+		"Waiting for 25 terminating pods.":                   {Left: 25, Terminating: 25},
+		"1 pod still has to be evicted; nothing is blocked.": {Left: 1},
 		"Starting": {},
 	} {
 		v := viewstest.Draining()
@@ -82,9 +82,9 @@ func TestDrain_cancelled(t *testing.T) {
 	v.State, v.Drain, v.Counts = store.StateCancelled, nil, batch.Counts{Succeeded: 2, Cancelled: 3}
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(v)))
 	require.Equal(t, []string{"2 done", "3 not drained"}, viewstest.Texts(doc.Find(".tally li")))
-	require.Contains(t, doc.Find("[data-batch]").AttrOr("data-say", ""), "Cancelled: 2 of 5 nodes are drained, 0 failed, 3 were not drained.")
-	require.NotContains(t, doc.Text(), "left alone", "its nodes were cordoned")
-	require.NotContains(t, viewstest.Document(t, viewstest.Render(t, "en", batches.Items(drainedPage()))).Text(), "left alone")
+	require.Contains(t, doc.Find("[data-batch]").AttrOr("data-say", ""), "Cancelled: 2 of 5 nodes drained, 0 failed, 3 not drained.")
+	require.NotContains(t, doc.Text(), "not started", "its nodes were cordoned")
+	require.NotContains(t, viewstest.Document(t, viewstest.Render(t, "en", batches.Items(drainedPage()))).Text(), "not started")
 }
 
 func controls(doc *goquery.Document) []string {

@@ -78,7 +78,7 @@ func TestBatchItems_pages(t *testing.T) {
 	require.Contains(t, viewstest.Squeezed(doc.Find("#items .pager .turn")), "2 / 3")
 	require.Equal(t, []string{"/batches/b1?state=failed", "/batches/b1?page=3&state=failed"}, viewstest.Attributes(doc.Find("#items .turn a"), "href"))
 	require.Equal(t, "/batches/b1/report.csv", doc.Find("#report[download]").AttrOr("href", ""))
-	require.Equal(t, []string{"All 240", "failed 3", "left alone 97", "done 140"}, doc.Find("#items .states-of a").Map(func(_ int, s *goquery.Selection) string { return viewstest.Squeezed(s) }))
+	require.Equal(t, []string{"All 240", "failed 3", "not started 97", "done 140"}, doc.Find("#items .states-of a").Map(func(_ int, s *goquery.Selection) string { return viewstest.Squeezed(s) }))
 	require.Equal(t, "/batches/b1?state=failed", doc.Find("#items .states-of [aria-current]").AttrOr("href", ""))
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", historyPages()["batch, nothing there"]))
@@ -98,5 +98,5 @@ func TestBatchItems_errorsOnce(t *testing.T) {
 	require.Equal(t, []string{"a<b", "c.x"}, groups.First().Find("a.mono").Map(func(_ int, s *goquery.Selection) string { return s.Text() }))
 	require.Equal(t, "/batches/b1?state=failed", groups.First().Find("a.more-failed").AttrOr("href", ""))
 	require.Equal(t, "and 1,198 more", viewstest.Squeezed(groups.First().Find("a.more-failed")))
-	require.Contains(t, viewstest.Squeezed(doc.Find(".reasons > li").Last()), "other reasons")
+	require.Contains(t, viewstest.Squeezed(doc.Find(".reasons > li").Last()), "more errors")
 }

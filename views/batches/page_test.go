@@ -16,7 +16,7 @@ func TestItems_labels(t *testing.T) {
 	row := func(name string) string {
 		return viewstest.Spoken(doc.Find("tbody tr").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == name }).Find("td").Eq(2))
 	}
-	require.Equal(t, "add tier= change env dev → prod remove old=1 changed meanwhile, computed again", row("a"))
+	require.Equal(t, "add tier= change env dev → prod remove old=1 node changed meanwhile, recomputed", row("a"))
 	require.Equal(t, "remove gpu=a:NoSchedule", row("b"))
 	require.Empty(t, row("c"), "nothing is shown as done that was not")
 }

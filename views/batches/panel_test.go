@@ -35,13 +35,13 @@ func TestPanel(t *testing.T) {
 	require.Equal(t, "167", doc.Find("progress").AttrOr("value", ""))
 	require.Equal(t, "50", doc.Find("[data-batch]").AttrOr("data-milestone", ""))
 	require.Equal(t, 2, doc.Find(".failures li").Length())
-	require.Contains(t, viewstest.Squeezed(doc.Find(".failures")), "Whether it took effect is not known.")
+	require.Contains(t, viewstest.Squeezed(doc.Find(".failures")), "Whether it took effect is unknown.")
 	require.Contains(t, doc.Text(), "All 3 failed nodes", "more failed than are listed")
 	require.Equal(t, []string{ui.BatchControlURL("b1", "pause"), ui.BatchControlURL("b1", "cancel")}, viewstest.Attributes(doc.Find("form"), "hx-post"))
 
 	held := viewstest.Batch(store.StateInterrupted)
 	for hold, words := range map[store.Hold]string{
-		store.HoldDeleted: "has been deleted since", store.HoldDisabled: "has been disabled since", store.HoldDemoted: "may do less since",
+		store.HoldDeleted: "has since been deleted", store.HoldDisabled: "has since been disabled", store.HoldDemoted: "has since lost permissions",
 	} {
 		held.Held = hold
 		require.Contains(t, viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(held))).Find(".note").Text(), held.By+", who started it, "+words)
@@ -56,7 +56,7 @@ func TestPanel(t *testing.T) {
 	require.Zero(t, doc.Find("#batch-resume").Length(), "only an administrator may")
 	asking.MayForce = true
 	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(asking)))
-	require.Equal(t, "Type the cluster's name, prod, to confirm.", viewstest.Squeezed(doc.Find("label[for=batch-confirm]")))
+	require.Equal(t, "Type the cluster name, prod, to confirm.", viewstest.Squeezed(doc.Find("label[for=batch-confirm]")))
 	require.Equal(t, 1, doc.Find("form:has(#batch-resume) input[name=confirm][required]").Length())
 
 	ended := viewstest.Batch(store.StateSucceeded)

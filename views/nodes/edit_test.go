@@ -125,7 +125,7 @@ func TestEditChecked(t *testing.T) {
 	for _, id := range viewstest.Attributes(doc.Find(".wrong"), "id") {
 		require.Equal(t, 1, page.Find("#"+id).Length(), "it has a place on the page")
 	}
-	require.Contains(t, viewstest.Spoken(doc.Find("#edit-effect")), "Nothing yet")
+	require.Contains(t, viewstest.Spoken(doc.Find("#edit-effect")), "No changes yet")
 }
 
 func TestOverviewPage(t *testing.T) {
@@ -145,7 +145,7 @@ func TestOverviewPage(t *testing.T) {
 		many.Free[0].Values = append(many.Free[0].Values, node.ValueCount{Value: fmt.Sprint(i), Nodes: 1})
 	}
 	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), many)))
-	require.Contains(t, viewstest.Spoken(doc.Find(`tr[data-key=env]`)), "all values, 52 more")
+	require.Contains(t, viewstest.Spoken(doc.Find(`tr[data-key=env]`)), "show all values, 52 more")
 	many.Key = "env"
 	require.NotContains(t, viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), many))).Text(), "all values")
 }

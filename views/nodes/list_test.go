@@ -19,7 +19,7 @@ func TestNodesPage_forATemplate(t *testing.T) {
 	})
 	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.ListPage(viewstest.Frame(), v)))
 	require.Equal(t, ui.ApplyURL(viewstest.OddCluster)+"?kind=labels&template=3", doc.Find("#bar .ops button").First().AttrOr("formaction", ""))
-	require.Contains(t, viewstest.Spoken(doc.Find("#apply-note")), "Choose the nodes for template “gold”")
+	require.Contains(t, viewstest.Spoken(doc.Find("#apply-note")), "Select the nodes for template “gold”")
 	require.Equal(t, "labels-3", doc.Find("#find input[name=apply]").AttrOr("value", ""))
 	for _, selector := range []string{".strip li a", "th a", ".pager .turn a", ".sizes a", ".token a", "#reload"} {
 		found := doc.Find(selector)

@@ -109,19 +109,19 @@ func changePlanPages() map[string]templ.Component {
 
 func TestPlanOfLabels(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), changePlan(nil))))
-	require.Equal(t, "2 change 1 unchanged 1 cannot 2 protected keys", viewstest.Spoken(doc.Find(".plan-tally")))
+	require.Equal(t, "2 change 1 unchanged 1 blocked 2 protected keys", viewstest.Spoken(doc.Find(".plan-tally")))
 	groups := doc.Find(".diff-groups > li")
 	require.Equal(t, 3, groups.Length())
 	require.Equal(t, "1 node It is gone. d", viewstest.Spoken(groups.Eq(0)))
 	require.Equal(t, "2 nodes add tier=gold change env dev → prod remove old a, b", viewstest.Spoken(groups.Eq(1)), "the value that goes differs, so it is not named")
-	require.Equal(t, "1 node already so as is env=prod as is tier=gold c", viewstest.Spoken(groups.Eq(2)))
+	require.Equal(t, "1 node no change needed unchanged env=prod unchanged tier=gold c", viewstest.Spoken(groups.Eq(2)))
 	form := doc.Find("#plan-form")
 	require.Equal(t, []string{"tier=gold", "env=prod", "old-"}, viewstest.Attributes(form.Find("[name=label]"), "value"))
 	require.Equal(t, "d1", form.Find("[name=plan]").AttrOr("value", ""))
 	require.Equal(t, "Change labels on 2 nodes", viewstest.Spoken(doc.Find("#plan-do")))
 	require.Equal(t, ui.EditURL(viewstest.OddCluster, "labels"), doc.Find("#plan-change").AttrOr("formaction", ""))
 	require.Zero(t, form.Find("[name=confirm], [name=confirm_pods]").Length())
-	require.Equal(t, "2 protected, left alone", viewstest.Spoken(doc.Find("details.locked-keys summary")))
+	require.Equal(t, "2 protected, not changed", viewstest.Spoken(doc.Find("details.locked-keys summary")))
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), changePlan(func(v *plan.View) { v.Summary.Changed = 0 }))))
 	require.Zero(t, doc.Find("#plan-do").Length(), "there is nothing to do")
@@ -129,11 +129,11 @@ func TestPlanOfLabels(t *testing.T) {
 
 func TestPlanOfTaints(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), taintPlan(nil))))
-	require.Contains(t, viewstest.Spoken(doc.Find("#evictions")), "12 pods on 2 nodes will be evicted without budgets.")
+	require.Contains(t, viewstest.Spoken(doc.Find("#evictions")), "12 pods on 2 nodes will be evicted, ignoring disruption budgets.")
 	require.Contains(t, viewstest.Spoken(doc.Find("#evictions")), "a 7 pods b 5 pods")
 	box := doc.Find("input[type=checkbox][name=confirm_pods]")
 	require.Equal(t, "12", box.AttrOr("value", ""))
-	require.Equal(t, "Yes, 12 pods may go", viewstest.Spoken(doc.Find(`label[for=opt-confirm_pods]`)))
+	require.Equal(t, "Yes, evict 12 pods", viewstest.Spoken(doc.Find(`label[for=opt-confirm_pods]`)))
 	require.Equal(t, 1, doc.Find("input[name=confirm]").Length())
 	require.True(t, doc.Find("#plan-do").HasClass("danger"))
 	require.Contains(t, viewstest.Spoken(doc.Find(".diff-groups")), "change gpu:NoExecute true → (empty)")
@@ -163,7 +163,7 @@ func TestPlanOfLabels_manyNodes(t *testing.T) {
 
 	doc := viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), manyChanges(5000, func(i int) string { return fmt.Sprint("v", i) }))))
 	require.Equal(t, 1, doc.Find(".diff-groups > li").Length(), "the values before do not tell groups apart when there are too many")
-	require.Contains(t, viewstest.Spoken(doc.Find(".diff-groups > li")), "change tier several values → gold remove old")
+	require.Contains(t, viewstest.Spoken(doc.Find(".diff-groups > li")), "change tier different values → gold remove old")
 
 	own := manyChanges(100, func(int) string { return "dev" })
 	for i := range own.Nodes {
@@ -171,5 +171,5 @@ func TestPlanOfLabels_manyNodes(t *testing.T) {
 	}
 	doc = viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), own)))
 	require.Equal(t, 30, doc.Find(".diff-groups > li").Length())
-	require.Contains(t, doc.Find(".plan .card").Text(), "and 70 more nodes with other changes")
+	require.Contains(t, doc.Find(".plan .card").Text(), "and 70 more nodes with different changes")
 }

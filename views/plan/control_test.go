@@ -58,7 +58,7 @@ func TestControl_plans(t *testing.T) {
 	require.Equal(t, "Undo on 2 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Equal(t, "b1", doc.Find("#plan-form input[name=undo_of]").AttrOr("value", ""))
 	require.Equal(t, "d1", doc.Find("#plan-form input[name=plan]").AttrOr("value", ""))
-	require.Contains(t, viewstest.Squeezed(doc.Find("#plan-refusal")), "The cluster would refuse this: A webhook says no.")
+	require.Contains(t, viewstest.Squeezed(doc.Find("#plan-refusal")), "The cluster would reject this change: A webhook says no.")
 	require.Equal(t, 1, doc.Find("#opt-force:not([checked])").Length())
 	require.Equal(t, 1, doc.Find("#plan-update").Length(), "without scripts the plan follows by this")
 	groups := viewstest.Squeezed(doc.Find(".diff-groups"))
@@ -71,7 +71,7 @@ func TestControl_plans(t *testing.T) {
 	require.Equal(t, "zone", doc.Find("#opt-order option[selected]").AttrOr("value", ""))
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), planView(retryPlan))))
-	require.Equal(t, "Try again on 3 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
+	require.Equal(t, "Retry on 3 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Equal(t, "b1", doc.Find("#plan-form input[name=retry_of]").AttrOr("value", ""))
 	require.Zero(t, doc.Find("#opt-delete_emptydir").Length(), "the options are those of the first batch")
 	require.Equal(t, 1, doc.Find("#opt-confirm").Length())
@@ -82,5 +82,5 @@ func TestControl_plans(t *testing.T) {
 	require.Equal(t, "canary canary_wait order wave_pause parallel max_failures", strings.Join(viewstest.Attributes(doc.Find("#rollout [name]"), "name"), " "))
 	_, open = doc.Find("#rollout").Attr("open")
 	require.False(t, open)
-	require.Contains(t, viewstest.Squeezed(doc.Find("#about-parallel")), "Never more nodes")
+	require.Contains(t, viewstest.Squeezed(doc.Find("#about-parallel")), "No more nodes")
 }

@@ -14,22 +14,22 @@ import (
 
 func TestPlanPage_drain(t *testing.T) {
 	doc := pageOf(t, nil)
-	require.Equal(t, "Drain 3 nodes of "+viewstest.OddCluster, doc.Find("h1").Text())
-	require.Equal(t, []string{"4 to evict", "1 stays", "1 ending already", "2 need confirmation", "1 of them blocked now", "1 cannot be evicted", "1 of them not known"}, viewstest.Texts(doc.Find(".plan-tally li")))
+	require.Equal(t, "Drain 3 nodes in "+viewstest.OddCluster, doc.Find("h1").Text())
+	require.Equal(t, []string{"4 to evict", "1 stays", "1 already terminating", "2 need confirmation", "1 of them blocked now", "1 cannot be evicted", "1 of them unknown"}, viewstest.Texts(doc.Find(".plan-tally li")))
 	require.Equal(t, "Cordon 1, evict 4 pods", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Contains(t, viewstest.Squeezed(doc.Find("#plan-short")), "2 pods still need confirmation")
 	notes := strings.Join(viewstest.Texts(doc.Find("#plan-result .note")), "\n")
 	for _, want := range []string{
-		"db/main allows no disruption: all 2 pods must stay healthy. Add a replica or relax the budget.",
-		"1 pod loses the data in its emptyDir volumes.",
-		"checkout/cart-pdb allows no disruption now: 2 pods are healthy, 2 must be. 2 pods of this batch wait until it allows more. Add a replica",
-		"ip-10-0-3-26.prod This is a control plane node.", "gone.prod There is no such node",
-		"Our account may not read poddisruptionbudgets.", "Our account may not read daemonsets.",
+		"db/main never allows eviction: all 2 pods must stay healthy. Add a replica or relax the budget.",
+		"1 pod would lose its emptyDir data.",
+		"checkout/cart-pdb allows no disruption now: 2 pods are healthy, 2 are required. 2 pods of this batch wait until it allows more. Add a replica",
+		"ip-10-0-3-26.prod This is a control plane node.", "gone.prod This node does not exist",
+		"The cluster does not allow Kube Node Manager to read poddisruptionbudgets.", "The cluster does not allow Kube Node Manager to read daemonsets.",
 	} {
 		require.Contains(t, notes, want)
 	}
-	require.Equal(t, []string{"allows none", "blocks now", "in turns", "enough"}, viewstest.Texts(doc.Find("[data-budget] .st")))
-	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-budget="search/query"]`)), "in turns426 of 4 needed")
+	require.Equal(t, []string{"never allows", "blocked now", "in stages", "enough"}, viewstest.Texts(doc.Find("[data-budget] .st")))
+	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-budget="search/query"]`)), "in stages426 of 4 required")
 }
 
 func TestPlanPage_nodesWithProblemsComeFirst(t *testing.T) {
@@ -40,7 +40,7 @@ func TestPlanPage_nodesWithProblemsComeFirst(t *testing.T) {
 	pods := doc.Find(`[data-node="ip-10-0-3-26.prod"] .pods li`)
 	require.Equal(t, []string{"never", "acknowledge", "acknowledge", "blocked", "unknown", "wait", "evict", "skip"}, viewstest.Attributes(pods, "data-verdict"))
 	require.Equal(t, len(samplePods()), pods.Find(".st svg").Length(), "word, shape and colour")
-	require.Contains(t, viewstest.Squeezed(pods.First()), "db/main-0 StatefulSet/main db/main allows no disruption")
+	require.Contains(t, viewstest.Squeezed(pods.First()), "db/main-0 StatefulSet/main db/main never allows eviction")
 }
 
 func TestPlanPage_staysLight(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPlanPage_staysLight(t *testing.T) {
 	doc := viewstest.Document(t, html)
 	require.Equal(t, 200, doc.Find("details.plan-node").Length())
 	require.Equal(t, "n-999", doc.Find("details.plan-node").First().AttrOr("data-node", ""))
-	require.Contains(t, doc.Text(), "800 more nodes are not listed; the numbers above count them.")
+	require.Contains(t, doc.Text(), "800 more nodes are not listed; the numbers above include them.")
 	require.Contains(t, viewstest.Squeezed(doc.Find("details.plan-node").Last()), "10 more: 10 evict.")
 	require.Equal(t, "Cordon 1,000, evict 9,000 pods", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Equal(t, 1000, doc.Find("#plan-form input[name=node]").Length())
@@ -103,13 +103,13 @@ func TestPlanPage_refused(t *testing.T) {
 func TestPlanPage_whoMayNotForce(t *testing.T) {
 	doc := pageOf(t, func(v *plan.View) { refused(v); v.MayForce = false })
 	require.Zero(t, doc.Find("[name=force], [name=confirm]").Length())
-	require.Contains(t, viewstest.Squeezed(doc.Find("#opt-force")), "Only an administrator may do that")
+	require.Contains(t, viewstest.Squeezed(doc.Find("#opt-force")), "Only an administrator may do this")
 	require.Contains(t, viewstest.Squeezed(doc.Find("#plan-result")), "Ask one, or leave these nodes out.")
 }
 
 func TestPlanPage_cordon(t *testing.T) {
 	doc := pageOf(t, cordonPlan)
-	require.Equal(t, "Cordon 42 nodes of "+viewstest.OddCluster, doc.Find("h1").Text())
+	require.Equal(t, "Cordon 42 nodes in "+viewstest.OddCluster, doc.Find("h1").Text())
 	require.Equal(t, "Cordon 40 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
 	groups := viewstest.Texts(doc.Find(".changes li"))
 	require.Contains(t, groups[0], "1 nodeGone.gone")
