@@ -14,40 +14,42 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Admin does from the command line what needs no page. It works on the data
-// directory itself, also while the program runs on it.
+// Admin manages users, tokens and backups from the command line. It works directly on the
+// database, also while the program is running.
 type Admin struct {
 	store    *store.Store
 	accounts *account.Service
 	audit    *audit.Service
 }
 
-// OpenAdmin opens the data directory. Close it.
+// OpenAdmin opens the database in the directory data. The caller must close the Admin.
 func OpenAdmin(ctx context.Context, data string, log *slog.Logger) (*Admin, error) {
 	st, err := store.Open(ctx, data, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Admin{store: st, accounts: account.New(st, log, time.Now), audit: audit.New(st, log, audit.Keep{}, time.Now)}, nil
+	return &Admin{
+		store: st, accounts: account.New(st, log, time.Now), audit: audit.New(st, log, audit.Keep{}, time.Now),
+	}, nil
 }
 
-// commandLine is who the audit log names. Whoever runs a command has the data
-// directory, so there is nothing left to refuse. No user can have this name.
+// commandLine returns a context whose actor is the command line. It may do everything,
+// because whoever runs a command has access to the database anyway.
 func commandLine(ctx context.Context) context.Context {
 	return services.WithActor(ctx, services.Actor{Name: audit.CommandLine, Role: services.RoleAdmin})
 }
 
-// Close closes the data directory.
+// Close closes the database.
 func (a *Admin) Close(ctx context.Context) error { return a.store.Close(ctx) }
 
-// AddUser makes a user.
+// AddUser adds a user.
 func (a *Admin) AddUser(ctx context.Context, name, password, role string) error {
 	_, err := a.accounts.AddUser(commandLine(ctx), name, password, services.Role(role))
 	return err
 }
 
-// SetPassword returns a user another password and ends all their logins and tokens;
-// it returns how many tokens that were.
+// SetPassword changes the password of a user, ends all login sessions of the user and
+// revokes all tokens. It returns the number of revoked tokens.
 func (a *Admin) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {
 	return a.accounts.SetPassword(commandLine(ctx), name, password)
 }
@@ -57,49 +59,49 @@ func (a *Admin) Users(ctx context.Context) ([]account.Listed, error) {
 	return a.accounts.Users(commandLine(ctx))
 }
 
-// DisableUser takes a user's access away until EnableUser.
+// DisableUser blocks a user until EnableUser.
 func (a *Admin) DisableUser(ctx context.Context, name string) (account.Held, error) {
 	return a.accounts.Disable(commandLine(ctx), name)
 }
 
-// EnableUser lets a disabled user in again.
+// EnableUser lets a disabled user sign in again.
 func (a *Admin) EnableUser(ctx context.Context, name string) (account.Held, error) {
 	return a.accounts.Enable(commandLine(ctx), name)
 }
 
-// SetRole returns a user another role.
+// SetRole changes the role of a user.
 func (a *Admin) SetRole(ctx context.Context, name, role string) (account.Held, error) {
 	return a.accounts.SetRole(commandLine(ctx), name, services.Role(role))
 }
 
-// DeleteUser deletes a user with their tokens and login sessions.
+// DeleteUser deletes a user, their tokens and their login sessions.
 func (a *Admin) DeleteUser(ctx context.Context, name string) (account.Held, error) {
 	id, held, err := a.accounts.Delete(commandLine(ctx), name)
 	if err != nil {
 		return account.Held{}, err
 	}
-	// They are void already; this is so that nothing is left of them.
+	// The sessions are void already. This only removes their data.
 	_, err = a.store.DeleteSessions(ctx, func(data []byte) bool { return sessionUser(data) == id })
 	return held, err
 }
 
-// NewToken makes a bearer token for a user that works for so long, 0 for ever.
+// NewToken creates a bearer token for a user. A life of 0 means forever.
 func (a *Admin) NewToken(ctx context.Context, user, label string, life time.Duration) (string, error) {
 	return a.accounts.NewToken(commandLine(ctx), user, label, life)
 }
 
-// Tokens returns the tokens of a user, or with "" those of everybody.
+// Tokens returns the tokens of a user, or those of all users for "".
 func (a *Admin) Tokens(ctx context.Context, user string) ([]account.Token, error) {
 	return a.accounts.Tokens(commandLine(ctx), user)
 }
 
-// RevokeTokens ends tokens, all of them or none.
+// RevokeTokens revokes either all of the given tokens or none, and returns them.
 func (a *Admin) RevokeTokens(ctx context.Context, ids ...int64) ([]account.Token, error) {
 	return a.accounts.RevokeTokens(commandLine(ctx), ids...)
 }
 
-// Backup writes a copy of the database into a new file. Once it is written the
-// audit log says so; the copy itself does not know of it.
+// Backup writes a copy of the database to a new file. Then it records the backup in the
+// audit log, which the copy does not contain.
 func (a *Admin) Backup(ctx context.Context, file string) error {
 	if err := a.store.Backup(ctx, file); err != nil {
 		return err
@@ -107,8 +109,8 @@ func (a *Admin) Backup(ctx context.Context, file string) error {
 	return a.audit.Export(commandLine(ctx), store.ActionBackup, "", filepath.Base(file))
 }
 
-// Explain gives an error in words for a terminal, on one line: what is meant
-// for a person is translated, the rest is as it is.
+// Explain returns the text of an error for a terminal, on one line. It translates domain
+// errors, and leaves other errors as they are.
 func Explain(ctx context.Context, err error) string {
 	text := err.Error()
 	if services.AsError(err).Err == nil || services.CodeOf(err) != services.CodeInternal {

@@ -18,29 +18,29 @@ import (
 )
 
 const (
-	// The server's limits. Event streams set deadlines of their own.
+	// Limits of the HTTP server. Event streams set their own deadlines.
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10
 
-	// What may be taken by each part of the end, and by all of it. Together
-	// with the grace of each part it is less than 15 s.
+	// Limits of each shutdown phase, and of all together. Together with the grace of
+	// each phase it is less than 15 s.
 	stopRequests = 3 * time.Second
 	stopBatches  = 7 * time.Second
-	stopDatabase = 5 * time.Second // its log is folded in, on a disk that others may keep busy
+	stopDatabase = 5 * time.Second // it moves its log into the main file, on a disk that may be busy
 	stopRest     = 2 * time.Second
 	stopTimeout  = 13 * time.Second
 )
 
-// App is the program. Its methods may be called from any goroutine.
+// App is the program. Its methods are safe for concurrent use.
 type App struct {
 	options  Options
 	log      *slog.Logger
 	logFile  *logFile // nil without one
 	cleanups *cleanups
-	failed   chan error // what ends the program before it is asked to
+	failed   chan error // of a server that has ended by itself
 
 	mu        sync.Mutex
 	started   bool
@@ -50,8 +50,8 @@ type App struct {
 	setupCode string
 }
 
-// New checks the options and opens the log. It starts nothing; an App that is
-// not started needs no Stop, except for its log file.
+// New checks the options and opens the log. It does not start anything. An App that is
+// never started needs Stop only to close its log file.
 func New(o Options) (*App, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -60,13 +60,8 @@ func New(o Options) (*App, error) {
 		o.Output = io.Discard
 	}
 	a := &App{options: o, failed: make(chan error, 2)}
-	if o.Log != nil {
-		a.log = slog.New(contextHandler{o.Log.Handler()})
-	} else {
-		var err error
-		if a.log, a.logFile, err = newLog(&o, os.Stderr); err != nil {
-			return nil, err
-		}
+	if err := a.openLog(); err != nil {
+		return nil, err
 	}
 	a.cleanups = &cleanups{log: a.log}
 	if a.logFile != nil {
@@ -75,14 +70,22 @@ func New(o Options) (*App, error) {
 	return a, nil
 }
 
-// Start begins to answer requests and returns; it does not wait for clusters.
-// When it fails, everything that it had begun has been stopped. An App starts
-// once.
+func (a *App) openLog() (err error) {
+	if a.options.Log != nil {
+		a.log = slog.New(contextHandler{a.options.Log.Handler()})
+		return nil
+	}
+	a.log, a.logFile, err = newLog(&a.options, os.Stderr)
+	return err
+}
+
+// Start begins to serve requests and returns. It does not wait for clusters. If it
+// returns an error, it has stopped everything again. An App can be started once.
 func (a *App) Start(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.started || a.stopped {
-		return errors.New("the program was started or stopped before")
+		return errors.New("the program has been started or stopped already")
 	}
 	a.started = true
 	if err := a.setUp(ctx); err != nil {
@@ -92,20 +95,20 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the program: it takes no more requests, lets those under way and
-// the steps of batches end, and closes the database. It takes at most 15 s,
-// whatever hangs. Calling it again, or before Start, does nothing.
+// Stop stops the program: it accepts no more requests, waits for the running requests and
+// for the running steps of batches, and closes the database. It takes at most 15 s,
+// even if something hangs. A second call, or one before Start, does nothing.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stopped = true
-	// The caller's end must not cut the end short: a database has to be closed.
+	// The end of ctx must not stop the clean-up: the database must be closed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return a.cleanups.run(ctx)
 }
 
-// Addr gives the address that the program listens on, "" before Start.
+// Addr returns the address on which the program listens, or "" before Start.
 func (a *App) Addr() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,7 +122,7 @@ func (a *App) addr() string {
 	return a.listener.Addr().String()
 }
 
-// URL gives the address to open in a browser.
+// URL returns the address to open in a browser.
 func (a *App) URL() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -140,15 +143,16 @@ func (a *App) url() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// SetupCode returns the one-time code that Start printed, "" when there is an administrator.
+// SetupCode returns the one-time code that Start has printed, or "" if there is an
+// administrator.
 func (a *App) SetupCode() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.setupCode
 }
 
-// Run starts the program, waits until ctx ends or it cannot go on, and stops
-// it. It also takes over the process's log and SIGHUP.
+// Run starts the program, waits until ctx ends or a server fails, and stops it. It also
+// handles SIGHUP and sets the default log of the process.
 func Run(ctx context.Context, o Options) error {
 	a, err := New(o)
 	if err != nil {
@@ -159,7 +163,7 @@ func Run(ctx context.Context, o Options) error {
 	defer a.reopenLogOnSignal()()
 	if err := a.Start(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // told to end before it had begun; that is no failure
+			return nil // to be stopped during the start is no failure
 		}
 		return err
 	}
@@ -171,8 +175,8 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(err, a.Stop(ctx))
 }
 
-// reopenLogOnSignal opens the log file again on SIGHUP, after logrotate has
-// moved it, until stop is called. Without a log file SIGHUP changes nothing.
+// reopenLogOnSignal reopens the log file on every SIGHUP until stop is called, because
+// logrotate has moved the file then. Without a log file it ignores SIGHUP.
 func (a *App) reopenLogOnSignal() (stop func()) {
 	hup, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(hup, syscall.SIGHUP)
@@ -203,7 +207,7 @@ func (a *App) reopenLog() {
 	a.log.Info("Reopened the log file")
 }
 
-// serve answers requests on l in the background until the clean-up.
+// serve serves requests on l in the background until the clean-up.
 func (a *App) serve(name string, l net.Listener, srv *http.Server) {
 	ended := make(chan struct{})
 	go func() {
@@ -217,7 +221,7 @@ func (a *App) serve(name string, l net.Listener, srv *http.Server) {
 		defer cancel()
 		err := srv.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			// Somebody is still reading; nothing is lost with what they read.
+			// A client is still reading its response. No change is lost with it.
 			a.log.Warn("Cut off requests that did not end in time")
 			err = srv.Close()
 		}
@@ -226,7 +230,7 @@ func (a *App) serve(name string, l net.Listener, srv *http.Server) {
 	})
 }
 
-// newServer gives an HTTP server with our limits.
+// newServer returns an HTTP server with our limits.
 func (a *App) newServer(ctx context.Context, h http.Handler) *http.Server {
 	base := context.WithoutCancel(ctx)
 	return &http.Server{

@@ -14,13 +14,13 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// statusClientClosed is nginx's number for a client that went away.
+// statusClientClosed is the status that nginx uses for a client that has disconnected.
 const statusClientClosed = 499
 
-// handlerFunc is a handler as package handlers writes it.
+// handlerFunc is a handler that may return an error instead of writing a response.
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 
-// handle makes an http.Handler of a handler: its error becomes the answer.
+// handle returns an http.HandlerFunc that turns an error of fn into a response.
 func (e *edge) handle(fn handlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := fn(w, r); err != nil {
@@ -29,25 +29,25 @@ func (e *edge) handle(fn handlerFunc) http.HandlerFunc {
 	}
 }
 
-// statusError is an error whose status says more than its code.
+// statusError is an error with another status than its code has.
 type statusError struct {
 	status int
 	err    error
-	quiet  bool // it comes too often to be logged each time
+	quiet  bool // logged at level DEBUG only, because it is frequent
 }
 
 func (s *statusError) Error() string { return s.err.Error() }
 func (s *statusError) Unwrap() error { return s.err }
 
-// fail answers a request with an error. It is the only place where an error
-// gets a status, words for a person, a log level and its count.
+// fail turns an error into the response. It is the only place that decides the status and
+// the text of an error, and that logs and counts it.
 func (e *edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	err = clarify(r, err)
 	status := statusOf(err)
 	e.metrics.errors.WithLabelValues(string(services.CodeOf(err))).Inc()
 	e.logFailure(r, status, err)
 	if i := infoFrom(r.Context()); i != nil && i.response.Status() != 0 {
-		return // the answer has begun; a second one would only garble it
+		return // part of a response has been sent already
 	}
 	if status == statusClientClosed {
 		w.WriteHeader(status)
@@ -59,7 +59,7 @@ func (e *edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// clarify finds the errors of the layers below that mean something to a person.
+// clarify gives a status to the errors of other packages that are not internal errors.
 func clarify(r *http.Request, err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &statusError{
@@ -67,15 +67,14 @@ func clarify(r *http.Request, err error) error {
 			err:    services.Wrap(tooLarge, services.CodeInvalid, "error_too_large"),
 		}
 	}
-	// The client's going away cancels what was done for it; only what it did
-	// not cause is worth telling.
+	// If the client has disconnected, a cancelled call is no error of ours.
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return &statusError{status: statusClientClosed, err: err}
 	}
 	return err
 }
 
-// statusOf gives the HTTP status of an error.
+// statusOf returns the HTTP status of an error.
 func statusOf(err error) int {
 	if s, ok := errors.AsType[*statusError](err); ok {
 		return s.status
@@ -102,33 +101,39 @@ func statusOf(err error) int {
 	}
 }
 
-// logFailure writes what a person is not told. What people get wrong is none of
-// an operator's business, what we or a cluster get wrong is.
+// logFailure logs an error with its cause. The level is low for the mistakes of users, and
+// high for errors of the program or of a cluster.
 func (e *edge) logFailure(r *http.Request, status int, err error) {
-	level := slog.LevelDebug
+	e.log.Log(r.Context(), failureLevel(status, err), "Request failed", "method", methodOf(r), "path", shortPath(r),
+		"status", status, "code", services.CodeOf(err), "user", userName(r), "error", err)
+}
+
+func failureLevel(status int, err error) slog.Level {
 	s, ok := errors.AsType[*statusError](err)
 	switch {
 	case ok && s.quiet:
+		return slog.LevelDebug
 	case status == http.StatusInternalServerError:
-		level = slog.LevelError
+		return slog.LevelError
 	case status > http.StatusInternalServerError:
-		level = slog.LevelWarn
+		return slog.LevelWarn
 	case status == http.StatusForbidden, status == http.StatusTooManyRequests:
-		level = slog.LevelInfo
+		return slog.LevelInfo
+	default:
+		return slog.LevelDebug
 	}
-	e.log.Log(r.Context(), level, "Request failed", "method", methodOf(r), "path", shortPath(r),
-		"status", status, "code", services.CodeOf(err), "user", userOf(r), "error", err)
 }
 
-func userOf(r *http.Request) string {
+// userName returns the name of the request's user, or "".
+func userName(r *http.Request) string {
 	if i := infoFrom(r.Context()); i != nil {
 		return i.user
 	}
 	return ""
 }
 
-// answer writes the error in the form that was asked for: JSON, the form again,
-// a line above the page, or a page.
+// answer writes an error as the client expects it: as JSON, as the submitted form again,
+// as a message above the page, or as a page.
 func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err error) error {
 	p := ui.NewProblem(r.Context(), err)
 	p.Status = status
@@ -136,7 +141,7 @@ func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err er
 		p.RequestID = i.id
 	}
 	setErrorHeaders(w, status, err)
-	// The time of the request may be over, but not that of telling so.
+	// The deadline of the request may be over, but the response must still be rendered.
 	r = r.WithContext(context.WithoutCancel(r.Context()))
 	switch form, isForm := errors.AsType[*handlers.FormError](err); {
 	case handlers.WantsJSON(r):
@@ -144,7 +149,7 @@ func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err er
 	case isForm:
 		return handlers.Render(w, r, status, form.Form(p))
 	case handlers.IsHTMX(r):
-		// Wherever the answer was to go: an error belongs above the page.
+		// Whatever the target of the request was, an error is shown above the page.
 		w.Header().Set("HX-Retarget", "#flash")
 		w.Header().Set("HX-Reswap", "innerHTML")
 		return handlers.Render(w, r, status, ui.Flash(*p))
@@ -153,7 +158,8 @@ func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err er
 	}
 }
 
-// setErrorHeaders drops what was meant for the answer that did not come.
+// setErrorHeaders removes headers that the handler has set for another response, and sets
+// those of the error.
 func setErrorHeaders(w http.ResponseWriter, status int, err error) {
 	for _, name := range []string{"Content-Length", "Content-Encoding", "ETag", "Last-Modified", "Location"} {
 		w.Header().Del(name)
@@ -166,8 +172,8 @@ func setErrorHeaders(w http.ResponseWriter, status int, err error) {
 	}
 }
 
-// errorPage gives a page with what stands around every page, as far as the one
-// who asks may see that.
+// errorPage returns the page of an error. For a signed-in user it has the frame of all
+// pages.
 func (e *edge) errorPage(r *http.Request, p *ui.Problem) templ.Component {
 	if r.Method == http.MethodGet && p.Status >= http.StatusInternalServerError {
 		p.RetryURL = r.URL.RequestURI()
@@ -178,7 +184,7 @@ func (e *edge) errorPage(r *http.Request, p *ui.Problem) templ.Component {
 	return ui.ErrorPage(e.frame(r, p.Text), *p)
 }
 
-// errorJSON is the answer to a script.
+// errorJSON is the JSON form of an error.
 type errorJSON struct {
 	Error struct {
 		Code      services.Code     `json:"code"`
@@ -196,7 +202,7 @@ func newErrorJSON(p *ui.Problem) errorJSON {
 	return body
 }
 
-// notFound answers addresses without a route.
+// notFound handles addresses without a route.
 func (e *edge) notFound(http.ResponseWriter, *http.Request) error {
 	return services.NewError(services.CodeNotFound, "error_no_page")
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 )
 
-// info is what the middleware knows of one request. The inner layers fill it in
-// and the outer ones read it when the answer is on its way.
+// info is what the middleware knows about a request. The inner handlers set its fields,
+// and the outer ones read them when the response has been written.
 type info struct {
 	id       string
 	clientIP string
-	user     string // who asks; "" while nobody is signed in
+	user     string // "" if not signed in
 	response middleware.WrapResponseWriter
 }
 
@@ -22,7 +22,7 @@ func withInfo(r *http.Request, i *info) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), infoKey{}, i))
 }
 
-// infoFrom gives the request's info, or nil outside of a request.
+// infoFrom returns the info of the request of ctx, or nil outside of a request.
 func infoFrom(ctx context.Context) *info {
 	i, _ := ctx.Value(infoKey{}).(*info)
 	return i

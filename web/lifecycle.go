@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// cleanups is what has to be undone, last first. Each step has a name and a
-// time of its own, so that one that hangs takes nothing from the others.
+// cleanups is a stack of clean-up steps. Each step has a name and a time limit of its own,
+// so that one that hangs does not use up the time of the others.
 type cleanups struct {
 	log   *slog.Logger
 	mu    sync.Mutex
@@ -23,15 +23,15 @@ type cleanup struct {
 	run   func(ctx context.Context) error
 }
 
-// push adds a step that is run before all that are there already.
+// push adds a step, which runs before all earlier ones.
 func (c *cleanups) push(name string, limit time.Duration, run func(ctx context.Context) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.steps = append(c.steps, cleanup{name: name, limit: limit, run: run})
 }
 
-// run runs every step, whatever becomes of the ones before, and joins their
-// errors. Each step is run once, also when run is called again.
+// run runs every step, also after one has failed, and joins their errors. A second call
+// does not run a step again.
 func (c *cleanups) run(ctx context.Context) error {
 	var errs []error
 	for {
@@ -57,8 +57,8 @@ func (c *cleanups) pop() (cleanup, bool) {
 	return step, true
 }
 
-// runStep gives a step its time. A step that ignores the end of its context is
-// left behind: the program is about to end.
+// runStep runs a step within its limit. A step that ignores the end of its context keeps
+// running, which does no harm because the program is about to exit.
 func (c *cleanups) runStep(ctx context.Context, step cleanup) error {
 	ctx, cancel := context.WithTimeout(ctx, step.limit)
 	defer cancel()
@@ -86,5 +86,5 @@ func (c *cleanups) runStep(ctx context.Context, step cleanup) error {
 	}
 }
 
-// grace is how long a step may take to notice that its time is over.
+// grace is how long a step may take to return after its context has ended.
 const grace = 200 * time.Millisecond

@@ -16,29 +16,28 @@ import (
 )
 
 const (
-	burstSeconds = 10   // so much of the rate may come at once
-	changeShare  = 4    // changes and plans have a quarter of the rate
-	maxTracked   = 4096 // clients whose requests are counted apart
+	burstSeconds = 10   // a burst may have as many requests as are allowed in this time
+	changeShare  = 4    // changes and plans have this part of the rate: a quarter
+	maxTracked   = 4096 // clients whose requests are counted separately
 	warnEvery    = time.Minute
 
-	heavyAtOnce = 4                // requests of one user that read or plan much
-	heavyWait   = 10 * time.Second // how long a further one waits for its turn
+	maxHeavy  = 4                // expensive requests of one user at the same time
+	heavyWait = 10 * time.Second // how long a further one waits
 )
 
-// limits bounds what one user, or one address without a login, may ask for. All
-// of it is in memory and of a bounded size.
+// limits limits the requests of each client. Its counts are in memory and of bounded size.
 type limits struct {
-	perSecond int // 0 is without limit
+	perSecond int // requests of one client; 0 means no limit
 	now       func() time.Time
 
 	mu      sync.Mutex
-	clients map[string]*client
+	clients map[string]*client // by clientKey
 }
 
-// client is one user, or one address without a login.
+// client is one user, or one network without a login.
 type client struct {
 	reads, changes *rate.Limiter
-	heavy          chan struct{} // holds one value for each heavy request under way
+	heavy          chan struct{} // has one value for each expensive request that is running
 
 	// Guarded by limits.mu.
 	seen   time.Time
@@ -54,12 +53,12 @@ func (l *limits) newClient() *client {
 	return &client{
 		reads:   rate.NewLimiter(rate.Limit(l.perSecond), burstSeconds*l.perSecond),
 		changes: rate.NewLimiter(rate.Limit(changes), burstSeconds*changes),
-		heavy:   make(chan struct{}, heavyAtOnce),
+		heavy:   make(chan struct{}, maxHeavy),
 	}
 }
 
-// clientKey names who asks: the user, else the network of the address. One
-// customer has a whole /64 of IPv6.
+// clientKey returns the key of the user, or if user is 0, that of the client's network:
+// its IPv4 address, or the /64 of its IPv6 address.
 func clientKey(r *http.Request, user int64) string {
 	if user != 0 {
 		return "user " + strconv.FormatInt(user, 10)
@@ -67,15 +66,15 @@ func clientKey(r *http.Request, user int64) string {
 	return httprate.CanonicalizeIP(middleware.GetClientIP(r.Context()))
 }
 
-// client returns what is known of one client. When too many are known those that
-// have been quiet are forgotten, which costs them nothing: by now they would have
-// their whole allowance again. When that is not enough the rest shares one.
+// client returns the client with that key. When there are too many clients, it removes
+// those that could have a full burst again. If that is not enough, all further clients
+// share one.
 func (l *limits) client(key string) *client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	if l.clients[key] == nil && len(l.clients) >= maxTracked {
-		l.forget(now)
+		l.removeIdle(now)
 	}
 	if l.clients[key] == nil && len(l.clients) >= maxTracked {
 		key = "others"
@@ -89,8 +88,9 @@ func (l *limits) client(key string) *client {
 	return c
 }
 
-// forget drops the clients that were quiet for so long that nothing is lost.
-func (l *limits) forget(now time.Time) {
+// removeIdle removes the clients that could have a full burst again, which is the state
+// of a new client.
+func (l *limits) removeIdle(now time.Time) {
 	for key, c := range l.clients {
 		if now.Sub(c.seen) > burstSeconds*time.Second && len(c.heavy) == 0 {
 			delete(l.clients, key)
@@ -98,10 +98,9 @@ func (l *limits) forget(now time.Time) {
 	}
 }
 
-// takeTurn counts one request. When the client has sent too many, wait is the
-// time after which it may send the next one, and first says that the log does not
-// know of it yet.
-func (l *limits) takeTurn(key string, change bool) (wait time.Duration, first bool) {
+// allow counts a request and returns 0, or returns how long the client must wait. In that
+// case, warn reports whether this should be logged.
+func (l *limits) allow(key string, change bool) (wait time.Duration, warn bool) {
 	if l.perSecond == 0 {
 		return 0, false
 	}
@@ -110,59 +109,65 @@ func (l *limits) takeTurn(key string, change bool) (wait time.Duration, first bo
 	if change {
 		limiter = c.changes
 	}
-	turn := limiter.ReserveN(now, 1)
-	wait = turn.DelayFrom(now)
+	reservation := limiter.ReserveN(now, 1)
+	wait = reservation.DelayFrom(now)
 	if wait == 0 {
 		return 0, false
 	}
-	turn.CancelAt(now)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if first = now.Sub(c.warned) > warnEvery; first {
-		c.warned = now
-	}
-	return wait, first
+	reservation.CancelAt(now)
+	return wait, l.warnAbout(c, now)
 }
 
-// limitRate refuses a request of somebody who sends too many.
+// warnAbout reports whether the last warning about a client is long ago.
+func (l *limits) warnAbout(c *client, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(c.warned) <= warnEvery {
+		return false
+	}
+	c.warned = now
+	return true
+}
+
+// limitRate returns an error if the client sends too many requests.
 func (e *edge) limitRate(r *http.Request, user int64) error {
 	change := r.Method != http.MethodGet && r.Method != http.MethodHead
-	wait, first := e.limits.takeTurn(clientKey(r, user), change)
+	wait, warn := e.limits.allow(clientKey(r, user), change)
 	if wait == 0 {
 		return nil
 	}
-	if first { // not each of them: that would be the flood in another place
-		e.log.WarnContext(r.Context(), "Refusing requests that come too fast", "user", userOf(r), "change", change)
+	if warn {
+		e.log.WarnContext(r.Context(), "Refusing requests that come too fast", "user", userName(r), "change", change)
 	}
 	return tooMany("error_rate", wait)
 }
 
-// tooMany is an answer that comes as often as somebody asks, so it leaves no line
-// in the log.
+// tooMany returns the error of a refused request. It is quiet: a flood of requests must
+// not become a flood of log lines.
 func tooMany(text string, wait time.Duration) error {
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	return &statusError{
 		status: http.StatusTooManyRequests, quiet: true,
-		err: services.NewError(services.CodeThrottled, text, "Seconds", seconds, "Max", heavyAtOnce),
+		err: services.NewError(services.CodeThrottled, text, "Seconds", seconds, "Max", maxHeavy),
 	}
 }
 
-// limitHeavy lets a user have only a few requests at the same time that read or
-// plan much. A further one waits for its turn, for a while.
+// limitHeavy limits the expensive requests of one user that run at the same time, such as
+// exports and plans. A further one waits up to heavyWait.
 func (e *edge) limitHeavy(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
-		places := e.limits.client(clientKey(r, services.ActorFrom(r.Context()).ID)).heavy
+		slots := e.limits.client(clientKey(r, services.ActorFrom(r.Context()).ID)).heavy
 		ctx, cancel := context.WithTimeout(r.Context(), heavyWait)
 		defer cancel()
 		select {
-		case places <- struct{}{}:
+		case slots <- struct{}{}:
 		case <-ctx.Done():
 			if err := r.Context().Err(); err != nil {
 				return err
 			}
 			return tooMany("error_rate_heavy", heavyWait)
 		}
-		defer func() { <-places }()
+		defer func() { <-slots }()
 		next.ServeHTTP(w, r)
 		return nil
 	})

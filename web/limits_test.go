@@ -22,7 +22,7 @@ func TestLimits_rate(t *testing.T) {
 	l := newLimits(20, func() time.Time { return at })
 	count := func(key string, change bool) (taken int) {
 		for {
-			if wait, _ := l.takeTurn(key, change); wait > 0 {
+			if wait, _ := l.allow(key, change); wait > 0 {
 				require.LessOrEqual(t, wait, time.Second)
 				return taken
 			}
@@ -44,7 +44,7 @@ func TestLimits_oneLineInTheLog(t *testing.T) {
 	l := newLimits(1, func() time.Time { return at })
 	lines := 0
 	for range 1000 {
-		if _, first := l.takeTurn("user 1", false); first {
+		if _, first := l.allow("user 1", false); first {
 			lines++
 		}
 	}
@@ -56,13 +56,13 @@ func TestLimits_bounded(t *testing.T) {
 	at := time.Now()
 	l := newLimits(10, func() time.Time { return at })
 	for i := range 3 * maxTracked {
-		l.takeTurn(fmt.Sprint("10.0.", i), false)
+		l.allow(fmt.Sprint("10.0.", i), false)
 	}
 	require.LessOrEqual(t, len(l.clients), maxTracked+1)
-	wait, _ := l.takeTurn("203.0.113.9", false)
+	wait, _ := l.allow("203.0.113.9", false)
 	require.Positive(t, wait, "it has to share with the flood")
 	at = at.Add(time.Minute)
-	wait, _ = l.takeTurn("203.0.113.9", false)
+	wait, _ = l.allow("203.0.113.9", false)
 	require.Zero(t, wait)
 	require.LessOrEqual(t, len(l.clients), 2, "the quiet ones are forgotten")
 }
@@ -112,7 +112,7 @@ func TestLimits_heavyRequestsWaitForTheirTurn(t *testing.T) {
 			return w, &done
 		}
 		var group []*sync.WaitGroup
-		for range heavyAtOnce {
+		for range maxHeavy {
 			_, done := ask(1)
 			group = append(group, done)
 		}

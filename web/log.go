@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// newLog makes the log of the options: to w, and to the log file when there is
-// one. The caller closes the file, which is nil without one.
+// newLog returns the log that the options describe. It writes to w and to the log file, if
+// there is one. The caller must close the file, which is nil without --log-file.
 func newLog(o *Options, w io.Writer) (*slog.Logger, *logFile, error) {
 	if o.LogFile == "" {
 		return slog.New(contextHandler{newHandler(o, w)}), nil, nil
@@ -33,10 +33,10 @@ func newHandler(o *Options, w io.Writer) slog.Handler {
 	return slog.NewTextHandler(w, options)
 }
 
-// contextHandler adds to each line which request it belongs to.
+// contextHandler adds to each line the request that it is about.
 type contextHandler struct{ slog.Handler }
 
-// Handle adds the request's number and its client's address.
+// Handle adds the id of the request and the address of its client.
 func (h contextHandler) Handle(ctx context.Context, record slog.Record) error {
 	if info := infoFrom(ctx); info != nil {
 		record = record.Clone()
@@ -45,18 +45,17 @@ func (h contextHandler) Handle(ctx context.Context, record slog.Record) error {
 	return h.Handler.Handle(ctx, record)
 }
 
-// WithAttrs keeps the wrapping; so does WithGroup.
+// WithAttrs implements slog.Handler.
 func (h contextHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return contextHandler{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup is slog.Handler's.
+// WithGroup implements slog.Handler.
 func (h contextHandler) WithGroup(name string) slog.Handler {
 	return contextHandler{h.Handler.WithGroup(name)}
 }
 
-// logFile is a file that is appended to and can be opened again under its name,
-// after somebody has renamed it to keep it.
+// logFile is a log file that can be reopened by name, after log rotation has renamed it.
 type logFile struct {
 	name string
 	mu   sync.Mutex
@@ -65,7 +64,7 @@ type logFile struct {
 
 func openLogFile(name string) (*logFile, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return nil, fmt.Errorf("--log-file: make its directory: %w", err)
+		return nil, fmt.Errorf("--log-file: create its directory: %w", err)
 	}
 	f := &logFile{name: name}
 	if err := f.reopen(); err != nil {
@@ -74,14 +73,14 @@ func openLogFile(name string) (*logFile, error) {
 	return f, nil
 }
 
-// Write appends one line.
+// Write appends a line to the file.
 func (f *logFile) Write(line []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.file.Write(line)
 }
 
-// reopen keeps writing to the old file when the new one cannot be opened.
+// reopen opens the file again. If that fails, the old file stays in use.
 func (f *logFile) reopen() error {
 	next, err := os.OpenFile(f.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
@@ -97,7 +96,7 @@ func (f *logFile) reopen() error {
 	return nil
 }
 
-// Close closes the file. Lines that come later are lost to it, not an error.
+// Close closes the file. Later lines are not written to it. A second call does nothing.
 func (f *logFile) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -172,10 +172,10 @@ func TestLogin_nextStaysHere(t *testing.T) {
 
 func TestLogin_newTokenEachTime(t *testing.T) {
 	a := signedIn(t)
-	before := sessionCookie(t, a.browser)
+	before := sessionToken(t, a.browser)
 	got := a.post("/login", credentials(testUser, testPassword))
 	require.Equal(t, http.StatusSeeOther, got.status)
-	after := sessionCookie(t, a.browser)
+	after := sessionToken(t, a.browser)
 	require.NotEqual(t, before, after)
 
 	old := a.another()
@@ -184,7 +184,7 @@ func TestLogin_newTokenEachTime(t *testing.T) {
 	require.True(t, strings.HasPrefix(old.get("/clusters", "Cookie", "knm=planted").location(), "/login"))
 }
 
-func sessionCookie(t *testing.T, b *browser) string {
+func sessionToken(t *testing.T, b *browser) string {
 	t.Helper()
 	u, err := url.Parse(b.base)
 	require.NoError(t, err)
@@ -202,7 +202,7 @@ func TestLogin_tokenIsStoredAsHash(t *testing.T) {
 	var n int
 	a.admin(t, func(ad *Admin) {
 		require.NoError(t, ad.store.Writer().QueryRowContext(t.Context(),
-			"SELECT count(*) FROM sessions WHERE token = $1", sessionCookie(t, a.browser)).Scan(&n))
+			"SELECT count(*) FROM sessions WHERE token = $1", sessionToken(t, a.browser)).Scan(&n))
 	})
 	require.Zero(t, n)
 }
@@ -264,7 +264,7 @@ func (b *browser) untilThrottled(form url.Values, headers ...string) answer {
 
 func TestLogout(t *testing.T) {
 	a := signedIn(t)
-	token := sessionCookie(t, a.browser)
+	token := sessionToken(t, a.browser)
 	got := a.post("/logout", nil)
 	require.Equal(t, "/login", got.location())
 	require.True(t, strings.HasPrefix(a.get("/clusters").location(), "/login"))

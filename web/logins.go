@@ -7,28 +7,28 @@ import (
 	"kube-node-manager/services/account"
 )
 
-// countLogins counts what comes of tries to sign in, and tells the audit log
-// where they come from.
-type countLogins struct {
+// edgeAccounts is account.Service with what only this package knows: it counts sign-ins in
+// the metrics, and passes on the address of the client for the audit log.
+type edgeAccounts struct {
 	*account.Service
 	metrics *metrics
 }
 
-// Authenticate is account.Service's.
-func (c countLogins) Authenticate(ctx context.Context, name, password string) (account.User, error) {
-	u, err := c.Service.Authenticate(fromSomewhere(ctx), name, password)
-	c.metrics.logins.WithLabelValues(loginResult(err)).Inc()
+// Authenticate calls account.Service.Authenticate.
+func (a edgeAccounts) Authenticate(ctx context.Context, name, password string) (account.User, error) {
+	u, err := a.Service.Authenticate(withClient(ctx), name, password)
+	a.metrics.logins.WithLabelValues(loginResult(err)).Inc()
 	return u, err
 }
 
-// CreateFirst is account.Service's.
-func (c countLogins) CreateFirst(ctx context.Context, code, name, password string) (account.User, error) {
-	return c.Service.CreateFirst(fromSomewhere(ctx), code, name, password)
+// CreateFirst calls account.Service.CreateFirst.
+func (a edgeAccounts) CreateFirst(ctx context.Context, code, name, password string) (account.User, error) {
+	return a.Service.CreateFirst(withClient(ctx), code, name, password)
 }
 
-// fromSomewhere gives the context of somebody who is nobody yet and may do
-// nothing, but has an address.
-func fromSomewhere(ctx context.Context) context.Context {
+// withClient returns a context whose actor has the address of the client, but no user
+// and no role yet.
+func withClient(ctx context.Context) context.Context {
 	i := infoFrom(ctx)
 	if i == nil {
 		return ctx
@@ -36,20 +36,21 @@ func fromSomewhere(ctx context.Context) context.Context {
 	return services.WithActor(ctx, services.Actor{Address: i.clientIP, RequestID: i.id})
 }
 
-// noteLogouts tells the audit log of the login sessions that people end.
-type noteLogouts struct {
+// auditedSessions is sessions whose SignOut is recorded in the audit log.
+type auditedSessions struct {
 	*sessions
 	accounts *account.Service
 }
 
-// SignOut is that of the login sessions.
-func (n noteLogouts) SignOut(ctx context.Context) error {
-	if err := n.accounts.SignOut(ctx); err != nil {
+// SignOut records the sign-out and ends the login session of the request.
+func (s auditedSessions) SignOut(ctx context.Context) error {
+	if err := s.accounts.SignOut(ctx); err != nil {
 		return err
 	}
-	return n.sessions.SignOut(ctx)
+	return s.sessions.SignOut(ctx)
 }
 
+// loginResult returns the label of a sign-in in the metrics.
 func loginResult(err error) string {
 	switch services.CodeOf(err) {
 	case "":

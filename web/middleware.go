@@ -20,12 +20,12 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// maxBody bounds what a request may send. Ten thousand node names fit.
+// maxBody is the most bytes that a request may send. Ten thousand node names fit.
 const maxBody = 1 << 20
 
-// clientIP finds the address of who asks: the peer's, or behind trusted proxies
-// the last one in X-Forwarded-For that is none of theirs. Where there is none,
-// or something else stands in its place, it is the peer's again.
+// clientIP returns middleware that determines the address of the client. That is the
+// address of the peer, or behind trusted proxies, the last one in X-Forwarded-For that
+// is not a proxy's. If the header has no valid address, it is the peer's again.
 func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return middleware.ClientIPFromRemoteAddr
@@ -40,8 +40,7 @@ func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	}
 }
 
-// observe numbers the request, and when it has been answered counts it and logs
-// one line.
+// observe gives each request an id, and counts and logs it when it has been answered.
 func (e *edge) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
@@ -51,25 +50,28 @@ func (e *edge) observe(next http.Handler) http.Handler {
 		r = withInfo(r, i)
 		next.ServeHTTP(ww, r)
 
-		route, status := routeOf(r), ww.Status()
-		if status == 0 {
-			status = http.StatusOK // net/http sends it for an empty answer
-		}
-		took := time.Since(begin)
-		e.metrics.requests.WithLabelValues(methodOf(r), route, strconv.Itoa(status)).Inc()
-		if route != eventsRoute { // a stream lasts as long as somebody looks
-			e.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
-		}
-		e.log.Log(r.Context(), accessLevel(route, status), "Request",
-			"method", methodOf(r), "route", route, "path", shortPath(r), "status", status,
-			"dur_ms", took.Milliseconds(), "bytes", ww.BytesWritten(), "user", i.user)
+		e.logRequest(r, i, time.Since(begin))
 	})
+}
+
+func (e *edge) logRequest(r *http.Request, i *info, took time.Duration) {
+	route, status := routeOf(r), i.response.Status()
+	if status == 0 {
+		status = http.StatusOK // net/http sends it for an empty response
+	}
+	e.metrics.requests.WithLabelValues(methodOf(r), route, strconv.Itoa(status)).Inc()
+	if route != eventsRoute { // a stream lasts as long as its page is open
+		e.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
+	}
+	e.log.Log(r.Context(), accessLevel(route, status), "Request",
+		"method", methodOf(r), "route", route, "path", shortPath(r), "status", status,
+		"dur_ms", took.Milliseconds(), "bytes", i.response.BytesWritten(), "user", i.user)
 }
 
 // eventsRoute is the route of the event stream.
 const eventsRoute = "/events"
 
-// routeOf gives the pattern of the request's route, once it has been routed.
+// routeOf returns the pattern of the request's route. The request must have been routed.
 func routeOf(r *http.Request) string {
 	pattern := chi.RouteContext(r.Context()).RoutePattern()
 	if pattern == "" || pattern == "/*" {
@@ -78,20 +80,22 @@ func routeOf(r *http.Request) string {
 	return pattern
 }
 
-// methodOf keeps the label small: anybody can send any word as a method.
+// methodOf returns the method of a request as a label. Clients can send any word as the
+// method, which would make a new label each time.
 func methodOf(r *http.Request) string {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 		return r.Method
 	default:
 		return "other"
 	}
 }
 
-// maxLoggedPath keeps a line of the log from growing to the size of a header.
+// maxLoggedPath is the most bytes of a path in the log.
 const maxLoggedPath = 300
 
-// shortPath returns the request's path as the log shows it.
+// shortPath returns the path of a request for the log.
 func shortPath(r *http.Request) string {
 	path := r.URL.Path
 	if len(path) <= maxLoggedPath {
@@ -100,7 +104,7 @@ func shortPath(r *http.Request) string {
 	return strings.ToValidUTF8(path[:maxLoggedPath], "") + "…"
 }
 
-// accessLevel keeps what repeats itself all day out of the log.
+// accessLevel returns the log level of a request. It is low for frequent ones.
 func accessLevel(route string, status int) slog.Level {
 	switch {
 	case status == statusClientClosed, status == http.StatusTooManyRequests, strings.HasPrefix(route, static.Root):
@@ -112,7 +116,7 @@ func accessLevel(route string, status int) slog.Level {
 	}
 }
 
-// rescue turns a panic into an error page and a stack in the log.
+// rescue turns a panic into an error page, and logs the stack.
 func (e *edge) rescue(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -130,11 +134,11 @@ func (e *edge) rescue(next http.Handler) http.Handler {
 	})
 }
 
-// limitBody makes reading more than maxBody an error that errors.go knows.
+// limitBody makes it an error to read more than maxBody; see clarify.
 func limitBody(next http.Handler) http.Handler { return http.MaxBytesHandler(next, maxBody) }
 
-// deadline ends a request that takes too long with words, before the server
-// cuts its connection without any.
+// deadline cancels a request that takes too long. It gets an error page then, before the
+// server closes its connection.
 func deadline(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), writeTimeout-5*time.Second)
@@ -143,8 +147,8 @@ func deadline(next http.Handler) http.Handler {
 	})
 }
 
-// prefer returns the request the reader's language, theme and zone, and the pages
-// the addresses of their assets.
+// prefer adds to the context what the pages need: the reader's language, theme and time
+// zone, and the addresses of the assets.
 func prefer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		locale := ui.MatchLocale(cookieValue(r, handlers.LangCookie), r.Header.Get("Accept-Language"))
@@ -168,7 +172,8 @@ func cookieValue(r *http.Request, name string) string {
 	return c.Value
 }
 
-// varies tells caches what the answer depends on; scs adds Cookie.
+// varies tells caches on which headers a response depends. The session manager adds
+// Cookie.
 func varies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "HX-Request, Accept")
@@ -176,8 +181,8 @@ func varies(next http.Handler) http.Handler {
 	})
 }
 
-// compress leaves out what is compressed already, and event streams, which it
-// would hold back.
+// compress returns middleware that compresses text. It does not compress event streams,
+// because it would delay their events.
 func compress() func(http.Handler) http.Handler {
 	return middleware.Compress(5, "text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
 }

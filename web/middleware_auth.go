@@ -13,17 +13,17 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// limitWindow is the time over which tries to sign in are counted.
+// limitWindow is the period in which tries to sign in are counted.
 const limitWindow = time.Minute
 
-// authenticate finds out who asks, by bearer token or by login session, and
-// puts the actor into the context. It lets everybody through.
+// authenticate determines the user by bearer token or login session, and adds the actor to
+// the context. Requests without a login pass.
 func (e *edge) authenticate(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
-		u, err := e.whoAsks(r)
+		u, err := e.userOf(r)
 		i := infoFrom(r.Context())
 		i.user = u.Name
-		// Whoever comes with a token that is wrong is limited like anybody.
+		// Requests with a wrong token are limited, too.
 		if err := e.limitRate(r, u.ID); err != nil {
 			return err
 		}
@@ -40,19 +40,19 @@ func (e *edge) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// whoAsks gives the user, or the zero User for nobody. A token that is wrong is
-// an error even when there is a login session beside it.
-func (e *edge) whoAsks(r *http.Request) (account.User, error) {
+// userOf returns the user of a request, or the zero User if there is no login. A wrong
+// token is an error, even if there is a login session too.
+func (e *edge) userOf(r *http.Request) (account.User, error) {
 	if token, ok := bearer(r); ok {
 		return e.accounts.ByToken(r.Context(), token)
 	}
-	return e.sessions.user(r.Context(), e.accounts, isSomebodysDoing(r))
+	return e.sessions.user(r.Context(), e.accounts, isByPerson(r))
 }
 
-// isSomebodysDoing reports whether a request shows that a person is there. What a
-// page loads by itself, and its event stream, does not. Only a request that reads
-// can say of itself that it is such a one.
-func isSomebodysDoing(r *http.Request) bool {
+// isByPerson reports whether a request shows that a person is using the page. Those that
+// a page sends by itself in the background do not, and neither does its event stream.
+// A request that changes something always counts as a person's.
+func isByPerson(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return true
 	}
@@ -60,14 +60,15 @@ func isSomebodysDoing(r *http.Request) bool {
 	return !background && r.URL.Path != eventsRoute
 }
 
-// bearer gives the request's bearer token. Other schemes are some proxy's.
+// bearer returns the bearer token of a request. It ignores other schemes, which a proxy
+// may use.
 func bearer(r *http.Request) (token string, ok bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 }
 
-// requireSetup sends everybody who is not signed in to the set-up page until there
-// is an administrator. Whoever has an account already goes on.
+// requireSetup redirects to the set-up page until there is an administrator. Signed-in
+// users pass.
 func (e *edge) requireSetup(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		ready, err := e.hasAdmin(r)
@@ -82,7 +83,7 @@ func (e *edge) requireSetup(next http.Handler) http.Handler {
 	})
 }
 
-// requireUsers sends everybody to the set-up page until anybody can sign in.
+// requireUsers redirects to the set-up page until there is a user who can sign in.
 func (e *edge) requireUsers(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		ready, err := e.hasAdmin(r)
@@ -101,11 +102,11 @@ func (e *edge) requireUsers(next http.Handler) http.Handler {
 }
 
 func (e *edge) toSetup(w http.ResponseWriter, r *http.Request) error {
-	return e.sendAway(w, r, ui.SetupURL, services.NewError(services.CodeUnauthenticated, "error_setup_needed"))
+	return e.redirect(w, r, ui.SetupURL, services.NewError(services.CodeUnauthenticated, "error_setup_needed"))
 }
 
-// hasAdmin asks the database until there is an administrator; from then on there
-// is one.
+// hasAdmin reports whether there is an administrator. It asks the database until there is
+// one: the last one cannot be removed.
 func (e *edge) hasAdmin(r *http.Request) (bool, error) {
 	if e.setUp.Load() {
 		return true, nil
@@ -117,22 +118,24 @@ func (e *edge) hasAdmin(r *http.Request) (bool, error) {
 	return has, err
 }
 
-// requireLogin sends whoever is not signed in to the sign-in page.
+// requireLogin redirects to the sign-in page if there is no login.
 func (e *edge) requireLogin(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		if services.ActorFrom(r.Context()).ID == 0 {
-			return e.sendAway(w, r, e.signInURL(r), services.NewError(services.CodeUnauthenticated, "error_unauthenticated"))
+			err := services.NewError(services.CodeUnauthenticated, "error_unauthenticated")
+			return e.redirect(w, r, e.signInURL(r), err)
 		}
 		next.ServeHTTP(w, r)
 		return nil
 	})
 }
 
-// signInURL returns the sign-in page for a request that needs a login. Only a page
-// of ours posts or loads parts of itself, and whoever had one was signed in: the
-// session has ended since.
+// signInURL returns the address of the sign-in page for a request that needs a login. If
+// a page of ours has sent the request (a POST, or a part that it loads), the person
+// was signed in and the session has ended; the sign-in page says so.
 func (e *edge) signInURL(r *http.Request) string {
-	switch back := e.comeBack(r); {
+	back := e.backURL(r)
+	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return ui.EndedURL(back, ui.EndRefused)
 	case handlers.IsHTMX(r):
@@ -142,10 +145,10 @@ func (e *edge) signInURL(r *http.Request) string {
 	}
 }
 
-// sendAway sends a person to another page, and tells a script the error. HTMX
-// gets 401 with HX-Redirect: a redirect it would follow silently, and put the
-// sign-in page into a table.
-func (e *edge) sendAway(w http.ResponseWriter, r *http.Request, to string, err error) error {
+// redirect redirects a browser to another page, and answers a script with the error. HTMX
+// gets status 401 and HX-Redirect: it would follow a redirect silently, and put the
+// sign-in page into a part of the page.
+func (e *edge) redirect(w http.ResponseWriter, r *http.Request, to string, err error) error {
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
 	case r.Header.Get("HX-Request") == "true":
@@ -159,9 +162,9 @@ func (e *edge) sendAway(w http.ResponseWriter, r *http.Request, to string, err e
 	return nil
 }
 
-// comeBack gives the page to return to after signing in: the one that was asked
-// for, or the one that it was asked from.
-func (e *edge) comeBack(r *http.Request) string {
+// backURL returns the page to show after signing in: the requested one, or the one from
+// which the request was sent.
+func (e *edge) backURL(r *http.Request) string {
 	if r.Header.Get("HX-Request") == "true" {
 		return e.ownPage(r, r.Header.Get("HX-Current-URL"))
 	}
@@ -171,19 +174,19 @@ func (e *edge) comeBack(r *http.Request) string {
 	return e.ownPage(r, r.Referer())
 }
 
-// ownPage gives the path of an address of ours, or "/".
+// ownPage returns the path of an address of this site, or "/".
 func (e *edge) ownPage(r *http.Request, address string) string {
 	u, err := url.Parse(address)
-	// A proxy may have rewritten Host, so the public address is ours as well.
+	// A proxy may have rewritten Host, so --public-url counts as this site too.
 	if err != nil || u.Host != r.Host && u.Scheme+"://"+u.Host != e.options.origin() {
 		return ui.HomeURL
 	}
 	return e.readable(r, handlers.LocalPath(u.RequestURI()))
 }
 
-// readable returns the path, or where it has none to read (some pages are the
-// answer to a POST) what is nearest to it: the nodes of the cluster that it is
-// about, else the page above it.
+// readable returns the path if it has a route for GET, because some pages are the response
+// to a POST. Otherwise it returns a page near it: the nodes of the path's cluster, or
+// the nearest parent page.
 func (e *edge) readable(r *http.Request, path string) string {
 	bare, _, _ := strings.Cut(path, "?")
 	if slices.Contains(allowedAt(r, bare), http.MethodGet) {

@@ -9,9 +9,9 @@ import (
 	"kube-node-manager/services"
 )
 
-// knownHost refuses requests for a host name that is not ours. A site whose name
-// was made to point to this address would otherwise be this program in the eyes
-// of a browser, and could read its pages. Probes tell nothing and are let through.
+// knownHost refuses requests for a host name that is not ours, which prevents DNS
+// rebinding: a site whose name points to our address could read our pages. Probes pass,
+// because they reveal nothing.
 func (e *edge) knownHost(next http.Handler) http.Handler {
 	names := e.options.hostNames()
 	refuse := e.handle(func(_ http.ResponseWriter, r *http.Request) error {
@@ -30,7 +30,7 @@ func (e *edge) knownHost(next http.Handler) http.Handler {
 	})
 }
 
-// hostOf returns the host that a request asks for, without port, in lower case.
+// hostOf returns the host of a request without port, in lower case.
 func hostOf(r *http.Request) string {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -39,8 +39,8 @@ func hostOf(r *http.Request) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// isAddress reports whether a host is an IP address. None at all counts as one:
-// every browser sends a host.
+// isAddress reports whether a host is an IP address or empty. An empty one does no harm,
+// because every browser sends a host.
 func isAddress(host string) bool {
 	if host == "" {
 		return true

@@ -10,12 +10,14 @@ import (
 	"kube-node-manager/services"
 )
 
-// contentPolicy lets a page load from here and from nowhere else, run no inline
-// script and use no inline style.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// contentPolicy lets pages load resources from this site only, and forbids inline scripts
+// and styles.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// secure sets the headers that make browsers careful.
+const permissionsPolicy = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+// secure sets the security headers.
 func (e *edge) secure(next http.Handler) http.Handler {
 	headers := map[string]string{
 		"Content-Security-Policy":      contentPolicy,
@@ -23,7 +25,7 @@ func (e *edge) secure(next http.Handler) http.Handler {
 		"Referrer-Policy":              "same-origin",
 		"Cross-Origin-Opener-Policy":   "same-origin",
 		"Cross-Origin-Resource-Policy": "same-origin",
-		"Permissions-Policy":           "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+		"Permissions-Policy":           permissionsPolicy,
 	}
 	if e.options.https() {
 		headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -39,12 +41,12 @@ func (e *edge) secure(next http.Handler) http.Handler {
 	})
 }
 
-// sameSite refuses what another site makes a browser send. Programs that are no
-// browsers send no Origin and are let through: they have no cookies to abuse.
+// sameSite returns middleware that refuses requests which another site makes a browser
+// send. Other clients send no Origin and pass: they have no cookies that could be abused.
 func (e *edge) sameSite() (func(http.Handler) http.Handler, error) {
 	protection := http.NewCrossOriginProtection()
 	if origin := e.options.origin(); origin != "" {
-		// Behind a proxy that rewrites Host, Origin and Host differ.
+		// Behind a proxy that rewrites Host, it differs from Origin.
 		if err := protection.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("--public-url: %w", err)
 		}
@@ -55,11 +57,13 @@ func (e *edge) sameSite() (func(http.Handler) http.Handler, error) {
 	return protection.Handler, nil
 }
 
-// loginsPerClient is how many tries a client has a minute; an office may share one
-// address. What all clients together may take is bounded where passwords are hashed.
+// loginsPerClient is how many tries one client has per limitWindow. It is not smaller
+// because an office may share one address. Package account limits the tries of all
+// clients together.
 const loginsPerClient = 30
 
-// limitLogins bounds how often a client can try passwords and set-up codes.
+// limitLogins returns middleware that limits how often a client can try a password or
+// a set-up code.
 func (e *edge) limitLogins() func(http.Handler) http.Handler {
 	refuse := httprate.WithLimitHandler(e.handle(func(http.ResponseWriter, *http.Request) error {
 		e.metrics.logins.WithLabelValues("limited").Inc()

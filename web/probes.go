@@ -9,13 +9,13 @@ import (
 	"kube-node-manager/services"
 )
 
-// healthz says that the process answers.
+// healthz reports that the process is running.
 func (e *edge) healthz(w http.ResponseWriter, r *http.Request) error {
 	return e.probe(w, r, http.StatusOK, "ok")
 }
 
-// readyz says whether requests should be sent here. It does not ask the
-// clusters: one that is down is no reason to take the page away that shows it.
+// readyz reports whether the program can serve requests. It does not ask the clusters: if
+// one is unreachable, people still need the page that shows it.
 func (e *edge) readyz(w http.ResponseWriter, r *http.Request) error {
 	if !e.ready.Load() {
 		return e.probe(w, r, http.StatusServiceUnavailable, "not ready")
@@ -34,9 +34,9 @@ func (e *edge) probe(w http.ResponseWriter, r *http.Request, status int, text st
 	return writeText(w, status, text)
 }
 
-// serveMetrics serves the metrics, to everybody only where that is this machine
-// or an option says so: they tell how much a program is used, and by whom it is
-// attacked.
+// serveMetrics serves the metrics. It requires a login, unless only this machine can send
+// requests or --public-metrics is set: the metrics reveal how much the program is used
+// and attacked.
 func (e *edge) serveMetrics(w http.ResponseWriter, r *http.Request) error {
 	if services.ActorFrom(r.Context()).ID == 0 && !e.options.localOnly() && !e.options.PublicMetrics {
 		return services.NewError(services.CodeUnauthenticated, "error_metrics_login")
@@ -45,8 +45,8 @@ func (e *edge) serveMetrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// version says what runs: to those who have signed in also from which commit and
-// with which Go, which tells of known weaknesses.
+// version returns the version. It tells only signed-in users the commit and the version of
+// Go, because these point to known vulnerabilities.
 func (e *edge) version(w http.ResponseWriter, r *http.Request) error {
 	v := struct {
 		Version  string `json:"version"`
@@ -62,7 +62,7 @@ func (e *edge) version(w http.ResponseWriter, r *http.Request) error {
 	return writeText(w, http.StatusOK, "kube-node-manager "+v.Version)
 }
 
-// revision gives the commit that the program was built from, if it is known.
+// revision returns the commit from which the program was built, or "" if it is unknown.
 func revision() string {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -91,7 +91,7 @@ func TestMetrics_ofBatches(t *testing.T) {
 	a := startApp(t)
 	m := newMetrics("x")
 	next := &lastWord{}
-	countBatches{Watcher: next, metrics: m}.BatchEnded("prod", "b1", "cordon", store.StatePartial, store.Counts{Succeeded: 3, Failed: 2})
+	batchWatcher{Watcher: next, metrics: m}.BatchEnded("prod", "b1", "cordon", store.StatePartial, store.Counts{Succeeded: 3, Failed: 2})
 	require.Equal(t, "b1", next.id)
 	families, err := m.registry.Gather()
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// edge is what all requests share.
+// edge is what the handling of all requests shares.
 type edge struct {
 	options  *Options
 	log      *slog.Logger
@@ -27,25 +27,25 @@ type edge struct {
 	sessions *sessions
 	limits   *limits
 
-	// frame makes what stands around an error page for somebody signed in.
+	// frame returns the frame of an error page for a signed-in user.
 	frame func(r *http.Request, title string) ui.Frame
 
-	ready atomic.Bool // requests should be sent here
-	setUp atomic.Bool // there is an administrator
+	ready atomic.Bool // see readyz
+	setUp atomic.Bool // see hasAdmin
 }
 
-// router builds the routes. It is long because it is a list: of all that the
-// program answers, and of what each request passes on its way.
+// router returns the routes of the program. It is long because it is a list: of all routes,
+// and of the middleware that their requests pass.
 func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, error) {
 	sameSite, err := e.sameSite()
 	if err != nil {
 		return nil, err
 	}
-	accounts := countLogins{e.accounts, e.metrics}
+	accounts := edgeAccounts{e.accounts, e.metrics}
 	setup := handlers.NewSetup(accounts, e.sessions)
 	login := handlers.NewLogin(accounts, e.sessions)
 	cookies := handlers.Cookies{Secure: e.options.https()}
-	logout := handlers.NewLogout(noteLogouts{e.sessions, e.accounts}, cookies)
+	logout := handlers.NewLogout(auditedSessions{e.sessions, e.accounts}, cookies)
 	limit := e.limitLogins()
 	preferences := handlers.NewPreferences(cookies)
 	do := e.handle
@@ -54,7 +54,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, e.knownHost)
 	r.Use(limitBody, middleware.GetHead)
 
-	// For machines and for the look of the pages: nobody has to sign in.
+	// Probes and static files: without a login.
 	r.Group(func(r chi.Router) {
 		r.Use(compress())
 		r.Get("/healthz", do(e.healthz))
@@ -62,7 +62,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 		r.Method(http.MethodGet, "/static/*", static.Handler())
 	})
 
-	// For machines and for everybody; who has signed in is told more.
+	// For everybody; signed-in users may see more.
 	r.Group(func(r chi.Router) {
 		r.Use(compress(), e.sessions.manager.LoadAndSave, e.authenticate)
 		r.Get("/version", do(e.version))
@@ -71,7 +71,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 		}
 	})
 
-	// For everybody in a browser.
+	// Pages: those to sign in, and below them those that need a login.
 	r.Group(func(r chi.Router) {
 		r.Use(sameSite, varies, e.sessions.manager.LoadAndSave, e.authenticate)
 		r.NotFound(do(e.notFound))
@@ -86,10 +86,10 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 			r.With(e.requireSetup).Post("/logout", do(logout.Submit))
 		})
 
-		// For those who have signed in; the services check what they may do.
+		// For signed-in users. The services check their permissions.
 		r.Group(func(r chi.Router) {
 			r.Use(e.requireSetup, e.requireLogin)
-			// A stream holds its connection: a compressor would hold 1 MB with it.
+			// Not compressed: each open stream would hold a compressor of 1 MB.
 			r.Get(eventsRoute, do(events))
 			r.Group(func(r chi.Router) {
 				r.Use(compress(), deadline)
@@ -141,13 +141,14 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	return r, nil
 }
 
-// both routes a page that a form leads to, which has an address of its own too.
+// both adds the routes of a page that is the target of a form and also has an address of
+// its own.
 func both(r chi.Router, pattern string, do http.HandlerFunc) {
 	r.Get(pattern, do)
 	r.Post(pattern, do)
 }
 
-// methodNotAllowed answers a method that an address has no route for.
+// methodNotAllowed handles methods for which an address has no route.
 func (e *edge) methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Allow", strings.Join(allowed(r), ", "))
 	return &statusError{
@@ -156,7 +157,7 @@ func (e *edge) methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// allowed gives the methods that an address has routes for.
+// allowed returns the methods for which the address of a request has routes.
 func allowed(r *http.Request) []string {
 	path := r.URL.Path
 	if r.URL.RawPath != "" {
@@ -165,7 +166,7 @@ func allowed(r *http.Request) []string {
 	return allowedAt(r, path)
 }
 
-// allowedAt is allowed for another path, as it is written in an address.
+// allowedAt returns the methods for which an escaped path has routes.
 func allowedAt(r *http.Request, path string) []string {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost} {

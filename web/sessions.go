@@ -16,33 +16,34 @@ import (
 
 // The keys of a login session's data.
 const (
-	keyUser  = "user"  // int64, the user's id
-	keyEpoch = "epoch" // int64, the user's epoch at sign-in
-	keySeen  = "seen"  // int64, Unix seconds of the last request, a minute exact
+	keyUser  = "user"  // int64, id of the user
+	keyEpoch = "epoch" // int64, epoch of the user at sign-in
+	keySeen  = "seen"  // int64, Unix time in seconds of the last request; see touchEvery
 )
 
-// seenEvery bounds how often a login session is written: scs's own idle timeout
-// would write it with every request.
-const seenEvery = time.Minute
+// touchEvery is how often keySeen is updated at most. The idle timeout of the library
+// would write the session with every request.
+const touchEvery = time.Minute
 
-// sessions keeps who is signed in in which browser. The browser has a random
-// token, the database its hash.
+// sessions manages the login sessions. The browser has a random token, and the database
+// has its hash.
 type sessions struct {
 	manager *scs.SessionManager
 	rows    sessionRows
 	idle    time.Duration
 	now     func() time.Time
-	ended   func() // told when a login session has ended
+	ended   func() // called when a login session has ended
 
 	cancel  context.CancelFunc
 	cleaned chan struct{}
 }
 
-// newSessions starts a goroutine that deletes old rows; stop ends it. refuse
-// answers a request whose login session cannot be read or stored.
+// newSessions returns the login sessions in a store, and starts a goroutine that deletes
+// expired ones until stop. A request whose session cannot be read or stored is handled
+// by fail.
 func newSessions(
 	ctx context.Context, st *store.Store, o *Options, log *slog.Logger,
-	refuse func(http.ResponseWriter, *http.Request, error),
+	fail func(http.ResponseWriter, *http.Request, error),
 ) *sessions {
 	s := &sessions{
 		rows: sessionRows{st}, idle: o.SessionIdle, now: o.clock(), ended: func() {}, cleaned: make(chan struct{}),
@@ -52,32 +53,36 @@ func newSessions(
 		defer close(s.cleaned)
 		s.rows.clean(ctx, log)
 	}()
-	// Not scs.New: it begins with a store in memory, whose goroutine stays.
+	// Not scs.New, which starts a goroutine for a store in memory.
 	s.manager = &scs.SessionManager{
-		Store:     s.rows, // it hashes the tokens
+		Store:     s.rows, // hashes the tokens
 		Codec:     scs.GobCodec{},
 		Lifetime:  o.SessionLifetime,
-		ErrorFunc: refuse,
-		// It has no end of its own: the cookie goes with the browser.
-		Cookie: scs.SessionCookie{Name: "knm", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
-	}
-	if o.https() {
-		// The prefix makes browsers refuse the cookie from anybody but us.
-		s.manager.Cookie.Name = "__Host-knm"
-		s.manager.Cookie.Secure = true
+		ErrorFunc: fail,
+		Cookie:    sessionCookie(o.https()),
 	}
 	return s
 }
 
-// stop ends the cleaning.
+// sessionCookie returns a cookie without an expiry date: closing the browser removes it.
+// The name prefix makes browsers accept it only over HTTPS and from this host.
+func sessionCookie(https bool) scs.SessionCookie {
+	c := scs.SessionCookie{Name: "knm", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if https {
+		c.Name, c.Secure = "__Host-knm", true
+	}
+	return c
+}
+
+// stop stops the deletion of expired sessions.
 func (s *sessions) stop(context.Context) error {
 	s.cancel()
 	<-s.cleaned
 	return nil
 }
 
-// SignIn binds the request's login session to the user, under a new token: one
-// that somebody else has planted is worth nothing.
+// SignIn makes the request's session the login session of the user. It gets a new token,
+// which prevents session fixation.
 func (s *sessions) SignIn(ctx context.Context, u account.User) error {
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return fmt.Errorf("renew the login session: %w", err)
@@ -86,13 +91,13 @@ func (s *sessions) SignIn(ctx context.Context, u account.User) error {
 	s.manager.Put(ctx, keyEpoch, u.Epoch)
 	s.manager.Put(ctx, keySeen, s.now().Unix())
 	if _, _, err := s.manager.Commit(beginning(ctx)); err != nil {
-		return fmt.Errorf("begin the login session: %w", err)
+		return fmt.Errorf("store the login session: %w", err)
 	}
-	s.ended() // the one under the old token
+	s.ended() // the session with the old token
 	return nil
 }
 
-// SignOut ends the request's login session.
+// SignOut ends the login session of the request.
 func (s *sessions) SignOut(ctx context.Context) error {
 	if err := s.manager.Destroy(ctx); err != nil {
 		return fmt.Errorf("end the login session: %w", err)
@@ -101,8 +106,8 @@ func (s *sessions) SignOut(ctx context.Context) error {
 	return nil
 }
 
-// sessionUser returns the id of the user of a stored login session, 0 when it
-// cannot be read.
+// sessionUser returns the user id in the data of a login session, or 0 if the data is
+// invalid.
 func sessionUser(data []byte) int64 {
 	_, values, err := scs.GobCodec{}.Decode(data)
 	if err != nil {
@@ -117,10 +122,10 @@ type userReader interface {
 	ByID(ctx context.Context, id int64) (account.User, error)
 }
 
-// user gives who is signed in, or the zero User. A session that has been idle
-// for too long, or is of an older epoch, or whose user is gone, is ended. touch
-// says whether this request shows that a person is there.
-func (s *sessions) user(ctx context.Context, users userReader, touch bool) (account.User, error) {
+// user returns the user of the login session, or the zero User if there is none. It ends
+// a session that is idle for too long or has an old epoch, and one whose user was
+// deleted or disabled. If byPerson is set, it updates the time of the last request.
+func (s *sessions) user(ctx context.Context, users userReader, byPerson bool) (account.User, error) {
 	id := s.manager.GetInt64(ctx, keyUser)
 	if id == 0 {
 		return account.User{}, nil
@@ -130,21 +135,22 @@ func (s *sessions) user(ctx context.Context, users userReader, touch bool) (acco
 		return account.User{}, s.SignOut(ctx)
 	}
 	u, err := users.ByID(ctx, id)
-	if services.CodeOf(err) == services.CodeUnauthenticated || (err == nil && u.Epoch != s.manager.GetInt64(ctx, keyEpoch)) {
+	outdated := err == nil && u.Epoch != s.manager.GetInt64(ctx, keyEpoch)
+	if outdated || services.CodeOf(err) == services.CodeUnauthenticated {
 		return account.User{}, s.SignOut(ctx)
 	}
 	if err != nil {
 		return account.User{}, err
 	}
-	if touch && s.now().Sub(seen) > min(seenEvery, s.idle/2) {
+	if byPerson && s.now().Sub(seen) > min(touchEvery, s.idle/2) {
 		return u, s.touch(ctx)
 	}
 	return u, nil
 }
 
-// touch stores that a person was there just now. It bypasses the manager, which
-// would store the session as late as the request ends and set the cookie again:
-// by then the browser may have signed out, or in anew.
+// touch updates the time of the last request. It bypasses the manager, which would store
+// the session at the end of the request and set the cookie again. By then, another
+// request of the browser may have signed out or in.
 func (s *sessions) touch(ctx context.Context) error {
 	values := map[string]any{}
 	for _, key := range s.manager.Keys(ctx) {
@@ -159,9 +165,9 @@ func (s *sessions) touch(ctx context.Context) error {
 	return s.rows.CommitCtx(ctx, s.manager.Token(ctx), data, deadline)
 }
 
-// again returns a function that finds out anew who is signed in by the login
-// session of ctx, as user does. Its own context must not be one of a request,
-// which knows the session as it was.
+// again returns a function that reads the login session of ctx again and returns its user,
+// like user. It must not be called with the context of a request, which holds the
+// session as it was.
 func (s *sessions) again(ctx context.Context, users userReader) func(context.Context) (account.User, error) {
 	token := s.manager.Token(ctx)
 	return func(ctx context.Context) (account.User, error) {

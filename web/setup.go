@@ -21,9 +21,9 @@ import (
 	"kube-node-manager/services/template"
 )
 
-// setUp puts the program together, from the database up to the listener. It is
-// one straight line on purpose: what stands above is there for what stands
-// below, and is stopped after it.
+// setUp creates all parts of the program, from the database to the listener. It is one
+// straight line on purpose: each part depends only on those above it, and is stopped
+// before them.
 func (a *App) setUp(ctx context.Context) error {
 	a.options.warn(a.log)
 	st, err := a.openStore(ctx)
@@ -34,20 +34,22 @@ func (a *App) setUp(ctx context.Context) error {
 	e.limits = newLimits(a.options.UserRate, time.Now)
 	e.metrics.watchStore(st)
 	e.accounts = account.New(st, a.log, a.options.clock())
-	a.inBackground(ctx, "stop the record of refused sign-ins", e.accounts.Run)
-	auditLog := audit.New(st, a.log, audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}, a.options.clock())
+	a.inBackground(ctx, "write the refused sign-ins", e.accounts.Run)
+	keep := audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}
+	auditLog := audit.New(st, a.log, keep, a.options.clock())
 	e.sessions = newSessions(ctx, st, &a.options, a.log, e.fail)
-	a.cleanups.push("stop the cleaning of login sessions", stopRest, e.sessions.stop)
+	a.cleanups.push("stop the deletion of login sessions", stopRest, e.sessions.stop)
 
 	clusters, err := cluster.Load(cluster.Source{
-		Kubeconfig: a.options.Kubeconfig, Contexts: a.options.Contexts, UserAgent: "kube-node-manager/" + a.options.Version,
+		Kubeconfig: a.options.Kubeconfig, Contexts: a.options.Contexts,
+		UserAgent: "kube-node-manager/" + a.options.Version,
 	})
 	if err != nil {
 		return err
 	}
-	a.cleanups.push("close the connections to clusters", stopRest, func(context.Context) error { clusters.Close(); return nil })
+	a.cleanups.push("close the connections to clusters", stopRest, withoutError(clusters.Close))
 	fenced := cache.New(ctx)
-	a.cleanups.push("stop the reads of clusters", stopRest, func(context.Context) error { fenced.Close(); return nil })
+	a.cleanups.push("stop the reads of clusters", stopRest, withoutError(fenced.Close))
 	nodes := node.New(clusters, fenced, node.Options{
 		ListTTL: a.options.ListTTL, DetailTTL: a.options.DetailTTL, HardAge: a.options.HardAge,
 	})
@@ -57,12 +59,12 @@ func (a *App) setUp(ctx context.Context) error {
 		return fmt.Errorf("--protect: %w", err)
 	}
 	templates := template.New(st, a.log)
-	streams := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
-	streams.login, streams.perUser = e.loginOf, a.options.UserStreams
-	e.sessions.ended = streams.recheckLogins
+	events := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
+	events.login, events.perUser = e.loginOf, a.options.UserStreams
+	e.sessions.ended = events.recheckLogins
 	engine := batch.New(batch.Dependencies{
 		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
-		Watcher: countBatches{streams, e.metrics, clusters},
+		Watcher: batchWatcher{events, e.metrics, clusters},
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
@@ -71,14 +73,14 @@ func (a *App) setUp(ctx context.Context) error {
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
 		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})
-	streams.setRail(h.Rail)
-	streams.look = clusters.Look
-	streams.start(engine)
-	a.cleanups.push("end the event streams", stopRest, func(context.Context) error { streams.close(); return nil })
+	events.setRail(h.Rail)
+	events.look = clusters.Look
+	events.start(engine)
+	a.cleanups.push("end the event streams", stopRest, withoutError(events.close))
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)
 
 	e.frame = h.Frame
-	routes, err := e.router(h, e.countStreams(streams.serve(func(name string) error {
+	routes, err := e.router(h, e.metrics.countStreams(events.serve(func(name string) error {
 		_, err := clusters.Get(name)
 		return err
 	})))
@@ -88,26 +90,34 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.listen(ctx); err != nil {
 		return err
 	}
-	// What an earlier process left is taken up before the first answer, so that
-	// nobody sees a batch as running that nobody runs.
+	// The engine handles the batches of an earlier process before the first request, so
+	// that no page shows a batch as running that is not.
 	if err := engine.Start(ctx); err != nil {
 		return err
 	}
 	a.server = a.newServer(ctx, routes)
-	// The server would wait for ever for streams that do not end by themselves.
-	a.server.RegisterOnShutdown(streams.cancel)
+	// Otherwise the server would wait for the event streams, which do not end by themselves.
+	a.server.RegisterOnShutdown(events.cancel)
 	a.serve("web server", a.listener, a.server)
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
 		return err
 	}
 	a.probe(ctx, clusters, nodes)
-	a.purge(ctx, auditLog)
+	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
 	e.ready.Store(true)
-	a.cleanups.push("tell that it stops", stopRest, func(context.Context) error { e.ready.Store(false); return nil })
-	return a.greet(ctx, e.accounts) // last: whoever reads the address finds the program ready
+	a.cleanups.push("become unready", stopRest, withoutError(func() { e.ready.Store(false) }))
+	return a.greet(ctx, e.accounts) // last: the program must be ready when the address is printed
 }
 
-// openStore opens the database as its only server.
+// withoutError returns fn as a clean-up step that cannot fail.
+func withoutError(fn func()) func(context.Context) error {
+	return func(context.Context) error {
+		fn()
+		return nil
+	}
+}
+
+// openStore opens the database and makes sure that no other server uses it.
 func (a *App) openStore(ctx context.Context) (*store.Store, error) {
 	st, err := store.Open(ctx, a.options.Data, a.log)
 	if err != nil {
@@ -117,24 +127,24 @@ func (a *App) openStore(ctx context.Context) (*store.Store, error) {
 	return st, st.Claim()
 }
 
-// listen takes the address. Who connects from here on waits for the server,
-// and is not refused.
+// listen listens on the address. From now on, clients that connect wait for the server to
+// start, and are not refused.
 func (a *App) listen(ctx context.Context) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.options.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	a.listener = l
-	a.cleanups.push("give the address back", stopRest, func(context.Context) error {
+	a.cleanups.push("close the listener", stopRest, func(context.Context) error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
-			return err // nothing has served it
+			return err // the server was not started, or it would have closed the listener
 		}
 		return nil
 	})
 	return nil
 }
 
-// serveMetrics serves the metrics on an address of their own, if there is one.
+// serveMetrics serves the metrics on --metrics-addr, if it is set.
 func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
 	if a.options.MetricsAddr == "" {
 		return nil
@@ -150,32 +160,28 @@ func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
 	return nil
 }
 
-// greet tells the one who started the program where it is and, while there is
-// no administrator, the code that makes the first one. The code goes to standard
-// output only: logs are kept, and read by many.
+// greet prints the address of the program and, if there is no administrator, the code to
+// create the first one. The code is not logged: logs are kept, and many people can read
+// them.
 func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 	code, needed, err := accounts.SetupCode(ctx)
 	if err != nil {
-		return fmt.Errorf("make the set-up code: %w", err)
+		return fmt.Errorf("create the set-up code: %w", err)
 	}
 	a.log.Info("Listening", "address", a.addr(), "url", a.url(), "version", a.options.Version)
 	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
 	if needed {
 		a.setupCode = code
-		a.log.Info("There is no administrator yet; the code to make the first one is on standard output",
+		a.log.Info("There is no administrator yet; the code to create the first one is on standard output",
 			"valid_for", account.SetupCodeLife)
-		_, _ = fmt.Fprintf(a.options.Output,
-			"There is no administrator yet. Open %s/setup within the next hour and enter this code: %s\n", a.url(), code)
+		_, _ = fmt.Fprintf(a.options.Output, "There is no administrator yet. "+
+			"Open %s/setup within the next hour and enter this code: %s\n", a.url(), code)
 	}
 	return nil
 }
 
-// purge deletes what is too old in the background, now and once a day.
-func (a *App) purge(ctx context.Context, auditLog *audit.Service) {
-	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
-}
-
-// inBackground runs fn until the clean-up of that name.
+// inBackground runs fn in a goroutine. It adds a clean-up step that cancels the context of
+// fn and waits for its end.
 func (a *App) inBackground(ctx context.Context, cleanup string, fn func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -190,29 +196,23 @@ func (a *App) inBackground(ctx context.Context, cleanup string, fn func(ctx cont
 	})
 }
 
-// listWithin is how long a probe waits for a list, which goes on without it.
-const listWithin = 10 * time.Second
+// probeListWait is how long a probe waits for a list of nodes. The list is read to its end
+// even after that.
+const probeListWait = 10 * time.Second
 
-// probe keeps the state of the clusters true in the background, and what is
-// known of their nodes from being forgotten.
+// probe keeps the status of the clusters up to date in the background, and reads their nodes
+// before the cached ones are too old to be shown.
 func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
+	readNodes := func(ctx context.Context, name string) {
+		if known, ok := nodes.Known(name); ok && time.Since(known.AsOf) <= a.options.HardAge/2 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, probeListWait)
+		defer cancel()
+		_, _ = nodes.All(ctx, name, false) // the page of the nodes shows the error
+	}
 	reader := services.Actor{Name: "probe", Role: services.RoleViewer}
-	ctx, cancel := context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		clusters.Probe(ctx, func(ctx context.Context, name string) {
-			if known, ok := nodes.Known(name); ok && time.Since(known.AsOf) <= a.options.HardAge/2 {
-				return
-			}
-			ctx, cancel := context.WithTimeout(ctx, listWithin)
-			defer cancel()
-			_, _ = nodes.All(ctx, name, false) // who looks is told what is wrong
-		})
-	}()
-	a.cleanups.push("stop asking the clusters", stopRest, func(context.Context) error {
-		cancel()
-		<-ended
-		return nil
+	a.inBackground(services.WithActor(ctx, reader), "stop the probes of clusters", func(ctx context.Context) {
+		clusters.Probe(ctx, readNodes)
 	})
 }

@@ -2,14 +2,14 @@ package web
 
 import (
 	"time"
-	_ "time/tzdata" // the zones, for machines and containers that have none
+	_ "time/tzdata" // the time zones, for machines and containers without them
 )
 
-// maxZoneName is more than the longest name of a zone has.
+// maxZoneName is longer than the name of any time zone.
 const maxZoneName = 64
 
-// readerZone returns the zone that a browser named, nil when there is no such.
-// "Local" is one that Go knows; it would be the server's.
+// readerZone returns the time zone that a browser has named, or nil if it is unknown. It
+// does not accept "Local", which is the time zone of the server.
 func readerZone(name string) *time.Location {
 	if name == "" || name == "Local" || len(name) > maxZoneName {
 		return nil
