@@ -13,13 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// auditDoc is a page of the audit log as a script reads it.
+// auditDoc is a page of the audit log in JSON.
 type auditDoc struct {
 	Items []struct {
-		ID                                                                 int64
-		At                                                                 time.Time
-		Actor, Address, RequestID, Action, Cluster, Object, Reason, Result string
-		Before, After                                                      map[string]any
+		ID                        int64
+		At                        time.Time
+		Actor, Address, RequestID string
+		Action, Cluster, Object   string
+		Reason, Result            string
+		Before, After             map[string]any
 	}
 	Older string
 }
@@ -33,8 +35,8 @@ func (b *browser) audit(query string, headers ...string) auditDoc {
 	return doc
 }
 
-// told gives the entries in short, oldest first.
-func (d auditDoc) told() []string {
+// lines returns one line for each entry, oldest first.
+func (d auditDoc) lines() []string {
 	out := make([]string, len(d.Items))
 	for i, e := range d.Items {
 		why, _ := e.After["why"].(string)
@@ -55,7 +57,7 @@ func TestAudit_logins(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, got.status)
 	id := got.header.Get("X-Request-Id")
 	require.Equal(t, http.StatusSeeOther, b.post("/logout", nil).status)
-	require.Equal(t, http.StatusSeeOther, b.post("/logout", nil).status, "nobody is there to sign out")
+	require.Equal(t, http.StatusSeeOther, b.post("/logout", nil).status, "a second sign-out changes nothing")
 
 	doc := a.audit("")
 	require.Equal(t, []string{
@@ -66,7 +68,7 @@ func TestAudit_logins(t *testing.T) {
 		"login.failed  refused unknown",
 		"grace login grace ok",
 		"grace logout grace ok",
-	}, doc.told())
+	}, doc.lines())
 	for _, e := range doc.Items {
 		if e.Actor != "command line" {
 			require.Equal(t, "127.0.0.1", e.Address)
@@ -82,26 +84,29 @@ func TestAudit_logins(t *testing.T) {
 		b.post("/login", credentials("ada", "wrong password"))
 	}
 	require.Equal(t, http.StatusTooManyRequests, b.post("/login", credentials("ada", testPassword)).status)
-	require.Len(t, a.audit("?action=login.failed&actor=ada").Items, 1, "the first at once")
+	require.Len(t, a.audit("?action=login.failed&actor=ada").Items, 1, "the first one is written at once")
 	c.add(time.Minute)
 	b.post("/login", credentials("grace", "wrong password"))
 	rest := a.audit("?action=login.failed&actor=ada").Items[0]
-	require.Equal(t, map[string]any{"why": "several", "count": 6.0, "reasons": map[string]any{"password": 4.0, "wait": 2.0}}, rest.After)
-	require.Contains(t, a.get("/audit?action=login.failed&actor=ada").body, "6 more times · wrong password 4 · too many attempts 2")
+	reasons := map[string]any{"password": 4.0, "wait": 2.0}
+	require.Equal(t, map[string]any{"why": "several", "count": 6.0, "reasons": reasons}, rest.After)
+	require.Contains(t, a.get("/audit?action=login.failed&actor=ada").body,
+		"6 more times · wrong password 4 · too many attempts 2")
 }
 
-// The log is paged, filtered and shown to those who may see it.
+// An administrator sees all entries, a user their own, a viewer only their sign-ins.
 func TestAudit_roles(t *testing.T) {
 	a := signedIn(t)
 	user, viewer := a.addUser(t, "bob", "user"), a.addUser(t, "eve", "viewer")
 	a.get("/templates/labels/export", "Authorization", "Bearer "+user)
 	a.get("/templates/labels/export", "Authorization", "Bearer "+viewer)
-	require.Equal(t, []string{"bob template.export labels-templates.yaml ok"}, a.audit("", "Authorization", "Bearer "+user).told())
-	require.Empty(t, a.audit("", "Authorization", "Bearer "+viewer).told(), "a viewer sees sign-ins only")
-	require.Empty(t, a.audit("?actor=ada", "Authorization", "Bearer "+user).told())
+	require.Equal(t, []string{"bob template.export labels-templates.yaml ok"},
+		a.audit("", "Authorization", "Bearer "+user).lines())
+	require.Empty(t, a.audit("", "Authorization", "Bearer "+viewer).lines(), "a viewer sees sign-ins only")
+	require.Empty(t, a.audit("?actor=ada", "Authorization", "Bearer "+user).lines())
 	eve := a.another()
 	eve.post("/login", credentials("eve", testPassword))
-	require.Equal(t, []string{"eve login eve ok"}, eve.audit("").told())
+	require.Equal(t, []string{"eve login eve ok"}, eve.audit("").lines())
 	page := eve.get("/audit").page(t)
 	require.Equal(t, 3+1, page.Find("select[name=action] option").Length(), "sign-ins and the empty choice")
 	require.Zero(t, page.Find("input[name=actor]").Length())
@@ -113,7 +118,8 @@ func TestAudit_roles(t *testing.T) {
 func TestAudit_pagesAndCSV(t *testing.T) {
 	a := signedIn(t)
 	for i := range 105 {
-		a.admin(t, func(ad *Admin) { // names that spreadsheets would take for formulas
+		a.admin(t, func(ad *Admin) {
+			// A spreadsheet would take these names for formulas.
 			_, err := ad.NewToken(t.Context(), testUser, fmt.Sprintf("=token %d", i), time.Hour)
 			require.NoError(t, err)
 		})
@@ -137,16 +143,28 @@ func TestAudit_pagesAndCSV(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 106)
-	require.Equal(t, []string{"id", "at", "actor", "address", "requestId", "action", "cluster", "object", "before", "after", "reason", "result"}, rows[0])
+	require.Equal(t, []string{
+		"id", "at", "actor", "address", "requestId", "action", "cluster", "object", "before", "after",
+		"reason", "result",
+	}, rows[0])
 	require.Equal(t, "'=token 104", rows[1][7])
-	require.Equal(t, []string{"ada audit.export  ok"}, a.audit("?action=audit.export").told())
+	require.Equal(t, []string{"ada audit.export  ok"}, a.audit("?action=audit.export").lines())
 }
 
 func TestAudit_wrongFilters(t *testing.T) {
 	a := signedIn(t)
 	for query, field := range map[string]string{
-		"?action=dance": "action", "?result=good": "result", "?from=soon": "from", "?to=2026-02-30": "to", "?before=x": "before", "?before=-1": "before",
-		"?q=%00": "q", "?actor=%ff": "actor", "?object=" + strings.Repeat("x", 201): "object", "?cluster=%00": "cluster", "?before=99999999999999999999": "before",
+		"?action=dance":                       "action",
+		"?result=good":                        "result",
+		"?from=soon":                          "from",
+		"?to=2026-02-30":                      "to",
+		"?before=x":                           "before",
+		"?before=-1":                          "before",
+		"?q=%00":                              "q",
+		"?actor=%ff":                          "actor",
+		"?object=" + strings.Repeat("x", 201): "object",
+		"?cluster=%00":                        "cluster",
+		"?before=99999999999999999999":        "before",
 	} {
 		for _, path := range []string{"/audit", "/audit.csv"} {
 			got := a.get(path+query, "Accept", "application/json")
@@ -163,24 +181,29 @@ func TestAudit_wrongFilters(t *testing.T) {
 	require.Empty(t, a.audit("?action=audit.export").Items, "nothing was exported")
 }
 
-// Whatever stands in the address, the answer is a page or says what is wrong.
+// For any query, the response is a page or an error that names the wrong field.
 func TestAudit_anyQuery(t *testing.T) {
 	a := signedIn(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	names := []string{"q", "actor", "object", "cluster", "action", "result", "from", "to", "before", "odd"}
-	values := []string{"", "%", "%25", "%00", "%ff", "%zz", "1", "-1", "9e9", "login", "ok", "2026-11-23", "9999-12-31T23:59:59.999999999Z", "0000-01-01", "'--", "%5C", "=", "&", ";"}
+	values := []string{
+		"", "%", "%25", "%00", "%ff", "%zz", "1", "-1", "9e9", "login", "ok", "2026-11-23",
+		"9999-12-31T23:59:59.999999999Z", "0000-01-01", "'--", "%5C", "=", "&", ";",
+	}
+	pick := func(from []string) string { return from[random.IntN(len(from))] }
 	for range 400 {
 		var query strings.Builder
 		for range random.IntN(6) {
-			_, _ = fmt.Fprintf(&query, "%s=%s&", names[random.IntN(len(names))], values[random.IntN(len(values))]+values[random.IntN(len(values))])
+			_, _ = fmt.Fprintf(&query, "%s=%s&", pick(names), pick(values)+pick(values))
 		}
 		for _, path := range []string{"/audit?", "/audit.csv?"} {
-			require.Contains(t, []int{http.StatusOK, http.StatusUnprocessableEntity}, a.get(path+query.String()).status, path+query.String())
+			got := a.get(path + query.String())
+			require.Contains(t, []int{http.StatusOK, http.StatusUnprocessableEntity}, got.status, path+query.String())
 		}
 	}
 }
 
-// What is too old goes at the start, by the program's own clock.
+// Old entries are deleted at the start.
 func TestAudit_retention(t *testing.T) {
 	o := testOptions(t)
 	same := func(to *Options) { to.Data = o.Data }
@@ -193,12 +216,12 @@ func TestAudit_retention(t *testing.T) {
 		o.now = func() time.Time { return time.Now().AddDate(0, 0, 31) }
 	})
 	require.Equal(t, http.StatusSeeOther, later.post("/login", credentials(testUser, testPassword)).status)
-	var told []string
+	var lines []string
 	require.Eventually(t, func() bool {
-		told = later.audit("?action=retention").told()
-		return len(told) > 0
+		lines = later.audit("?action=retention").lines()
+		return len(lines) > 0
 	}, 10*time.Second, 50*time.Millisecond)
-	require.Equal(t, []string{"retention  ok"}, told)
+	require.Equal(t, []string{"retention  ok"}, lines)
 	require.Empty(t, later.audit("?action=setup").Items)
 }
 
@@ -215,9 +238,9 @@ func TestOptions_retention(t *testing.T) {
 	require.NoError(t, o.Validate())
 }
 
-// A backup is an export.
+// A backup is recorded like an export.
 func TestAudit_backup(t *testing.T) {
 	a := signedIn(t)
 	a.admin(t, func(ad *Admin) { require.NoError(t, ad.Backup(t.Context(), t.TempDir()+"/copy.db")) })
-	require.Equal(t, []string{"command line backup copy.db ok"}, a.audit("?action=backup").told())
+	require.Equal(t, []string{"command line backup copy.db ok"}, a.audit("?action=backup").lines())
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The database of an earlier version, as package store describes it, and what the
-// people in it had in their hands.
+// The database of an earlier version, which package store describes, and the credentials
+// that were valid then.
 const (
 	earlierDatabase = "../services/store/testdata/schema-6.db.gz"
-	earlierToken    = "knm_5E3OOTGIT6QXAMJLVOUMCAEIQP"              // ada's
-	earlierSession  = "AbRDjbjJxxmvfUwo5oY4DLJZZgldxBmsYGwypFnYimA" // bob's, for a hundred years
-	earlierTime     = 1795574290                                    // just after it was written
+	earlierToken    = "knm_5E3OOTGIT6QXAMJLVOUMCAEIQP"              // of ada
+	earlierSession  = "AbRDjbjJxxmvfUwo5oY4DLJZZgldxBmsYGwypFnYimA" // of bob, valid for a hundred years
+	earlierTime     = 1795574290                                    // just after the database was written
 )
 
 func startEarlier(t *testing.T) *testApp {
@@ -37,12 +37,13 @@ func startEarlier(t *testing.T) *testApp {
 	})
 }
 
-// Who could get in before an upgrade can afterwards, and finds what was there.
+// After an upgrade, all credentials are still valid and all data is there.
 func TestEarlierDatabase(t *testing.T) {
 	a := startEarlier(t)
 	require.Empty(t, a.SetupCode())
 	for name, headers := range map[string][]string{
-		"session": {"Cookie", "knm=" + earlierSession}, "token": {"Authorization", "Bearer " + earlierToken},
+		"session": {"Cookie", "knm=" + earlierSession},
+		"token":   {"Authorization", "Bearer " + earlierToken},
 	} {
 		headers = append(headers, "Accept", "application/json")
 		require.Equal(t, http.StatusOK, a.another().get("/clusters", headers...).status, name)

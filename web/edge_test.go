@@ -17,40 +17,42 @@ import (
 
 func TestClientIP_hostile(t *testing.T) {
 	proxy := []netip.Prefix{netip.MustParsePrefix("10.0.0.5/32"), netip.MustParsePrefix("fd00::5/128")}
-	const far = "203.0.113.9"
+	const client = "203.0.113.9"
 	tests := []struct {
 		name, peer string
 		forwarded  []string
 		want       string
 	}{
-		{"no proxy, spoofed", far, []string{"1.2.3.4"}, far},
-		{"a neighbour of the proxy, spoofed", "10.0.0.6", []string{"1.2.3.4"}, "10.0.0.6"},
-		{"by the proxy", "10.0.0.5", []string{far}, far},
-		{"by the proxy, whose client sent one itself", "10.0.0.5", []string{"1.2.3.4, " + far}, far},
-		{"the same in two headers", "10.0.0.5", []string{"1.2.3.4", far}, far},
-		{"a client that pretends to be the proxy", "10.0.0.5", []string{"10.0.0.5, " + far}, far},
+		{"no proxy, spoofed", client, []string{"1.2.3.4"}, client},
+		{"an address near the proxy, spoofed", "10.0.0.6", []string{"1.2.3.4"}, "10.0.0.6"},
+		{"from the proxy", "10.0.0.5", []string{client}, client},
+		{"from the proxy, whose client sent the header too", "10.0.0.5", []string{"1.2.3.4, " + client}, client},
+		{"the same, in two headers", "10.0.0.5", []string{"1.2.3.4", client}, client},
+		{"a client that pretends to be the proxy", "10.0.0.5", []string{"10.0.0.5, " + client}, client},
 		{"a client of the private network", "10.0.0.5", []string{"8.8.8.8, 10.9.9.9"}, "10.9.9.9"},
-		{"nothing", "10.0.0.5", nil, "10.0.0.5"},
+		{"no header", "10.0.0.5", nil, "10.0.0.5"},
 		{"empty", "10.0.0.5", []string{""}, "10.0.0.5"},
 		{"commas", "10.0.0.5", []string{" , ,, "}, "10.0.0.5"},
-		{"the proxy alone", "10.0.0.5", []string{"10.0.0.5"}, "10.0.0.5"},
-		{"no address", "10.0.0.5", []string{"unknown"}, "10.0.0.5"},
-		{"no address behind an address", "10.0.0.5", []string{far + ", <script>"}, "10.0.0.5"},
-		{"a port", "10.0.0.5", []string{far + ":80"}, "10.0.0.5"},
+		{"only the proxy", "10.0.0.5", []string{"10.0.0.5"}, "10.0.0.5"},
+		{"not an address", "10.0.0.5", []string{"unknown"}, "10.0.0.5"},
+		{"not an address, after an address", "10.0.0.5", []string{client + ", <script>"}, "10.0.0.5"},
+		{"a port", "10.0.0.5", []string{client + ":80"}, "10.0.0.5"},
 		{"a number", "10.0.0.5", []string{"3405803785"}, "10.0.0.5"},
 		{"octal", "10.0.0.5", []string{"0313.0.0161.011"}, "10.0.0.5"},
-		{"mapped", "10.0.0.5", []string{"::ffff:" + far}, far},
-		{"the proxy, mapped, in front of a client", "10.0.0.5", []string{far + ", ::ffff:10.0.0.5"}, far},
+		{"IPv4-mapped", "10.0.0.5", []string{"::ffff:" + client}, client},
+		{"the proxy, IPv4-mapped, after a client", "10.0.0.5", []string{client + ", ::ffff:10.0.0.5"}, client},
 		{"a zone", "fd00::5", []string{"fe80::1%eth0"}, "fe80::1"},
-		{"version 6", "fd00::5", []string{"2001:db8::1"}, "2001:db8::1"},
+		{"IPv6", "fd00::5", []string{"2001:db8::1"}, "2001:db8::1"},
 		{"brackets", "fd00::5", []string{"[2001:db8::1]"}, "fd00::5"},
-		{"very many", "10.0.0.5", []string{strings.Repeat("1.2.3.4,", 5000) + far}, far},
-		{"very long", "10.0.0.5", []string{strings.Repeat("1", 60_000)}, "10.0.0.5"},
+		{"many addresses", "10.0.0.5", []string{strings.Repeat("1.2.3.4,", 5000) + client}, client},
+		{"a long value", "10.0.0.5", []string{strings.Repeat("1", 60_000)}, "10.0.0.5"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got string
-			h := clientIP(proxy)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = middleware.GetClientIP(r.Context()) }))
+			h := clientIP(proxy)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				got = middleware.GetClientIP(r.Context())
+			}))
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr = net.JoinHostPort(tt.peer, "4711")
 			r.Header["X-Forwarded-For"] = tt.forwarded
@@ -135,7 +137,7 @@ func TestHost(t *testing.T) {
 		{"LOCALHOST.", true, true, true},
 		{"[::1]", true, true, true},
 		{"[::1]:80", true, true, true},
-		{"10.1.2.3:8080", true, true, true}, // a kubelet's probe
+		{"10.1.2.3:8080", true, true, true}, // the probe of a kubelet
 		{"nodes.example.com", false, true, false},
 		{"NODES.example.com:443", false, true, false},
 		{"knm.monitoring.svc:8080", false, true, false},
@@ -160,12 +162,13 @@ func TestHost(t *testing.T) {
 				require.Equal(t, http.StatusMisdirectedRequest, got.status, "%s of %s", path, tt.host)
 				require.NotContains(t, got.body, "<form action")
 			}
-			require.Equal(t, http.StatusOK, b.get("/readyz", "Host", tt.host).status, "a probe may use any name")
+			require.Equal(t, http.StatusOK, b.get("/readyz", "Host", tt.host).status, "probes may use any name")
 		}
 	}
 	got := plain.get("/setup", "Host", "evil.example")
 	require.Equal(t, http.StatusMisdirectedRequest, got.status)
-	require.Equal(t, "Kube Node Manager does not accept requests for the host name evil.example.", got.page(t).Find("h1").Text())
+	require.Equal(t, "Kube Node Manager does not accept requests for the host name evil.example.",
+		got.page(t).Find("h1").Text())
 	require.Contains(t, got.body, "--allowed-hosts")
 	require.Contains(t, plain.get("/setup", "Host", "evil.example", "Accept", "application/json").body, `"forbidden"`)
 }
@@ -188,8 +191,8 @@ func TestOptions_allowedHosts(t *testing.T) {
 	require.NoError(t, o.Validate())
 }
 
-// Every cookie is kept from scripts and from other sites, and from plain HTTP
-// where the site has HTTPS.
+// No cookie is available to scripts or sent by other sites, and with HTTPS none is sent
+// over plain HTTP.
 func TestCookies(t *testing.T) {
 	for _, public := range []string{"", "https://nodes.example.com"} {
 		a := signedIn(t, func(o *Options) { o.PublicURL = public })
@@ -216,21 +219,22 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// loginCookie signs in and returns the cookie as a browser sends it, which the
-// test's own browser does not over plain HTTP when it is Secure.
+// loginCookie signs in and returns the value of the header Cookie. The browser of a test
+// does not send a secure cookie, because it uses plain HTTP.
 func (a *testApp) loginCookie() string {
 	got := a.another().post("/login", credentials(testUser, testPassword))
 	name, _, _ := strings.Cut(got.header.Get("Set-Cookie"), ";")
 	return name
 }
 
-func TestLogout_leavesNothingInTheBrowser(t *testing.T) {
+func TestLogout_clearsTheBrowser(t *testing.T) {
 	a := signedIn(t)
 	a.get("/clusters/prod%2Feu/nodes")
 	got := a.post("/logout", nil)
 	require.Equal(t, `"cache", "storage"`, got.header.Get("Clear-Site-Data"))
 	require.Contains(t, strings.Join(got.header.Values("Set-Cookie"), "\n"), "cluster=; Path=/; Max-Age=0")
-	require.Empty(t, a.post("/logout", nil, "Host", "10.1.2.3").header.Get("Clear-Site-Data"), "browsers ignore it without HTTPS, and say so")
+	got = a.post("/logout", nil, "Host", "10.1.2.3")
+	require.Empty(t, got.header.Get("Clear-Site-Data"), "without HTTPS, browsers ignore it with a warning")
 	secure := startApp(t, func(o *Options) { o.PublicURL = "https://nodes.example.com" })
 	secure.post("/setup", url.Values{"code": {secure.SetupCode()}, "name": {testUser}, "password": {testPassword}})
 	got = secure.post("/logout", nil, "Host", "nodes.example.com")
@@ -272,7 +276,7 @@ func TestMetrics_whoMayRead(t *testing.T) {
 	}
 }
 
-func TestVersion_detailsAreForThoseSignedIn(t *testing.T) {
+func TestVersion_detailsNeedALogin(t *testing.T) {
 	a := signedIn(t)
 	version := func(b *browser) map[string]string {
 		var v map[string]string

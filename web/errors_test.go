@@ -23,7 +23,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// testEdge is an edge without a program, for one handler.
+// testEdge returns an edge for the test of one handler.
 func testEdge(t *testing.T, log io.Writer) *edge {
 	t.Helper()
 	o := testOptions(t)
@@ -31,7 +31,7 @@ func testEdge(t *testing.T, log io.Writer) *edge {
 	return &edge{options: &o, log: o.Log, metrics: newMetrics("test")}
 }
 
-// serveError answers a request with what a handler returns or does.
+// serveError sends a request to a handler and returns the response.
 func serveError(t *testing.T, e *edge, fn handlerFunc, headers ...string) answer {
 	t.Helper()
 	r := chi.NewRouter()
@@ -67,7 +67,7 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 		{services.NewError(services.CodeInternal, "error_internal"), 500, "ERROR"},
 		{errors.New("secret of the database"), 500, "ERROR"},
 		{fmt.Errorf("read: %w", context.DeadlineExceeded), 504, "WARN"},
-		{fmt.Errorf("read: %w", context.Canceled), 500, "ERROR"}, // not by the client: our fault
+		{fmt.Errorf("read: %w", context.Canceled), 500, "ERROR"}, // not by the client, so it is an internal error
 		{fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 1}), 413, "DEBUG"},
 		{services.Wrap(&http.MaxBytesError{Limit: 1}, services.CodeInvalid, "error_form"), 413, "DEBUG"},
 	}
@@ -79,7 +79,7 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 			require.Equal(t, tt.status, page.status)
 			require.Equal(t, 1, page.page(t).Find("h1").Length(), page.body)
 			require.NotContains(t, page.body, "secret")
-			require.NotContains(t, page.body, "error_", "a message id is no text")
+			require.NotContains(t, page.body, "error_", "no message id is shown")
 			require.Equal(t, "no-store", page.header.Get("Cache-Control"))
 			require.Contains(t, log.String(), `"level":"`+tt.level+`","msg":"Request failed"`)
 
@@ -92,7 +92,8 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 			require.Equal(t, tt.status, script.status)
 			var body errorJSON
 			require.NoError(t, json.Unmarshal([]byte(script.body), &body))
-			require.Equal(t, services.CodeOf(clarify(httptest.NewRequest(http.MethodGet, "/", nil), tt.err)), body.Error.Code)
+			clear := clarify(httptest.NewRequest(http.MethodGet, "/", nil), tt.err)
+			require.Equal(t, services.CodeOf(clear), body.Error.Code)
 			require.NotEmpty(t, body.Error.Message)
 			require.Equal(t, script.header.Get("X-Request-Id"), body.Error.RequestID)
 		})
@@ -100,23 +101,24 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 }
 
 func TestFail_chinese(t *testing.T) {
-	got := serveError(t, testEdge(t, io.Discard), returns(services.NewError(services.CodeNotFound, "error_no_page")),
+	err := services.NewError(services.CodeNotFound, "error_no_page")
+	got := serveError(t, testEdge(t, io.Discard), returns(err),
 		"Accept", "application/json", "Accept-Language", "zh-CN,zh;q=0.9")
 	require.Contains(t, got.body, "该地址没有对应的页面。")
 }
 
-func TestFail_afterTheAnswerBegan(t *testing.T) {
+func TestFail_afterPartOfTheResponse(t *testing.T) {
 	var log logBuffer
 	got := serveError(t, testEdge(t, &log), func(w http.ResponseWriter, _ *http.Request) error {
 		_, _ = io.WriteString(w, "half")
 		return errors.New("broken")
 	})
 	require.Equal(t, http.StatusOK, got.status)
-	require.Equal(t, "half", got.body, "nothing is added to what was sent")
+	require.Equal(t, "half", got.body, "nothing is added to the response")
 	require.Contains(t, log.String(), "broken")
 }
 
-func TestFail_requestOutOfTime(t *testing.T) {
+func TestFail_requestTimedOut(t *testing.T) {
 	got := serveError(t, testEdge(t, io.Discard), func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), 0)
 		defer cancel()
@@ -127,10 +129,10 @@ func TestFail_requestOutOfTime(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, http.StatusGatewayTimeout, got.status)
-	require.Equal(t, 1, got.page(t).Find("h1").Length(), "the page is shown although the time is over")
+	require.Equal(t, 1, got.page(t).Find("h1").Length(), "the error page is rendered after the deadline")
 }
 
-func TestFail_clientHasGone(t *testing.T) {
+func TestFail_clientHasDisconnected(t *testing.T) {
 	var log logBuffer
 	e := testEdge(t, &log)
 	r := chi.NewRouter()
@@ -154,7 +156,7 @@ func TestFail_panic(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, got.status)
 	require.NotContains(t, got.body, "oh no")
 	require.Contains(t, log.String(), "oh no")
-	require.Contains(t, log.String(), "errors_test.go", "the stack says where")
+	require.Contains(t, log.String(), "errors_test.go", "the stack is logged")
 }
 
 func TestFail_form(t *testing.T) {
@@ -168,7 +170,7 @@ func TestFail_form(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
 	require.Contains(t, got.body, "<form>Use 1 to 64")
 	got = serveError(t, testEdge(t, io.Discard), returns(err), "HX-Request", "true")
-	require.Contains(t, got.body, "<form>", "into the form's own place")
+	require.Contains(t, got.body, "<form>", "in the place of the form")
 	require.Empty(t, got.header.Get("HX-Retarget"))
 	got = serveError(t, testEdge(t, io.Discard), returns(err), "Accept", "application/json")
 	require.Contains(t, got.body, `"fields":{"name":"Use 1 to 64`)
@@ -185,12 +187,15 @@ func TestFail_brokenForm(t *testing.T) {
 
 func TestNotFound(t *testing.T) {
 	a := signedIn(t)
-	for _, path := range []string{"/nothing", "/clusters/none/nodes", "/batches/none", "/clusters/prod%2Feu/none", "/static/x/none.css", "/%2F", "/clusters/"} {
+	for _, path := range []string{
+		"/nothing", "/clusters/none/nodes", "/batches/none", "/clusters/prod%2Feu/none", "/static/x/none.css", "/%2F",
+		"/clusters/",
+	} {
 		require.Equal(t, http.StatusNotFound, a.get(path).status, path)
 	}
 	page := a.get("/nothing")
 	require.Equal(t, "There is no page at this address.", page.page(t).Find("h1").Text())
-	require.NotEmpty(t, page.page(t).Find(`form[action="/logout"]`).Nodes, "with the frame of the one who is signed in")
+	require.NotEmpty(t, page.page(t).Find(`form[action="/logout"]`).Nodes, "with the frame of a signed-in user")
 	require.Empty(t, a.another().get("/nothing").page(t).Find(`form[action="/logout"]`).Nodes)
 
 	got := a.get("/nothing", "Accept", "application/json")
@@ -201,7 +206,11 @@ func TestNotFound(t *testing.T) {
 func TestMethodNotAllowed(t *testing.T) {
 	a := signedIn(t)
 	for path, want := range map[string]string{
-		"/clusters": "GET", "/login": "GET, POST", "/batches/x/cancel": "GET, POST", "/logout": "POST", "/clusters/prod%2Feu/nodes": "GET",
+		"/clusters":                 "GET",
+		"/login":                    "GET, POST",
+		"/batches/x/cancel":         "GET, POST",
+		"/logout":                   "POST",
+		"/clusters/prod%2Feu/nodes": "GET",
 	} {
 		for _, method := range []string{http.MethodDelete, http.MethodPut, "PROPFIND", "GARBAGE"} {
 			got := a.do(method, path, nil)
@@ -220,19 +229,20 @@ func TestHead(t *testing.T) {
 	require.Equal(t, http.StatusMethodNotAllowed, a.do(http.MethodHead, "/logout", nil).status)
 }
 
-// TestMalformed sends what no page of ours sends. Nothing of it may be a 5xx.
+// No malformed request is answered with a 5xx status.
 func TestMalformed(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
 	a := signedIn(t)
 	bodies := map[string]struct{ kind, body string }{
-		"empty":            {"application/x-www-form-urlencoded", ""},
-		"bad escape":       {"application/x-www-form-urlencoded", "node=%zz&operation=%"},
-		"semicolons":       {"application/x-www-form-urlencoded", "a;b;c"},
-		"not UTF-8":        {"application/x-www-form-urlencoded", "node=%ff%fe&operation=cordon&name=%ff&lang=%ff"},
-		"zero bytes":       {"application/x-www-form-urlencoded", "node=%00&operation=cordon%00"},
-		"no name":          {"application/x-www-form-urlencoded", "=&=&&&="},
-		"many fields":      {"application/x-www-form-urlencoded", strings.Repeat("node=x&", 9000)},
-		"long value":       {"application/x-www-form-urlencoded", "operation=cordon&reason=" + strings.Repeat("x", 900_000)},
-		"too large":        {"application/x-www-form-urlencoded", "reason=" + strings.Repeat("x", 2<<20)},
+		"empty":            {form, ""},
+		"bad escape":       {form, "node=%zz&operation=%"},
+		"semicolons":       {form, "a;b;c"},
+		"not UTF-8":        {form, "node=%ff%fe&operation=cordon&name=%ff&lang=%ff"},
+		"zero bytes":       {form, "node=%00&operation=cordon%00"},
+		"no name":          {form, "=&=&&&="},
+		"many fields":      {form, strings.Repeat("node=x&", 9000)},
+		"long value":       {form, "operation=cordon&reason=" + strings.Repeat("x", 900_000)},
+		"too large":        {form, "reason=" + strings.Repeat("x", 2<<20)},
 		"too large JSON":   {"application/json", `{"reason":"` + strings.Repeat("x", 2<<20) + `"}`},
 		"deep JSON":        {"application/json", strings.Repeat("[", 100_000)},
 		"JSON of numbers":  {"application/json", `{"operation":1,"node":[1,2,3],"reason":false}`},
@@ -241,16 +251,17 @@ func TestMalformed(t *testing.T) {
 		"JSON with zero":   {"application/json", `{"node":"\u0000"}`},
 		"XML":              {"text/xml", "<a/>"},
 		"no type":          {"", "node=x"},
-		"odd type":         {"a/b/c; d", "node=x"},
+		"invalid type":     {"a/b/c; d", "node=x"},
 		"multipart":        {"multipart/form-data; boundary=x", "--x\r\n\r\n"},
 		"no boundary":      {"multipart/form-data", "--x"},
-		"unknown things":   {"application/x-www-form-urlencoded", "operation=dance&mode=fly&taint=a&label==&template=9&source=none"},
-		"script":           {"application/x-www-form-urlencoded", "operation=<script>alert(1)</script>&node=../../etc&lang=xx&theme=xx&back=//x"},
-		"large numbers":    {"application/x-www-form-urlencoded", "operation=drain&node=n&grace_period=99999999999999999999&timeout=-1&parallel=1e9"},
-		"negative numbers": {"application/x-www-form-urlencoded", "operation=drain&node=n&grace_period=-9223372036854775809"},
+		"unknown things":   {form, "operation=dance&mode=fly&taint=a&label==&template=9&source=none"},
+		"script":           {form, "operation=<script>alert(1)</script>&node=../../etc&lang=xx&theme=xx&back=//x"},
+		"large numbers":    {form, "operation=drain&node=n&grace_period=99999999999999999999&timeout=-1&parallel=1e9"},
+		"negative numbers": {form, "operation=drain&node=n&grace_period=-9223372036854775809"},
 	}
 	paths := []string{
-		"/login", "/setup", "/preferences", "/logout", "/clusters/prod%2Feu/batches", "/clusters/prod%2Feu/batches/preview",
+		"/login", "/setup", "/preferences", "/logout",
+		"/clusters/prod%2Feu/batches", "/clusters/prod%2Feu/batches/preview",
 		"/clusters/prod%2Feu/test", "/clusters/%ff/batches", "/batches/%00/cancel", "/batches/x/resume",
 		"/clusters/prod%2Feu/batches?node=%zz", "/login?next=%zz",
 	}
@@ -258,11 +269,12 @@ func TestMalformed(t *testing.T) {
 		for _, path := range paths {
 			b := a.browser
 			if strings.HasPrefix(path, "/log") || strings.HasPrefix(path, "/set") {
-				b = a.another() // keep our own login, and its limits are not the point here
+				b = a.another() // to stay signed in
 			}
 			for _, accept := range []string{"text/html", "application/json"} {
-				got := b.do(http.MethodPost, path, strings.NewReader(body.body), "Content-Type", body.kind, "Accept", accept)
-				// The cluster cannot be reached: that, and nothing else, may be a 503.
+				got := b.do(http.MethodPost, path, strings.NewReader(body.body),
+					"Content-Type", body.kind, "Accept", accept)
+				// Only the unreachable cluster may lead to status 503.
 				if got.status == http.StatusServiceUnavailable {
 					require.Contains(t, path, "prod%2Feu", name)
 					continue
@@ -276,11 +288,15 @@ func TestMalformed(t *testing.T) {
 func TestMalformed_queries(t *testing.T) {
 	a := signedIn(t)
 	queries := []string{
-		"%zz", "a;b", "q=%ff", "q=%00", "page=-1", "page=99999999999999999999", "page=x", "size=0", "size=1e9", "sort=%27--", "dir=up",
-		"status=x&sched=x&role=x&label=%3D&taint=%3A%3A%3A", "before=x", "before=%00", "cluster=x", "batch=x", "cluster=%ff&batch=%00", "generation=x", "next=%zz",
+		"%zz", "a;b", "q=%ff", "q=%00", "page=-1", "page=99999999999999999999", "page=x", "size=0", "size=1e9",
+		"sort=%27--", "dir=up", "status=x&sched=x&role=x&label=%3D&taint=%3A%3A%3A", "before=x", "before=%00",
+		"cluster=x", "batch=x", "cluster=%ff&batch=%00", "generation=x", "next=%zz",
 		"q=" + strings.Repeat("x", 8000), "fresh=2", "usage=9",
 	}
-	paths := []string{"/", "/clusters", "/clusters/prod%2Feu", "/clusters/prod%2Feu/nodes", "/clusters/prod%2Feu/nodes/n%20%00", "/batches", "/batches/x", "/login", "/setup", "/events"}
+	paths := []string{
+		"/", "/clusters", "/clusters/prod%2Feu", "/clusters/prod%2Feu/nodes", "/clusters/prod%2Feu/nodes/n%20%00",
+		"/batches", "/batches/x", "/login", "/setup", "/events",
+	}
 	for _, path := range paths {
 		for _, query := range queries {
 			got := a.get(path+"?"+query, "Accept", "application/json")
@@ -307,5 +323,5 @@ func TestDeadline(t *testing.T) {
 		require.True(t, ok)
 		left = time.Until(at)
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
-	require.Less(t, left, writeTimeout, "earlier than the server's own")
+	require.Less(t, left, writeTimeout, "before that of the server")
 }

@@ -37,8 +37,8 @@ func TestApp_startStop(t *testing.T) {
 	require.NoError(t, a.Stop(t.Context()))
 	require.NoError(t, a.Stop(t.Context()), "a second stop does nothing")
 	_, err = net.Dial("tcp", addr)
-	require.Error(t, err, "nobody listens any more")
-	require.Error(t, a.Start(t.Context()), "it starts once")
+	require.Error(t, err, "the address is free again")
+	require.Error(t, a.Start(t.Context()), "an App starts once")
 }
 
 func TestApp_stopBeforeStart(t *testing.T) {
@@ -51,7 +51,7 @@ func TestApp_stopBeforeStart(t *testing.T) {
 func TestApp_startTwice(t *testing.T) {
 	a := startApp(t)
 	require.Error(t, a.Start(t.Context()))
-	require.Equal(t, http.StatusOK, a.get("/healthz").status, "the second start disturbs nothing")
+	require.Equal(t, http.StatusOK, a.get("/healthz").status, "the second start changes nothing")
 }
 
 func TestApp_twoInstances(t *testing.T) {
@@ -66,7 +66,7 @@ func TestApp_restartKeepsLogins(t *testing.T) {
 	require.NoError(t, a.Stop(t.Context()))
 	again := startApp(t, func(o *Options) { o.Data = a.options.Data })
 	require.Empty(t, again.SetupCode())
-	again.client.Jar = a.client.Jar // cookies know no port
+	again.client.Jar = a.client.Jar // cookies are valid for all ports
 	require.Equal(t, http.StatusOK, again.get("/clusters").status)
 }
 
@@ -80,8 +80,7 @@ func TestApp_sameDataTwice(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.get("/readyz").status)
 }
 
-// TestApp_failedStart checks that a start that fails in the middle leaves
-// nothing behind: the same data directory serves the next one.
+// After a failed start, the next one can use the same data directory.
 func TestApp_failedStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -136,8 +135,7 @@ func TestRun_wrongOptions(t *testing.T) {
 	require.ErrorContains(t, Run(t.Context(), o), "--listen")
 }
 
-// TestStop_endsStreams: a server waits for its requests, and a stream is one
-// that does not end by itself.
+// Event streams do not end by themselves, so Stop ends them.
 func TestStop_endsStreams(t *testing.T) {
 	var log logBuffer
 	a := signedIn(t, logTo(&log))
@@ -150,27 +148,27 @@ func TestStop_endsStreams(t *testing.T) {
 	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
 
 	require.NoError(t, a.Stop(t.Context()))
-	require.NotContains(t, log.String(), "cut off")
+	require.NotContains(t, log.String(), "Cut off")
 	_, err = io.ReadAll(res.Body)
-	require.NoError(t, err, "the stream came to its end")
+	require.NoError(t, err, "the stream has ended regularly")
 }
 
-// TestStop_cutsOffWhoDoesNotEnd: a request whose body never comes must not keep
-// the database from being closed.
-func TestStop_cutsOffWhoDoesNotEnd(t *testing.T) {
+// A request whose body never arrives does not stop the database from being closed.
+func TestStop_cutsOffRequests(t *testing.T) {
 	t.Parallel() // it waits for stopRequests
 	a := startApp(t)
 	conn, err := net.Dial("tcp", a.Addr())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = conn.Write([]byte("POST /preferences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nlang"))
+	_, err = conn.Write([]byte("POST /preferences HTTP/1.1\r\nHost: localhost\r\n" +
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nlang"))
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, a.get("/healthz").status, "the request before has been taken")
+	require.Equal(t, http.StatusOK, a.get("/healthz").status, "the server has accepted the request before this one")
 	begin := time.Now()
 	require.NoError(t, a.Stop(t.Context()))
 	require.Less(t, time.Since(begin), stopTimeout)
 	_, err = conn.Read(make([]byte, 1))
-	require.Error(t, err, "it was cut off")
+	require.Error(t, err, "the connection is closed")
 }
 
 func newCleanups(log *slog.Logger) *cleanups { return &cleanups{log: log} }
@@ -193,14 +191,14 @@ func TestCleanups_lastFirstAndAll(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 	require.ErrorIs(t, err, torn)
 	require.ErrorContains(t, err, "third: torn")
-	require.NoError(t, c.run(t.Context()), "each step is run once")
+	require.NoError(t, c.run(t.Context()), "a step runs once")
 	require.Len(t, order, 3)
 }
 
 func TestCleanups_panic(t *testing.T) {
 	c := newCleanups(slog.New(slog.DiscardHandler))
 	ran := false
-	c.push("first", time.Second, func(context.Context) error { ran = true; return nil })
+	c.push("first", time.Second, withoutError(func() { ran = true }))
 	c.push("second", time.Second, func(context.Context) error { panic("oh") })
 	require.ErrorContains(t, c.run(t.Context()), "second: panic: oh")
 	require.True(t, ran)
@@ -212,25 +210,28 @@ func TestCleanups_hangingSteps(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
 		ran := false
-		c.push("last", time.Second, func(context.Context) error { ran = true; return nil })
-		c.push("deaf", 2*time.Second, func(context.Context) error { <-release; return nil })
-		c.push("slow", time.Second, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		c.push("last", time.Second, withoutError(func() { ran = true }))
+		c.push("deaf", 2*time.Second, withoutError(func() { <-release }))
+		c.push("slow", time.Second, func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
 		begin := time.Now()
 		err := c.run(t.Context())
 		require.ErrorContains(t, err, "deaf: did not end")
 		require.ErrorContains(t, err, "slow: context deadline exceeded")
 		require.Equal(t, 3*time.Second+grace, time.Since(begin))
-		require.True(t, ran, "the others are run all the same")
+		require.True(t, ran, "the other steps run")
 	})
 }
 
-func TestCleanups_wholeTimeIsOver(t *testing.T) {
+func TestCleanups_limitOfAllSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCleanups(slog.New(slog.DiscardHandler))
 		release := make(chan struct{})
 		defer close(release)
 		for range 10 {
-			c.push("deaf", 10*time.Second, func(context.Context) error { <-release; return nil })
+			c.push("deaf", 10*time.Second, withoutError(func() { <-release }))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), stopTimeout)
 		defer cancel()
@@ -242,7 +243,7 @@ func TestCleanups_wholeTimeIsOver(t *testing.T) {
 
 func TestLogFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "log", "app.log")
-	for range 2 { // the second program appends
+	for range 2 { // the second App appends to the file
 		o := testOptions(t)
 		o.Log, o.LogFile, o.LogFormat = nil, name, "json"
 		o.LogLevel = slog.LevelInfo
@@ -253,7 +254,7 @@ func TestLogFile(t *testing.T) {
 		a.reopenLog()
 		a.log.Info("again")
 		require.NoError(t, a.Stop(t.Context()))
-		require.NoError(t, a.logFile.Close(), "closing twice is fine")
+		require.NoError(t, a.logFile.Close(), "a second Close does nothing")
 		require.FileExists(t, name+".1")
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)

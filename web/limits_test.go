@@ -29,9 +29,9 @@ func TestLimits_rate(t *testing.T) {
 			taken++
 		}
 	}
-	require.Equal(t, 200, count("user 1", false), "ten seconds' worth at once")
-	require.Equal(t, 50, count("user 1", true), "a quarter for changes, which reading does not use up")
-	require.Equal(t, 200, count("user 2", false), "nobody else is concerned")
+	require.Equal(t, 200, count("user 1", false), "a burst is what is allowed in ten seconds")
+	require.Equal(t, 50, count("user 1", true), "changes have a quarter, which is separate from reads")
+	require.Equal(t, 200, count("user 2", false), "other users are not affected")
 	at = at.Add(time.Second)
 	require.Equal(t, 20, count("user 1", false))
 	require.Equal(t, 5, count("user 1", true))
@@ -39,19 +39,19 @@ func TestLimits_rate(t *testing.T) {
 	require.Equal(t, 200, count("user 1", false))
 }
 
-func TestLimits_oneLineInTheLog(t *testing.T) {
+func TestLimits_warnsOnce(t *testing.T) {
 	at := time.Now()
 	l := newLimits(1, func() time.Time { return at })
 	lines := 0
 	for range 1000 {
-		if _, first := l.allow("user 1", false); first {
+		if _, warn := l.allow("user 1", false); warn {
 			lines++
 		}
 	}
 	require.Equal(t, 1, lines)
 }
 
-// However many addresses ask, only so many are known; the rest shares one.
+// The number of known clients is limited. All further clients share one.
 func TestLimits_bounded(t *testing.T) {
 	at := time.Now()
 	l := newLimits(10, func() time.Time { return at })
@@ -60,15 +60,15 @@ func TestLimits_bounded(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(l.clients), maxTracked+1)
 	wait, _ := l.allow("203.0.113.9", false)
-	require.Positive(t, wait, "it has to share with the flood")
+	require.Positive(t, wait, "it shares a limit with the flood")
 	at = at.Add(time.Minute)
 	wait, _ = l.allow("203.0.113.9", false)
 	require.Zero(t, wait)
-	require.LessOrEqual(t, len(l.clients), 2, "the quiet ones are forgotten")
+	require.LessOrEqual(t, len(l.clients), 2, "idle clients are removed")
 }
 
-// TestLimits_refusal: a refused request says why, and when to come back, to
-// people and to scripts, with a login and without; the log has one line of it.
+// The response to a refused request says why, and when to try again, to people and
+// scripts, with and without a login. The log has one line for each client.
 func TestLimits_refusal(t *testing.T) {
 	var log logBuffer
 	a := signedIn(t, logTo(&log), func(o *Options) { o.UserRate = 1 })
@@ -78,31 +78,36 @@ func TestLimits_refusal(t *testing.T) {
 		"token": func() answer {
 			return a.another().get("/clusters", "Authorization", "Bearer "+token, "Accept", "application/json")
 		},
-		"nobody":      func() answer { return a.another().get("/login") },
+		"no login":    func() answer { return a.another().get("/login") },
 		"wrong token": func() answer { return a.another().get("/clusters", "Authorization", "Bearer knm_WRONG") },
 		"change":      func() answer { return a.post("/batches/none/cancel", nil) },
 	}
 	for name, ask := range flood {
 		var got answer
-		require.Eventually(t, func() bool { got = ask(); return got.status == http.StatusTooManyRequests }, eventually, time.Millisecond, name)
+		require.Eventually(t, func() bool {
+			got = ask()
+			return got.status == http.StatusTooManyRequests
+		}, eventually, time.Millisecond, name)
 		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
 		require.NoError(t, err)
 		require.InDelta(t, 1, seconds, 1)
 		require.Contains(t, got.body, "sending requests too fast", name)
 		require.Contains(t, got.body, "--user-rate", name)
 	}
-	require.Equal(t, http.StatusOK, a.get("/readyz").status, "probes are not concerned")
-	require.Equal(t, 3, strings.Count(log.String(), "Refusing requests that come too fast"), "the user, the script and the address: "+log.String())
+	require.Equal(t, http.StatusOK, a.get("/readyz").status, "probes are not limited")
+	require.Equal(t, 3, strings.Count(log.String(), "Refusing requests that come too fast"),
+		"the user, the token and the address: "+log.String())
 	require.NotContains(t, log.String(), `"level":"INFO","msg":"Request failed"`)
 }
 
-func TestLimits_heavyRequestsWaitForTheirTurn(t *testing.T) {
+func TestLimits_heavyRequestsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logBuffer
 		e := testEdge(t, &log)
 		e.limits = newLimits(0, time.Now)
 		free := make(chan struct{})
-		h := middleware.ClientIPFromRemoteAddr(e.observe(e.limitHeavy(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-free }))))
+		block := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-free })
+		h := middleware.ClientIPFromRemoteAddr(e.observe(e.limitHeavy(block)))
 		ask := func(user int64) (*httptest.ResponseRecorder, *sync.WaitGroup) {
 			w := httptest.NewRecorder()
 			ctx := services.WithActor(t.Context(), services.Actor{ID: user, Name: "u"})

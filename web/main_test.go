@@ -25,16 +25,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	testUser     = "ada"
 	testPassword = "correct horse battery"
-	testCluster  = "prod/eu" // needs escaping in a path; nobody answers there
+	testCluster  = "prod/eu" // must be escaped in a path; it cannot be reached
 )
 
-// kubeconfig names one cluster whose port refuses every connection.
+// kubeconfig has one cluster, whose port refuses connections.
 const kubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"prod/eu",
 "clusters":[{"name":"c","cluster":{"server":"https://127.0.0.1:1"}}],
 "users":[{"name":"u","user":{"token":"x"}}],
 "contexts":[{"name":"prod/eu","context":{"cluster":"c","user":"u"}}]}`
 
-// testOptions gives the options of a program that disturbs nobody.
+// testOptions returns options for a program with a free port and its own directory.
 func testOptions(t *testing.T) Options {
 	t.Helper()
 	o := DefaultOptions()
@@ -43,18 +43,18 @@ func testOptions(t *testing.T) Options {
 	o.Kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, os.WriteFile(o.Kubeconfig, []byte(kubeconfig), 0o600))
 	o.Version = "test"
-	o.UserRate = 0 // tests ask faster than anybody; a refusal would hide what they look for
+	o.UserRate = 0 // tests send more requests than the limit allows
 	o.Log = slog.New(slog.DiscardHandler)
 	return o
 }
 
-// testApp is a started program and one browser.
+// testApp is a running program with one browser.
 type testApp struct {
 	*App
 	*browser
 }
 
-// startApp starts the program, with the options that change leaves.
+// startApp starts the program with the test options, which each change may change.
 func startApp(t *testing.T, change ...func(*Options)) *testApp {
 	t.Helper()
 	o := testOptions(t)
@@ -68,7 +68,7 @@ func startApp(t *testing.T, change ...func(*Options)) *testApp {
 	return &testApp{App: a, browser: newBrowser(t, "http://"+a.Addr())}
 }
 
-// signedIn is startApp with the first administrator signed in.
+// signedIn starts the program and creates the first administrator, who is signed in.
 func signedIn(t *testing.T, change ...func(*Options)) *testApp {
 	t.Helper()
 	a := startApp(t, change...)
@@ -77,7 +77,7 @@ func signedIn(t *testing.T, change ...func(*Options)) *testApp {
 	return a
 }
 
-// addUser makes another user beside the program, as the command line does.
+// addUser adds a user while the program is running, like the command line.
 func (a *testApp) addUser(t *testing.T, name, role string) (token string) {
 	t.Helper()
 	a.admin(t, func(ad *Admin) {
@@ -97,7 +97,7 @@ func (a *testApp) admin(t *testing.T, fn func(*Admin)) {
 	require.NoError(t, ad.Close(t.Context()))
 }
 
-// browser keeps cookies and follows no redirect.
+// browser keeps cookies and does not follow redirects.
 type browser struct {
 	t      *testing.T
 	base   string
@@ -116,7 +116,7 @@ func newBrowser(t *testing.T, base string) *browser {
 	}}
 }
 
-// another gives a browser without the first one's cookies.
+// another returns a new browser, without the cookies of b.
 func (b *browser) another() *browser { return newBrowser(b.t, b.base) }
 
 // answer is a response that has been read.
@@ -126,7 +126,7 @@ type answer struct {
 	body   string
 }
 
-// page gives the body as a document.
+// page returns the body as a document.
 func (a answer) page(t *testing.T) *goquery.Document {
 	t.Helper()
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
@@ -136,7 +136,7 @@ func (a answer) page(t *testing.T) *goquery.Document {
 
 func (a answer) location() string { return a.header.Get("Location") }
 
-// get asks for a path; headers are pairs of a name and a value.
+// get sends a GET request; headers are pairs of a name and a value.
 func (b *browser) get(path string, headers ...string) answer {
 	b.t.Helper()
 	return b.do(http.MethodGet, path, nil, headers...)
@@ -185,7 +185,7 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// logTo makes the program log everything to l.
+// logTo is an option to log everything to l.
 func logTo(l io.Writer) func(*Options) {
 	return func(o *Options) {
 		o.Log = slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -16,15 +16,17 @@ import (
 )
 
 const (
-	eventually = time.Minute // for what takes a moment on an idle machine
+	eventually = time.Minute // on a busy machine
 	tick       = 5 * time.Millisecond
 )
 
 func TestProbes(t *testing.T) {
 	a := startApp(t)
-	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n", "/version": "kube-node-manager test\n"} {
+	for path, want := range map[string]string{
+		"/healthz": "ok\n", "/readyz": "ready\n", "/version": "kube-node-manager test\n",
+	} {
 		got := a.get(path)
-		require.Equal(t, http.StatusOK, got.status, "before the set-up too")
+		require.Equal(t, http.StatusOK, got.status, "also before the set-up")
 		require.Equal(t, want, got.body)
 		require.Empty(t, got.header.Get("Set-Cookie"))
 	}
@@ -38,7 +40,7 @@ func TestReadyz_notReady(t *testing.T) {
 	var log logBuffer
 	e := testEdge(t, &log)
 	got := serveError(t, e, e.readyz)
-	require.Equal(t, http.StatusServiceUnavailable, got.status, "it is stopping")
+	require.Equal(t, http.StatusServiceUnavailable, got.status, "the program is starting or stopping")
 
 	st, err := store.Open(t.Context(), t.TempDir(), e.log)
 	require.NoError(t, err)
@@ -46,7 +48,7 @@ func TestReadyz_notReady(t *testing.T) {
 	e.store = st
 	e.ready.Store(true)
 	got = serveError(t, e, e.readyz)
-	require.Equal(t, http.StatusServiceUnavailable, got.status, "the database is gone")
+	require.Equal(t, http.StatusServiceUnavailable, got.status, "the database is closed")
 	require.Equal(t, "database unavailable\n", got.body)
 }
 
@@ -71,27 +73,28 @@ func TestMetrics(t *testing.T) {
 		`go_goroutines`,
 		`process_start_time_seconds`,
 	} {
-		require.Eventually(t, func() bool { // a request is counted after its answer
+		require.Eventually(t, func() bool { // a request is counted after its response
 			text = a.get("/metrics").body
 			return strings.Contains(text, want)
 		}, eventually, tick, want)
 	}
-	require.False(t, strings.Contains(text, "odd-path"), "paths are no labels")
+	require.False(t, strings.Contains(text, "odd-path"), "paths are not labels")
 }
 
-// lastWord notes the end of a batch.
-type lastWord struct {
+// endWatcher keeps the id of the batch that has ended.
+type endWatcher struct {
 	batch.Watcher
 	id string
 }
 
-func (l *lastWord) BatchEnded(_, id, _ string, _ store.State, _ batch.Counts) { l.id = id }
+func (l *endWatcher) BatchEnded(_, id, _ string, _ store.State, _ batch.Counts) { l.id = id }
 
 func TestMetrics_ofBatches(t *testing.T) {
 	a := startApp(t)
 	m := newMetrics("x")
-	next := &lastWord{}
-	batchWatcher{Watcher: next, metrics: m}.BatchEnded("prod", "b1", "cordon", store.StatePartial, store.Counts{Succeeded: 3, Failed: 2})
+	next := &endWatcher{}
+	counts := store.Counts{Succeeded: 3, Failed: 2}
+	batchWatcher{Watcher: next, metrics: m}.BatchEnded("prod", "b1", "cordon", store.StatePartial, counts)
 	require.Equal(t, "b1", next.id)
 	families, err := m.registry.Gather()
 	require.NoError(t, err)
@@ -101,7 +104,7 @@ func TestMetrics_ofBatches(t *testing.T) {
 	}
 	require.Equal(t, 1, found["knm_batches_total"])
 	require.Equal(t, 5, found["knm_batch_items_total"])
-	require.NotContains(t, a.get("/metrics").body, "knm_batches_total", "each program has numbers of its own")
+	require.NotContains(t, a.get("/metrics").body, "knm_batches_total", "each App has its own metrics")
 }
 
 func TestMetrics_ownAddress(t *testing.T) {
@@ -131,7 +134,9 @@ func TestSSE_counted(t *testing.T) {
 	require.Empty(t, res.Header.Get("Content-Encoding"))
 	require.Contains(t, a.get("/metrics").body, "sse_connections 1")
 	require.NoError(t, res.Body.Close())
-	require.Eventually(t, func() bool { return strings.Contains(a.get("/metrics").body, "sse_connections 0") }, eventually, tick)
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.get("/metrics").body, "sse_connections 0")
+	}, eventually, tick)
 }
 
 func TestCompression(t *testing.T) {

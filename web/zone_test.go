@@ -9,17 +9,22 @@ import (
 )
 
 func TestReaderZone(t *testing.T) {
-	for _, name := range []string{"Europe/Berlin", "America/Argentina/Buenos_Aires", "Asia/Shanghai", "Etc/GMT+3", "UTC"} {
+	for _, name := range []string{
+		"Europe/Berlin", "America/Argentina/Buenos_Aires", "Asia/Shanghai", "Etc/GMT+3", "UTC",
+	} {
 		require.Equal(t, name, readerZone(name).String())
 	}
-	for _, name := range []string{"", "Local", "local/x", "../../etc/passwd", "/etc/localtime", `..\x`, "Mars/Base", "\x00", strings.Repeat("Europe/", 20)} {
+	for _, name := range []string{
+		"", "Local", "local/x", "../../etc/passwd", "/etc/localtime", `..\x`, "Mars/Base", "\x00",
+		strings.Repeat("Europe/", 20),
+	} {
 		require.Nil(t, readerZone(name), "%q", name)
 	}
 }
 
-// The pages that tell when something was are in the zone of the reader's cookie,
-// and name it; what scripts read stays UTC.
-func TestPagesAreInTheReadersZone(t *testing.T) {
+// Pages show times in the time zone of the reader's cookie, and name it. Exports are in
+// UTC.
+func TestPages_areInTheZoneOfTheReader(t *testing.T) {
 	a := signedIn(t)
 	page := a.get("/audit").page(t)
 	require.Equal(t, "times in UTC", page.Find(".zone-note").Text())
@@ -35,12 +40,14 @@ func TestPagesAreInTheReadersZone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, at.In(tokyo).Format("2006-01-02 15:04:05"), first.Text())
 	require.Equal(t, at.In(tokyo).Format("2006-01-02 15:04:05")+" JST (UTC+09:00)", first.AttrOr("title", ""))
-	require.Equal(t, "times in Asia/Tokyo", a.get("/batches", "Cookie", "zone=Asia/Tokyo").page(t).Find(".zone-note").Text())
+	page = a.get("/batches", "Cookie", "zone=Asia/Tokyo").page(t)
+	require.Equal(t, "times in Asia/Tokyo", page.Find(".zone-note").Text())
 
-	// Their day is the reader's too.
+	// The days of a filter are in that time zone, too.
 	day := time.Now().In(tokyo).Format(time.DateOnly)
 	for _, query := range []string{"from=" + day + "&to=" + day, "since=today"} {
-		require.NotZero(t, a.get("/audit?"+query, "Cookie", "zone=Asia/Tokyo").page(t).Find("#audit tbody tr").Length(), query)
+		page = a.get("/audit?"+query, "Cookie", "zone=Asia/Tokyo").page(t)
+		require.NotZero(t, page.Find("#audit tbody tr").Length(), query)
 	}
 	got := a.get("/audit.csv", "Cookie", "zone=Asia/Tokyo")
 	require.Contains(t, got.body, "Z,"+testUser)
