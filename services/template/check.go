@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 	"kube-node-manager/services/operation"
 )
 
-// The bounds of a template, in characters or in things.
+// Limits of a template. Those of texts are in characters.
 const (
 	MaxEntries     = 100
 	maxName        = 80
@@ -23,12 +24,12 @@ const (
 	maxSearch      = 200
 )
 
-// EntryField gives the form's name of one part of an entry ("key", "effect" or
-// "values"), where i counts the entries from 0.
+// EntryField returns the name of the form field for one part of an entry: "key",
+// "effect" or "values". i is the index of the entry, from 0.
 func EntryField(part string, i int) string { return part + "." + strconv.Itoa(i+1) }
 
-// tidy drops what a form adds to what a person typed: blanks around a text, line
-// ends of the web, a cluster that is named twice.
+// tidy removes the spaces around texts and the repeated clusters, and turns the
+// line ends of forms (CR LF) into LF.
 func (d Draft) tidy() Draft {
 	d.Name = strings.TrimSpace(d.Name)
 	d.Description = strings.TrimSpace(strings.ReplaceAll(d.Description, "\r\n", "\n"))
@@ -38,129 +39,105 @@ func (d Draft) tidy() Draft {
 	return d
 }
 
-// check names everything that is wrong: the fields name, description, entries
-// and cluster, and those of EntryField.
-func (d Draft) check(kind string) []services.FieldError {
-	var wrong fieldErrors
-	switch n := utf8.RuneCountInString(d.Name); {
-	case n < 1 || n > maxName:
-		wrong.add("name", "error_template_name", "Max", maxName)
+// check returns all that is wrong with a draft. The fields are name, description,
+// entries and cluster, and those of EntryField.
+func (d Draft) check(kind string) services.FieldErrors {
+	c := checker{kind: kind}
+	switch {
+	case d.Name == "" || utf8.RuneCountInString(d.Name) > maxName:
+		c.wrong.Add("name", "error_template_name", "Max", maxName)
 	case !plainText(d.Name, false):
-		wrong.add("name", "error_text")
+		c.wrong.Add("name", "error_text")
 	}
-	switch n := utf8.RuneCountInString(d.Description); {
-	case n > maxDescription:
-		wrong.add("description", "error_template_description", "Max", maxDescription)
+	switch {
+	case utf8.RuneCountInString(d.Description) > maxDescription:
+		c.wrong.Add("description", "error_template_description", "Max", maxDescription)
 	case !plainText(d.Description, true):
-		wrong.add("description", "error_text")
+		c.wrong.Add("description", "error_text")
 	}
-	wrong.checkClusters(d.Clusters)
-	wrong.checkEntries(kind, d.Entries)
-	return wrong
+	c.clusters(d.Clusters)
+	c.entries(d.Entries)
+	return c.wrong
 }
 
-// plainText refuses control characters, and those that nobody sees. Only a
-// description may have lines.
+// plainText reports whether a text is valid UTF-8 without control characters and
+// other invisible characters. If lines is true, it may contain line feeds.
 func plainText(s string, lines bool) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsGraphic(r) && (!lines || r != '\n')
 	})
 }
 
-// fieldErrors collects what is wrong.
-type fieldErrors []services.FieldError
-
-func (w *fieldErrors) add(field, text string, args ...any) {
-	*w = append(*w, services.FieldError{Field: field, Text: text, Args: services.Args(args...)})
+// checker checks the parts of a draft of one kind.
+type checker struct {
+	kind  string
+	wrong services.FieldErrors
 }
 
-// take adds what an operation's validator says.
-func (w *fieldErrors) take(err error) {
-	if err != nil {
-		*w = append(*w, services.AsError(err).Fields...)
+// clusters accepts names of clusters that do not exist: a template may be created
+// before its clusters are registered.
+func (c *checker) clusters(names []string) {
+	if len(names) > maxClusters {
+		c.wrong.Add("cluster", "error_template_clusters_many", "Max", maxClusters)
 	}
-}
-
-// checkClusters takes any name: clusters come and go, and a template may be
-// there before they are.
-func (w *fieldErrors) checkClusters(clusters []string) {
-	if len(clusters) > maxClusters {
-		w.add("cluster", "error_template_clusters_many", "Max", maxClusters)
-	}
-	for _, name := range clusters {
-		if n := utf8.RuneCountInString(name); n < 1 || n > maxCluster || !plainText(name, false) {
-			w.add("cluster", "error_template_cluster_name", "Name", clip(name), "Max", maxCluster)
+	for _, name := range names {
+		if name == "" || utf8.RuneCountInString(name) > maxCluster || !plainText(name, false) {
+			c.wrong.Add("cluster", "error_template_cluster_name", "Name", services.Clip(name), "Max", maxCluster)
 			return
 		}
 	}
 }
 
-func (w *fieldErrors) checkEntries(kind string, entries []operation.TemplateEntry) {
+func (c *checker) entries(entries []operation.TemplateEntry) {
 	switch {
 	case len(entries) == 0:
-		w.add("entries", "error_template_entries_none_"+kind)
+		c.wrong.Add("entries", "error_template_entries_none_"+c.kind)
 	case len(entries) > MaxEntries:
-		w.add("entries", "error_template_entries_many", "Count", len(entries), "Max", MaxEntries)
-		return // each of them in the answer would help nobody
+		c.wrong.Add("entries", "error_template_entries_many", "Count", len(entries), "Max", MaxEntries)
+		return // errors of so many entries would not help
 	}
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
-		w.checkEntry(kind, i, e)
+		c.entry(i, e)
 		id := e.Key + ":" + e.Effect
 		if seen[id] && e.Key != "" {
-			w.add(EntryField("key", i), "error_template_twice_"+kind, "Key", clip(e.Key), "Effect", e.Effect)
+			c.wrong.Add(EntryField("key", i), "error_template_twice_"+c.kind,
+				"Key", services.Clip(e.Key), "Effect", e.Effect)
 		}
 		seen[id] = true
 	}
 }
 
-func (w *fieldErrors) checkEntry(kind string, i int, e operation.TemplateEntry) {
+func (c *checker) entry(i int, e operation.TemplateEntry) {
 	if e.Key == "" {
-		w.add(EntryField("key", i), "error_template_key_missing")
+		c.wrong.Add(EntryField("key", i), "error_template_key_missing")
 	} else {
-		w.take(operation.CheckKey(EntryField("key", i), e.Key+"="+FormatValues(e.Values), e.Key))
+		c.wrong.Append(operation.CheckKey(EntryField("key", i), e.Key+"="+FormatValues(e.Values), e.Key))
 	}
 	switch {
-	case kind == operation.TaintTemplate:
-		w.take(operation.CheckEffect(EntryField("effect", i), e.Key, e.Effect))
+	case c.kind == operation.TaintTemplate:
+		c.wrong.Append(operation.CheckEffect(EntryField("effect", i), e.Key, e.Effect))
 	case e.Effect != "":
-		w.add(EntryField("effect", i), "error_template_effect")
+		c.wrong.Add(EntryField("effect", i), "error_template_effect")
 	}
-	w.checkValues(i, e)
+	c.values(i, e)
 }
 
-// checkValues names one wrong value; the field is one.
-func (w *fieldErrors) checkValues(i int, e operation.TemplateEntry) {
+// values reports only the first wrong value, since all values have one form field.
+func (c *checker) values(i int, e operation.TemplateEntry) {
 	field := EntryField("values", i)
-	if n := len(e.Values); n < 1 || n > maxValues {
-		w.add(field, "error_template_values", "Count", n, "Max", maxValues)
+	if len(e.Values) == 0 || len(e.Values) > maxValues {
+		c.wrong.Add(field, "error_template_values", "Count", len(e.Values), "Max", maxValues)
 		return
 	}
 	for j, value := range e.Values {
 		if err := operation.CheckValue(field, fmt.Sprintf("%s=%s", e.Key, value), value); err != nil {
-			w.take(err)
+			c.wrong.Append(err)
 			return
 		}
 		if slices.Contains(e.Values[:j], value) {
-			w.add(field, "error_template_value_twice", "Value", shown(value))
+			c.wrong.Add(field, "error_template_value_twice", "Value", cmp.Or(services.Clip(value), emptyValue))
 			return
 		}
 	}
-}
-
-// shown gives a value so that it can be seen.
-func shown(value string) string {
-	if value == "" {
-		return emptyValue
-	}
-	return clip(value)
-}
-
-// clip shortens what is quoted in an error.
-func clip(s string) string {
-	const most = 80
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
 }

@@ -14,21 +14,21 @@ import (
 	"kube-node-manager/services"
 )
 
-// The bounds of a document that is imported. A YAML parser makes far more of a
-// text than the text is long, so they are checked before as much as possible.
+// Limits of an imported document. A YAML parser needs far more memory than the
+// length of the text, so as much as possible is checked before parsing.
 const (
-	// maxDocument is in bytes: what a request may send, and more than a thousand
-	// templates.
+	// maxDocument is in bytes. It is the limit of a request body, and enough for more
+	// than a thousand templates.
 	maxDocument = 512 << 10
-	// maxMarks bounds how many characters may begin a new node, of which the parser
-	// makes some 200 bytes. Export writes about twelve for an entry.
+	// maxMarks limits the characters that may begin a new node. The parser needs about
+	// 200 bytes for each node. Export writes about twelve nodes for an entry.
 	maxMarks  = 60_000
-	maxDepth  = 16       // lists and mappings in each other; a document of templates has 7
-	maxScalar = 16 << 10 // bytes of one key or value; no field of a template may be as long
+	maxDepth  = 16       // nested lists and mappings; a document of templates has 7 levels
+	maxScalar = 16 << 10 // bytes of one key or value; every field of a template is shorter
 )
 
-// readAlone is read, for one request after the other: the parser's memory is
-// that of one document, however many are sent.
+// readAlone is like read, but reads one document at a time, so that the parser
+// needs the memory of one document only, however many requests there are.
 func (s *Service) readAlone(ctx context.Context, kind, text string) ([]Draft, error) {
 	select {
 	case s.reading <- struct{}{}:
@@ -39,7 +39,12 @@ func (s *Service) readAlone(ctx context.Context, kind, text string) ([]Draft, er
 	}
 }
 
-// read reads a document of one kind.
+// invalid returns an error of the field "document".
+func invalid(text string, args ...any) *services.Error {
+	return services.Invalid("document", text, args...)
+}
+
+// read returns the templates of a document of one kind.
 func read(kind, text string) ([]Draft, error) {
 	doc, err := parse(text)
 	if err != nil {
@@ -47,13 +52,15 @@ func read(kind, text string) ([]Draft, error) {
 	}
 	switch {
 	case doc.APIVersion != apiVersion:
-		return nil, services.Invalid("document", "error_template_yaml_version", "Value", clip(string(doc.APIVersion)), "Want", apiVersion)
+		return nil, invalid("error_template_yaml_version",
+			"Value", services.Clip(string(doc.APIVersion)), "Want", apiVersion)
 	case string(doc.Kind) != documentKind(kind):
-		return nil, services.Invalid("document", "error_template_yaml_kind", "Value", clip(string(doc.Kind)), "Want", documentKind(kind))
+		return nil, invalid("error_template_yaml_kind",
+			"Value", services.Clip(string(doc.Kind)), "Want", documentKind(kind))
 	case len(doc.Templates) == 0:
-		return nil, services.Invalid("document", "error_template_yaml_empty")
+		return nil, invalid("error_template_yaml_empty")
 	case len(doc.Templates) > maxImport:
-		return nil, services.Invalid("document", "error_template_yaml_too_many", "Count", len(doc.Templates), "Max", maxImport)
+		return nil, invalid("error_template_yaml_too_many", "Count", len(doc.Templates), "Max", maxImport)
 	}
 	drafts := make([]Draft, len(doc.Templates))
 	for i, t := range doc.Templates {
@@ -62,18 +69,14 @@ func read(kind, text string) ([]Draft, error) {
 	return drafts, nil
 }
 
-// parse makes a tree of the text first, which is no larger than the text says,
-// and refuses in it what would grow: an alias repeats what its anchor names, and
-// aliases of aliases do so without end. Only then it decodes.
+// parse parses a document. It first builds the tree of YAML nodes, whose size is
+// limited by the length of the text, and refuses aliases in it: an alias repeats
+// the node of its anchor, and aliases of aliases grow exponentially. It then
+// converts the tree to JSON and decodes that.
 func parse(text string) (document, error) {
 	var doc document
-	switch {
-	case strings.TrimSpace(text) == "":
-		return doc, services.Invalid("document", "error_template_yaml_none")
-	case len(text) > maxDocument:
-		return doc, services.Invalid("document", "error_template_yaml_large", "Max", maxDocument>>10)
-	case marks(text) > maxMarks:
-		return doc, services.Invalid("document", "error_template_yaml_parts", "Max", maxMarks)
+	if err := checkSize(text); err != nil {
+		return doc, err
 	}
 	root, err := tree(text)
 	if err != nil {
@@ -91,7 +94,19 @@ func parse(text string) (document, error) {
 	return doc, nil
 }
 
-// marks counts the characters that can begin a node.
+func checkSize(text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return invalid("error_template_yaml_none")
+	case len(text) > maxDocument:
+		return invalid("error_template_yaml_large", "Max", maxDocument>>10)
+	case marks(text) > maxMarks:
+		return invalid("error_template_yaml_parts", "Max", maxMarks)
+	}
+	return nil
+}
+
+// marks returns the number of characters that may begin a node.
 func marks(text string) int {
 	n := 0
 	for _, mark := range []string{"\n", ",", ":", "[", "{", "?", "- "} {
@@ -100,7 +115,7 @@ func marks(text string) int {
 	return n
 }
 
-// tree returns the only document of the text, nil when it has none.
+// tree returns the only document in the text, or nil if there is none.
 func tree(text string) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	var first, second yaml.Node
@@ -112,13 +127,13 @@ func tree(text string) (*yaml.Node, error) {
 		return nil, explain(err)
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, services.Invalid("document", "error_template_yaml_many")
+		return nil, invalid("error_template_yaml_many")
 	}
 	return &first, nil
 }
 
-// jsonWriter writes a tree as JSON, and refuses what no document of templates
-// needs.
+// jsonWriter writes a tree as JSON. It refuses YAML features that a document of
+// templates does not need.
 type jsonWriter struct{ out bytes.Buffer }
 
 func (w *jsonWriter) node(n *yaml.Node, depth int) error {
@@ -127,9 +142,9 @@ func (w *jsonWriter) node(n *yaml.Node, depth int) error {
 		w.out.WriteString("null")
 		return nil
 	case n.Anchor != "" || n.Kind == yaml.AliasNode:
-		return services.Invalid("document", "error_template_yaml_alias", "Line", n.Line)
+		return invalid("error_template_yaml_alias", "Line", n.Line)
 	case depth > maxDepth:
-		return services.Invalid("document", "error_template_yaml_deep", "Line", n.Line, "Max", maxDepth)
+		return invalid("error_template_yaml_deep", "Line", n.Line, "Max", maxDepth)
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -161,18 +176,10 @@ func (w *jsonWriter) mapping(n *yaml.Node, depth int) error {
 	seen := make(map[string]bool, len(n.Content)/2)
 	w.out.WriteByte('{')
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		switch {
-		case key.Anchor != "" || key.Kind == yaml.AliasNode:
-			return services.Invalid("document", "error_template_yaml_alias", "Line", key.Line)
-		case key.Kind != yaml.ScalarNode || seen[key.Value]:
-			return services.Invalid("document", "error_template_yaml_line", "Line", key.Line)
-		}
-		seen[key.Value] = true
 		if i > 0 {
 			w.out.WriteByte(',')
 		}
-		if err := w.text(key); err != nil {
+		if err := w.key(n.Content[i], seen); err != nil {
 			return err
 		}
 		w.out.WriteByte(':')
@@ -184,16 +191,29 @@ func (w *jsonWriter) mapping(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// scalar writes a text that was written as one. Another value is refused: YAML
-// reads yes as true and 1.10 as 1.1, and as a text it would be another one than
-// was meant. Only the absence of a list may be written as null.
+// key writes the key of a mapping and adds it to the keys that it has seen there.
+func (w *jsonWriter) key(n *yaml.Node, seen map[string]bool) error {
+	switch {
+	case n.Anchor != "" || n.Kind == yaml.AliasNode:
+		return invalid("error_template_yaml_alias", "Line", n.Line)
+	case n.Kind != yaml.ScalarNode || seen[n.Value]:
+		return invalid("error_template_yaml_line", "Line", n.Line)
+	}
+	seen[n.Value] = true
+	return w.text(n)
+}
+
+// scalar writes a string. It refuses other scalars: YAML reads yes as true and
+// 1.10 as 1.1, so the string that was meant would be lost. null is allowed, as the
+// value of a list that is left empty.
 func (w *jsonWriter) scalar(n *yaml.Node) error {
-	switch tag := n.ShortTag(); {
+	tag := n.ShortTag()
+	switch {
 	case tag == "!!null":
 		w.out.WriteString("null")
 		return nil
 	case tag != "!!str", n.Style == 0 && oldBool(n.Value):
-		return services.Invalid("document", "error_template_yaml_quotes", "Value", clip(n.Value))
+		return invalid("error_template_yaml_quotes", "Value", services.Clip(n.Value))
 	default:
 		return w.text(n)
 	}
@@ -201,60 +221,62 @@ func (w *jsonWriter) scalar(n *yaml.Node) error {
 
 func (w *jsonWriter) text(n *yaml.Node) error {
 	if len(n.Value) > maxScalar {
-		return services.Invalid("document", "error_template_yaml_long", "Line", n.Line, "Max", maxScalar>>10)
+		return invalid("error_template_yaml_long", "Line", n.Line, "Max", maxScalar>>10)
 	}
 	w.out.WriteString(quote(n.Value))
 	return nil
 }
 
-// oldBool reports whether a plain text was a truth value in YAML 1.1, which most
-// readers still speak.
+// oldBool reports whether a scalar without quotes is a boolean in YAML 1.1, which
+// many parsers still implement.
 func oldBool(plain string) bool {
 	switch strings.ToLower(plain) {
 	case "y", "yes", "on", "n", "no", "off":
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
-// exact is a text, where a list, a mapping or nothing is refused.
+// exact is a string in a document. Unlike the type string, it refuses null.
 type exact string
 
-// UnmarshalJSON takes a text and nothing else.
+// UnmarshalJSON implements json.Unmarshaler.
 func (e *exact) UnmarshalJSON(raw []byte) error {
 	if len(raw) == 0 || raw[0] != '"' {
-		return &notText{clip(string(raw))}
+		return &notStringError{services.Clip(string(raw))}
 	}
 	return json.Unmarshal(raw, (*string)(e))
 }
 
-// notText is the error of a value that needs quotes.
-type notText struct{ value string }
+// notStringError is the error of a value that needs quotes.
+type notStringError struct{ value string }
 
-func (n *notText) Error() string { return n.value + " is no text" }
+func (e *notStringError) Error() string { return e.value + " is not a string" }
 
 var (
 	yamlLine     = regexp.MustCompile(`line (\d+): `)
 	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 )
 
-// explain says what cannot be read: a value that is no text, a field that does
-// not exist, or the line where the text is no YAML.
+// explain turns an error of a decoder into one that names the cause: a value that
+// is not a string, an unknown field, or the line of a syntax error.
 func explain(err error) error {
-	if value, ok := errors.AsType[*notText](err); ok {
-		return services.Invalid("document", "error_template_yaml_quotes", "Value", value.value)
+	if value, ok := errors.AsType[*notStringError](err); ok {
+		return invalid("error_template_yaml_quotes", "Value", value.value)
 	}
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
-		return services.Invalid("document", "error_template_yaml_type", "Field", mistyped.Field, "Value", mistyped.Value)
+		return invalid("error_template_yaml_type", "Field", mistyped.Field, "Value", mistyped.Value)
 	}
-	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
-		return services.Invalid("document", "error_template_yaml_field", "Field", clip(found[1]))
+	field, line := unknownField.FindStringSubmatch(err.Error()), yamlLine.FindStringSubmatch(err.Error())
+	switch {
+	case field != nil:
+		return invalid("error_template_yaml_field", "Field", services.Clip(field[1]))
+	case strings.Contains(err.Error(), "unknown anchor"):
+		return invalid("error_template_yaml_anchor")
+	case line != nil:
+		return invalid("error_template_yaml_line", "Line", line[1])
+	default:
+		return invalid("error_template_yaml")
 	}
-	if strings.Contains(err.Error(), "unknown anchor") {
-		return services.Invalid("document", "error_template_yaml_anchor")
-	}
-	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
-		return services.Invalid("document", "error_template_yaml_line", "Line", found[1])
-	}
-	return services.Invalid("document", "error_template_yaml")
 }

@@ -1,6 +1,6 @@
-// Package template keeps the sets of labels and taints that people reuse. An
-// entry of a template may have several candidate values; one of them is chosen
-// when the template is applied, which is the business of package operation.
+// Package template stores sets of labels and taints that people reuse. An entry of
+// a template may have several candidate values; package operation, which applies
+// templates, lets people choose one of them.
 package template
 
 import (
@@ -17,13 +17,13 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// PageSize is how many templates a page of the list holds.
+// PageSize is the number of templates on a page of the list.
 const PageSize = 50
 
-// Kinds lists the kinds of templates.
+// Kinds returns the kinds of templates.
 func Kinds() []string { return []string{operation.LabelTemplate, operation.TaintTemplate} }
 
-// Draft is what people say of a template.
+// Draft is the part of a template that people edit.
 type Draft struct {
 	Name        string                    `json:"name"`
 	Description string                    `json:"description"`
@@ -39,8 +39,8 @@ type Template struct {
 	CreatedBy  string     `json:"createdBy"`
 	CreatedAt  time.Time  `json:"createdAt"`
 	UpdatedBy  string     `json:"updatedBy"`
-	UpdatedAt  time.Time  `json:"updatedAt"` // tells its versions apart
-	Uses       int        `json:"uses"`      // batches that it made
+	UpdatedAt  time.Time  `json:"updatedAt"` // differs between any two versions
+	Uses       int        `json:"uses"`      // number of batches that used it
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
 
@@ -49,36 +49,36 @@ func (t Template) UsableIn(cluster string) bool {
 	return len(t.Clusters) == 0 || slices.Contains(t.Clusters, cluster)
 }
 
-// Query says which part of the list is asked for.
+// Query selects a page of the list.
 type Query struct {
 	Kind string
-	Text string // in names, descriptions, keys and values
+	Text string // searched for in names, descriptions, keys and values
 	Page int    // from 1
 }
 
-// Page is a part of the list.
+// Page is a page of the list.
 type Page struct {
 	Query Query
 	Items []Template
-	Total int // that match
+	Total int // templates that match
 	Pages int
 }
 
-// Service answers everything about templates. It is safe for concurrent use.
+// Service reads and changes templates. It is safe for concurrent use.
 type Service struct {
 	store   *store.Store
 	log     *slog.Logger
 	now     func() time.Time
-	reading chan struct{} // holds a token while a document is read
+	reading chan struct{} // a semaphore of one; see readAlone
 }
 
-// New returns the service over a store.
+// New returns a service that uses the given store.
 func New(st *store.Store, log *slog.Logger) *Service {
 	return &Service{store: st, log: log, now: time.Now, reading: make(chan struct{}, 1)}
 }
 
-// List gives one page of the templates of a kind, by name. A page beyond the
-// last one is the last one.
+// List returns one page of the templates of a kind, by name. Instead of a page
+// after the last one, it returns the last one.
 //
 // Errors: CodeNotFound for an unknown kind.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
@@ -99,26 +99,25 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		}
 		p.Total, p.Pages = total, max(1, (total+PageSize-1)/PageSize)
 		if p.Query.Page <= p.Pages {
-			p.Items, err = fromStore(rows)
+			p.Items, err = decodeAll(rows)
 			return p, err
 		}
 		p.Query.Page = p.Pages
 	}
 }
 
-// offset gives where a page begins; no page is so far that it overflows.
+// offset returns the offset of a page. The limit prevents an overflow.
 func offset(page int) int { return (min(page, 1<<40) - 1) * PageSize }
 
-// Get gives one template, or CodeNotFound.
+// Get returns one template, or CodeNotFound.
 func (s *Service) Get(ctx context.Context, kind string, id int64) (Template, error) {
 	if err := permit(ctx, services.PermitSee, kind); err != nil {
 		return Template{}, err
 	}
-	t, err := s.store.Template(ctx, kind, id)
-	return answer(t, err)
+	return fromStore(s.store.Template(ctx, kind, id))
 }
 
-// Usable gives the templates of every kind that may be applied in a cluster, by
+// Usable returns the templates of all kinds that may be applied in a cluster, by
 // name.
 func (s *Service) Usable(ctx context.Context, cluster string) ([]Template, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
@@ -128,27 +127,28 @@ func (s *Service) Usable(ctx context.Context, cluster string) ([]Template, error
 	if err != nil {
 		return nil, err
 	}
-	all, err := fromStore(rows)
+	all, err := decodeAll(rows)
 	return slices.DeleteFunc(all, func(t Template) bool { return !t.UsableIn(cluster) }), err
 }
 
-// Template gives a template of that kind as an operation applies it in a
-// cluster; it makes the service an operation.Templates.
+// Template returns a template in the form in which an operation applies it in a
+// cluster. It implements operation.Templates.
 //
-// Errors: CodeNotFound; CodeInvalid names the field "template" when the template
-// is not for that cluster.
+// Errors: CodeNotFound; CodeInvalid for the field "template" if the template may
+// not be applied in the cluster.
 func (s *Service) Template(ctx context.Context, kind string, id int64, cluster string) (operation.Template, error) {
 	t, err := s.Get(ctx, kind, id)
 	if err != nil {
 		return operation.Template{}, err
 	}
 	if !t.UsableIn(cluster) {
-		return operation.Template{}, services.Invalid("template", "error_template_cluster", "Name", t.Name, "Cluster", cluster)
+		return operation.Template{}, services.Invalid("template", "error_template_cluster",
+			"Name", t.Name, "Cluster", cluster)
 	}
 	return operation.Template{ID: t.ID, Kind: t.Kind, Name: t.Name, Entries: t.Entries}, nil
 }
 
-// Create makes a template.
+// Create adds a template.
 //
 // Errors: CodeInvalid names every wrong field; see Draft.check.
 func (s *Service) Create(ctx context.Context, kind string, d Draft) (Template, error) {
@@ -156,32 +156,32 @@ func (s *Service) Create(ctx context.Context, kind string, d Draft) (Template, e
 	if err != nil {
 		return Template{}, err
 	}
-	t, err := answer(s.store.InsertTemplate(ctx, row))
+	t, err := fromStore(s.store.InsertTemplate(ctx, row))
 	if err == nil {
 		s.log.InfoContext(ctx, "Created a template", "kind", kind, "template", t.Name, "id", t.ID, "user", t.CreatedBy)
 	}
 	return t, err
 }
 
-// Update changes a template. seen is the UpdatedAt of the version that the
-// person has changed; the zero time overwrites any.
+// Update changes a template. seen is the UpdatedAt of the version that the person
+// has edited; the zero time overwrites any version.
 //
-// Errors: CodeInvalid names every wrong field; CodeNotFound; CodeConflict when
-// somebody else has changed it since it was seen.
+// Errors: CodeInvalid names every wrong field; CodeNotFound; CodeConflict if the
+// template has changed since it was seen.
 func (s *Service) Update(ctx context.Context, kind string, id int64, d Draft, seen time.Time) (Template, error) {
 	row, err := s.prepare(ctx, kind, d)
 	if err != nil {
 		return Template{}, err
 	}
 	row.ID = id
-	t, err := answer(s.store.UpdateTemplate(ctx, row, seen))
+	t, err := fromStore(s.store.UpdateTemplate(ctx, row, seen))
 	if err == nil {
 		s.log.InfoContext(ctx, "Changed a template", "kind", kind, "template", t.Name, "id", t.ID, "user", t.UpdatedBy)
 	}
 	return t, err
 }
 
-// Duplicate makes a template like another one, with a name of its own.
+// Duplicate creates a copy of a template under a new name.
 func (s *Service) Duplicate(ctx context.Context, kind string, id int64) (Template, error) {
 	original, err := s.Get(ctx, kind, id)
 	if err != nil {
@@ -197,10 +197,10 @@ func (s *Service) Duplicate(ctx context.Context, kind string, id int64) (Templat
 	}
 }
 
-// maxCopies bounds the names that Duplicate tries.
+// maxCopies limits the names that Duplicate tries.
 const maxCopies = 200
 
-// copyName gives the name of the nth copy, shortened so that it is one.
+// copyName returns the name of the nth copy, shortened to the maximum length.
 func copyName(name string, n int) string {
 	suffix := " (copy)"
 	if n > 1 {
@@ -211,36 +211,37 @@ func copyName(name string, n int) string {
 }
 
 func nameTaken(err error) bool {
-	return services.CodeOf(err) == services.CodeInvalid &&
-		slices.ContainsFunc(services.AsError(err).Fields, func(f services.FieldError) bool { return f.Text == "error_template_name_taken" })
+	taken := func(f services.FieldError) bool { return f.Text == "error_template_name_taken" }
+	return services.CodeOf(err) == services.CodeInvalid && slices.ContainsFunc(services.AsError(err).Fields, taken)
 }
 
-// Delete removes a template and gives what it was. The batches that it made
-// stay as they are.
+// Delete deletes a template and returns it as it was. It does not affect the
+// batches that used it.
 func (s *Service) Delete(ctx context.Context, kind string, id int64) (Template, error) {
 	if err := permit(ctx, services.PermitChange, kind); err != nil {
 		return Template{}, err
 	}
-	t, err := answer(s.store.DeleteTemplate(ctx, kind, id))
+	t, err := fromStore(s.store.DeleteTemplate(ctx, kind, id))
 	if err == nil {
-		s.log.InfoContext(ctx, "Deleted a template", "kind", kind, "template", t.Name, "id", id, "user", services.ActorFrom(ctx).Name)
+		by := services.ActorFrom(ctx).Name
+		s.log.InfoContext(ctx, "Deleted a template", "kind", kind, "template", t.Name, "id", id, "user", by)
 	}
 	return t, err
 }
 
-// prepare checks what makes a template and who makes it.
+// prepare checks the permission and the draft, and returns the row to store.
 func (s *Service) prepare(ctx context.Context, kind string, d Draft) (store.Template, error) {
 	if err := permit(ctx, services.PermitChange, kind); err != nil {
 		return store.Template{}, err
 	}
 	d = d.tidy()
-	if wrong := d.check(kind); len(wrong) > 0 {
-		return store.Template{}, services.InvalidFields(wrong...)
+	if err := d.check(kind).Err(); err != nil {
+		return store.Template{}, err
 	}
 	return s.row(ctx, kind, d)
 }
 
-// row gives the stored form of a template that the actor makes now.
+// row returns the stored form of a template that the actor creates now.
 func (s *Service) row(ctx context.Context, kind string, d Draft) (store.Template, error) {
 	entries, err := json.Marshal(d.Entries)
 	if err != nil {
@@ -253,7 +254,7 @@ func (s *Service) row(ctx context.Context, kind string, d Draft) (store.Template
 	}, nil
 }
 
-// permit checks the actor first, so that nobody learns more than they may.
+// permit checks the actor's permission and then the kind.
 func permit(ctx context.Context, p services.Permission, kind string) error {
 	err := services.ActorFrom(ctx).Require(p)
 	if err == nil && !slices.Contains(Kinds(), kind) {
@@ -262,32 +263,35 @@ func permit(ctx context.Context, p services.Permission, kind string) error {
 	return err
 }
 
-// answer gives the domain's form of what the store answered.
-func answer(t store.Template, err error) (Template, error) {
+// fromStore turns a result of the store into one of this package.
+func fromStore(row store.Template, err error) (Template, error) {
 	if services.CodeOf(err) == services.CodeNotFound {
 		return Template{}, services.Wrap(err, services.CodeNotFound, "error_template_none")
 	}
 	if err != nil {
 		return Template{}, err
 	}
-	return asTemplate(t)
+	return decode(row)
 }
 
-func fromStore(rows []store.Template) ([]Template, error) {
+func decodeAll(rows []store.Template) ([]Template, error) {
 	out := make([]Template, len(rows))
 	for i, row := range rows {
-		var err error
-		if out[i], err = asTemplate(row); err != nil {
+		t, err := decode(row)
+		if err != nil {
 			return nil, err
 		}
+		out[i] = t
 	}
 	return out, nil
 }
 
-func asTemplate(row store.Template) (Template, error) {
+func decode(row store.Template) (Template, error) {
 	t := Template{
-		ID: row.ID, Kind: row.Kind, Draft: Draft{Name: row.Name, Description: row.Description, Clusters: row.Clusters},
-		CreatedBy: row.CreatedBy, CreatedAt: row.CreatedAt, UpdatedBy: row.UpdatedBy, UpdatedAt: row.UpdatedAt,
+		ID: row.ID, Kind: row.Kind,
+		Draft:     Draft{Name: row.Name, Description: row.Description, Clusters: row.Clusters},
+		CreatedBy: row.CreatedBy, CreatedAt: row.CreatedAt,
+		UpdatedBy: row.UpdatedBy, UpdatedAt: row.UpdatedAt,
 		Uses: row.Uses, LastUsedAt: row.LastUsedAt,
 	}
 	if err := json.Unmarshal(row.Entries, &t.Entries); err != nil {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// newTest gives a service over a new store, and somebody who may use it.
+// newTest returns a service with an empty store, and the context of a user.
 func newTest(t testing.TB) (*Service, context.Context) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -38,12 +38,14 @@ func as(t testing.TB, name string, role services.Role) context.Context {
 }
 
 func aDraft(name string) Draft {
-	return Draft{Name: name, Entries: []operation.TemplateEntry{{Key: "example.com/pool", Values: []string{"gpu", ""}}}}
+	pool := operation.TemplateEntry{Key: "example.com/pool", Values: []string{"gpu", ""}}
+	return Draft{Name: name, Entries: []operation.TemplateEntry{pool}}
 }
 
 func taintDraft(name string) Draft {
 	return Draft{Name: name, Entries: []operation.TemplateEntry{
-		{Key: "dedicated", Effect: "NoSchedule", Values: []string{"gpu", "cpu"}}, {Key: "dedicated", Effect: "NoExecute", Values: []string{""}},
+		{Key: "dedicated", Effect: "NoSchedule", Values: []string{"gpu", "cpu"}},
+		{Key: "dedicated", Effect: "NoExecute", Values: []string{""}},
 	}}
 }
 
@@ -58,7 +60,7 @@ func create(t testing.TB, s *Service, ctx context.Context, kind, name string) Te
 	return made
 }
 
-// wrongFields gives the text of each field that an error names.
+// wrongFields returns the fields that an error names, each with its message id.
 func wrongFields(t testing.TB, err error) map[string]string {
 	t.Helper()
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err), "%v", err)
@@ -76,7 +78,10 @@ func TestCreate(t *testing.T) {
 	made, err := s.Create(ctx, "labels", d)
 	require.NoError(t, err)
 	want := Template{
-		ID: made.ID, Kind: "labels", Draft: Draft{Name: "GPU pool", Description: "two\nlines", Entries: d.Entries, Clusters: []string{"edge", "prod"}},
+		ID: made.ID, Kind: "labels",
+		Draft: Draft{
+			Name: "GPU pool", Description: "two\nlines", Entries: d.Entries, Clusters: []string{"edge", "prod"},
+		},
 		CreatedBy: "ada", CreatedAt: noon, UpdatedBy: "ada", UpdatedAt: noon,
 	}
 	require.Equal(t, want, made)
@@ -89,105 +94,171 @@ func TestCreate(t *testing.T) {
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 }
 
-func TestCreate_namesEveryWrongField(t *testing.T) {
-	entry := func(key string, values ...string) operation.TemplateEntry {
-		return operation.TemplateEntry{Key: key, Values: values}
-	}
-	taint := func(key, effect string, values ...string) operation.TemplateEntry {
-		return operation.TemplateEntry{Key: key, Effect: effect, Values: values}
-	}
-	good := []operation.TemplateEntry{entry("a", "b")}
-	many := make([]operation.TemplateEntry, 101)
-	values := make([]string, 21)
-	for i := range many {
-		many[i] = entry(fmt.Sprintf("key-%d", i), "")
-	}
-	for i := range values {
-		values[i] = fmt.Sprint(i)
-	}
-	long := strings.Repeat("长", 81)
-	tests := map[string]struct {
-		kind  string
-		draft Draft
-		want  map[string]string
-	}{
-		"nothing":          {"labels", Draft{}, map[string]string{"name": "error_template_name", "entries": "error_template_entries_none_labels"}},
-		"no taint":         {"taints", Draft{Name: "a"}, map[string]string{"entries": "error_template_entries_none_taints"}},
-		"blank name":       {"labels", Draft{Name: " \t", Entries: good}, map[string]string{"name": "error_template_name"}},
-		"long name":        {"labels", Draft{Name: long, Entries: good}, map[string]string{"name": "error_template_name"}},
-		"longest name":     {"labels", Draft{Name: long[3:], Entries: good}, nil},
-		"name with a line": {"labels", Draft{Name: "a\nb", Entries: good}, map[string]string{"name": "error_text"}},
-		"unseen sign":      {"labels", Draft{Name: "a\u202eb", Entries: good}, map[string]string{"name": "error_text"}},
-		"not UTF-8":        {"labels", Draft{Name: "a\xff", Entries: good}, map[string]string{"name": "error_text"}},
-		"long description": {"labels", Draft{Name: "a", Description: strings.Repeat("x", 501), Entries: good}, map[string]string{"description": "error_template_description"}},
-		"odd description":  {"labels", Draft{Name: "a", Description: "x\x07", Entries: good}, map[string]string{"description": "error_text"}},
-		"odd cluster":      {"labels", Draft{Name: "a", Clusters: []string{"a\tb"}, Entries: good}, map[string]string{"cluster": "error_template_cluster_name"}},
-		"empty cluster":    {"labels", Draft{Name: "a", Clusters: []string{""}, Entries: good}, map[string]string{"cluster": "error_template_cluster_name"}},
-		"any cluster":      {"labels", Draft{Name: "a", Clusters: []string{"arn:aws:eks:1:cluster/prod a@b"}, Entries: good}, nil},
-		"many entries":     {"labels", Draft{Name: "a", Entries: many}, map[string]string{"entries": "error_template_entries_many"}},
-		"most entries":     {"labels", Draft{Name: "a", Entries: many[:100]}, nil},
-		"no key":           {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("", "b")}}, map[string]string{"key.1": "error_template_key_missing"}},
-		"bad key":          {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a b", "b"), entry("-", "c")}}, map[string]string{"key.1": "error_entry_key", "key.2": "error_entry_key"}},
-		"bad value":        {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a", "b", "c d")}}, map[string]string{"values.1": "error_entry_value"}},
-		"no values":        {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a")}}, map[string]string{"values.1": "error_template_values"}},
-		"many values":      {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a", values...)}}, map[string]string{"values.1": "error_template_values"}},
-		"most values":      {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a", values[:20]...)}}, nil},
-		"value twice":      {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a", "", "b", "")}}, map[string]string{"values.1": "error_template_value_twice"}},
-		"key twice":        {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{entry("a", "b"), entry("c", "d"), entry("a", "e")}}, map[string]string{"key.3": "error_template_twice_labels"}},
-		"label's effect":   {"labels", Draft{Name: "a", Entries: []operation.TemplateEntry{taint("a", "NoSchedule", "b")}}, map[string]string{"effect.1": "error_template_effect"}},
-		"no effect":        {"taints", Draft{Name: "a", Entries: good}, map[string]string{"effect.1": "error_entry_effect"}},
-		"bad effect":       {"taints", Draft{Name: "a", Entries: []operation.TemplateEntry{taint("a", "noschedule", "b")}}, map[string]string{"effect.1": "error_entry_effect"}},
-		"two effects":      {"taints", taintDraft("a"), nil},
-		"taint twice":      {"taints", Draft{Name: "a", Entries: []operation.TemplateEntry{taint("a", "NoExecute", "b"), taint("a", "NoExecute", "c")}}, map[string]string{"key.2": "error_template_twice_taints"}},
-		"all at once": {"taints", Draft{Name: "\x00", Clusters: []string{"\n"}, Entries: []operation.TemplateEntry{taint("/", "x", "?")}}, map[string]string{
-			"name": "error_text", "cluster": "error_template_cluster_name", "key.1": "error_entry_key", "effect.1": "error_entry_effect", "values.1": "error_entry_value",
-		}},
-	}
+// draftTest is a draft and the message ids of its wrong fields; none means that it
+// can be created.
+type draftTest struct {
+	draft Draft
+	wrong map[string]string
+}
+
+func checkDrafts(t *testing.T, kind string, tests map[string]draftTest) {
+	t.Helper()
 	s, ctx := newTest(t)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			made, err := s.Create(ctx, tt.kind, tt.draft)
-			if tt.want == nil {
+			made, err := s.Create(ctx, kind, tt.draft)
+			if tt.wrong == nil {
 				require.NoError(t, err)
-				_, err = s.Delete(ctx, tt.kind, made.ID)
+				_, err = s.Delete(ctx, kind, made.ID)
 				require.NoError(t, err)
 				return
 			}
-			require.Equal(t, tt.want, wrongFields(t, err))
+			require.Equal(t, tt.wrong, wrongFields(t, err))
 		})
 	}
 }
 
-func TestService_asksWhoItIs(t *testing.T) {
+func draftOf(entries ...operation.TemplateEntry) Draft { return Draft{Name: "a", Entries: entries} }
+
+func label(key string, values ...string) operation.TemplateEntry {
+	return operation.TemplateEntry{Key: key, Values: values}
+}
+
+func taint(key, effect string, values ...string) operation.TemplateEntry {
+	return operation.TemplateEntry{Key: key, Effect: effect, Values: values}
+}
+
+// numbers returns n different values.
+func numbers(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(i)
+	}
+	return out
+}
+
+func TestCreate_texts(t *testing.T) {
+	named := func(name string) Draft { return Draft{Name: name, Entries: aDraft("").Entries} }
+	described := func(text string) Draft {
+		d := aDraft("a")
+		d.Description = text
+		return d
+	}
+	in := func(cluster string) Draft {
+		d := aDraft("a")
+		d.Clusters = []string{cluster}
+		return d
+	}
+	long := strings.Repeat("长", 81)
+	checkDrafts(t, "labels", map[string]draftTest{
+		"blank name":       {named(" \t"), map[string]string{"name": "error_template_name"}},
+		"long name":        {named(long), map[string]string{"name": "error_template_name"}},
+		"longest name":     {named(long[3:]), nil},
+		"name with a line": {named("a\nb"), map[string]string{"name": "error_text"}},
+		"invisible sign":   {named("a\u202eb"), map[string]string{"name": "error_text"}},
+		"not UTF-8":        {named("a\xff"), map[string]string{"name": "error_text"}},
+		"long description": {
+			described(strings.Repeat("x", 501)), map[string]string{"description": "error_template_description"},
+		},
+		"odd description": {described("x\x07"), map[string]string{"description": "error_text"}},
+		"odd cluster":     {in("a\tb"), map[string]string{"cluster": "error_template_cluster_name"}},
+		"empty cluster":   {in(""), map[string]string{"cluster": "error_template_cluster_name"}},
+		"any cluster":     {in("arn:aws:eks:1:cluster/prod a@b"), nil},
+	})
+}
+
+func TestCreate_labels(t *testing.T) {
+	many := make([]operation.TemplateEntry, 101)
+	for i := range many {
+		many[i] = label(fmt.Sprintf("key-%d", i), "")
+	}
+	checkDrafts(t, "labels", map[string]draftTest{
+		"nothing": {Draft{}, map[string]string{
+			"name": "error_template_name", "entries": "error_template_entries_none_labels",
+		}},
+		"many entries": {draftOf(many...), map[string]string{"entries": "error_template_entries_many"}},
+		"most entries": {draftOf(many[:100]...), nil},
+		"no key":       {draftOf(label("", "b")), map[string]string{"key.1": "error_template_key_missing"}},
+		"bad keys": {draftOf(label("a b", "b"), label("-", "c")), map[string]string{
+			"key.1": "error_entry_key", "key.2": "error_entry_key",
+		}},
+		"bad value":   {draftOf(label("a", "b", "c d")), map[string]string{"values.1": "error_entry_value"}},
+		"no values":   {draftOf(label("a")), map[string]string{"values.1": "error_template_values"}},
+		"many values": {draftOf(label("a", numbers(21)...)), map[string]string{"values.1": "error_template_values"}},
+		"most values": {draftOf(label("a", numbers(20)...)), nil},
+		"value twice": {draftOf(label("a", "", "b", "")), map[string]string{"values.1": "error_template_value_twice"}},
+		"key twice": {
+			draftOf(label("a", "b"), label("c", "d"), label("a", "e")),
+			map[string]string{"key.3": "error_template_twice_labels"},
+		},
+		"effect": {
+			draftOf(taint("a", "NoSchedule", "b")), map[string]string{"effect.1": "error_template_effect"},
+		},
+	})
+}
+
+func TestCreate_taints(t *testing.T) {
+	checkDrafts(t, "taints", map[string]draftTest{
+		"no taint":    {draftOf(), map[string]string{"entries": "error_template_entries_none_taints"}},
+		"no effect":   {draftOf(label("a", "b")), map[string]string{"effect.1": "error_entry_effect"}},
+		"bad effect":  {draftOf(taint("a", "noschedule", "b")), map[string]string{"effect.1": "error_entry_effect"}},
+		"two effects": {taintDraft("a"), nil},
+		"taint twice": {
+			draftOf(taint("a", "NoExecute", "b"), taint("a", "NoExecute", "c")),
+			map[string]string{"key.2": "error_template_twice_taints"},
+		},
+		"everything wrong": {
+			Draft{
+				Name: "\x00", Clusters: []string{"\n"}, Entries: []operation.TemplateEntry{taint("/", "x", "?")},
+			},
+			map[string]string{
+				"name": "error_text", "cluster": "error_template_cluster_name",
+				"key.1": "error_entry_key", "effect.1": "error_entry_effect", "values.1": "error_entry_value",
+			},
+		},
+	})
+}
+
+// second returns the error of a call that returns a value, too.
+func second[T any](_ T, err error) error { return err }
+
+func TestService_permissionToRead(t *testing.T) {
 	s, ctx := newTest(t)
 	made := create(t, s, ctx, "labels", "a")
-	viewer, nobody := as(t, "eve", services.RoleViewer), t.Context()
-	read := map[string]func(context.Context) error{
-		"list":     func(ctx context.Context) error { _, err := s.List(ctx, Query{Kind: "labels"}); return err },
-		"get":      func(ctx context.Context) error { _, err := s.Get(ctx, "labels", made.ID); return err },
-		"usable":   func(ctx context.Context) error { _, err := s.Usable(ctx, "prod"); return err },
-		"template": func(ctx context.Context) error { _, err := s.Template(ctx, "labels", made.ID, "prod"); return err },
-		"export":   func(ctx context.Context) error { _, err := s.Export(ctx, "labels", 0); return err },
-		"one":      func(ctx context.Context) error { _, err := s.Export(ctx, "labels", made.ID); return err },
-	}
-	change := map[string]func(context.Context) error{
-		"create": func(ctx context.Context) error { _, err := s.Create(ctx, "labels", aDraft("b")); return err },
-		"update": func(ctx context.Context) error {
-			_, err := s.Update(ctx, "labels", made.ID, aDraft("b"), noon)
-			return err
+	for name, read := range map[string]func(context.Context) error{
+		"list":   func(ctx context.Context) error { return second(s.List(ctx, Query{Kind: "labels"})) },
+		"get":    func(ctx context.Context) error { return second(s.Get(ctx, "labels", made.ID)) },
+		"usable": func(ctx context.Context) error { return second(s.Usable(ctx, "prod")) },
+		"template": func(ctx context.Context) error {
+			return second(s.Template(ctx, "labels", made.ID, "prod"))
 		},
-		"duplicate": func(ctx context.Context) error { _, err := s.Duplicate(ctx, "labels", made.ID); return err },
-		"delete":    func(ctx context.Context) error { _, err := s.Delete(ctx, "labels", made.ID); return err },
-		"import":    func(ctx context.Context) error { _, err := s.Import(ctx, "labels", "x", true); return err },
+		"export": func(ctx context.Context) error { return second(s.Export(ctx, "labels", 0)) },
+		"one":    func(ctx context.Context) error { return second(s.Export(ctx, "labels", made.ID)) },
+	} {
+		require.NoError(t, read(as(t, "eve", services.RoleViewer)), name)
+		require.Equal(t, services.CodeForbidden, services.CodeOf(read(t.Context())), name)
 	}
-	for name, do := range read {
-		require.NoError(t, do(viewer), name)
-		require.Equal(t, services.CodeForbidden, services.CodeOf(do(nobody)), name)
+}
+
+func TestService_permissionToChange(t *testing.T) {
+	s, ctx := newTest(t)
+	made := create(t, s, ctx, "labels", "a")
+	for name, change := range map[string]func(context.Context) error{
+		"create": func(ctx context.Context) error { return second(s.Create(ctx, "labels", aDraft("b"))) },
+		"update": func(ctx context.Context) error {
+			return second(s.Update(ctx, "labels", made.ID, aDraft("b"), noon))
+		},
+		"duplicate": func(ctx context.Context) error { return second(s.Duplicate(ctx, "labels", made.ID)) },
+		"delete":    func(ctx context.Context) error { return second(s.Delete(ctx, "labels", made.ID)) },
+		"import":    func(ctx context.Context) error { return second(s.Import(ctx, "labels", "x", true)) },
+	} {
+		require.Equal(t, services.CodeForbidden, services.CodeOf(change(as(t, "eve", services.RoleViewer))), name)
+		require.Equal(t, services.CodeForbidden, services.CodeOf(change(t.Context())), name)
 	}
-	for name, do := range change {
-		require.Equal(t, services.CodeForbidden, services.CodeOf(do(viewer)), name)
-		require.Equal(t, services.CodeForbidden, services.CodeOf(do(nobody)), name)
-	}
+}
+
+func TestService_unknownKinds(t *testing.T) {
+	s, ctx := newTest(t)
 	for _, kind := range []string{"", "annotations", "Labels"} {
 		_, err := s.List(ctx, Query{Kind: kind})
 		require.Equal(t, services.CodeNotFound, services.CodeOf(err), kind)
@@ -210,7 +281,7 @@ func TestUpdate(t *testing.T) {
 	require.Equal(t, services.CodeConflict, services.CodeOf(err))
 	require.Equal(t, "error_template_changed", services.AsError(err).Text)
 	_, err = s.Update(ada, "labels", seen.ID, aDraft("mine"), changed.UpdatedAt)
-	require.NoError(t, err, "after having seen the change")
+	require.NoError(t, err, "it is based on the newest version")
 	_, err = s.Update(ada, "labels", seen.ID, aDraft("Taken"), time.Time{})
 	require.Equal(t, map[string]string{"name": "error_template_name_taken"}, wrongFields(t, err))
 	_, err = s.Update(ada, "labels", seen.ID, Draft{Name: "x"}, time.Time{})
@@ -263,7 +334,8 @@ func TestList_pages(t *testing.T) {
 		create(t, s, ctx, "labels", fmt.Sprintf("t%02d", i))
 	}
 	create(t, s, ctx, "taints", "other")
-	for asked, want := range map[int][]int{-1: {1, PageSize}, 0: {1, PageSize}, 1: {1, PageSize}, 2: {2, 1}, 3: {2, 1}, 1 << 62: {2, 1}} {
+	first, last := []int{1, PageSize}, []int{2, 1}
+	for asked, want := range map[int][]int{-1: first, 0: first, 1: first, 2: last, 3: last, 1 << 62: last} {
 		page, err := s.List(ctx, Query{Kind: "labels", Page: asked})
 		require.NoError(t, err)
 		require.Equal(t, want, []int{page.Query.Page, len(page.Items)}, asked)
@@ -277,22 +349,33 @@ func TestList_pages(t *testing.T) {
 	require.Contains(t, wrongFields(t, err), "q")
 }
 
-func TestTemplate_onlyWhereItMayBeUsed(t *testing.T) {
-	s, ctx := newTest(t)
-	everywhere := create(t, s, ctx, "labels", "everywhere")
+// prodOnly creates a template that may be applied in the cluster prod only.
+func prodOnly(t *testing.T, s *Service, ctx context.Context) Template {
+	t.Helper()
 	d := taintDraft("prod only")
 	d.Clusters = []string{"prod"}
-	limited, err := s.Create(ctx, "taints", d)
+	made, err := s.Create(ctx, "taints", d)
 	require.NoError(t, err)
+	return made
+}
 
+func TestTemplate_onlyInItsClusters(t *testing.T) {
+	s, ctx := newTest(t)
+	limited := prodOnly(t, s, ctx)
 	got, err := s.Template(ctx, "taints", limited.ID, "prod")
 	require.NoError(t, err)
-	require.Equal(t, operation.Template{ID: limited.ID, Kind: "taints", Name: "prod only", Entries: d.Entries}, got)
+	want := operation.Template{ID: limited.ID, Kind: "taints", Name: "prod only", Entries: limited.Entries}
+	require.Equal(t, want, got)
 	_, err = s.Template(ctx, "taints", limited.ID, "edge")
 	require.Equal(t, map[string]string{"template": "error_template_cluster"}, wrongFields(t, err))
 	_, err = s.Template(ctx, "labels", limited.ID, "prod")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
+}
 
+func TestUsable(t *testing.T) {
+	s, ctx := newTest(t)
+	everywhere := create(t, s, ctx, "labels", "everywhere")
+	limited := prodOnly(t, s, ctx)
 	for cluster, want := range map[string][]int64{"prod": {everywhere.ID, limited.ID}, "edge": {everywhere.ID}} {
 		usable, err := s.Usable(ctx, cluster)
 		require.NoError(t, err)
@@ -304,9 +387,18 @@ func TestTemplate_onlyWhereItMayBeUsed(t *testing.T) {
 	}
 }
 
-func TestValues_readAndWrite(t *testing.T) {
+func TestValues_parseAndFormat(t *testing.T) {
 	for text, want := range map[string][]string{
-		"": {""}, "  ": {""}, "a": {"a"}, " a ,b": {"a", "b"}, `a, ""`: {"a", ""}, `""`: {""}, "a|b": {"a", "b"}, "a，b": {"a", "b"}, "a b": {"a b"},
+		"":       {""},
+		"  ":     {""},
+		"a":      {"a"},
+		" a ,b":  {"a", "b"},
+		`a, ""`:  {"a", ""},
+		`""`:     {""},
+		"a|b":    {"a", "b"},
+		"a，b":    {"a", "b"},
+		"a b":    {"a b"},
+		"a, b|c": {"a", "b", "c"},
 	} {
 		got, err := ParseValues("values.1", text)
 		require.NoError(t, err)
@@ -336,8 +428,11 @@ func TestParseEntry(t *testing.T) {
 		require.NoError(t, err, tt.text)
 		require.Equal(t, tt.want, got, tt.text)
 	}
-	for _, tt := range [][2]string{{"labels", "a"}, {"labels", ""}, {"taints", "a=b"}, {"taints", "a"}, {"taints", ""}} {
-		_, err := ParseEntry(tt[0], "entry.1", tt[1])
-		require.Equal(t, map[string]string{"entry.1": "error_template_entry_" + tt[0]}, wrongFields(t, err), tt[1])
+	for kind, texts := range map[string][]string{"labels": {"a", ""}, "taints": {"a=b", "a", ""}} {
+		for _, text := range texts {
+			_, err := ParseEntry(kind, "entry.1", text)
+			want := map[string]string{"entry.1": "error_template_entry_" + kind}
+			require.Equal(t, want, wrongFields(t, err), text)
+		}
 	}
 }

@@ -9,39 +9,38 @@ import (
 	"kube-node-manager/services/operation"
 )
 
-// emptyValue is how people write the value that is empty among others. No label
-// or taint can have it as its value.
+// emptyValue is how people write the empty value in a list of values. It is not a
+// valid value of a label or taint, so it cannot mean anything else.
 const emptyValue = `""`
 
-// separators makes commas of what people write in their place: the Chinese one,
-// and the bars that the list shows.
+// separators replaces the other separators of values with commas: the Chinese
+// comma, and the bars with which the list of templates shows values.
 var separators = strings.NewReplacer("，", ",", "|", ",")
 
-// ParseValues reads the candidate values of one entry as people type them: with
-// commas or bars between, the empty one as two quotes. Nothing at all is the
-// empty value alone.
+// ParseValues parses the candidate values of one entry as people type them:
+// separated by commas or bars, the empty value as two quotes. An empty text means
+// one empty value.
 //
-// Errors: CodeInvalid for the field when there is nothing between two commas,
-// which may be a slip.
+// Errors: CodeInvalid for the field if there is nothing between two separators,
+// which is probably a mistake.
 func ParseValues(field, text string) ([]string, error) {
 	if strings.TrimSpace(text) == "" {
 		return []string{""}, nil
 	}
 	values := strings.Split(separators.Replace(text), ",")
 	for i, value := range values {
-		switch value = strings.TrimSpace(value); value {
+		values[i] = strings.TrimSpace(value)
+		switch values[i] {
 		case "":
 			return nil, services.Invalid(field, "error_template_value_blank")
 		case emptyValue:
 			values[i] = ""
-		default:
-			values[i] = value
 		}
 	}
 	return values, nil
 }
 
-// FormatValues writes candidate values as ParseValues reads them.
+// FormatValues returns candidate values in the form that ParseValues parses.
 func FormatValues(values []string) string {
 	if len(values) == 1 && values[0] == "" {
 		return ""
@@ -53,21 +52,29 @@ func FormatValues(values []string) string {
 	return strings.Join(words, ", ")
 }
 
-// ParseEntry reads an entry as scripts write it: "key=v1|v2" of labels and
-// "key=v1|v2:Effect" of taints, where nothing before, between or after the bars
-// is the empty value. The parts are checked when the template is.
+// ParseEntry parses an entry as scripts write it: "key=v1|v2" for labels, and
+// "key=v1|v2:Effect" or "key:Effect" for taints. Nothing before, between or after
+// the bars is the empty value. The parts are checked later, with the template.
 //
-// Errors: CodeInvalid for the field when it is not of that form.
+// Errors: CodeInvalid for the field if the text does not have this form.
 func ParseEntry(kind, field, text string) (operation.TemplateEntry, error) {
-	rest, effect, hasEffect := text, "", false
-	if kind == operation.TaintTemplate {
-		if rest, effect, hasEffect = strings.Cut(text, ":"); !hasEffect {
-			return operation.TemplateEntry{}, services.Invalid(field, "error_template_entry_taints", "Entry", clip(text))
+	taint := kind == operation.TaintTemplate
+	rest, effect := text, ""
+	if taint {
+		var found bool
+		rest, effect, found = strings.Cut(text, ":")
+		if !found {
+			return malformed(kind, field, text)
 		}
 	}
-	key, values, hasValue := strings.Cut(rest, "=")
-	if !hasValue && !hasEffect {
-		return operation.TemplateEntry{}, services.Invalid(field, "error_template_entry_labels", "Entry", clip(text))
+	key, values, found := strings.Cut(rest, "=")
+	if !found && !taint {
+		return malformed(kind, field, text)
 	}
 	return operation.TemplateEntry{Key: key, Effect: effect, Values: strings.Split(values, "|")}, nil
+}
+
+func malformed(kind, field, text string) (operation.TemplateEntry, error) {
+	err := services.Invalid(field, "error_template_entry_"+kind, "Entry", services.Clip(text))
+	return operation.TemplateEntry{}, err
 }

@@ -15,10 +15,10 @@ import (
 
 const (
 	apiVersion = "kube-node-manager.io/v1"
-	maxImport  = 500 // templates of one document
+	maxImport  = 500 // templates in one document
 )
 
-// documentKind names the kind of a document.
+// documentKind returns the kind of a document with templates of a kind.
 func documentKind(kind string) string {
 	if kind == operation.TaintTemplate {
 		return "TaintTemplates"
@@ -26,7 +26,7 @@ func documentKind(kind string) string {
 	return "LabelTemplates"
 }
 
-// document is what is exported and imported.
+// document is a set of templates as it is exported and imported.
 type document struct {
 	APIVersion exact              `json:"apiVersion"`
 	Kind       exact              `json:"kind"`
@@ -49,7 +49,9 @@ type documentEntry struct {
 func (t documentTemplate) draft() Draft {
 	d := Draft{Name: string(t.Name), Description: string(t.Description), Clusters: texts(t.Clusters)}
 	for _, e := range t.Entries {
-		d.Entries = append(d.Entries, operation.TemplateEntry{Key: string(e.Key), Effect: string(e.Effect), Values: texts(e.Values)})
+		d.Entries = append(d.Entries, operation.TemplateEntry{
+			Key: string(e.Key), Effect: string(e.Effect), Values: texts(e.Values),
+		})
 	}
 	return d.tidy()
 }
@@ -62,8 +64,8 @@ func texts(values []exact) []string {
 	return out
 }
 
-// Export writes the templates of a kind, or the one of that id, as one YAML
-// document that Import reads.
+// Export returns the templates of a kind as one YAML document that Import accepts.
+// If id is not 0, it exports only the template of that id.
 //
 // Errors: CodeNotFound.
 func (s *Service) Export(ctx context.Context, kind string, id int64) ([]byte, error) {
@@ -78,47 +80,58 @@ func (s *Service) Export(ctx context.Context, kind string, id int64) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	all, err := fromStore(rows)
+	all, err := decodeAll(rows)
 	return write(kind, all...), err
 }
 
-// write writes the document by hand: in the order in which people read, and with
-// quotes around every text, so that no reader of YAML takes it for anything else.
+// write returns a document without the help of a YAML encoder: with its fields in
+// an order that is easy to read, and with quotes around every string, so that no
+// parser takes one for another type.
 func write(kind string, all ...Template) []byte {
-	var out bytes.Buffer
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&out, format+"\n", args...) } // memory takes all
-	line("apiVersion: %s\nkind: %s", apiVersion, documentKind(kind))
+	var w yamlWriter
+	w.line("apiVersion: %s", apiVersion)
+	w.line("kind: %s", documentKind(kind))
 	if len(all) == 0 {
-		line("templates: []")
-		return out.Bytes()
+		w.line("templates: []")
+		return w.out.Bytes()
 	}
-	line("templates:")
+	w.line("templates:")
 	for _, t := range all {
-		line("  - name: %s", quote(t.Name))
-		if t.Description != "" {
-			line("    description: %s", quote(t.Description))
-		}
-		if len(t.Clusters) > 0 {
-			line("    clusters: %s", quoteAll(t.Clusters))
-		}
-		line("    entries:")
-		for _, e := range t.Entries {
-			line("      - key: %s", quote(e.Key))
-			if e.Effect != "" {
-				line("        effect: %s", e.Effect)
-			}
-			line("        values: %s", quoteAll(e.Values))
-		}
+		w.template(t)
 	}
-	return out.Bytes()
+	return w.out.Bytes()
 }
 
-// quote writes a text as JSON, which YAML reads too.
+type yamlWriter struct{ out bytes.Buffer }
+
+func (w *yamlWriter) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(&w.out, format+"\n", args...) // writing to memory cannot fail
+}
+
+func (w *yamlWriter) template(t Template) {
+	w.line("  - name: %s", quote(t.Name))
+	if t.Description != "" {
+		w.line("    description: %s", quote(t.Description))
+	}
+	if len(t.Clusters) > 0 {
+		w.line("    clusters: %s", quoteAll(t.Clusters))
+	}
+	w.line("    entries:")
+	for _, e := range t.Entries {
+		w.line("      - key: %s", quote(e.Key))
+		if e.Effect != "" {
+			w.line("        effect: %s", e.Effect)
+		}
+		w.line("        values: %s", quoteAll(e.Values))
+	}
+}
+
+// quote returns a string in JSON, which is also valid YAML.
 func quote(s string) string {
 	var out strings.Builder
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a text can be encoded
+	_ = encoder.Encode(s) // encoding a string cannot fail
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
@@ -130,11 +143,11 @@ func quoteAll(values []string) string {
 	return "[" + strings.Join(words, ", ") + "]"
 }
 
-// Outcome says what became of a template that was imported.
+// Outcome is the outcome of an import for one template.
 type Outcome string
 
-// The outcomes. When one template is refused, nothing is done; the others then
-// say what would have become of them.
+// The outcomes. If one template is refused, none is imported; the others then say
+// what their outcome would have been.
 const (
 	Created  Outcome = "created"
 	Replaced Outcome = "replaced"
@@ -145,14 +158,14 @@ const (
 type Imported struct {
 	Name    string
 	Outcome Outcome
-	Why     *services.Error // of a refused one
+	Why     *services.Error // set if it is refused
 }
 
-// Import reads a document and stores all its templates, or none. Those of a name
-// in use replace the others when replace says so, and are refused otherwise.
+// Import stores all templates of a document, or none. A template whose name is in
+// use replaces the existing one if replace is true, and is refused otherwise.
 //
-// Errors: CodeInvalid names the field "document" when it cannot be read, and
-// "templates.N" for each refused template, which the result says too.
+// Errors: CodeInvalid for the field "document" if it cannot be parsed, and for
+// "templates.N" for each refused template, which the result contains, too.
 func (s *Service) Import(ctx context.Context, kind, text string, replace bool) ([]Imported, error) {
 	if err := permit(ctx, services.PermitChange, kind); err != nil {
 		return nil, err
@@ -166,32 +179,34 @@ func (s *Service) Import(ctx context.Context, kind, text string, replace bool) (
 	case refused(result) == nil:
 		err = s.save(ctx, kind, drafts, replace, result)
 	case !replace:
-		err = s.refuseTaken(ctx, kind, drafts, result) // all that is wrong at once
+		err = s.refuseTaken(ctx, kind, drafts, result) // so that the error names everything that is wrong
 	}
 	if err == nil {
 		err = refused(result)
 	}
 	if err == nil {
-		s.log.InfoContext(ctx, "Imported templates", "kind", kind, "count", len(result), "user", services.ActorFrom(ctx).Name)
+		by := services.ActorFrom(ctx).Name
+		s.log.InfoContext(ctx, "Imported templates", "kind", kind, "count", len(result), "user", by)
 	}
 	return result, err
 }
 
-// save stores the drafts and notes what became of each.
+// save stores the drafts and sets the outcome of each.
 func (s *Service) save(ctx context.Context, kind string, drafts []Draft, replace bool, result []Imported) error {
 	rows := make([]store.Template, len(drafts))
 	for i, d := range drafts {
-		var err error
-		if rows[i], err = s.row(ctx, kind, d); err != nil {
+		row, err := s.row(ctx, kind, d)
+		if err != nil {
 			return err
 		}
+		rows[i] = row
 	}
 	saved, err := s.store.SaveTemplates(ctx, rows, replace)
 	if err != nil {
 		return err
 	}
-	for i, what := range saved {
-		switch what {
+	for i, outcome := range saved {
+		switch outcome {
 		case store.SavedOver:
 			result[i].Outcome = Replaced
 		case store.NotSaved:
@@ -202,38 +217,38 @@ func (s *Service) save(ctx context.Context, kind string, drafts []Draft, replace
 	return nil
 }
 
-// refuseTaken refuses those of the others whose name is in use.
+// refuseTaken refuses the templates whose name is in use, unless they are refused
+// already.
 func (s *Service) refuseTaken(ctx context.Context, kind string, drafts []Draft, result []Imported) error {
 	rows, _, err := s.store.Templates(ctx, store.TemplateQuery{Kind: kind})
 	if err != nil {
 		return err
 	}
 	for i, d := range drafts {
-		taken := slices.ContainsFunc(rows, func(row store.Template) bool { return strings.EqualFold(row.Name, d.Name) })
-		if taken && result[i].Outcome != Refused {
+		sameName := func(row store.Template) bool { return strings.EqualFold(row.Name, d.Name) }
+		if result[i].Outcome != Refused && slices.ContainsFunc(rows, sameName) {
 			result[i].refuse(services.FieldError{Field: "name", Text: "error_template_exists"})
 		}
 	}
 	return nil
 }
 
-// refuse notes why a template is not imported.
 func (i *Imported) refuse(wrong ...services.FieldError) {
 	i.Outcome, i.Why = Refused, services.InvalidFields(wrong...)
 }
 
-// checkAll refuses what is wrong with each template by itself, and a name that
-// the document gives twice.
+// checkAll checks the templates of a document. It refuses invalid ones, and those
+// with the name of an earlier one.
 func checkAll(kind string, drafts []Draft) []Imported {
 	result, seen := make([]Imported, len(drafts)), map[string]bool{}
 	for i, d := range drafts {
-		wrong := fieldErrors(d.check(kind))
-		if name := strings.ToLower(d.Name); seen[name] {
-			wrong.add("name", "error_template_named_twice")
-		} else {
-			seen[name] = true
+		wrong := d.check(kind)
+		name := strings.ToLower(d.Name)
+		if seen[name] {
+			wrong.Add("name", "error_template_named_twice")
 		}
-		result[i] = Imported{Name: clip(d.Name), Outcome: Created}
+		seen[name] = true
+		result[i] = Imported{Name: services.Clip(d.Name), Outcome: Created}
 		if len(wrong) > 0 {
 			result[i].refuse(wrong...)
 		}
@@ -241,13 +256,14 @@ func checkAll(kind string, drafts []Draft) []Imported {
 	return result
 }
 
-// refused gives the error that names each refused template, or nil.
+// refused returns an error that names each refused template, or nil.
 func refused(result []Imported) error {
-	var wrong fieldErrors
+	var wrong services.FieldErrors
 	for i, r := range result {
 		if r.Outcome == Refused {
 			first := r.Why.Fields[0]
-			wrong.add(fmt.Sprintf("templates.%d", i+1), first.Text, pairs(first.Args)...)
+			first.Field = fmt.Sprintf("templates.%d", i+1)
+			wrong = append(wrong, first)
 		}
 	}
 	if len(wrong) == 0 {
@@ -256,13 +272,4 @@ func refused(result []Imported) error {
 	err := services.InvalidFields(wrong...)
 	err.Text = "error_template_import"
 	return err
-}
-
-// pairs gives arguments as services.Args takes them.
-func pairs(args map[string]any) []any {
-	var out []any
-	for name, value := range args {
-		out = append(out, name, value)
-	}
-	return out
 }
