@@ -236,7 +236,7 @@ func TestLogout_clearsTheBrowser(t *testing.T) {
 	got = a.post("/logout", nil, "Host", "10.1.2.3")
 	require.Empty(t, got.header.Get("Clear-Site-Data"), "without HTTPS, browsers ignore it with a warning")
 	secure := startApp(t, func(o *Options) { o.PublicURL = "https://nodes.example.com" })
-	secure.post("/setup", url.Values{"code": {secure.SetupCode()}, "name": {testUser}, "password": {testPassword}})
+	secure.post("/setup", secure.setupForm())
 	got = secure.post("/logout", nil, "Host", "nodes.example.com")
 	require.Equal(t, `"cache", "storage"`, got.header.Get("Clear-Site-Data"))
 }

@@ -18,7 +18,12 @@ func credentials(name, password string) url.Values {
 	return url.Values{"name": {name}, "password": {password}}
 }
 
-func TestSetup_everythingLeadsToIt(t *testing.T) {
+// leadsToSignIn reports whether a response redirects to the sign-in page.
+func leadsToSignIn(got answer) bool {
+	return got.status == http.StatusSeeOther && strings.HasPrefix(got.location(), "/login")
+}
+
+func TestSetup_allPagesRedirectToIt(t *testing.T) {
 	a := startApp(t)
 	for _, path := range []string{"/", "/login", "/clusters", "/batches", "/clusters/x/nodes"} {
 		got := a.get(path)
@@ -46,7 +51,7 @@ func TestSetup_wrongInput(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
 	page := got.page(t)
 	require.Contains(t, page.Find("#e-code").Text(), "not the setup code")
-	require.Equal(t, "grace", page.Find("input[name=name]").AttrOr("value", ""), "the form is kept")
+	require.Equal(t, "grace", page.Find("input[name=name]").AttrOr("value", ""), "the input is kept")
 
 	form.Set("code", a.SetupCode())
 	form.Set("password2", "another")
@@ -57,8 +62,9 @@ func TestSetup_wrongInput(t *testing.T) {
 
 	got = a.post("/setup", form, "Accept", "application/json")
 	require.Equal(t, http.StatusUnprocessableEntity, got.status)
-	require.JSONEq(t, `{"code":"invalid","message":"Some of the input is not valid.","fields":{"password":"Use at least 12 characters."},
-		"requestId":"`+got.header.Get("X-Request-Id")+`"}`, strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(got.body), `{"error":`), "}"))
+	require.JSONEq(t, `{"error":{"code":"invalid","message":"Some of the input is not valid.",
+		"fields":{"password":"Use at least 12 characters."},
+		"requestId":"`+got.header.Get("X-Request-Id")+`"}}`, got.body)
 }
 
 func TestSetup_onlyOnce(t *testing.T) {
@@ -71,14 +77,14 @@ func TestSetup_onlyOnce(t *testing.T) {
 	require.Equal(t, "/login", other.get("/clusters").location()[:6])
 }
 
-func TestSetup_adminAddedBeside(t *testing.T) {
+func TestSetup_adminAddedOnTheCommandLine(t *testing.T) {
 	a := startApp(t)
 	a.addUser(t, "bob", "admin")
-	require.True(t, strings.HasPrefix(a.get("/clusters").location(), "/login"), "noticed at once")
+	require.True(t, leadsToSignIn(a.get("/clusters")), "without a restart")
 }
 
-// Who tries from many addresses does not keep others from signing in.
-func TestLogin_manyClientsKeepNobodyOut(t *testing.T) {
+// An attacker with many addresses does not stop others from signing in.
+func TestLogin_manyClients(t *testing.T) {
 	a := signedIn(t, func(o *Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	var group sync.WaitGroup
 	for client := range 11 {
@@ -94,9 +100,8 @@ func TestLogin_manyClientsKeepNobodyOut(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, got.status, got.body)
 }
 
-// A user who is no administrator does not close the set-up, and is not kept out by
-// it.
-func TestSetup_staysOpenForTheAdministrator(t *testing.T) {
+// Other users can sign in before there is an administrator, and the set-up stays open.
+func TestSetup_staysOpenUntilThereIsAnAdministrator(t *testing.T) {
 	a := startApp(t)
 	token := a.addUser(t, "bob", "viewer")
 	require.Equal(t, "/setup", a.get("/clusters").location())
@@ -120,8 +125,10 @@ func TestSetup_codeExpires(t *testing.T) {
 	var c testClock
 	a := startApp(t, c.option)
 	c.add(time.Hour)
-	form := url.Values{"code": {a.SetupCode()}, "name": {testUser}, "password": {testPassword}}
-	require.Equal(t, "This setup code has expired. Restart Kube Node Manager to get a new one.", strings.TrimSpace(a.post("/setup", form).page(t).Find("#e-code").Text()))
+	form := a.setupForm()
+	text := a.post("/setup", form).page(t).Find("#e-code").Text()
+	require.Equal(t, "This setup code has expired. Restart Kube Node Manager to get a new one.",
+		strings.TrimSpace(text))
 }
 
 // The page says where the code is: on standard output, and not in the log.
@@ -152,25 +159,27 @@ func TestLogin(t *testing.T) {
 	require.Contains(t, got.body, "The user name or password is wrong.")
 	require.Equal(t, next, got.page(t).Find("input[name=next]").AttrOr("value", ""))
 	require.Equal(t, testUser, got.page(t).Find("input[name=name]").AttrOr("value", ""))
-	require.NotContains(t, got.body, `value="wrong"`, "a password is never sent back")
+	require.NotContains(t, got.body, `value="wrong"`, "the password is not sent back")
 
 	got = b.post("/login", url.Values{"name": {testUser}, "password": {testPassword}, "next": {next}})
 	require.Equal(t, http.StatusSeeOther, got.status)
 	require.Equal(t, next, got.location())
-	require.Equal(t, "/", b.get("/login").location(), "signed in already")
+	require.Equal(t, "/", b.get("/login").location(), "already signed in")
 	require.Equal(t, http.StatusOK, b.get("/clusters").status)
 }
 
-func TestLogin_nextStaysHere(t *testing.T) {
+func TestLogin_nextIsOnThisSite(t *testing.T) {
 	a := signedIn(t)
-	for _, next := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/%2Fevil.example"} {
+	for _, next := range []string{
+		"https://evil.example", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/%2Fevil.example",
+	} {
 		form := credentials(testUser, testPassword)
 		form.Set("next", next)
 		require.Equal(t, "/", a.another().post("/login", form).location(), next)
 	}
 }
 
-func TestLogin_newTokenEachTime(t *testing.T) {
+func TestLogin_renewsTheToken(t *testing.T) {
 	a := signedIn(t)
 	before := sessionToken(t, a.browser)
 	got := a.post("/login", credentials(testUser, testPassword))
@@ -179,11 +188,12 @@ func TestLogin_newTokenEachTime(t *testing.T) {
 	require.NotEqual(t, before, after)
 
 	old := a.another()
-	require.True(t, strings.HasPrefix(old.get("/clusters", "Cookie", "knm="+before).location(), "/login"), "the old token is void")
+	require.True(t, leadsToSignIn(old.get("/clusters", "Cookie", "knm="+before)), "the old token is void")
 	require.Equal(t, http.StatusOK, old.get("/clusters", "Cookie", "knm="+after).status)
-	require.True(t, strings.HasPrefix(old.get("/clusters", "Cookie", "knm=planted").location(), "/login"))
+	require.True(t, leadsToSignIn(old.get("/clusters", "Cookie", "knm=planted")))
 }
 
+// sessionToken returns the token of the login session of a browser.
 func sessionToken(t *testing.T, b *browser) string {
 	t.Helper()
 	u, err := url.Parse(b.base)
@@ -213,27 +223,29 @@ func TestLogin_cookie(t *testing.T) {
 	require.Regexp(t, `^knm=[\w-]{43}; Path=/; HttpOnly; SameSite=Lax$`, got.header.Get("Set-Cookie"))
 
 	secure := startApp(t, func(o *Options) { o.PublicURL = "https://nodes.example.com" })
-	got = secure.post("/setup", url.Values{"code": {secure.SetupCode()}, "name": {testUser}, "password": {testPassword}})
+	got = secure.post("/setup", secure.setupForm())
 	require.Regexp(t, `^__Host-knm=[\w-]{43}; Path=/; HttpOnly; Secure; SameSite=Lax$`, got.header.Get("Set-Cookie"))
 }
 
 func TestLogin_backOff(t *testing.T) {
 	a := signedIn(t)
 	b := a.another()
-	got := b.untilThrottled(credentials(testUser, "wrong")) // when and for how long is account's, which has a clock to test it with
+	// The tests of package account check the number of tries and the waits, with a clock.
+	got := b.untilThrottled(credentials(testUser, "wrong"))
 	require.Equal(t, http.StatusTooManyRequests, got.status)
 	seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
 	require.NoError(t, err)
 	require.Positive(t, seconds)
 	require.Equal(t, 1, got.page(t).Find(`form[action="/login"]`).Length(), "the form is kept")
-	require.Equal(t, http.StatusOK, a.get("/clusters").status, "who is signed in stays so")
+	require.Equal(t, http.StatusOK, a.get("/clusters").status, "a signed-in user stays signed in")
 }
 
 func TestLogin_limitedPerClient(t *testing.T) {
 	a := signedIn(t)
 	b := a.another()
 	var got answer
-	for i := range 3 * loginsPerClient { // names that nobody has wait too, so each is tried once
+	for i := range 3 * loginsPerClient {
+		// Each name is tried once, because unknown names must wait too.
 		got = b.post("/login", credentials(strconv.Itoa(i), "wrong"), "Accept", "application/json")
 		if got.status != http.StatusUnauthorized {
 			break
@@ -248,17 +260,17 @@ func TestLogin_limitedPerClient(t *testing.T) {
 	require.Equal(t, 1, page.page(t).Find("h1").Length())
 }
 
-// untilThrottled tries to sign in until that is refused for being tried too
-// often. How many tries that takes depends on the time: a limit's minute may
-// end, or a wait be over, while the machine stalls.
+// untilThrottled tries to sign in until a limit refuses it. The number of tries varies: on
+// a slow machine, the period of the limit or a wait may end meanwhile.
 func (b *browser) untilThrottled(form url.Values, headers ...string) answer {
 	b.t.Helper()
 	for range 3 * loginsPerClient {
-		if got := b.post("/login", form, headers...); got.status != http.StatusUnauthorized && got.status != http.StatusUnprocessableEntity {
+		got := b.post("/login", form, headers...)
+		if got.status != http.StatusUnauthorized && got.status != http.StatusUnprocessableEntity {
 			return got
 		}
 	}
-	require.Fail(b.t, "nothing is refused")
+	require.Fail(b.t, "no try was refused")
 	return answer{}
 }
 
@@ -267,32 +279,32 @@ func TestLogout(t *testing.T) {
 	token := sessionToken(t, a.browser)
 	got := a.post("/logout", nil)
 	require.Equal(t, "/login", got.location())
-	require.True(t, strings.HasPrefix(a.get("/clusters").location(), "/login"))
-	require.True(t, strings.HasPrefix(a.another().get("/clusters", "Cookie", "knm="+token).location(), "/login"), "ended on our side too")
-	require.Equal(t, "/login", a.post("/logout", nil).location(), "twice is fine")
+	require.True(t, leadsToSignIn(a.get("/clusters")))
+	require.True(t, leadsToSignIn(a.another().get("/clusters", "Cookie", "knm="+token)), "the server has ended it")
+	require.Equal(t, "/login", a.post("/logout", nil).location(), "a second sign-out does nothing")
 	require.Equal(t, http.StatusMethodNotAllowed, a.get("/logout").status)
 }
 
-// testClock is a time that a test moves.
+// testClock is a clock that a test sets forward.
 type testClock struct{ offset atomic.Int64 }
 
-func (c *testClock) now() time.Time       { return time.Now().Add(time.Duration(c.offset.Load())) }
-func (c *testClock) add(d time.Duration)  { c.offset.Add(int64(d)) }
-func (c *testClock) option(o *Options)    { o.now = c.now }
-func isSignedIn(b *browser) bool          { return b.get("/clusters").status == http.StatusOK }
-func followsStream(b *browser) (code int) { return b.get("/events").status } // 422: it names nothing to follow
+func (c *testClock) now() time.Time      { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *testClock) add(d time.Duration) { c.offset.Add(int64(d)) }
+func (c *testClock) option(o *Options)   { o.now = c.now }
+
+func isSignedIn(b *browser) bool { return b.get("/clusters").status == http.StatusOK }
 
 func TestSession_idle(t *testing.T) {
 	var c testClock
 	a := signedIn(t, c.option)
 	for range 5 {
 		c.add(20 * time.Minute)
-		require.True(t, isSignedIn(a.browser), "each request begins the time again")
+		require.True(t, isSignedIn(a.browser), "each request restarts the idle time")
 	}
 	c.add(31 * time.Minute)
 	require.False(t, isSignedIn(a.browser))
 	c.add(-31 * time.Minute)
-	require.False(t, isSignedIn(a.browser), "ended for good")
+	require.False(t, isSignedIn(a.browser), "a session that has ended does not come back")
 }
 
 func TestSession_shortIdle(t *testing.T) {
@@ -310,7 +322,7 @@ func TestSession_streamsDoNotKeepItAlive(t *testing.T) {
 	var c testClock
 	a := signedIn(t, c.option)
 	c.add(20 * time.Minute)
-	require.Equal(t, http.StatusUnprocessableEntity, followsStream(a.browser))
+	require.Equal(t, http.StatusUnprocessableEntity, a.get("/events").status, "a stream of nothing")
 	c.add(20 * time.Minute)
 	require.False(t, isSignedIn(a.browser))
 }
@@ -353,11 +365,12 @@ func TestSession_endsWithTheUser(t *testing.T) {
 		_, err := ad.EnableUser(t.Context(), "bob")
 		require.NoError(t, err)
 	})
-	require.False(t, isSignedIn(b), "ended for good")
+	require.False(t, isSignedIn(b), "a session that has ended does not come back")
 	require.Equal(t, http.StatusSeeOther, b.post("/login", credentials("bob", testPassword)).status)
 }
 
-// Nothing of a user who was deleted lets the next one of the same name in.
+// The session and token of a deleted user are void, even if there is a new user with the
+// same name.
 func TestSession_endsWithTheDeletedUser(t *testing.T) {
 	a := signedIn(t)
 	token := a.addUser(t, "bob", "user")
@@ -367,7 +380,8 @@ func TestSession_endsWithTheDeletedUser(t *testing.T) {
 		_, err := ad.DeleteUser(t.Context(), "bob")
 		require.NoError(t, err)
 		var sessions int
-		require.NoError(t, ad.store.Writer().QueryRowContext(t.Context(), "SELECT count(*) FROM sessions").Scan(&sessions))
+		row := ad.store.Writer().QueryRowContext(t.Context(), "SELECT count(*) FROM sessions")
+		require.NoError(t, row.Scan(&sessions))
 		require.Equal(t, 1, sessions, "the administrator's")
 	})
 	require.Equal(t, http.StatusUnauthorized, b.post("/login", credentials("bob", testPassword)).status)
@@ -377,17 +391,19 @@ func TestSession_endsWithTheDeletedUser(t *testing.T) {
 	require.True(t, isSignedIn(a.browser))
 }
 
-func TestRole_holdsFromTheNextRequestOn(t *testing.T) {
+func TestRole_changesWithTheNextRequest(t *testing.T) {
 	a := signedIn(t)
 	token := a.addUser(t, "bob", "user")
 	headers := []string{"Authorization", "Bearer " + token, "Accept", "application/json"}
 	form := url.Values{"operation": {"cordon"}, "node": {"n1"}}
-	require.NotEqual(t, http.StatusForbidden, a.another().post("/clusters/prod%2Feu/batches/preview", form, headers...).status)
+	got := a.another().post("/clusters/prod%2Feu/batches/preview", form, headers...)
+	require.NotEqual(t, http.StatusForbidden, got.status)
 	a.admin(t, func(ad *Admin) {
 		_, err := ad.SetRole(t.Context(), "bob", "viewer")
 		require.NoError(t, err)
 	})
-	require.Equal(t, http.StatusForbidden, a.another().post("/clusters/prod%2Feu/batches/preview", form, headers...).status)
+	got = a.another().post("/clusters/prod%2Feu/batches/preview", form, headers...)
+	require.Equal(t, http.StatusForbidden, got.status)
 }
 
 func changePassword(t *testing.T, ad *Admin) {
@@ -406,25 +422,30 @@ func TestBearer(t *testing.T) {
 	require.Empty(t, got.header.Get("Set-Cookie"))
 	require.Equal(t, http.StatusOK, b.get("/clusters", "Authorization", "bearer "+token).status)
 
-	for _, header := range []string{"Bearer", "Bearer ", "Bearer knm_WRONG", "Bearer " + token + "x", "Bearer " + strings.ToLower(token)} {
+	for _, header := range []string{
+		"Bearer", "Bearer ", "Bearer knm_WRONG", "Bearer " + token + "x", "Bearer " + strings.ToLower(token),
+	} {
 		got := b.get("/clusters", "Authorization", header, "Accept", "application/json")
 		require.Equal(t, http.StatusUnauthorized, got.status, header)
 		require.Equal(t, "Bearer", got.header.Get("WWW-Authenticate"))
 		require.Contains(t, got.body, `"unauthenticated"`)
 	}
-	require.Equal(t, http.StatusUnauthorized, a.get("/clusters", "Authorization", "Bearer knm_WRONG").status, "a wrong token is not saved by a cookie")
-	require.Equal(t, http.StatusOK, a.get("/clusters", "Authorization", "Basic eDp5").status, "other schemes are not ours")
+	got = a.get("/clusters", "Authorization", "Bearer knm_WRONG")
+	require.Equal(t, http.StatusUnauthorized, got.status, "a wrong token is an error even with a session")
+	got = a.get("/clusters", "Authorization", "Basic eDp5")
+	require.Equal(t, http.StatusOK, got.status, "other schemes are ignored")
 }
 
-func TestRoles_viewerChangesNothing(t *testing.T) {
+func TestRoles_viewerCannotChangeAnything(t *testing.T) {
 	a := signedIn(t)
 	token := a.addUser(t, "eye", "viewer")
 	form := url.Values{"operation": {"cordon"}, "node": {"n1"}, "reason": {"test"}}
+	headers := []string{"Authorization", "Bearer " + token, "Accept", "application/json"}
 	for _, path := range []string{"/clusters/prod%2Feu/batches", "/batches/none/cancel", "/batches/none/resume"} {
-		got := a.another().post(path, form, "Authorization", "Bearer "+token, "Accept", "application/json")
+		got := a.another().post(path, form, headers...)
 		require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, got.status, path+got.body)
 	}
-	got := a.another().post("/clusters/prod%2Feu/batches", form, "Authorization", "Bearer "+token, "Accept", "application/json")
+	got := a.another().post("/clusters/prod%2Feu/batches", form, headers...)
 	require.Equal(t, http.StatusForbidden, got.status, got.body)
 	require.Contains(t, got.body, "Your role, viewer")
 }

@@ -72,9 +72,16 @@ func startApp(t *testing.T, change ...func(*Options)) *testApp {
 func signedIn(t *testing.T, change ...func(*Options)) *testApp {
 	t.Helper()
 	a := startApp(t, change...)
-	got := a.post("/setup", url.Values{"code": {a.SetupCode()}, "name": {testUser}, "password": {testPassword}})
+	got := a.post("/setup", a.setupForm())
 	require.Equal(t, http.StatusSeeOther, got.status, got.body)
 	return a
+}
+
+// setupForm returns the form that creates the first administrator.
+func (a *testApp) setupForm() url.Values {
+	form := credentials(testUser, testPassword)
+	form.Set("code", a.SetupCode())
+	return form
 }
 
 // addUser adds a user while the program is running, like the command line.

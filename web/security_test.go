@@ -14,14 +14,15 @@ import (
 
 func TestSecurityHeaders(t *testing.T) {
 	want := map[string]string{
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+			"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"X-Content-Type-Options":       "nosniff",
 		"Referrer-Policy":              "same-origin",
 		"Cross-Origin-Opener-Policy":   "same-origin",
 		"Cross-Origin-Resource-Policy": "same-origin",
-		"Permissions-Policy":           "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-		"Strict-Transport-Security":    "",
+		"Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), " +
+			"payment=(), usb=()",
+		"Strict-Transport-Security": "",
 	}
 	a := signedIn(t)
 	paths := []string{"/", "/login", "/setup", "/clusters", "/nothing", "/healthz", "/metrics", "/static/x/none"}
@@ -37,7 +38,7 @@ func TestSecurityHeaders(t *testing.T) {
 	require.Equal(t, "max-age=31536000", secure.get("/setup").header.Get("Strict-Transport-Security"))
 }
 
-func TestPagesAreNotKept(t *testing.T) {
+func TestPages_areNotCached(t *testing.T) {
 	a := signedIn(t)
 	for _, path := range []string{"/clusters", "/batches", "/", "/nothing"} {
 		got := a.get(path)
@@ -58,10 +59,10 @@ func TestCrossSite(t *testing.T) {
 		status  int
 	}{
 		{"same origin", []string{"Sec-Fetch-Site", "same-origin"}, 303},
-		{"no browser", nil, 303},
+		{"not a browser", nil, 303},
 		{"typed address", []string{"Sec-Fetch-Site", "none"}, 303},
 		{"another site", []string{"Sec-Fetch-Site", "cross-site"}, 403},
-		{"a sibling", []string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"another subdomain", []string{"Sec-Fetch-Site", "same-site"}, 403},
 		{"old browser, another origin", []string{"Origin", "https://evil.example"}, 403},
 		{"old browser, our origin", []string{"Origin", a.base}, 303},
 		{"null origin", []string{"Origin", "null"}, 403},
@@ -69,14 +70,15 @@ func TestCrossSite(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			require.Equal(t, tt.status, a.post("/preferences", form, tt.headers...).status)
-			require.Equal(t, http.StatusOK, a.get("/clusters", tt.headers...).status, "reading is harmless")
+			require.Equal(t, http.StatusOK, a.get("/clusters", tt.headers...).status, "reading is allowed")
 		})
 	}
 	got := a.post("/logout", nil, "Sec-Fetch-Site", "cross-site")
 	require.Equal(t, "This request came from another site and was refused.", got.page(t).Find("h1").Text())
 	require.True(t, isSignedIn(a.browser))
-	got = a.post("/login", credentials(testUser, testPassword), "Sec-Fetch-Site", "cross-site", "Accept", "application/json")
-	require.Equal(t, http.StatusForbidden, got.status, "nobody is signed in by another site")
+	got = a.post("/login", credentials(testUser, testPassword),
+		"Sec-Fetch-Site", "cross-site", "Accept", "application/json")
+	require.Equal(t, http.StatusForbidden, got.status, "another site cannot sign anybody in")
 	require.Contains(t, got.body, `"forbidden"`)
 }
 
@@ -88,12 +90,12 @@ func TestCrossSite_behindAProxy(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, a.post("/preferences", url.Values{"lang": {"en"}}, headers...).status)
 }
 
-// public are the routes that nobody has to sign in for. A route that is in
-// neither list of the router's test is a mistake.
+// public returns the routes that need no login.
 func public() map[string]bool {
 	return map[string]bool{
 		"GET /healthz": true, "GET /readyz": true, "GET /version": true, "GET /metrics": true, "GET /static/*": true,
-		"GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true, "POST /logout": true, "POST /preferences": true,
+		"GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true, "POST /logout": true,
+		"POST /preferences": true,
 	}
 }
 
@@ -102,40 +104,47 @@ func TestRoutes_needALogin(t *testing.T) {
 	routes, ok := a.server.Handler.(chi.Routes)
 	require.True(t, ok)
 	seen := 0
-	require.NoError(t, chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+	visit := func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		if public()[method+" "+route] {
 			return nil
 		}
 		seen++
 		path := strings.NewReplacer("{cluster}", "prod%2Feu", "{node}", "n", "{id}", "x").Replace(route)
-		b := a.another()
-		got := b.do(method, path, nil)
-		require.Equal(t, http.StatusSeeOther, got.status, method+route)
-		require.True(t, strings.HasPrefix(got.location(), "/login"), method+route)
-		got = b.do(method, path, nil, "HX-Request", "true")
-		require.Equal(t, http.StatusUnauthorized, got.status, method+route)
-		require.True(t, strings.HasPrefix(got.header.Get("HX-Redirect"), "/login"), method+route)
-		require.Empty(t, got.body, "no sign-in page in a table")
-		got = b.do(method, path, nil, "Accept", "application/json")
-		require.Equal(t, http.StatusUnauthorized, got.status, method+route)
-		require.Contains(t, got.body, `"unauthenticated"`)
+		requireLogin(t, a.another(), method, path)
 		return nil
-	}))
+	}
+	require.NoError(t, chi.Walk(routes, visit))
 	require.GreaterOrEqual(t, seen, 13)
 }
 
-func TestComeBack(t *testing.T) {
+// requireLogin requires that a path needs a login, for a page, for a part of a page and
+// for a script.
+func requireLogin(t *testing.T, b *browser, method, path string) {
+	t.Helper()
+	require.True(t, leadsToSignIn(b.do(method, path, nil)), method+path)
+	got := b.do(method, path, nil, "HX-Request", "true")
+	require.Equal(t, http.StatusUnauthorized, got.status, method+path)
+	require.True(t, strings.HasPrefix(got.header.Get("HX-Redirect"), "/login"), method+path)
+	require.Empty(t, got.body, "HTMX must not show the sign-in page within a page")
+	got = b.do(method, path, nil, "Accept", "application/json")
+	require.Equal(t, http.StatusUnauthorized, got.status, method+path)
+	require.Contains(t, got.body, `"unauthenticated"`)
+}
+
+// After signing in, the page is shown from which the request was sent.
+func TestSignInURL(t *testing.T) {
 	a := signedIn(t)
 	b := a.another()
 	got := b.get("/clusters", "HX-Request", "true", "HX-Current-URL", b.base+"/batches?before=x")
-	require.Equal(t, "/login?ended=noticed&next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"), "to the page, not to its fragment")
+	require.Equal(t, "/login?ended=noticed&next=%2Fbatches%3Fbefore%3Dx", got.header.Get("HX-Redirect"),
+		"the page, not the part that was requested")
 	got = b.get("/clusters", "HX-Request", "true", "HX-Current-URL", "https://evil.example/x")
 	require.Equal(t, "/login?ended=noticed", got.header.Get("HX-Redirect"))
 	for from, to := range map[string]string{
 		"/batches/x":                                "/batches/x",
 		"/clusters/prod%2Feu/nodes?q=a&page=2":      "/clusters/prod%2Feu/nodes?q=a&page=2",
-		"/clusters/prod%2Feu/batches":               "/clusters/prod%2Feu/batches",     // its GET leads to the batches of the cluster
-		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/labels/edit", // a page of its own
+		"/clusters/prod%2Feu/batches":               "/clusters/prod%2Feu/batches", // its GET redirects
+		"/clusters/prod%2Feu/labels/edit":           "/clusters/prod%2Feu/labels/edit",
 		"/clusters/prod%2Feu/batches/preview":       "/clusters/prod%2Feu/batches/preview",
 		"/templates/labels/5/duplicate":             "/templates/labels/5/duplicate",
 		"/batches/x/undo?a=b":                       "/batches/x/undo?a=b",
@@ -166,8 +175,9 @@ func TestPreferences(t *testing.T) {
 	require.Equal(t, "/", got.location())
 	page := a.get("/clusters").page(t).Find("html")
 	require.Equal(t, "dark", page.AttrOr("data-theme", ""))
-	require.Equal(t, "zh-CN", page.AttrOr("lang", ""), "the other choice stays")
-	require.Equal(t, "zh-CN", a.another().get("/login", "Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8").page(t).Find("html").AttrOr("lang", ""))
+	require.Equal(t, "zh-CN", page.AttrOr("lang", ""), "the other preference is kept")
+	page = a.another().get("/login", "Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8").page(t).Find("html")
+	require.Equal(t, "zh-CN", page.AttrOr("lang", ""))
 
 	a.post("/preferences", url.Values{"theme": {""}})
 	require.Empty(t, a.get("/clusters").page(t).Find("html").AttrOr("data-theme", ""))
@@ -181,15 +191,17 @@ func TestPreferences(t *testing.T) {
 
 func TestClientIP(t *testing.T) {
 	const forwarded = "203.0.113.9, 198.51.100.7"
+	peer, proxy := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("198.51.100.0/24")
+	other := netip.MustParsePrefix("10.0.0.0/8")
 	tests := []struct {
 		name    string
 		trusted []netip.Prefix
 		want    string
 	}{
-		{"nobody is trusted", nil, "127.0.0.1"},
-		{"the peer is trusted", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "198.51.100.7"},
-		{"both proxies are trusted", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("198.51.100.0/24")}, "203.0.113.9"},
-		{"another one is trusted", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "127.0.0.1"},
+		{"no proxy is trusted", nil, "127.0.0.1"},
+		{"the peer is trusted", []netip.Prefix{peer}, "198.51.100.7"},
+		{"both proxies are trusted", []netip.Prefix{peer, proxy}, "203.0.113.9"},
+		{"another proxy is trusted", []netip.Prefix{other}, "127.0.0.1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -201,8 +213,8 @@ func TestClientIP(t *testing.T) {
 	}
 }
 
-// accessLine finds the line of a request in the log. The line is written after
-// the answer, so it may still be on its way.
+// accessLine returns the line of a request in the log. It waits for the line, which is
+// written after the response.
 func accessLine(t *testing.T, log *logBuffer, path string) map[string]any {
 	t.Helper()
 	var found map[string]any
@@ -242,15 +254,17 @@ func TestAccessLog(t *testing.T) {
 	require.NotContains(t, log.String(), a.SetupCode())
 }
 
-// Escapes in a path name something within their part of it, and lead nowhere else.
+// Escaped characters in a path do not lead to another path.
 func TestPaths_hostile(t *testing.T) {
 	a := signedIn(t)
 	for _, path := range []string{
-		"/clusters/%2e%2e%2f%2e%2e/nodes", "/clusters/..%2f..%2faudit/nodes", "/clusters/%2e%2e/audit", "/clusters/prod%2Feu/%2e%2e/%2e%2e/audit",
-		"/clusters/%252e%252e%252f/nodes", "/clusters/%5c%5cevil.example/nodes", "/clusters/%0d%0aSet-Cookie:%20a=b/nodes", "/clusters/%00/nodes",
-		"/clusters/%ff%fe/nodes", "/batches/%2e%2e%2faudit", "/batches/..%2f..%2f..%2fetc%2fpasswd/report.csv", "/templates/%2e%2e/new",
-		"/templates/labels/%2e%2e%2f1/edit", "/static/%2e%2e/embed.go", "/static/0/%2e%2e%2fembed.go", "/static/0/..%2f..%2fgo.mod",
-		"/%2fevil.example", "//evil.example/clusters", "/%5cevil.example", "/.%2e/clusters", "/clusters;a=b", "/clusters%2f",
+		"/clusters/%2e%2e%2f%2e%2e/nodes", "/clusters/..%2f..%2faudit/nodes", "/clusters/%2e%2e/audit",
+		"/clusters/prod%2Feu/%2e%2e/%2e%2e/audit", "/clusters/%252e%252e%252f/nodes",
+		"/clusters/%5c%5cevil.example/nodes", "/clusters/%0d%0aSet-Cookie:%20a=b/nodes", "/clusters/%00/nodes",
+		"/clusters/%ff%fe/nodes", "/batches/%2e%2e%2faudit", "/batches/..%2f..%2f..%2fetc%2fpasswd/report.csv",
+		"/templates/%2e%2e/new", "/templates/labels/%2e%2e%2f1/edit", "/static/%2e%2e/embed.go",
+		"/static/0/%2e%2e%2fembed.go", "/static/0/..%2f..%2fgo.mod", "/%2fevil.example", "//evil.example/clusters",
+		"/%5cevil.example", "/.%2e/clusters", "/clusters;a=b", "/clusters%2f",
 	} {
 		got := a.get(path)
 		require.Equal(t, http.StatusNotFound, got.status, path)
@@ -260,22 +274,25 @@ func TestPaths_hostile(t *testing.T) {
 	}
 }
 
-// Wherever a request says where to go afterwards, it is a page of this site, and
-// one header.
-func TestRedirects_stayHere(t *testing.T) {
+// A redirect to an address from a request leads to a page of this site, and cannot add
+// a header.
+func TestRedirects_stayOnThisSite(t *testing.T) {
 	a := signedIn(t)
 	for _, to := range []string{
-		"https://evil.example", "//evil.example", `/\\evil.example`, `\\\\evil.example`, "/%2Fevil.example", "/%5cevil.example", "///evil.example", "/\t/evil.example",
-		"/x\r\nSet-Cookie: a=b", "/%0d%0aSet-Cookie:a=b", "javascript:alert(1)", "data:text/html,x", "evil.example", "/..//evil.example", "/.//evil.example",
+		"https://evil.example", "//evil.example", `/\\evil.example`, `\\\\evil.example`, "/%2Fevil.example",
+		"/%5cevil.example", "///evil.example", "/\t/evil.example", "/x\r\nSet-Cookie: a=b", "/%0d%0aSet-Cookie:a=b",
+		"javascript:alert(1)", "data:text/html,x", "evil.example", "/..//evil.example", "/.//evil.example",
 		"http:evil.example", "/@evil.example", "http://127.0.0.1@evil.example", strings.Repeat("/x", 10_000),
 	} {
+		form, header := credentials(testUser, testPassword), strings.NewReplacer("\r", "", "\n", "").Replace(to)
+		form.Set("next", to)
 		answers := map[string]answer{
-			"next":        a.another().post("/login", url.Values{"name": {testUser}, "password": {testPassword}, "next": {to}}),
+			"next":        a.another().post("/login", form),
 			"back":        a.post("/preferences", url.Values{"lang": {"en"}, "back": {to}}),
 			"back, HTMX":  a.post("/preferences", url.Values{"lang": {"en"}, "back": {to}}, "HX-Request", "true"),
 			"signed in":   a.get("/login?next=" + url.QueryEscape(to)),
 			"sign-in":     a.another().get("/login?ended=refused&next=" + url.QueryEscape(to)),
-			"sign-in too": a.another().post("/batches/x/cancel", nil, "HX-Request", "true", "HX-Current-URL", strings.NewReplacer("\r", "", "\n", "").Replace(to)),
+			"HX-Redirect": a.another().post("/batches/x/cancel", nil, "HX-Request", "true", "HX-Current-URL", header),
 		}
 		for name, got := range answers {
 			require.Less(t, got.status, 500, "%s %q", name, to)

@@ -18,18 +18,18 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// sessionTest is the login sessions alone, over a database of their own.
+// sessionTest is the login sessions without the rest of the program.
 type sessionTest struct {
 	*sessions
 	t       *testing.T
 	store   *store.Store
 	clock   testClock
 	handler http.Handler
-	slow    chan struct{} // a request to /slow waits for it once it has read its login session
-	waits   chan struct{} // told when such a request waits
+	waits   chan struct{} // gets a value when a request to /slow has read its login session
+	slow    chan struct{} // the request waits for a value before it goes on
 }
 
-// someUser is a userReader that knows one user.
+// someUser is a userReader with one user.
 type someUser struct{}
 
 func (someUser) ByID(context.Context, int64) (account.User, error) {
@@ -44,7 +44,8 @@ func newSessionTest(t *testing.T) *sessionTest {
 	x := &sessionTest{t: t, store: st, slow: make(chan struct{}), waits: make(chan struct{})}
 	o := testOptions(t)
 	x.clock.option(&o)
-	x.sessions = newSessions(t.Context(), st, &o, log, func(_ http.ResponseWriter, _ *http.Request, err error) { t.Error(err) })
+	fail := func(_ http.ResponseWriter, _ *http.Request, err error) { t.Error(err) }
+	x.sessions = newSessions(t.Context(), st, &o, log, fail)
 	t.Cleanup(func() {
 		require.NoError(t, x.stop(t.Context()))
 		require.NoError(t, st.Close(context.WithoutCancel(t.Context())))
@@ -53,7 +54,7 @@ func newSessionTest(t *testing.T) *sessionTest {
 	return x
 }
 
-// answer does what the path says with the request's login session.
+// answer does with the login session of the request what its path says.
 func (x *sessionTest) answer(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.URL.Path {
@@ -70,7 +71,8 @@ func (x *sessionTest) answer(w http.ResponseWriter, r *http.Request) {
 		_, err = x.user(r.Context(), someUser{}, true)
 	default:
 		var u account.User
-		if u, err = x.user(r.Context(), someUser{}, true); err == nil && u.ID == 0 {
+		u, err = x.user(r.Context(), someUser{}, true)
+		if err == nil && u.ID == 0 {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}
@@ -79,8 +81,8 @@ func (x *sessionTest) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ask sends one request with a browser's token and returns the answer and the
-// token that the browser has afterwards.
+// ask sends a request with a token. It returns the response, and the token that the browser
+// has after it.
 func (x *sessionTest) ask(path, token string) (*http.Response, string) {
 	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(x.t.Context(), http.MethodGet, path, nil)
 	if token != "" {
@@ -93,7 +95,8 @@ func (x *sessionTest) ask(path, token string) (*http.Response, string) {
 	return w.Result(), token
 }
 
-func (x *sessionTest) holds(token string) bool {
+// valid reports whether the token is that of a login session.
+func (x *sessionTest) valid(token string) bool {
 	res, _ := x.ask("/", token)
 	return res.StatusCode == http.StatusOK
 }
@@ -103,16 +106,16 @@ func (x *sessionTest) rows() (n int) {
 	return n
 }
 
-// A request that read the login session before the sign-out, and ends after it,
-// does not bring it back: not by noting that somebody was there, nor by storing
-// something else in it, nor when the other request was a new sign-in.
-func TestSession_endsForGoodUnderARequest(t *testing.T) {
+// A request that has read the login session before it was ended, and ends after that, does
+// not bring it back: neither by updating the time of the last request nor by storing
+// other data, and neither after a sign-out nor after a new sign-in.
+func TestSession_endsDuringARequest(t *testing.T) {
 	for _, slow := range []string{"/slow", "/slow/in"} {
 		for _, end := range []string{"/out", "/in"} {
 			t.Run(slow+end, func(t *testing.T) {
 				x := newSessionTest(t)
 				_, token := x.ask("/in", "")
-				require.True(t, x.holds(token))
+				require.True(t, x.valid(token))
 				x.clock.add(10 * time.Minute) // so that the slow request has something to store
 				done := make(chan struct{})
 				go func() {
@@ -123,31 +126,31 @@ func TestSession_endsForGoodUnderARequest(t *testing.T) {
 				_, after := x.ask(end, token)
 				x.slow <- struct{}{}
 				<-done
-				require.False(t, x.holds(token), "the cookie of before is worthless")
-				require.Equal(t, end == "/in", x.holds(after))
+				require.False(t, x.valid(token), "the old token is void")
+				require.Equal(t, end == "/in", x.valid(after))
 				require.Equal(t, map[string]int{"/out": 0, "/in": 1}[end], x.rows())
 			})
 		}
 	}
 }
 
-// The request that notes that somebody is there sets no cookie: its answer may
-// come after another sign-in, and its cookie would take that one's place.
+// A request that updates the time of the last request sets no cookie. If its response
+// arrived after that of a new sign-in, it would replace the new cookie.
 func TestSession_touchSetsNoCookie(t *testing.T) {
 	x := newSessionTest(t)
 	_, token := x.ask("/in", "")
 	for range 5 {
 		x.clock.add(20 * time.Minute)
 		res, _ := x.ask("/", token)
-		require.Equal(t, http.StatusOK, res.StatusCode, "each request begins the time again")
+		require.Equal(t, http.StatusOK, res.StatusCode, "each request restarts the idle time")
 		require.Empty(t, res.Header.Get("Set-Cookie"))
 	}
 }
 
-func TestSession_aTokenThatNobodyMadeMakesNoRow(t *testing.T) {
+func TestSession_unknownTokensInsertNoRow(t *testing.T) {
 	x := newSessionTest(t)
 	for _, token := range []string{"planted", strings.Repeat("x", 10_000), "'; DROP TABLE sessions; --", "\x00"} {
-		require.False(t, x.holds(token))
+		require.False(t, x.valid(token))
 		x.ask("/out", token)
 	}
 	require.Zero(t, x.rows())
@@ -158,15 +161,15 @@ func TestSession_expiredRowsAreDeleted(t *testing.T) {
 	_, token := x.ask("/in", "")
 	_, err := x.store.Writer().ExecContext(t.Context(), `UPDATE sessions SET expiry = julianday('now') - 1`)
 	require.NoError(t, err)
-	require.False(t, x.holds(token))
+	require.False(t, x.valid(token))
 	require.Equal(t, 1, x.rows())
 	require.NoError(t, x.store.DeleteExpiredSessions(t.Context()))
 	require.Zero(t, x.rows())
 }
 
-// What a page loads by itself does not count as somebody's being there; a change
-// always does, whatever it says of itself.
-func TestSession_theBackgroundIsNobodysDoing(t *testing.T) {
+// Requests that a page sends by itself do not restart the idle time. Those that change
+// something always do.
+func TestSession_backgroundRequests(t *testing.T) {
 	var c testClock
 	a := signedIn(t, c.option)
 	background := []func(){
@@ -190,14 +193,15 @@ func TestSession_theBackgroundIsNobodysDoing(t *testing.T) {
 	require.True(t, isSignedIn(a.browser))
 }
 
-// Whoever was in the middle of something is told that the session has ended and
-// that nothing was changed, and comes back to the page; no script is needed.
-func TestSession_endsDuringAnAction(t *testing.T) {
+// If the session has ended when a form is submitted, the sign-in page says so and that
+// nothing was changed, and leads back to the page. This needs no JavaScript.
+func TestSession_endsBeforeASubmit(t *testing.T) {
 	var c testClock
 	a := signedIn(t, c.option)
 	c.add(time.Hour)
 	const from = "/clusters/prod%2Feu/nodes?q=web"
-	got := a.post("/clusters/prod%2Feu/batches", url.Values{"operation": {"cordon"}, "node": {"n"}}, "Referer", a.base+from)
+	cordon := url.Values{"operation": {"cordon"}, "node": {"n"}}
+	got := a.post("/clusters/prod%2Feu/batches", cordon, "Referer", a.base+from)
 	require.Equal(t, http.StatusSeeOther, got.status)
 	require.Equal(t, "/login?ended=refused&next="+url.QueryEscape(from), got.location())
 
@@ -206,7 +210,7 @@ func TestSession_endsDuringAnAction(t *testing.T) {
 	require.Contains(t, page.Find(".note").Text(), "nothing was changed")
 	noticed := a.another().get("/login?ended=noticed").page(t).Find(".note").Text()
 	require.Contains(t, noticed, "Your session has ended.")
-	require.NotContains(t, noticed, "nothing was changed", "what went before may have changed something")
+	require.NotContains(t, noticed, "nothing was changed", "earlier requests may have changed something")
 	for _, odd := range []string{"", "1", "<script>", strings.Repeat("x", 5000)} {
 		require.Zero(t, a.another().get("/login?ended="+url.QueryEscape(odd)).page(t).Find(".note").Length())
 	}
@@ -214,15 +218,20 @@ func TestSession_endsDuringAnAction(t *testing.T) {
 	require.Equal(t, "您的会话已结束。", chinese.Find(".note b").Text())
 
 	form := credentials(testUser, "wrong")
-	page.Find("form.card input[type=hidden]").Each(func(_ int, s *goquery.Selection) { form.Set(s.AttrOr("name", ""), s.AttrOr("value", "")) })
+	page.Find("form.card input[type=hidden]").Each(func(_ int, s *goquery.Selection) {
+		form.Set(s.AttrOr("name", ""), s.AttrOr("value", ""))
+	})
 	again := a.post("/login", form).page(t)
-	require.Equal(t, "Your session has ended.", again.Find(".note:not(.bad) b").Text(), "a slip does not make it forget")
+	require.Equal(t, "Your session has ended.", again.Find(".note:not(.bad) b").Text(),
+		"it still says so after a wrong password")
 	form.Set("password", testPassword)
 	require.Equal(t, from, a.post("/login", form).location())
-	require.Zero(t, a.another().get("/login").page(t).Find(".note").Length(), "who was not signed in is told nothing")
+	page = a.another().get("/login").page(t)
+	require.Zero(t, page.Find(".note").Length(), "without an earlier session, there is no such note")
 }
 
-// openStream opens a stream of the test's cluster; ended is closed when it ends.
+// openStream opens an event stream of the test's cluster. The channel is closed when the
+// stream ends.
 func (b *browser) openStream(headers ...string) (ended chan struct{}) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.base+"/events?cluster=prod%2Feu", nil)
@@ -251,8 +260,8 @@ func (b *browser) openStream(headers ...string) (ended chan struct{}) {
 	return ended
 }
 
-// recheck makes every stream check its login, as its next heartbeat does: each
-// end of a login session in this process has that effect.
+// recheck makes every stream check its login, like its next heartbeat does. It ends a login
+// session, which has that effect.
 func (a *testApp) recheck(t *testing.T) {
 	t.Helper()
 	b := a.another()
@@ -260,7 +269,7 @@ func (a *testApp) recheck(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.post("/logout", nil).status)
 }
 
-// soon is well below the time of a heartbeat.
+// soon is much shorter than a heartbeat.
 const soon = heartbeat / 3
 
 func requireEnds(t *testing.T, ended chan struct{}, within time.Duration, what string) {
@@ -268,7 +277,7 @@ func requireEnds(t *testing.T, ended chan struct{}, within time.Duration, what s
 	select {
 	case <-ended:
 	case <-time.After(within):
-		require.Fail(t, "the stream goes on", what)
+		require.Fail(t, "the stream is still open", what)
 	}
 }
 
@@ -288,10 +297,10 @@ func TestStream_endsWithTheSignOut(t *testing.T) {
 	mine, second, others := a.openStream(), a.openStream(), other.openStream()
 	require.Equal(t, "/login", a.post("/logout", nil).location())
 	requireEnds(t, mine, soon, "signed out")
-	requireEnds(t, second, soon, "signed out, another tab")
+	requireEnds(t, second, soon, "signed out in another tab")
 	requireOpen(t, others) // the same person in another browser
-	require.Equal(t, http.StatusSeeOther, other.post("/login", url.Values{"name": {testUser}, "password": {testPassword}}).status)
-	requireEnds(t, others, soon, "the login session is another one now")
+	require.Equal(t, http.StatusSeeOther, other.post("/login", credentials(testUser, testPassword)).status)
+	requireEnds(t, others, soon, "a new login session")
 }
 
 func TestStream_endsWithItsLogin(t *testing.T) {
