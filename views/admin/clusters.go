@@ -17,7 +17,7 @@ func clusterColumns(now time.Time) []ui.Column[ui.Cluster] {
 		{Title: "col_server", Cell: clusterServerCell},
 		{Title: "col_source", Cell: clusterSourceCell},
 		{Title: "col_checked", Class: "num", Cell: ui.CellAt(now, clusterHeardCell)},
-		{Title: "col_actions", Silent: true, Cell: clusterTestCell},
+		{Title: "col_actions", Hidden: true, Cell: clusterTestCell},
 	}
 }
 

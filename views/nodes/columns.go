@@ -30,7 +30,7 @@ func cellOf(v ListView, cell func(ListView, *node.Node) templ.Component) func(*n
 func stateColumns(v ListView) []column {
 	return []column{
 		{
-			Title: "col_name", Class: "name", Sort: "name", Room: nameRoom(v.Page.Summary.LongestName),
+			Title: "col_name", Class: "name", Sort: "name", Spacer: nameRoom(v.Page.Summary.LongestName),
 			Cell: cellOf(v, nameCell), CSV: "name", Value: func(n *node.Node) string { return n.Name },
 		},
 		{
@@ -48,15 +48,15 @@ func stateColumns(v ListView) []column {
 func placeColumns(v ListView) []column {
 	return []column{
 		{
-			Title: "col_pool", Sort: "pool", Room: room(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
+			Title: "col_pool", Sort: "pool", Spacer: room(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
 			CSV: "pool", Value: func(n *node.Node) string { return n.Pool },
 		},
 		{
-			Title: "col_zone", Sort: "zone", Room: room(longestZone(v)), Cell: cellOf(v, zoneCell),
+			Title: "col_zone", Sort: "zone", Spacer: room(longestZone(v)), Cell: cellOf(v, zoneCell),
 			CSV: "zone", Value: func(n *node.Node) string { return n.Zone },
 		},
 		{
-			Title: "col_version", Sort: "version", Room: room(longest(v.Page.Summary.Versions)),
+			Title: "col_version", Sort: "version", Spacer: room(longest(v.Page.Summary.Versions)),
 			Cell: cellOf(v, versionCell), CSV: "version", Value: func(n *node.Node) string { return n.Version },
 		},
 	}
@@ -64,9 +64,9 @@ func placeColumns(v ListView) []column {
 
 func useColumns(v ListView) []column {
 	return []column{
-		{Title: "col_cpu", Class: "use-col", Sort: "cpu", Large: true, Cell: cellOf(v, cpuCell)},
-		{Title: "col_memory", Class: "use-col", Sort: "memory", Large: true, Cell: cellOf(v, memoryCell)},
-		{Title: "col_pods", Class: "num", Sort: "pods", Large: true, Cell: cellOf(v, podsCell)},
+		{Title: "col_cpu", Class: "use-col", Sort: "cpu", LargestFirst: true, Cell: cellOf(v, cpuCell)},
+		{Title: "col_memory", Class: "use-col", Sort: "memory", LargestFirst: true, Cell: cellOf(v, memoryCell)},
+		{Title: "col_pods", Class: "num", Sort: "pods", LargestFirst: true, Cell: cellOf(v, podsCell)},
 		{Title: "col_tags", Class: "tags", Cell: cellOf(v, tagsCell)},
 	}
 }

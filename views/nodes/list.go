@@ -108,7 +108,7 @@ func sortURL(v ListView, c column) string {
 	if sortKey(q) == c.Sort {
 		q.Desc = !q.Desc
 	} else {
-		q.Sort, q.Desc = c.Sort, c.Large
+		q.Sort, q.Desc = c.Sort, c.LargestFirst
 	}
 	return ui.NodesURL(v.Cluster, q)
 }

@@ -29,7 +29,7 @@ func listColumns(v ListView) []ui.Column[template.Template] {
 		{Title: "template_made", Cell: ui.CellAt(v.Now, madeCell)},
 		{Title: "template_uses", Class: "num", Cell: usesCell},
 		{Title: "template_last_use", Class: "num", Cell: ui.CellAt(v.Now, lastUseCell)},
-		{Title: "col_actions", Class: "act", Silent: true, Cell: actions},
+		{Title: "col_actions", Class: "act", Hidden: true, Cell: actions},
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// FieldID makes an id of the name of a field.
+// FieldID returns an element id for the field with a name, which may hold any
+// character.
 func FieldID(name string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // a hash never fails to write
@@ -17,7 +18,7 @@ func FieldID(name string) string {
 // NamesShown is how many names a sentence lists before it counts the rest.
 const NamesShown = 8
 
-// SomeNames lists names and counts those that are too many to list.
+// SomeNames lists the first names and counts the rest.
 func SomeNames(ctx context.Context, names []string) string {
 	if len(names) <= NamesShown {
 		return Joined(names)
@@ -25,18 +26,18 @@ func SomeNames(ctx context.Context, names []string) string {
 	return Joined(names[:NamesShown]) + " " + T(ctx, "plan_more", "N", Number(len(names)-NamesShown))
 }
 
-// NamesListed is how many names of one group its fold lists.
+// NamesListed is how many names of a group are listed when it is unfolded.
 const NamesListed = 200
 
-// FirstNames cuts a list of names.
+// FirstNames returns the first names of a list and how many are left.
 func FirstNames(names []string, most int) (shown []string, rest int) {
 	shown = names[:min(most, len(names))]
 	return shown, len(names) - len(shown)
 }
 
-// manyNodes is from how many nodes on their names travel in one field: a page
-// of thousands of fields is slow.
+// manyNodes is the number of nodes above which their names are sent in one field:
+// a page with thousands of fields is slow.
 const manyNodes = 1000
 
-// JoinNames joins names as a field of the form carries them.
+// JoinNames returns the value of a form field that holds several names.
 func JoinNames(list []string) string { return strings.Join(list, " ") }

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Cluster is what is known of one cluster, for the rail, the page of all
-// clusters and wherever else a cluster's state is shown.
+// Cluster is the state of one cluster, for the rail, the page of all clusters and
+// every other place that shows it.
 type Cluster struct {
 	Name     string
 	Server   string    // address of the API server
 	Source   string    // "kubeconfig" or "in-cluster"
-	Version  string    // of the API server; "" while it has not told
-	At       time.Time // of its last answer, or of the last try that failed; zero while nobody has asked
-	Since    time.Time // since when it answers, or does not
-	Down     error     // why it does not answer
-	Unread   error     // why its nodes could not be read the last time
-	Nodes    int       // -1 while they are not known
+	Version  string    // of the API server; "" until it is known
+	At       time.Time // of its last answer or failed call; zero before the first
+	Since    time.Time // when it became reachable, or unreachable
+	Down     error     // why it is unreachable, or nil
+	Unread   error     // why its nodes could not be listed the last time, or nil
+	Nodes    int       // -1 until they are known
 	NotReady int
-	Cordoned int // that are ready otherwise
+	Cordoned int // ready, but cordoned
 }
 
-// Worst returns the mark of the cluster: that of the worst that is known of it, ""
-// while nothing is. Nodes that only a taint limits are as they should be: every
-// control plane has some.
+// Worst returns the mark of the cluster's worst state, "" when nothing is known.
+// Nodes that are only limited by a taint do not count: every control plane has
+// some.
 func (v Cluster) Worst() string {
 	switch {
 	case v.Down != nil, v.Unread != nil, v.NotReady > 0:
@@ -39,7 +39,7 @@ func (v Cluster) Worst() string {
 	}
 }
 
-// Word says what the mark stands for.
+// Word returns what the mark stands for, in words.
 func (v Cluster) Word(ctx context.Context) string {
 	switch {
 	case v.Down != nil:
@@ -61,9 +61,10 @@ func (v Cluster) Word(ctx context.Context) string {
 	}
 }
 
-// ElementID returns an id that a selector takes; a cluster's name may hold anything.
+// ElementID returns an element id for the cluster, whose name may hold any
+// character.
 func (v Cluster) ElementID(prefix string) string {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(v.Name)) // a hash never fails
+	_, _ = h.Write([]byte(v.Name)) // a hash never fails to write
 	return fmt.Sprintf("%s-%016x", prefix, h.Sum64())
 }

@@ -14,27 +14,28 @@ import (
 type Column[T any] struct {
 	Title  string // message id of the heading
 	Class  string // of the heading, "" for none
-	Silent bool   // the heading is only for screen readers
+	Hidden bool   // only screen readers get the heading
 
-	Sort  string          // key of the order by this column; "" where the list cannot be sorted by it
-	Large bool            // the first click on the heading puts the largest first
-	Room  templ.Component // keeps the column as wide on every page; nil where that is not needed
+	Sort         string          // key of the order by this column; "" when the list cannot be sorted by it
+	LargestFirst bool            // the first click on the heading sorts in descending order
+	Spacer       templ.Component // invisible; keeps the column equally wide on every page; may be nil
 
-	Cell  func(item T) templ.Component // its <td>; nil where the table has no such column
-	CSV   string                       // its name in the CSV; "" where the CSV has no such column
-	Value func(item T) string          // of its CSV
+	Cell  func(item T) templ.Component // a <td>; nil when the table has no such column
+	CSV   string                       // name in the CSV; "" when the CSV has no such column
+	Value func(item T) string          // in the CSV
 }
 
-// CellAt returns the cell of a column that shows how long ago something was.
+// CellAt returns a function for Column.Cell from one that also takes the current
+// time.
 func CellAt[T any](now time.Time, cell func(item T, now time.Time) templ.Component) func(T) templ.Component {
 	return func(item T) templ.Component { return cell(item, now) }
 }
 
-// flushEvery is how many records of a CSV are handed over at once.
+// flushEvery is the number of records after which a CSV is flushed.
 const flushEvery = 500
 
-// WriteCSV writes the header and a record for each item. It returns the error that
-// ends items; a failing write only means that the reader has gone.
+// WriteCSV writes the header and a record for each item. It returns the error of
+// items, if any. Failing writes are ignored: the reader has gone.
 func WriteCSV[T any](w io.Writer, columns []Column[T], items iter.Seq2[T, error]) error {
 	out := csv.NewWriter(w)
 	_ = out.Write(csvHeader(columns))
@@ -73,7 +74,7 @@ func csvRecord[T any](columns []Column[T], item T) []string {
 	return cells
 }
 
-// harmless keeps a spreadsheet from reading a cell as a formula.
+// harmless quotes a cell that a spreadsheet would read as a formula.
 func harmless(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 		return "'" + cell

@@ -1,8 +1,8 @@
 package ui
 
-// Count is one number of the tally.
+// Count is one number of a tally, with the message that names it.
 type Count struct {
-	ID    string
+	ID    string // of the message
 	Count int
-	Class string
+	Class string // of its element, or ""
 }

@@ -5,11 +5,12 @@ import (
 	"net/url"
 )
 
-// Crumb is one of the pages above a page.
+// Crumb is a link to a page above the current one.
 type Crumb struct{ Text, URL string }
 
-// NodeCrumbs are the pages above what is about some nodes. The table is the one
-// that back leads to, with its filters, order and page, if back is a table.
+// NodeCrumbs are the pages above a page that is about some nodes: the cluster and
+// its node table. If back is the address of that table, it is used as it is, with
+// its filters, order and page.
 func NodeCrumbs(ctx context.Context, cluster, back string) []Crumb {
 	table := AllNodesURL(cluster)
 	if u, err := url.Parse(back); err == nil && u.EscapedPath() == NodesPath(cluster) {

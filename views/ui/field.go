@@ -2,11 +2,11 @@ package ui
 
 import "github.com/a-h/templ"
 
-// Pair is a hidden field, or a line of facts.
+// Pair is a hidden field, or a line in a list of facts.
 type Pair struct{ Name, Value string }
 
-// FieldState ties an input to its help, or to what is wrong with it in place of
-// the help.
+// FieldState returns the attributes that link an input to its help, or to what is
+// wrong with it, which Field shows instead of the help.
 func FieldState(p *Problem, name string, help bool) templ.Attributes {
 	switch {
 	case p.Field(name) != "":

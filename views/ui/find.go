@@ -7,7 +7,8 @@ import (
 	"kube-node-manager/services"
 )
 
-// dayType is a date's field, unless somebody has put a moment into the address.
+// dayType returns the input type of a date filter: "date", unless the address
+// holds something else, such as a time.
 func dayType(value string) string {
 	if _, err := time.Parse(time.DateOnly, value); err == nil || value == "" {
 		return "date"
@@ -15,7 +16,7 @@ func dayType(value string) string {
 	return "text"
 }
 
-// SinceOptions are the spans of time that end now.
+// SinceOptions are the time ranges that end now.
 func SinceOptions(ctx context.Context) []Option {
 	var out []Option
 	for _, since := range services.Sinces() {
@@ -24,5 +25,5 @@ func SinceOptions(ctx context.Context) []Option {
 	return out
 }
 
-// Option is one choice of a select.
+// Option is an option of a select.
 type Option struct{ Value, Text string }

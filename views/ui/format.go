@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// SpanWords gives Span's messages for app.js, "#" for the numbers.
+// SpanWords returns the messages of Span for app.js, with "#" for the numbers.
 func SpanWords(ctx context.Context) string {
 	part := func(unit string) string { return T(ctx, "age_"+unit, "N", "#") }
-	return strings.Join([]string{T(ctx, "span_short"), part("s"), part("m") + " " + part("s"), part("h") + " " + part("m")}, "|")
+	return strings.Join([]string{
+		T(ctx, "span_short"), part("s"), part("m") + " " + part("s"), part("h") + " " + part("m"),
+	}, "|")
 }
 
-// Number groups a count: 1204 is "1,204". English and Chinese group alike.
+// Number formats a count: 1204 is "1,204", in English and in Chinese.
 func Number(n int) string {
 	s := strconv.Itoa(n)
 	start := 0
@@ -35,15 +37,15 @@ func KnownNumber(n int) string {
 	return Number(n)
 }
 
-// AgeText gives a duration in its one largest telling unit, in steps like
-// kubectl's: "45 s", "12 min", "5 h", "204 d".
+// AgeText returns a duration in a single unit, which changes at the same durations
+// as kubectl's: "45 s", "12 min", "5 h", "204 d".
 func AgeText(ctx context.Context, d time.Duration) string {
 	unit, n := largestUnit(d)
 	return T(ctx, "age_"+unit, "N", Number(n))
 }
 
-// AgoText is Age as a time that has passed: "12 min ago". static/app.js counts the
-// same steps on; a change here is a change there.
+// AgoText is AgeText for a time in the past: "12 min ago". static/app.js updates it
+// in the page with the same steps, so change both together.
 func AgoText(ctx context.Context, d time.Duration) string {
 	if d < 2*time.Second {
 		return T(ctx, "ago_now")
@@ -53,7 +55,8 @@ func AgoText(ctx context.Context, d time.Duration) string {
 }
 
 func largestUnit(d time.Duration) (unit string, n int) {
-	switch d = max(d, 0); {
+	d = max(d, 0)
+	switch {
 	case d < 2*time.Minute:
 		return "s", int(d / time.Second)
 	case d < 2*time.Hour:
@@ -65,8 +68,8 @@ func largestUnit(d time.Duration) (unit string, n int) {
 	}
 }
 
-// agoWords gives Ago's messages for app.js, smallest unit first, "#" for the
-// number.
+// agoWords returns the messages of AgoText for app.js, smallest unit first, with
+// "#" for the number.
 func agoWords(ctx context.Context) string {
 	words := []string{T(ctx, "ago_now")}
 	for _, unit := range []string{"s", "m", "h", "d"} {
@@ -75,7 +78,7 @@ func agoWords(ctx context.Context) string {
 	return strings.Join(words, "|")
 }
 
-// Span gives a duration that somebody waits for or waited, in two units:
+// Span returns the duration of something that takes or took time, in two units:
 // "4 min 12 s".
 func Span(ctx context.Context, d time.Duration) string {
 	if d < time.Second {
@@ -94,7 +97,7 @@ func Span(ctx context.Context, d time.Duration) string {
 	}
 }
 
-// Rate gives nodes per second, or per minute when it is slow.
+// Rate returns nodes per second, or per minute below one per second.
 func Rate(ctx context.Context, perSecond float64) string {
 	switch {
 	case perSecond >= 10:
@@ -106,9 +109,11 @@ func Rate(ctx context.Context, perSecond float64) string {
 	}
 }
 
+// RFC3339 returns a time in UTC for a datetime attribute or a script.
 func RFC3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// SecondsField gives a time for its field in its largest whole unit.
+// SecondsField returns the value of a form field for a duration, in its largest
+// whole unit; "" for less than zero.
 func SecondsField(seconds int) string {
 	switch {
 	case seconds < 0:

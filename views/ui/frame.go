@@ -8,20 +8,20 @@ import (
 	"kube-node-manager/services"
 )
 
-// Frame is what every signed-in page has around its content.
+// Frame is what surrounds the content of every page for a signed-in user.
 type Frame struct {
-	Title    string // translated; of the browser's tab
-	Current  string // "nodes", "batches", "clusters" or ""
+	Title    string // of the browser tab, translated
+	Current  string // the entry of the rail: "nodes", "batches", "templates", "audit", "clusters" or ""
 	Cluster  string // the cluster that the page is about, or ""
 	Clusters []Cluster
 	Running  int // batches running now
 	User     string
 	Role     services.Role
 	Theme    string          // "", "light" or "dark"
-	Path     string          // the page's own path and query, to come back to
-	Stream   string          // URL of the page's event stream, without its batch; "" for none
-	Dock     templ.Component // the batch that the dock shows, or nil
-	Reload   string          // address to load again every two seconds without JavaScript, or ""
+	Path     string          // the path and query of the page, to return to
+	Stream   string          // address of the page's event stream, without its batch; "" for none
+	Dock     templ.Component // the batch in the dock, or nil
+	Reload   string          // address to reload every two seconds without JavaScript, or ""
 	Now      time.Time
 	Version  string
 }

@@ -26,12 +26,12 @@ func Locales() []string { return []string{LocaleEnglish, LocaleChinese} }
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-// catalog is the loaded messages. It is built once and only read afterwards,
-// which is what makes the bundle safe to share between requests.
+// catalog returns the loaded messages. They are built once and only read
+// afterwards, so requests can share them.
 var catalog = sync.OnceValue(loadCatalog)
 
-// loadCatalog reads every message file. A broken file is a fault of the build
-// that no request can mend, so it panics; the tests load the same files.
+// loadCatalog reads every message file. It panics on a broken file, because that
+// is a mistake in the build; the tests load the same files.
 func loadCatalog() map[string]*i18n.Localizer {
 	bundle := i18n.NewBundle(language.English)
 	paths, err := fs.Glob(messageFiles, "messages/*.json")
@@ -58,16 +58,17 @@ func WithLocale(ctx context.Context, tag string) context.Context {
 	return context.WithValue(ctx, localeKey{}, tag)
 }
 
-// Locale gives the context's language tag, "en" when it has none.
+// Locale returns the context's language tag, "en" when it has none.
 func Locale(ctx context.Context) string {
-	if tag, _ := ctx.Value(localeKey{}).(string); tag == LocaleChinese {
+	tag, _ := ctx.Value(localeKey{}).(string)
+	if tag == LocaleChinese {
 		return tag
 	}
 	return LocaleEnglish
 }
 
-// MatchLocale chooses the language: the cookie's when it names one, else the
-// best match of the Accept-Language header, else English.
+// MatchLocale returns the language of the cookie if it names one, else the best
+// match for the Accept-Language header, else English.
 func MatchLocale(cookie, acceptLanguage string) string {
 	if cookie == LocaleEnglish || cookie == LocaleChinese {
 		return cookie
@@ -81,15 +82,15 @@ func MatchLocale(cookie, acceptLanguage string) string {
 	return Locales()[index]
 }
 
-// T gives the message id in the context's language; args are key-value pairs
-// for its placeholders. A message that does not exist gives its id, so that the
-// gap is seen and the page still works.
+// T returns the message with an id in the context's language; args are key-value
+// pairs for its placeholders. For a message that does not exist it returns the id,
+// so that the gap is visible and the page still works.
 func T(ctx context.Context, id string, args ...any) string {
 	return translate(ctx, id, services.Args(args...), nil)
 }
 
-// N is T for a message that counts: n chooses the plural form and stands in the
-// message as {{.Count}}, grouped.
+// N is T for a message with a count: n selects the plural form and is the
+// placeholder {{.Count}}, formatted by Number.
 func N(ctx context.Context, id string, n int, args ...any) string {
 	data := services.Args(args...)
 	if data == nil {
@@ -115,8 +116,8 @@ func translate(ctx context.Context, id string, data map[string]any, count any) s
 	if text == "" && err != nil {
 		return id
 	}
-	// A placeholder without a value is our mistake, but "<no value>" is no word
-	// to show to a person.
+	// A placeholder without a value is a mistake of ours, but nobody should have
+	// to read "<no value>".
 	return strings.ReplaceAll(text, "<no value>", "–")
 }
 
@@ -126,8 +127,8 @@ func localize(ctx context.Context, id string, data map[string]any, count any) (s
 	})
 }
 
-// plain makes placeholder values printable: stored sentences come back from
-// JSON with float64 where a whole number was put in.
+// plain turns whole numbers of type float64 back into integers: JSON has made them
+// of the integers in stored sentences.
 func plain(data map[string]any) map[string]any {
 	out := make(map[string]any, len(data))
 	for key, value := range data {

@@ -7,6 +7,16 @@ import (
 	"time"
 )
 
+// htmxConfig switches off everything of htmx that needs eval, scripts in answers
+// or a copy of the page in the browser's storage. Every refusal goes to #flash, so
+// that a failed action never replaces what it was meant to update.
+const htmxConfig = `{"allowEval":false,"allowScriptTags":false,"includeIndicatorStyles":false,` +
+	`"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,` +
+	`"historyRestoreAsHxRequest":false,"allowNestedOobSwaps":false,` +
+	`"reportValidityOfForms":true,"timeout":20000,"responseHandling":[` +
+	`{"code":"204","swap":false},{"code":"[23]..","swap":true},` +
+	`{"code":"[45]..","swap":true,"target":"#flash","swapOverride":"innerHTML","select":"unset","error":true}]}`
+
 // pageHead returns the head of a frame's document.
 func pageHead(ctx context.Context, f Frame) head {
 	now := f.Now
@@ -31,11 +41,12 @@ func pageTitle(ctx context.Context, title string) string {
 	return title + " · " + T(ctx, "product")
 }
 
-// colorScheme tells the browser the colours of what it paints before the
-// stylesheet has arrived.
+// colorScheme returns the color-scheme of a theme: what the browser paints with
+// before the style sheet is loaded.
 func colorScheme(theme string) string { return cmp.Or(theme, "light dark") }
 
-// mainClass names the page, so that the node table can fill the window.
+// mainClass returns the class of the main element. It names the page, so that the
+// node table can fill the window.
 func mainClass(f Frame) string {
 	return strings.TrimSpace("main " + f.Current)
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// OperationName gives an operation's word; one without a message shows its own
-// name.
+// OperationName returns the translated name of an operation, or its own name when
+// there is no message for it.
 func OperationName(ctx context.Context, operation string) string {
 	id := "op_" + OperationID(operation)
 	if !HasMessage(ctx, id) {
@@ -15,10 +15,10 @@ func OperationName(ctx context.Context, operation string) string {
 	return T(ctx, id)
 }
 
-// BatchTitle is a batch in one line: "Cordon · 240 nodes".
+// BatchTitle returns a batch in one line: "Cordon · 240 nodes".
 func BatchTitle(ctx context.Context, operation string, nodes int) string {
 	return OperationName(ctx, operation) + " · " + N(ctx, "nodes_count", nodes)
 }
 
-// OperationID gives an operation's name as ids of messages have it.
+// OperationID returns an operation's name in the form that message ids use.
 func OperationID(operation string) string { return strings.ReplaceAll(operation, "-", "_") }

@@ -9,28 +9,28 @@ import (
 	"kube-node-manager/services"
 )
 
-// Problem is what went wrong, in a person's words.
+// Problem is what went wrong, in words for a person.
 type Problem struct {
 	Status    int
 	Code      services.Code
-	Text      string // what happened, translated
-	Hint      string // what to do, translated; may be empty
-	RetryURL  string // where Try again goes; "" shows no button
+	Text      string // what happened
+	Hint      string // what to do; may be ""
+	RetryURL  string // address of the button "Try again"; "" shows no button
 	RequestID string
-	Fields    map[string]string // field name → translated text
+	Fields    map[string]string // what is wrong with each field, by its name
 }
 
-// NewProblem puts an error into a person's words. Text and Args of a domain
-// error are translated, its hint is the message Text+"_hint" when there is one,
-// and a text that has no message falls back to the one of its code. The caller
-// fills in Status, RetryURL and RequestID. It returns nil for nil.
+// NewProblem translates an error. The hint is the message Text+"_hint", if there
+// is one; an error without a message gets the message of its code. The caller fills
+// in Status, RetryURL and RequestID. It returns nil for nil.
 func NewProblem(ctx context.Context, err error) *Problem {
 	if err == nil {
 		return nil
 	}
 	e := services.AsError(err)
 	p := &Problem{Code: e.Code, Text: ErrorText(ctx, e)}
-	if hint := e.Text + "_hint"; HasMessage(ctx, hint) {
+	hint := e.Text + "_hint"
+	if HasMessage(ctx, hint) {
 		p.Hint = translate(ctx, hint, e.Args, nil)
 	}
 	for _, f := range e.Fields {
@@ -42,8 +42,8 @@ func NewProblem(ctx context.Context, err error) *Problem {
 	return p
 }
 
-// ErrorText looks for the most telling message that exists: the error's own,
-// its code's, the general one.
+// ErrorText returns the most precise message that exists: that of the error, of
+// its code, or a general one.
 func ErrorText(ctx context.Context, e *services.Error) string {
 	for _, id := range []string{e.Text, "error_" + string(e.Code)} {
 		if HasMessage(ctx, id) {
@@ -53,7 +53,7 @@ func ErrorText(ctx context.Context, e *services.Error) string {
 	return T(ctx, "problem_unknown")
 }
 
-// Field gives the text of a wrong field, "" when it is right or p is nil.
+// Field returns what is wrong with a field, "" when nothing is or p is nil.
 func (p *Problem) Field(name string) string {
 	if p == nil {
 		return ""
@@ -61,8 +61,7 @@ func (p *Problem) Field(name string) string {
 	return p.Fields[name]
 }
 
-// problemKind gives the mark of a problem: a wall is violet, a gap grey, a
-// wait amber, a fault red.
+// problemKind returns the mark of a problem.
 func problemKind(p Problem) string {
 	switch p.Code {
 	case services.CodeForbidden, services.CodeUnauthenticated:
@@ -76,7 +75,7 @@ func problemKind(p Problem) string {
 	}
 }
 
-// problemWord names the kind of problem above its sentence.
+// problemWord returns the heading of a problem: its HTTP status and its kind.
 func problemWord(ctx context.Context, p Problem) string {
 	id := "code_" + string(p.Code)
 	if p.Code == "" || !HasMessage(ctx, id) {
@@ -89,18 +88,19 @@ func problemWord(ctx context.Context, p Problem) string {
 	return word
 }
 
-// problemHint gives the problem's own hint, or the general one of its code.
+// problemHint returns the hint of a problem, or the general one of its code.
 func problemHint(ctx context.Context, p Problem) string {
 	if p.Hint != "" {
 		return p.Hint
 	}
-	if id := "code_" + string(p.Code) + "_hint"; HasMessage(ctx, id) {
+	id := "code_" + string(p.Code) + "_hint"
+	if HasMessage(ctx, id) {
 		return T(ctx, id)
 	}
 	return ""
 }
 
-// FieldTexts gives what is wrong with the fields, in the order of their names.
+// FieldTexts returns what is wrong with the fields, in the order of their names.
 func FieldTexts(p Problem) []string {
 	texts := make([]string, 0, len(p.Fields))
 	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {

@@ -10,39 +10,41 @@ import (
 	"kube-node-manager/services"
 )
 
-// Rail is what the rail says of clusters and batches, the same for everybody.
+// Rail is the part of the rail that is the same for everybody.
 type Rail struct {
 	Clusters []Cluster
 	Running  int    // batches running now
-	Work     string // names the state of the batches at work: it changes when one of them does
+	Work     string // a digest of the running batches
 }
 
-// Digest names what the rail shows: it changes when that does.
+// Digest returns a digest of what the rail shows.
 func (r Rail) Digest() string {
 	h := fnv.New64a()
 	for _, c := range r.Clusters {
-		_, _ = fmt.Fprintf(h, "%q %d %d %d %t %d %s %s\n", c.Name, c.Nodes, c.NotReady, c.Cordoned, c.At.IsZero(), c.Since.Unix(), faultOf(c.Down), faultOf(c.Unread))
+		_, _ = fmt.Fprintf(h, "%q %d %d %d ", c.Name, c.Nodes, c.NotReady, c.Cordoned)
+		_, _ = fmt.Fprintf(h, "%t %d %s %s\n", c.At.IsZero(), c.Since.Unix(), errorID(c.Down), errorID(c.Unread))
 	}
 	_, _ = fmt.Fprint(h, r.Running)
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// faultOf names a fault, "" for none.
-func faultOf(err error) string {
+// errorID returns the message id of an error, "" for nil.
+func errorID(err error) string {
 	if err == nil {
 		return ""
 	}
 	return services.AsError(err).Text
 }
 
-func roleName(ctx context.Context, role services.Role) string {
+// RoleName returns the translated name of a role, "" for one that does not exist.
+func RoleName(ctx context.Context, role services.Role) string {
 	if !role.Valid() {
 		return ""
 	}
 	return T(ctx, "role_"+string(role))
 }
 
-// otherLocale is the language that the switch offers.
+// otherLocale returns the language that the switch offers.
 func otherLocale(ctx context.Context) string {
 	if Locale(ctx) == LocaleChinese {
 		return LocaleEnglish

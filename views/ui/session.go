@@ -1,19 +1,20 @@
 package ui
 
-// SessionEnd is how somebody notices that their login session has ended; "" when
-// it has not.
+// SessionEnd is how a user noticed that their login session has ended, "" when it
+// has not.
 type SessionEnd string
 
-// The ends of login sessions.
+// The ways to notice it.
 const (
-	EndNoticed SessionEnd = "noticed" // by something that the page loaded
-	EndRefused SessionEnd = "refused" // by an action, which was refused
+	EndNoticed SessionEnd = "noticed" // the page tried to load something
+	EndRefused SessionEnd = "refused" // an action was refused
 )
 
-// ParseSessionEnd returns the end that a parameter names, "" for anything else.
+// ParseSessionEnd returns the value of a parameter, "" for an unknown one.
 func ParseSessionEnd(text string) SessionEnd {
-	if end := SessionEnd(text); end == EndNoticed || end == EndRefused {
-		return end
+	end := SessionEnd(text)
+	if end != EndNoticed && end != EndRefused {
+		return ""
 	}
-	return ""
+	return end
 }

@@ -9,7 +9,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "kube-node-manager/services/node"
 
-// TaintChips are taints side by side; those that are locked carry the lock.
+// TaintChips is a list of taints; locked ones are protected and have a lock.
 func TaintChips(taints []node.Taint, locked bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,8 +9,8 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "time"
 
-// Ago is a time that has passed, counted on by app.js; the exact one is in its
-// title.
+// Ago says how long ago t was. app.js keeps it up to date; its title is the exact
+// time.
 func Ago(t, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -99,7 +99,7 @@ func Ago(t, now time.Time) templ.Component {
 	})
 }
 
-// Age is how old a thing is, like kubectl's AGE.
+// Age says how old something is, like kubectl's AGE.
 func Age(t, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -188,7 +188,7 @@ func Age(t, now time.Time) templ.Component {
 	})
 }
 
-// Moment is a time of a record: when it was, and how long ago that is.
+// Moment shows a time and how long ago it was.
 func Moment(t, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -285,7 +285,7 @@ func Moment(t, now time.Time) templ.Component {
 	})
 }
 
-// ZoneNote names the zone of the times of a page.
+// ZoneNote names the time zone of a page.
 func ZoneNote() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -328,7 +328,7 @@ func ZoneNote() templ.Component {
 	})
 }
 
-// Clock is a time of day in a list of things that happened.
+// Clock shows a time of day, or a dash.
 func Clock(t *time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,10 +9,7 @@ import (
 	"kube-node-manager/services/node"
 )
 
-// TemplatesURL gives the templates of a kind.
-func TemplatesURL(kind string) string { return "/templates/" + url.PathEscape(kind) }
-
-// Every URL of the product is made here. Names go through url.PathEscape: a
+// The addresses that several rooms link to. Names go through url.PathEscape: a
 // cluster is named after its kubeconfig context and may hold "/", ":" and "@".
 
 // Paths without parameters.
@@ -27,7 +24,7 @@ const (
 	AuditURL       = "/audit"
 )
 
-// LoginURL gives the sign-in page that goes on to next, a path of ours.
+// LoginURL returns the sign-in page that leads to next, a path of ours.
 func LoginURL(next string) string {
 	if next == "" || next == HomeURL {
 		return SignInURL
@@ -35,8 +32,8 @@ func LoginURL(next string) string {
 	return WithQuery(SignInURL, url.Values{"next": {next}})
 }
 
-// EndedURL returns LoginURL for somebody whose login session has ended, which the
-// page says.
+// EndedURL is LoginURL for somebody whose login session has ended; the page says
+// so.
 func EndedURL(next string, end SessionEnd) string {
 	values := url.Values{"ended": {string(end)}}
 	if next != "" && next != HomeURL {
@@ -45,17 +42,17 @@ func EndedURL(next string, end SessionEnd) string {
 	return WithQuery(SignInURL, values)
 }
 
-// InBackground marks the address of a page that loads itself again, which is not
-// to count as somebody's doing.
+// InBackground returns the address for a page that reloads itself, so that the
+// request does not count as activity of the user.
 func InBackground(path string) string { return WithQuery(path, url.Values{"background": {"1"}}) }
 
-// ClusterURL gives a cluster's page.
+// ClusterURL returns the page of a cluster.
 func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEscape(cluster) }
 
-// ClusterTestURL is where "Try again" posts on the cluster page.
+// ClusterTestURL is where the page of all clusters posts "Try again".
 func ClusterTestURL(cluster string) string { return ClusterURL(cluster) + "/test" }
 
-// NodesURL gives the node table; what q leaves at its default is left out.
+// NodesURL returns the node table; parameters with default values are left out.
 func NodesURL(cluster string, q node.Query) string {
 	return WithQuery(NodesPath(cluster), QueryValues(q))
 }
@@ -70,21 +67,21 @@ func NodesUsageURL(cluster string, q node.Query) string {
 	return WithQuery(NodesPath(cluster), values)
 }
 
-// NodesCSVURL gives every node that q lets through as CSV, whatever its page.
+// NodesCSVURL returns all nodes that match q as CSV, regardless of its page.
 func NodesCSVURL(cluster string, q node.Query) string {
 	q.Page, q.Size, q.Fresh, q.Apply = 0, 0, false, ""
 	return WithQuery(NodesPath(cluster)+".csv", QueryValues(q))
 }
 
-// NodeURL gives the page of one node.
+// NodeURL returns the page of one node.
 func NodeURL(cluster, name string) string {
 	return NodesPath(cluster) + "/" + url.PathEscape(name)
 }
 
-// NodeFreshURL is NodeURL past the cache.
+// NodeFreshURL is NodeURL without the cache.
 func NodeFreshURL(cluster, name string) string { return NodeURL(cluster, name) + "?fresh=1" }
 
-// BatchesURL is where batches for a cluster are posted.
+// BatchesURL is where a new batch of a cluster is posted.
 func BatchesURL(cluster string) string { return ClusterURL(cluster) + "/batches" }
 
 // OneBatchURL is BatchesURL for one node, for a form without fields.
@@ -92,7 +89,7 @@ func OneBatchURL(cluster, operation, name string) string {
 	return WithQuery(BatchesURL(cluster), url.Values{"operation": {operation}, "node": {name}})
 }
 
-// PreviewURL is where a plan is asked for.
+// PreviewURL is where a form is posted to see its plan.
 func PreviewURL(cluster string) string { return BatchesURL(cluster) + "/preview" }
 
 // OnePreviewURL is PreviewURL for one node, for a form without fields.
@@ -100,23 +97,26 @@ func OnePreviewURL(cluster, operation, name string) string {
 	return WithQuery(PreviewURL(cluster), url.Values{"operation": {operation}, "node": {name}})
 }
 
-// EditURL is where the form comes from that edits the labels or the taints of
-// some nodes; kind is "labels" or "taints".
+// EditURL returns the form that edits the labels or the taints of some nodes; kind
+// is "labels" or "taints".
 func EditURL(cluster, kind string) string { return OverviewURL(cluster, kind) + "/edit" }
 
-// CopyURL is where the form comes from that copies taints to some nodes.
+// CopyURL returns the form that copies taints to some nodes.
 func CopyURL(cluster string) string { return OverviewURL(cluster, "taints") + "/copy" }
 
-// ApplyURL is where the form comes from that applies a template to some nodes.
+// ApplyURL returns the form that applies a template to some nodes.
 func ApplyURL(cluster string) string { return ClusterURL(cluster) + "/templates/apply" }
 
-// OverviewURL gives every label, or every taint, of a cluster.
+// TemplatesURL returns the templates of a kind, "labels" or "taints".
+func TemplatesURL(kind string) string { return "/templates/" + url.PathEscape(kind) }
+
+// OverviewURL returns the overview of all labels, or taints, of a cluster.
 func OverviewURL(cluster, kind string) string { return ClusterURL(cluster) + "/" + kind }
 
-// BatchURL gives the page of one batch.
+// BatchURL returns the page of one batch.
 func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id) }
 
-// BatchControlURL is where a batch is cancelled, resumed and so on.
+// BatchControlURL is where a batch is cancelled, resumed and so on, by verb.
 func BatchControlURL(id, verb string) string { return BatchURL(id) + "/" + url.PathEscape(verb) }
 
 // EventsURL returns the event stream of a cluster and a batch; either may be empty.
@@ -131,12 +131,12 @@ func EventsURL(cluster, batch string) string {
 	return WithQuery("/events", values)
 }
 
-// Follow says what a page's event stream tells beside its cluster.
+// Follow is what a page's event stream reports, beside the changes of its cluster.
 type Follow struct {
-	Generation uint64 // of the cluster's cache when the page was made
-	Rail       string // Digest of the rail in the page
-	Clusters   bool   // the page is that of all clusters
-	Batches    string // Work of the rail, for the page of all batches
+	Generation uint64 // of the cluster's cache when the page was rendered
+	Rail       string // Rail.Digest of the page
+	Clusters   bool   // it is the page of all clusters
+	Batches    string // Rail.Work, for the page of all batches
 }
 
 // StreamURL returns the event stream of a page; cluster may be empty.
@@ -155,7 +155,7 @@ func StreamURL(cluster string, f Follow) string {
 	return WithQuery("/events", values)
 }
 
-// QueryValues gives the parameters of a node query, defaults left out.
+// QueryValues returns the parameters of a node query without default values.
 func QueryValues(q node.Query) url.Values {
 	values := url.Values{}
 	set := func(key, value string, keep bool) {
@@ -178,8 +178,10 @@ func QueryValues(q node.Query) url.Values {
 	return values
 }
 
+// NodesPath returns the path of the node table.
 func NodesPath(cluster string) string { return ClusterURL(cluster) + "/nodes" }
 
+// WithQuery returns a path with parameters.
 func WithQuery(path string, values url.Values) string {
 	if len(values) == 0 {
 		return path
@@ -189,14 +191,14 @@ func WithQuery(path string, values url.Values) string {
 
 type assetsKey struct{}
 
-// WithAssets returns a context in which pages link their assets through
-// address, which is static.URL; views may not import static itself.
+// WithAssets returns a context whose pages link their assets through address,
+// which is static.URL; views must not import static.
 func WithAssets(ctx context.Context, address func(name string) string) context.Context {
 	return context.WithValue(ctx, assetsKey{}, address)
 }
 
-// AssetURL gives the address of an asset. Without WithAssets it has no
-// checksum: such an address is served too, but not cached.
+// AssetURL returns the address of an asset. Without WithAssets it has no checksum;
+// such an address is served as well, but not cached.
 func AssetURL(ctx context.Context, name string) string {
 	if address, ok := ctx.Value(assetsKey{}).(func(string) string); ok {
 		return address(name)
@@ -206,13 +208,13 @@ func AssetURL(ctx context.Context, name string) string {
 
 type themeKey struct{}
 
-// WithTheme returns a context whose pages are "light" or "dark"; "" follows the
-// system. Frame.Theme wins over it.
+// WithTheme returns a context with the theme "light" or "dark", or "" for that of
+// the system. Frame.Theme takes precedence.
 func WithTheme(ctx context.Context, theme string) context.Context {
 	return context.WithValue(ctx, themeKey{}, theme)
 }
 
-// Theme gives the context's theme.
+// Theme returns the context's theme.
 func Theme(ctx context.Context) string {
 	theme, _ := ctx.Value(themeKey{}).(string)
 	return theme

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Unknown stands where a value is not known: never a zero.
+// Unknown is shown for a value that is not known, never a zero.
 const Unknown = "–"
 
-// ValueWord gives a value as a person reads it: an empty one has no letters.
+// ValueWord returns the value of a label or taint, and a word for an empty one.
 func ValueWord(ctx context.Context, value string) string {
 	if value == "" {
 		return T(ctx, "value_empty")
@@ -16,8 +16,10 @@ func ValueWord(ctx context.Context, value string) string {
 	return value
 }
 
+// Joined returns words as a list.
 func Joined(words []string) string { return strings.Join(words, ", ") }
 
+// OrDash returns s, or a dash when it is empty.
 func OrDash(s string) string {
 	if s == "" {
 		return Unknown
@@ -25,15 +27,13 @@ func OrDash(s string) string {
 	return s
 }
 
-// Unprefixed drops the domain of a key: "node.kubernetes.io/pool=a" reads as
-// "pool=a". A slash in the value is none of the key's.
+// Unprefixed returns a pair without the domain of its key: "pool=a" for
+// "node.kubernetes.io/pool=a". A slash in the value does not count.
 func Unprefixed(pair string) string {
 	end := strings.IndexAny(pair, "=:")
 	if end < 0 {
 		end = len(pair)
 	}
-	if slash := strings.LastIndexByte(pair[:end], '/'); slash >= 0 {
-		return pair[slash+1:]
-	}
-	return pair
+	slash := strings.LastIndexByte(pair[:end], '/')
+	return pair[slash+1:]
 }

@@ -15,23 +15,26 @@ func WithZone(ctx context.Context, zone *time.Location) context.Context {
 
 // Zone returns the reader's zone, UTC when it is not known.
 func Zone(ctx context.Context) *time.Location {
-	if zone, _ := ctx.Value(zoneKey{}).(*time.Location); zone != nil {
+	zone, _ := ctx.Value(zoneKey{}).(*time.Location)
+	if zone != nil {
 		return zone
 	}
 	return time.UTC
 }
 
-// exact returns a time with the name of its zone. Abbreviations mean different
-// zones to different people (CST), so that the offset stands beside them.
+// exact returns a time with the name of its zone, and its offset because an
+// abbreviation such as CST stands for several zones.
 func exact(ctx context.Context, t time.Time) string {
 	return dateTime(ctx, t) + " " + ZoneAt(ctx, t)
 }
 
-// ZoneAt names the reader's zone at a time: "UTC", "CEST (UTC+02:00)".
+// ZoneAt returns the name of the reader's zone at a time: "UTC",
+// "CEST (UTC+02:00)".
 func ZoneAt(ctx context.Context, t time.Time) string {
 	t = t.In(Zone(ctx))
 	offset := "UTC" + t.Format("-07:00")
-	switch name, seconds := t.Zone(); {
+	name, seconds := t.Zone()
+	switch {
 	case name == "UTC":
 		return name
 	case strings.ContainsAny(name, "+-0123456789"): // it has no abbreviation
@@ -43,14 +46,15 @@ func ZoneAt(ctx context.Context, t time.Time) string {
 	}
 }
 
-// dateTime and ClockTime leave the zone to what stands around them.
+// dateTime returns a time without its zone, which the page names elsewhere.
 func dateTime(ctx context.Context, t time.Time) string {
 	return t.In(Zone(ctx)).Format(time.DateTime)
 }
 
+// ClockTime is dateTime without the date.
 func ClockTime(ctx context.Context, t time.Time) string {
 	return t.In(Zone(ctx)).Format(time.TimeOnly)
 }
 
-// zoneName names the reader's zone whatever the season: "Europe/Berlin".
+// zoneName returns the name of the reader's zone: "Europe/Berlin".
 func zoneName(ctx context.Context) string { return Zone(ctx).String() }
