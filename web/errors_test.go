@@ -104,7 +104,7 @@ func TestFail_chinese(t *testing.T) {
 	err := services.NewError(services.CodeNotFound, "error_no_page")
 	got := serveError(t, testEdge(t, io.Discard), returns(err),
 		"Accept", "application/json", "Accept-Language", "zh-CN,zh;q=0.9")
-	require.Contains(t, got.body, "该地址没有对应的页面。")
+	require.Contains(t, got.body, "此地址没有页面。")
 }
 
 func TestFail_afterPartOfTheResponse(t *testing.T) {

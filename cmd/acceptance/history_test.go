@@ -180,7 +180,7 @@ func TestHistory_ofANode(t *testing.T) {
 	for i := range 22 {
 		last, _ = p.submit(t, c.Name, []string{"cordon", "uncordon"}[i%2], names[0])
 	}
-	for lang, none := range map[string]string{"en": "No batch has run on this node.", "zh-CN": "还没有批次操作过此节点。"} {
+	for lang, none := range map[string]string{"en": "No batch has run on this node.", "zh-CN": "没有批次在此节点上执行过。"} {
 		r := p.reader(t, lang, adminName)
 		doc := r.send(t, "GET", nodesPath(c.Name)+"/"+names[0], nil).doc
 		rows := doc.Find("#history tbody tr")

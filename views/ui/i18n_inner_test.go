@@ -371,7 +371,7 @@ func TestNewProblem(t *testing.T) {
 	require.Empty(t, (*Problem)(nil).Field("a"))
 }
 
-// A drain empties a node (腾空), an eviction moves one pod (驱逐). A reader of
+// A drain empties a node (排空), an eviction moves one pod (驱逐). A reader of
 // Chinese must be able to tell the two apart as well as one of English.
 func TestMessages_chineseKeepsDrainAndEvictApart(t *testing.T) {
 	english, chinese := messages(t, "*", "en"), messages(t, "*", "zh-CN")
@@ -385,8 +385,23 @@ func TestMessages_chineseKeepsDrainAndEvictApart(t *testing.T) {
 			seen++
 			require.NotContains(t, other, "驱逐", id)
 		case evict && !drain:
-			require.NotContains(t, other, "腾空", id)
+			require.NotContains(t, other, "排空", id)
 		}
 	}
 	require.Greater(t, seen, 10)
+}
+
+// Each concept has one Chinese term, that of the Kubernetes documentation, and
+// the texts are typeset like it: full-width punctuation, and a space between
+// Chinese and Latin letters or digits.
+func TestMessages_chineseTerms(t *testing.T) {
+	discarded := strings.NewReplacer("腾空", "排空", "清空", "排空", "中断预算", "干扰预算", "API server", "API 服务器",
+		"API Server", "API 服务器", "账户", "账号", "你", "您", "方案", "计划")
+	squeezed := regexp.MustCompile(`\p{Han}[A-Za-z0-9]|[A-Za-z0-9]\p{Han}|\p{Han}[,;:!?(]`)
+	for id, forms := range messages(t, "*", "zh-CN") {
+		for _, text := range forms {
+			require.Equal(t, discarded.Replace(text), text, id)
+			require.Empty(t, squeezed.FindString(text), "%s: %s", id, text)
+		}
+	}
 }
