@@ -103,8 +103,8 @@ func DefaultOptions() Options {
 	}
 }
 
-// validProtect returns an error that names the invalid patterns.
-func validProtect(patterns []string) error {
+// checkProtect returns an error that names the invalid patterns.
+func checkProtect(patterns []string) error {
 	if _, err := operation.NewProtection(patterns...); err != nil {
 		return fmt.Errorf("--protect: %w", err)
 	}
@@ -115,20 +115,20 @@ func validProtect(patterns []string) error {
 // so that an invalid option is an error of the command line.
 func (o *Options) Validate() error {
 	errs := []error{
-		o.validListen(),
-		validHosts(o.AllowedHosts),
-		validPublicURL(o.PublicURL),
-		validProtect(o.Protect),
-		positive("session-lifetime", o.SessionLifetime),
-		positive("session-idle", o.SessionIdle),
-		positive("list-ttl", o.ListTTL),
-		positive("detail-ttl", o.DetailTTL),
-		positive("hard-age", o.HardAge),
-		validDays("retain-batches", o.RetainBatches),
-		validDays("retain-audit", o.RetainAudit),
+		o.checkListen(),
+		checkHosts(o.AllowedHosts),
+		checkPublicURL(o.PublicURL),
+		checkProtect(o.Protect),
+		checkPositive("session-lifetime", o.SessionLifetime),
+		checkPositive("session-idle", o.SessionIdle),
+		checkPositive("list-ttl", o.ListTTL),
+		checkPositive("detail-ttl", o.DetailTTL),
+		checkPositive("hard-age", o.HardAge),
+		checkDays("retain-batches", o.RetainBatches),
+		checkDays("retain-audit", o.RetainAudit),
 	}
 	if o.MetricsAddr != "" {
-		errs = append(errs, validAddress("metrics-addr", o.MetricsAddr))
+		errs = append(errs, checkAddress("metrics-addr", o.MetricsAddr))
 	}
 	if o.Data == "" {
 		errs = append(errs, errors.New("--data: name a directory"))
@@ -136,6 +136,11 @@ func (o *Options) Validate() error {
 	if !slices.Contains([]string{"text", "json"}, o.LogFormat) {
 		errs = append(errs, fmt.Errorf("--log-format: %q is neither text nor json", o.LogFormat))
 	}
+	return errors.Join(append(errs, o.checkLimits()...)...)
+}
+
+// checkLimits returns an error for each number that is out of range.
+func (o *Options) checkLimits() (errs []error) {
 	if o.UserRate < 0 || o.UserStreams < 0 {
 		errs = append(errs, errors.New("--user-rate and --user-streams: must not be negative"))
 	}
@@ -152,10 +157,10 @@ func (o *Options) Validate() error {
 	if o.HardAge < o.ListTTL {
 		errs = append(errs, errors.New("--hard-age: must be at least --list-ttl"))
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
-func validAddress(flag, address string) error {
+func checkAddress(flag, address string) error {
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return fmt.Errorf("--%s: %q is not HOST:PORT", flag, address)
 	}
@@ -165,7 +170,7 @@ func validAddress(flag, address string) error {
 // maxDays is a hundred years. More is a mistake.
 const maxDays = 36500
 
-func validDays(flag string, days int) error {
+func checkDays(flag string, days int) error {
 	if days < 0 || days > maxDays {
 		return fmt.Errorf("--%s: must be between 0 and %d", flag, maxDays)
 	}
@@ -180,16 +185,16 @@ func (o *Options) clock() func() time.Time {
 	return time.Now
 }
 
-func positive(flag string, d time.Duration) error {
+func checkPositive(flag string, d time.Duration) error {
 	if d <= 0 {
 		return fmt.Errorf("--%s: must be more than 0", flag)
 	}
 	return nil
 }
 
-// validPublicURL requires a URL without a path, because the links of the pages begin at
+// checkPublicURL requires a URL without a path, because the links of the pages begin at
 // the root.
-func validPublicURL(address string) error {
+func checkPublicURL(address string) error {
 	if address == "" {
 		return nil
 	}

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// validListen refuses an address that other machines can reach without TLS, because
+// checkListen refuses an address that other machines can reach without TLS, because
 // passwords would be sent in plain text, unless --insecure-http allows it.
-func (o *Options) validListen() error {
-	if err := validAddress("listen", o.Listen); err != nil {
+func (o *Options) checkListen() error {
+	if err := checkAddress("listen", o.Listen); err != nil {
 		return err
 	}
 	if o.loopback() || o.https() || o.InsecureHTTP {
@@ -39,8 +39,8 @@ func (o *Options) loopback() bool {
 // is on the loopback address, and there is no proxy in front of it.
 func (o *Options) localOnly() bool { return o.loopback() && o.PublicURL == "" }
 
-// validHosts returns an error that names each invalid host name.
-func validHosts(hosts []string) error {
+// checkHosts returns an error that names each invalid host name.
+func checkHosts(hosts []string) error {
 	var errs []error
 	for _, host := range hosts {
 		if !isHostName(host) {
