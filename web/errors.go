@@ -59,7 +59,7 @@ func (e *edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// clarify gives a status to the errors of other packages that are not internal errors.
+// clarify adds a status to errors of other packages that are not internal errors.
 func clarify(r *http.Request, err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &statusError{
@@ -67,7 +67,7 @@ func clarify(r *http.Request, err error) error {
 			err:    services.Wrap(tooLarge, services.CodeInvalid, "error_too_large"),
 		}
 	}
-	// If the client has disconnected, a cancelled call is no error of ours.
+	// If the client has disconnected, a cancelled call is not an internal error.
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return &statusError{status: statusClientClosed, err: err}
 	}
@@ -143,7 +143,8 @@ func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err er
 	setErrorHeaders(w, status, err)
 	// The deadline of the request may be over, but the response must still be rendered.
 	r = r.WithContext(context.WithoutCancel(r.Context()))
-	switch form, isForm := errors.AsType[*handlers.FormError](err); {
+	form, isForm := errors.AsType[*handlers.FormError](err)
+	switch {
 	case handlers.WantsJSON(r):
 		return handlers.WriteJSON(w, status, newErrorJSON(p))
 	case isForm:

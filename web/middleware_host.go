@@ -22,7 +22,8 @@ func (e *edge) knownHost(next http.Handler) http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		probe := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
-		if host := hostOf(r); probe || isAddress(host) || names[host] {
+		host := hostOf(r)
+		if probe || isAddress(host) || names[host] {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -14,7 +14,7 @@ const (
 )
 
 // railNews says what a viewer wants to know of all clusters and batches, and what it was
-// last sent. The rail is the navigation beside every page, which lists them.
+// last sent. The rail is the sidebar of every page, which lists them.
 type railNews struct {
 	wanted   bool
 	digest   string    // of the rail that the page shows

@@ -64,7 +64,7 @@ func newStreams(opened func(id string)) *streams {
 	return &streams{server: s}
 }
 
-// create makes a stream, for one call of serve. The id must be a new one.
+// create creates a stream, for one call of serve. The id must not be in use.
 func (s *streams) create(id string) { s.server.CreateStream(id) }
 
 // serve answers r with the events of a stream until the context of r ends. The

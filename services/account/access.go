@@ -56,8 +56,8 @@ func (s *Service) SetRole(ctx context.Context, name string, role services.Role) 
 	})
 }
 
-// Delete deletes a user and their tokens, and returns the user's id. Their batches
-// and the audit log are kept.
+// Delete deletes a user and their tokens, and returns the id of the user. It keeps their
+// batches and the audit log.
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for the last administrator.
 func (s *Service) Delete(ctx context.Context, name string) (id int64, held Held, err error) {

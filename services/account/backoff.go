@@ -41,9 +41,9 @@ const (
 	maxKeys = 20_000
 )
 
-// backOff counts tries to sign in by key. It counts the names of nobody like all
-// others, so that a wait does not reveal whether a name exists. The counts are kept in
-// memory only: a restart of the program forgets them.
+// backOff counts tries to sign in by key. Unknown names are counted like all others, so
+// that a wait does not reveal whether a name exists. The counts are kept in memory only:
+// a restart of the program forgets them.
 type backOff struct {
 	policy policy
 	secret []byte

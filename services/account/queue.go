@@ -44,7 +44,10 @@ func (q *hashQueue) enter(ctx context.Context) (leave func(), err error) {
 	}
 	select {
 	case q.slots <- struct{}{}:
-		return func() { <-q.slots; q.remove(network) }, nil
+		return func() {
+			<-q.slots
+			q.remove(network)
+		}, nil
 	case <-ctx.Done():
 		q.remove(network)
 		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())

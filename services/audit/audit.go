@@ -164,8 +164,8 @@ func Logins() []Action {
 	return []Action{store.ActionLogin, store.ActionLoginFailed, store.ActionLogout}
 }
 
-// visible returns the query for all that the actor may see. An actor who is not
-// signed in and is no administrator may see nothing, because nothing is theirs.
+// visible returns the query for all entries that the actor may see. An actor without a
+// user id has no own entries, so it may see none unless it may see all.
 func visible(a services.Actor) (store.EntryQuery, error) {
 	if err := a.Require(services.PermitSee); err != nil {
 		return store.EntryQuery{}, err
