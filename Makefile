@@ -25,16 +25,16 @@ build: ## build the program into bin/
 	@echo "== building the program"
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
 
-run: build ## run the program against your own kubeconfig (KUBECONFIG or ~/.kube/config)
+run: build ## run the program on your own clusters (KUBECONFIG or ~/.kube/config)
 	@$(BIN)/kube-node-manager
 
-demo: build plane ## run the program on a control plane of its own with two simulated clusters
+demo: build plane ## run the program on two simulated clusters
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --workloads -- cmd/demo.sh
 
-generate: ## write the generated code again
+generate: ## regenerate the generated code
 	@go tool templ generate -include-version=false -path views >/dev/null
 
-lint: ## generated code fresh, gofumpt, go vet, staticcheck
+lint: ## check generated code, formatting, go vet and staticcheck
 	@echo "== checking generated code, format, vet, staticcheck"
 	@cmd/lint.sh
 
@@ -48,18 +48,18 @@ $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 	@echo "== building kwok"
 	@cd $(PLANE) && go build -ldflags "-s -w" -o ../../$@ sigs.k8s.io/kwok/cmd/kwok
 
-test: lint plane chromium compiler ## run every test, on a real control plane and in a real browser
+test: lint plane chromium compiler ## run all tests, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -parallel $(TEST_CLUSTERS) -timeout 30m ./...
 
-bench: build plane ## measure throughput and freshness on a plane of 1,000 nodes
+bench: build plane ## measure throughput and freshness with 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/acceptance
 
-soak: plane compiler ## long runs: 300 cordons and 300 uncordons behind a slow node controller
+soak: plane compiler ## run 300 cordons and 300 uncordons with a slow node controller
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 
-screenshots: plane chromium ## make the pictures of the README again
+screenshots: plane chromium ## recreate the pictures in the README
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update
 
 chromium:
@@ -68,5 +68,5 @@ chromium:
 compiler: # the race detector needs a C compiler
 	@command -v gcc >/dev/null || { echo "== installing gcc"; $(SUDO) apt-get update -qq; $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gcc libc6-dev >/dev/null; }
 
-clean: ## remove what was built
+clean: ## remove all build output
 	@rm -rf $(BIN)

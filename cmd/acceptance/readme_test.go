@@ -66,7 +66,10 @@ func settingDefault(flag, shown string) string {
 // Every file and picture that the documents link to is there.
 func TestReadme_links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
-	for _, path := range []string{"README.md", "docs/architecture.md", "docs/configuration.md", "docs/CHANGELOG.md"} {
+	documents := []string{
+		"README.md", "docs/architecture.md", "docs/configuration.md", "docs/api.md", "docs/CHANGELOG.md",
+	}
+	for _, path := range documents {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, path), -1) {
 			target := m[1] + m[2]
 			if strings.Contains(target, "://") {
