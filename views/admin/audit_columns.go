@@ -9,8 +9,8 @@ import (
 )
 
 // AuditColumns are the columns of the log and of its CSV, in the order of both.
-// Two of them have another place in the CSV than in the table, so they are listed
-// twice. now is for the ages in the table.
+// Two of them are listed twice, because they are elsewhere in the CSV than in the
+// table. The CSV does not need now.
 func AuditColumns(now time.Time) []ui.Column[audit.Entry] {
 	return []ui.Column[audit.Entry]{
 		{CSV: "id", Value: func(e audit.Entry) string { return strconv.FormatInt(e.ID, 10) }},

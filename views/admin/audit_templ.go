@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// AuditPage is who did what, newest first.
+// AuditPage is the audit log, newest entries first.
 func AuditPage(f ui.Frame, v AuditView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -917,8 +917,8 @@ func auditAddressCell(e audit.Entry) templ.Component {
 	})
 }
 
-// auditObjectLink leads to a batch as long as it is in the history. Who did
-// something with themselves need not be named twice.
+// auditObjectLink links to a batch as long as it is in the history. An object that
+// is the actor is not named twice.
 func auditObjectLink(e audit.Entry) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

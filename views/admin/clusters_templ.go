@@ -13,7 +13,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// ClustersPage lists the clusters and whether they answer.
+// ClustersPage lists the clusters and whether they are reachable.
 func ClustersPage(f ui.Frame, vs []ui.Cluster) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -145,7 +145,7 @@ func ClustersPage(f ui.Frame, vs []ui.Cluster) templ.Component {
 	})
 }
 
-// ClusterRow is one cluster; trying it again swaps the row.
+// ClusterRow is one cluster; its button replaces the row.
 func ClusterRow(v ui.Cluster, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -594,8 +594,8 @@ func clusterTestCell(v ui.Cluster) templ.Component {
 	})
 }
 
-// clusterState is whether the cluster answers. It and the next three are the
-// pieces of a row that follow the cluster: see RailUpdate.
+// clusterState is whether the cluster is reachable. It and the next three are the
+// parts of a row that are updated live: see RailUpdate.
 func clusterState(v ui.Cluster, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -943,7 +943,7 @@ func clusterVersion(v ui.Cluster) templ.Component {
 	})
 }
 
-// clusterHeard is when the cluster last answered, or failed to.
+// clusterHeard is the time of the last answer or failed call.
 func clusterHeard(v ui.Cluster, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -994,9 +994,8 @@ func clusterHeard(v ui.Cluster, now time.Time) templ.Component {
 	})
 }
 
-// RailUpdate is the pieces of an open page that follow the rail's state; each
-// takes the place of the one with its id. With rows they include those of the
-// page of all clusters.
+// RailUpdate updates the rail of an open page: each element replaces the one with
+// its id. With rows it updates the page of all clusters as well.
 func RailUpdate(r ui.Rail, rows bool, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -2,23 +2,23 @@ package admin
 
 import "kube-node-manager/views/ui"
 
-// SignInForm is the sign-in page.
+// SignInForm is the sign-in page as it was filled in.
 type SignInForm struct {
 	Name    string
-	Next    string
+	Next    string // the page to go to
 	Ended   ui.SessionEnd
 	Problem *ui.Problem
 }
 
-// SetupForm is the page that makes the first administrator.
+// SetupForm is the page that creates the first administrator, as it was filled in.
 type SetupForm struct {
 	Code    string
 	Name    string
-	Others  bool // somebody who is no administrator can sign in
+	Others  bool // there are users, but no administrator
 	Problem *ui.Problem
 }
 
-// signInURL returns the address of the sign-in page as it is.
+// signInURL returns the address of the sign-in page itself.
 func signInURL(f SignInForm) string {
 	if f.Ended != "" {
 		return ui.EndedURL(f.Next, f.Ended)

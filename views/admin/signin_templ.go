@@ -230,8 +230,8 @@ func SignIn(f SignInForm) templ.Component {
 	})
 }
 
-// sessionEnded says why somebody is asked to sign in who was in the middle of
-// something.
+// sessionEnded tells a user who was in the middle of something why they have to
+// sign in again.
 func sessionEnded(end ui.SessionEnd) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -336,7 +336,7 @@ func sessionEnded(end ui.SessionEnd) templ.Component {
 	})
 }
 
-// Setup is the page that makes the first administrator; POST /setup takes code,
+// Setup is the page that creates the first administrator; POST /setup takes code,
 // name, password and password2.
 func Setup(f SetupForm) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -715,7 +715,7 @@ func brand() templ.Component {
 	})
 }
 
-// formProblem is what is wrong with a form as a whole.
+// formProblem says what is wrong with the whole form.
 func formProblem(p *ui.Problem) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

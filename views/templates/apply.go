@@ -9,20 +9,20 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Apply is the page on which a template is chosen for some nodes.
+// Apply is the page that applies a template to some nodes.
 type Apply struct {
 	Cluster  string
 	Names    []string // of the nodes
 	Usable   []template.Template
-	Template *template.Template // that was chosen, or nil
+	Template *template.Template // the chosen one, or nil
 	Mode     string
 	Reason   string
-	Values   url.Values // that were chosen, as fields
+	Values   url.Values // the chosen ones, as form fields
 	Problem  *ui.Problem
-	Back     string // URL of the table
+	Back     string // address of the node table
 }
 
-// valueField names the field that chooses the value of an entry.
+// valueField returns the name of the field that selects the value of an entry.
 func valueField(e operation.TemplateEntry) string {
 	if e.Effect == "" {
 		return "value." + e.Key
@@ -30,15 +30,17 @@ func valueField(e operation.TemplateEntry) string {
 	return "value." + e.Key + ":" + e.Effect
 }
 
-// chosenValue gives the value that was chosen, the first unless one was.
+// chosenValue returns the value that was chosen, or else the first.
 func chosenValue(v Apply, e operation.TemplateEntry) string {
-	if value := v.Values.Get(valueField(e)); v.Values.Has(valueField(e)) && slices.Contains(e.Values, value) {
+	field := valueField(e)
+	value := v.Values.Get(field)
+	if v.Values.Has(field) && slices.Contains(e.Values, value) {
 		return value
 	}
 	return e.Values[0]
 }
 
-// operationOf gives the operation that applies a template.
+// operationOf returns the operation that applies a template.
 func operationOf(t template.Template) string {
 	if t.Kind == operation.TaintTemplate {
 		return "taint"
@@ -46,7 +48,7 @@ func operationOf(t template.Template) string {
 	return "label"
 }
 
-// ofKind gives the templates of one kind.
+// ofKind returns the templates of one kind.
 func ofKind(all []template.Template, kind string) []template.Template {
 	return slices.DeleteFunc(slices.Clone(all), func(t template.Template) bool { return t.Kind != kind })
 }

@@ -15,8 +15,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// ApplyPage chooses a template for some nodes, and its values. It leads
-// to the plan; nothing is written by it.
+// ApplyPage applies a template to some nodes: choose the template and its values,
+// then see the plan. The page itself changes nothing.
 func ApplyPage(f ui.Frame, v Apply) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -221,7 +221,7 @@ func ApplyPage(f ui.Frame, v Apply) templ.Component {
 	})
 }
 
-// chooseTemplate is a form of its own, so that the other one always applies the
+// chooseTemplate is a separate form, so that the other one always applies the
 // template that it shows.
 func chooseTemplate(v Apply) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {

@@ -8,7 +8,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Example is a template to begin with: the form of a new one, filled in.
+// Example is a template to start from: the form of a new one, filled in.
 type Example struct {
 	ID   string // in its address
 	Form Form
@@ -20,8 +20,8 @@ type exampleRow struct {
 	values      []string
 }
 
-// Examples are what the empty list of templates offers, in the reader's
-// language.
+// Examples are the examples that an empty list of templates offers, in the
+// context's language.
 func Examples(ctx context.Context, kind string) []Example {
 	examples := []Example{
 		{ID: "environment", rows: []exampleRow{
@@ -55,7 +55,7 @@ func (e Example) form(ctx context.Context, kind string) Form {
 	return form
 }
 
-// entries are what an example would put on nodes.
+// entries returns the entries of the template.
 func (e Example) entries() []operation.TemplateEntry {
 	out := make([]operation.TemplateEntry, len(e.rows))
 	for i, row := range e.rows {
@@ -64,8 +64,7 @@ func (e Example) entries() []operation.TemplateEntry {
 	return out
 }
 
-// ExampleURL leads to the form of a new template that an example fills
-// in.
+// ExampleURL returns the form of a new template, filled in with an example.
 func ExampleURL(kind, id string) string {
 	return ui.WithQuery(NewURL(kind), url.Values{"example": {id}})
 }

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,34 +14,34 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Form is the form of a template, as it was typed.
+// Form is the form of a template, as it was filled in.
 type Form struct {
 	Kind        string
 	ID          int64  // 0 for a new one
-	Old         string // its name, before the form
-	Seen        string // the version that the form began with
+	Old         string // its name so far
+	Seen        string // the version that the form was filled with
 	Name        string
 	Description string
 	Rows        []Row
-	More        bool      // rows are wanted
-	Rearranged  bool      // the rows are to be others, and nothing is to be stored
-	Chosen      []string  // names of clusters
+	More        bool      // more rows are wanted
+	Rearranged  bool      // only the rows change; nothing is to be stored
+	Chosen      []string  // names of the chosen clusters
 	Clusters    []Cluster // to choose from
-	Conflict    bool      // somebody else has changed it meanwhile
+	Conflict    bool      // somebody else has changed the template since
 	Problem     *ui.Problem
 }
 
-// Row is one entry as it is typed.
+// Row is one entry, as it was filled in.
 type Row struct{ Key, Effect, Values string }
 
 // Cluster is a cluster that a template can be limited to.
 type Cluster struct {
 	Name   string
-	Known  bool
+	Known  bool // it is among the clusters of the program
 	Chosen bool
 }
 
-// FormTitle says what a form makes.
+// FormTitle returns the heading of a form.
 func FormTitle(ctx context.Context, v Form) string {
 	if v.ID == 0 {
 		return ui.T(ctx, "template_new_title_"+v.Kind)
@@ -48,7 +49,7 @@ func FormTitle(ctx context.Context, v Form) string {
 	return ui.T(ctx, "template_edit_title", "Name", v.Old)
 }
 
-// action is where the form goes.
+// action returns the address that the form is posted to.
 func (v Form) action() string {
 	if v.ID == 0 {
 		return NewURL(v.Kind)
@@ -56,7 +57,7 @@ func (v Form) action() string {
 	return ActionURL(v.Kind, v.ID, "edit")
 }
 
-// back is where it goes without being saved.
+// back returns the page to return to without saving.
 func (v Form) back() string {
 	if v.ID == 0 {
 		return ui.TemplatesURL(v.Kind)
@@ -67,11 +68,11 @@ func (v Form) back() string {
 func (v Form) ofTaints() bool { return v.Kind == operation.TaintTemplate }
 
 const (
-	newRows  = 3 // of a form in which nothing stands yet
-	moreRows = 5 // that the button adds
+	newRows  = 3 // empty rows of an empty form
+	moreRows = 5 // empty rows that the button adds
 )
 
-// rows gives what was typed, and empty rows to go on.
+// rows returns the rows of the form, with empty ones at the end.
 func (v Form) rows() []Row {
 	empty := 1
 	switch {
@@ -84,34 +85,21 @@ func (v Form) rows() []Row {
 	return append(slices.Clone(v.Rows), make([]Row, empty)...)
 }
 
-// entryErrors lists what is wrong with a form's entries, which have no field
-// of their own that a browser could show it at.
+// entryErrors returns what is wrong with the entries and with the form as a whole.
+// Other errors are shown at their fields.
 func entryErrors(p *ui.Problem) []string {
-	if p == nil {
-		return nil
-	}
-	var texts []string
-	for _, name := range sortedFields(p) {
-		if name == "entries" || strings.HasPrefix(name, "entry.") || name == "updatedAt" {
-			texts = append(texts, p.Fields[name])
-		}
-	}
-	return texts
+	fields := maps.Clone(p.Fields)
+	maps.DeleteFunc(fields, func(name, _ string) bool {
+		return name != "entries" && name != "updatedAt" && !strings.HasPrefix(name, "entry.")
+	})
+	return ui.FieldTexts(ui.Problem{Fields: fields})
 }
 
-func sortedFields(p *ui.Problem) []string {
-	names := make([]string, 0, len(p.Fields))
-	for name := range p.Fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// entryID gives the id of a field of the Nth row, counted from 0.
+// entryID returns the id of a field in row i, which counts from 0.
 func entryID(part string, i int) string { return "f-" + part + "-" + strconv.Itoa(i+1) }
 
-// rowState ties a field of a row to what is wrong with it.
+// rowState returns the attributes that link a field of a row to what is wrong with
+// it.
 func rowState(p *ui.Problem, part string, i int) templ.Attributes {
 	if p.Field(template.EntryField(part, i)) == "" {
 		return nil

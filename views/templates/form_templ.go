@@ -13,7 +13,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// FormPage makes or changes a template.
+// FormPage creates or edits a template.
 func FormPage(f ui.Frame, v Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -365,7 +365,7 @@ func FormPage(f ui.Frame, v Form) templ.Component {
 	})
 }
 
-// problemNote is what is wrong with the form as a whole.
+// problemNote says what is wrong with the form.
 func problemNote(v Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -492,8 +492,8 @@ func problemNote(v Form) templ.Component {
 	})
 }
 
-// rowsCard are the entries, a row each. The buttons that add and drop rows
-// send the form and get it back; with HTMX only the rows come back.
+// rowsCard is the entries, one in each row. The buttons that add and remove rows
+// post the form and get it back; HTMX replaces only the rows.
 func rowsCard(v Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -8,7 +8,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Import is the page that takes YAML, and what became of it.
+// Import is the page that imports YAML, with the result of an import.
 type Import struct {
 	Kind     string
 	Document string
@@ -17,7 +17,8 @@ type Import struct {
 	Problem  *ui.Problem
 }
 
-// outcomeKind gives the mark of what became of an imported template.
+// outcomeKind returns the mark of a template's outcome; done means that the import
+// succeeded.
 func outcomeKind(done bool, o template.Outcome) string {
 	switch {
 	case o == template.Refused:
@@ -29,7 +30,7 @@ func outcomeKind(done bool, o template.Outcome) string {
 	}
 }
 
-// outcomeWord says what became of an imported template, or what would have.
+// outcomeWord returns a template's outcome in words.
 func outcomeWord(ctx context.Context, done bool, o template.Outcome) string {
 	if !done && o != template.Refused {
 		return ui.T(ctx, "template_outcome_held")
@@ -37,7 +38,7 @@ func outcomeWord(ctx context.Context, done bool, o template.Outcome) string {
 	return ui.T(ctx, "template_outcome_"+string(o))
 }
 
-// reasons gives why a template was refused.
+// reasons returns why a template was refused.
 func reasons(ctx context.Context, one template.Imported) []string {
 	if one.Why == nil {
 		return nil
@@ -45,7 +46,7 @@ func reasons(ctx context.Context, one template.Imported) []string {
 	return ui.FieldTexts(*ui.NewProblem(ctx, one.Why))
 }
 
-// importExample shows the form of a document.
+// importExample returns an example of a document.
 func importExample(kind string) string {
 	if kind == operation.TaintTemplate {
 		return `apiVersion: kube-node-manager.io/v1

@@ -9,7 +9,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "kube-node-manager/views/ui"
 
-// ImportPage takes YAML, and says what became of it.
+// ImportPage imports templates from YAML.
 func ImportPage(f ui.Frame, v Import) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -277,7 +277,7 @@ func ImportPage(f ui.Frame, v Import) templ.Component {
 	})
 }
 
-// importResult says of each template what became of it.
+// importResult lists the templates of an import with their outcomes.
 func importResult(v Import) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -11,7 +11,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// ListView is one page of the templates of a kind.
+// ListView is a page of the list of templates of a kind.
 type ListView struct {
 	Page      template.Page
 	MayChange bool
@@ -33,10 +33,10 @@ func listColumns(v ListView) []ui.Column[template.Template] {
 	}
 }
 
-// entriesShown is how many entries a row of the list has room for.
+// entriesShown is how many entries a row of the list shows.
 const entriesShown = 4
 
-// restOfEntries gives those that the row has no room for, for a title.
+// restOfEntries returns the entries that a row does not show, for a title.
 func restOfEntries(entries []operation.TemplateEntry) string {
 	var texts []string
 	for _, e := range entries[min(len(entries), entriesShown):] {

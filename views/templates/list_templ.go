@@ -378,8 +378,8 @@ func ListPage(f ui.Frame, v ListView) templ.Component {
 	})
 }
 
-// examples are templates to begin with. Each leads to the filled-in form
-// of a new one; nothing is stored before somebody saves it.
+// examples are templates to start from. Each links to the form of a new template,
+// filled in; nothing is stored before the user saves it.
 func examples(kind string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

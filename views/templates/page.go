@@ -10,8 +10,8 @@ import (
 // View is the page of one template.
 type View struct {
 	Template  template.Template
-	Clusters  []ui.Cluster // in which it may be applied
-	Unknown   []string     // clusters that it names and nobody has
+	Clusters  []ui.Cluster // where it may be applied
+	Unknown   []string     // names of clusters that do not exist
 	MayChange bool
 	Now       time.Time
 }

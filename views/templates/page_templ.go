@@ -239,7 +239,7 @@ func entryChips(entries []operation.TemplateEntry) templ.Component {
 	})
 }
 
-// duplicateButton is a form: what changes something is never a link.
+// duplicateButton is a form, since a link must not change anything.
 func duplicateButton(t template.Template, small bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -542,7 +542,7 @@ func crumb(kind, here string) templ.Component {
 	})
 }
 
-// entriesCard shows what a template sets.
+// entriesCard lists the entries of a template.
 func entriesCard(t template.Template) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -739,7 +739,7 @@ func entriesCard(t template.Template) templ.Component {
 	})
 }
 
-// applyCard leads to the nodes of a cluster, where they are ticked.
+// applyCard links to the node tables, where the nodes are selected.
 func applyCard(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1174,7 +1174,7 @@ func facts(v View) templ.Component {
 	})
 }
 
-// DeletePage asks whether a template is to go.
+// DeletePage asks for confirmation before a template is deleted.
 func DeletePage(f ui.Frame, t template.Template) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -11,10 +11,10 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Title names the templates of a kind.
+// Title returns the heading of the templates of a kind.
 func Title(ctx context.Context, kind string) string { return ui.T(ctx, "templates_title_"+kind) }
 
-// entryText writes an entry as people know it from kubectl, with its candidates.
+// entryText returns an entry as kubectl writes it, with its candidate values.
 func entryText(e operation.TemplateEntry) string {
 	values := template.FormatValues(e.Values)
 	if len(e.Values) > 1 {

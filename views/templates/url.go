@@ -8,7 +8,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// PageURL gives a page of those that a search finds.
+// PageURL returns a page of the templates that a search finds.
 func PageURL(kind, text string, page int) string {
 	values := url.Values{}
 	if text != "" {
@@ -20,7 +20,7 @@ func PageURL(kind, text string, page int) string {
 	return ui.WithQuery(ui.TemplatesURL(kind), values)
 }
 
-// URL gives the page of one template.
+// URL returns the page of one template.
 func URL(kind string, id int64) string {
 	return ui.TemplatesURL(kind) + "/" + strconv.FormatInt(id, 10)
 }
@@ -30,13 +30,13 @@ func ActionURL(kind string, id int64, verb string) string {
 	return URL(kind, id) + "/" + verb
 }
 
-// NewURL is where a template is made.
+// NewURL returns the form of a new template.
 func NewURL(kind string) string { return ui.TemplatesURL(kind) + "/new" }
 
-// ImportURL is where templates come from YAML.
+// ImportURL returns the page that imports YAML.
 func ImportURL(kind string) string { return ui.TemplatesURL(kind) + "/import" }
 
-// ExportURL gives the templates of a kind as YAML; with an id, that one.
+// ExportURL returns the templates of a kind as YAML, or only the one with an id.
 func ExportURL(kind string, id int64) string {
 	if id == 0 {
 		return ui.TemplatesURL(kind) + "/export"
@@ -44,11 +44,11 @@ func ExportURL(kind string, id int64) string {
 	return ui.WithQuery(ui.TemplatesURL(kind)+"/export", url.Values{"id": {strconv.FormatInt(id, 10)}})
 }
 
-// ChooseNodesURL gives the node table in which the nodes are ticked that a
-// template is applied to.
+// ChooseNodesURL returns the node table in which the nodes for a template are
+// selected.
 func ChooseNodesURL(cluster string, t template.Template) string {
 	return ui.WithQuery(ui.NodesPath(cluster), url.Values{"apply": {choice(t)}})
 }
 
-// choice names a template of any kind in one word.
+// choice returns a value that identifies a template of any kind.
 func choice(t template.Template) string { return t.Kind + "-" + strconv.FormatInt(t.ID, 10) }
