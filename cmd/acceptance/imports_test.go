@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"views/nodes":     {"views/ui", "views/batches", "services/batch", "services/node", "services/operation"},
 	"views/plan":      {"views/ui", "views/batches", "services", "services/batch", "services/node", "services/operation/..."},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
-	"views/admin":     {"views/ui", "services/audit", "services/batch", "services/store"},
+	"views/admin":     {"views/ui", "services", "services/audit", "services/batch", "services/store"},
 	forViews:          {"views/ui", "views/batches", "services/..."},
 
 	"static": {},
