@@ -1,6 +1,6 @@
-// Package static holds the embedded assets (css, js, icons, the font and the
-// vendored htmx) and serves them under addresses that carry their checksum. It
-// imports nothing of ours.
+// Package static contains the assets (CSS, JavaScript, icons, the font and the
+// vendored htmx) and serves them under URLs that contain their checksum. It imports
+// no other package of this project.
 package static
 
 import (
@@ -16,24 +16,66 @@ import (
 	"time"
 )
 
-// FS holds the assets by the names that URL takes.
-//
-//go:embed app.css app.js follow.js login.js favicon.svg fonts vendor
-var FS embed.FS
+//go:embed css app.js follow.js login.js favicon.svg fonts vendor
+var files embed.FS
+
+// stylesheet is the name of the asset that consists of all parts.
+const stylesheet = "app.css"
+
+// parts returns the files of the stylesheet in the order of the cascade: of two
+// rules for the same property in one layer, the later one applies.
+func parts() []string {
+	return []string{
+		"tokens", "base", "layout",
+		"controls", "nodes", "table", "panels", "forms", "phone",
+		"utilities",
+		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection",
+		"print",
+	}
+}
+
+// joined is the content of the stylesheet. Every page needs most of it, so it is
+// one file: one request.
+var joined = sync.OnceValue(func() []byte {
+	var out bytes.Buffer
+	for _, name := range parts() {
+		part, err := files.ReadFile("css/" + name + ".css")
+		if err != nil {
+			panic("static: " + err.Error()) // a mistake in parts
+		}
+		out.Write(part)
+	}
+	return out.Bytes()
+})
+
+// ReadFile returns the content of an asset. For unknown names, directories and the
+// parts of app.css the error is fs.ErrNotExist.
+func ReadFile(name string) ([]byte, error) {
+	if name == stylesheet {
+		return joined(), nil
+	}
+	body, err := files.ReadFile(name)
+	if err != nil || path.Dir(name) == "css" {
+		return nil, fs.ErrNotExist
+	}
+	return body, nil
+}
 
 // Root is the path below which Handler serves.
 const Root = "/static/"
 
-// checksum is of all assets together, not of each: app.css names its font
-// relative to itself, so that both must stand under the same address.
+// checksum covers all assets together. It is not a checksum of each asset, because
+// app.css refers to its font relative to itself, so both need the same checksum in
+// their URLs.
 var checksum = sync.OnceValue(func() string {
 	sum := sha256.New()
-	// The walk is over an embedded file system, in lexical order; it cannot fail.
-	_ = fs.WalkDir(FS, ".", func(name string, d fs.DirEntry, err error) error {
+	sum.Write(joined())
+	// Walking an embedded file system cannot fail. Its order is always the same.
+	_ = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		body, err := FS.ReadFile(name)
+		body, err := files.ReadFile(name)
 		sum.Write([]byte(name))
 		sum.Write(body)
 		return err
@@ -41,12 +83,13 @@ var checksum = sync.OnceValue(func() string {
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 })
 
-// URL gives the address of an asset: "/static/<checksum>/app.css". It changes
-// with any asset, so that browsers may keep what they have for a year.
+// URL returns the URL of an asset, such as "/static/<checksum>/app.css". It changes
+// with any asset, so browsers may cache assets for a year.
 func URL(name string) string { return Root + checksum() + "/" + name }
 
-// Handler serves GET and HEAD of /static/{checksum}/{name}. An address with
-// another checksum (a page from before an upgrade) is served too, but not kept.
+// Handler serves GET and HEAD requests for /static/{checksum}/{name}. With another
+// checksum, as in a page from before an upgrade, it serves the current asset but
+// does not let browsers cache it.
 func Handler() http.Handler { return http.HandlerFunc(serve) }
 
 func serve(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +99,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sum, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Root), "/")
-	body, err := FS.ReadFile(name) // a directory cannot be read: no listing
+	body, err := ReadFile(name)
 	if err != nil {
 		http.NotFound(w, r)
 		return
@@ -74,7 +117,8 @@ func cacheControl(sum string) string {
 	return "no-cache"
 }
 
-// contentType names the types itself: the container has no mime.types.
+// contentType does not use package mime, which needs a file mime.types that the
+// container does not have.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".css":

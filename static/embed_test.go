@@ -3,9 +3,10 @@ package static_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,13 +21,13 @@ func TestVendored_unchanged(t *testing.T) {
 		"vendor/htmx-2.0.11.min.js": "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
 		"fonts/inter-latin.woff2":   "3100e775e8616cd2611beecfa23a4263d7037586789b43f035236a2e6fbd4c62",
 	} {
-		body, err := static.FS.ReadFile(name)
+		body, err := static.ReadFile(name)
 		require.NoError(t, err)
 		sum := sha256.Sum256(body)
 		require.Equal(t, want, hex.EncodeToString(sum[:]), name)
 	}
 	for _, name := range []string{"vendor/htmx-LICENSE.txt", "fonts/inter-OFL.txt"} {
-		body, err := static.FS.ReadFile(name)
+		body, err := static.ReadFile(name)
 		require.NoError(t, err)
 		require.NotEmpty(t, body)
 	}
@@ -51,6 +52,7 @@ func TestHandler(t *testing.T) {
 		{"root", "GET", "/static/", 404, "", ""},
 		{"outside", "GET", "/static/0/../embed.go", 404, "", ""},
 		{"source", "GET", static.URL("embed.go"), 404, "", ""},
+		{"part of app.css", "GET", static.URL("css/base.css"), 404, "", ""},
 		{"post", "POST", static.URL("app.css"), 405, "", ""},
 	}
 	for _, tt := range tests {
@@ -76,16 +78,32 @@ func TestHandler_revalidates(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, w.Code)
 }
 
-// The browser's content security policy allows our own files alone, and no eval.
+// Every file of the directory css is a part of app.css.
+func TestStylesheet_isComplete(t *testing.T) {
+	css, err := static.ReadFile("app.css")
+	require.NoError(t, err)
+	parts, err := filepath.Glob(filepath.Join("css", "*.css"))
+	require.NoError(t, err)
+	length := 0
+	for _, name := range parts {
+		part, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Contains(t, string(css), string(part), name)
+		length += len(part)
+	}
+	require.Len(t, css, length)
+}
+
+// The content security policy allows only files of this program, and no eval.
 func TestAssets_keepThePolicy(t *testing.T) {
-	css, err := static.FS.ReadFile("app.css")
+	css, err := static.ReadFile("app.css")
 	require.NoError(t, err)
 	for _, m := range regexp.MustCompile(`url\("?([^")]+)"?\)`).FindAllStringSubmatch(string(css), -1) {
-		_, err := fs.Stat(static.FS, m[1])
-		require.NoError(t, err, "app.css names %s", m[1])
+		_, err := static.ReadFile(m[1])
+		require.NoError(t, err, "app.css refers to %s", m[1])
 	}
 	for name, lines := range map[string]int{"app.js": 275, "login.js": 120} {
-		js, err := static.FS.ReadFile(name)
+		js, err := static.ReadFile(name)
 		require.NoError(t, err)
 		require.NotRegexp(t, `\beval\(|new Function|innerHTML\s*=|document\.write|https?://`, string(js))
 		require.LessOrEqual(t, strings.Count(string(js), "\n"), lines, "%s stays small", name)
