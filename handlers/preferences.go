@@ -15,7 +15,7 @@ import (
 const (
 	LangCookie  = "lang"
 	ThemeCookie = "theme"
-	ZoneCookie  = "zone" // the browser's IANA time zone, set by app.js
+	ZoneCookie  = "zone" // the browser's IANA time zone, set by follow.js
 )
 
 const preferencesLast = 365 * 24 * time.Hour

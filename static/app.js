@@ -1,29 +1,32 @@
-// The page's own behaviour: the selection, the one event stream, keys, and time
-// that passes. Events are delegated, so that swapped parts need no setting up.
-// Words come from the server in data attributes, HTML from nowhere else.
+// The behaviour of the page: the selection, the event stream, the table, the dock
+// and the keyboard. All event listeners are on the document, so that parts of the
+// page that HTMX replaces need no setup. Texts come from the server in data
+// attributes, and all HTML comes from the server.
 "use strict";
 (() => {
   const $ = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const on = (types, handler, capture) => types.split(" ").forEach((type) => document.addEventListener(type, handler, capture));
+  const on = (types, handler, capture) => {
+    for (const type of types.split(" ")) document.addEventListener(type, handler, capture);
+  };
   const body = document.body, grouped = (n) => n.toLocaleString("en-US");
   const store = (key, value) => { // undefined reads, null removes
     try {
       if (value === undefined) return sessionStorage.getItem(key);
       value === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, value);
-    } catch { /* a full or forbidden storage only costs the comfort */ }
+    } catch { /* without storage, or with full storage, the page works, too */ }
     return null;
   };
 
-  // --- selection: names of one cluster, or all that its filters let through but
-  // for some, over all pages and reloads ---
+  // --- selection: either names of nodes, or all nodes that match the filters, with
+  // exceptions. It is kept for one cluster, over all pages and reloads. ---
   const form = $("#batch"), bar = $("#bar");
   const cluster = $("#batch, #plan-form, #edit-form, #apply-form")?.dataset.cluster;
   const key = "selected:" + cluster, reasonKey = "reason:" + cluster;
   const kept = JSON.parse(store(key) || "{}");
   const picked = new Set(kept.names), except = new Set(kept.except);
-  let everything = kept.all ?? null; // the query whose matches are selected, but for the exceptions
-  let last = ""; // the name clicked last, for Shift
+  let everything = kept.all ?? null; // the query whose matches are selected, with exceptions
+  let last = ""; // the name of the last box that was clicked, for Shift
   const boxes = () => all("#nodes input[name=node]");
   const fields = () => all("#reload [data-query]");
   const query = () => fields().map((f) => f.name + "=" + f.value).join("&");
@@ -35,7 +38,7 @@
   }
   function showSelection() {
     if (!bar) return;
-    if (everything !== null && everything !== query()) { // other filters mean other nodes
+    if (everything !== null && everything !== query()) { // the filters now match other nodes
       forget();
       $("#flash")?.replaceChildren($("#sel-cleared").content.cloneNode(true));
     }
@@ -59,7 +62,8 @@
     except.clear();
     everything = null;
   }
-  function keep(names) { // in place of "all": once acted on, its filters would mean others
+  // keep selects names in place of "all": after a batch the filters may match other nodes.
+  function keep(names) {
     if (everything === null) return;
     forget();
     names.forEach((name) => picked.add(name));
@@ -82,12 +86,12 @@
     const range = e.shiftKey && from >= 0;
     tick(range ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target], e.target.checked);
   });
-  // Before the form goes out, by HTMX or by itself: the names that this page
-  // does not show, or the query with its exceptions in place of names.
+  // Before HTMX or the browser sends the form, add the selected names that this page
+  // of the table does not show, or the query and its exceptions instead of names.
   on("submit", (e) => {
-    if (e.submitter?.matches("[data-native]")) e.stopPropagation(); // another page is no business of HTMX
+    if (e.submitter?.matches("[data-native]")) e.stopPropagation(); // the browser opens another page, without HTMX
     if (e.target !== form || !bar) return;
-    const whole = everything !== null; // rows that came this moment are not ticked yet
+    const whole = everything !== null; // not from the boxes: new rows may not be ticked yet
     const shown = new Set(boxes().filter((b) => b.checked).map((b) => b.value));
     const value = (whole ? [...except] : [...picked].filter((name) => !shown.has(name))).join(" ");
     const name = whole ? "except" : "nodes";
@@ -95,13 +99,13 @@
     $("#rest").replaceChildren(...(value ? [rest] : []));
     for (const f of [$("#all"), ...fields()]) f.disabled = !whole;
     for (const b of boxes()) b.disabled = whole;
-    setTimeout(() => { // the values have been read
+    setTimeout(() => { // the values have been read by now
       for (const f of [$("#all"), ...fields()]) f.disabled = true;
       for (const b of boxes()) b.disabled = false;
       $("#rest").replaceChildren();
     });
   }, true);
-  // A plan that is begun acts on its own nodes, whatever was left out.
+  // A plan that is started acts on the nodes in its form. Select these.
   on("submit", (e) => {
     if (e.submitter?.id !== "plan-do") return;
     const values = (name) => new FormData(e.target).getAll(name).flatMap((value) => value.split(" "));
@@ -109,34 +113,43 @@
     keep([...values("node"), ...values("nodes")].filter((name) => !left.has(name)));
     store(reasonKey, null);
   });
-  // A reason goes along to the plan and back, as the selection does.
-  const reason = () => $("#bar #reason, #plan-form [name=reason], #edit-form [name=reason], #apply-form [name=reason]");
+  // The reason is kept on the way to the plan and back, as the selection is.
+  const reasons = ["#bar #reason", "#plan-form [name=reason]", "#edit-form [name=reason]", "#apply-form [name=reason]"];
+  const reason = () => $(reasons.join());
   on("input", (e) => { if (e.target === reason() && store(key)) store(reasonKey, e.target.value || null); });
   if (reason()?.value && store(key)) store(reasonKey, reason().value);
   else if (bar && store(key)) $("#reason").value = store(reasonKey) ?? "";
 
-  // --- the one event stream of the page ---
+  // --- the event stream: one for the page ---
   let stream = null, topic = "", retry = 0, timer = 0, generation = "";
-  function connect() {
+  function wanted() { // the address of the stream that the page needs now; "" for none
+    if (!body.dataset.stream || document.hidden) return "";
     const panel = $("#progress [data-batch]"), live = ["running", "interrupted"].includes(panel?.dataset.state);
-    const next = body.dataset.stream && !document.hidden ? body.dataset.stream + (live ? "&batch=" + encodeURIComponent(panel.dataset.batch) : "") : "";
+    return body.dataset.stream + (live ? "&batch=" + encodeURIComponent(panel.dataset.batch) : "");
+  }
+  function connect() {
+    const next = wanted();
     if (next === topic && (stream || !next)) return;
     clearTimeout(timer);
     stream?.close();
     [stream, topic] = [null, next];
     if (!next) return;
-    const url = new URL(next, location.href), s = stream = new EventSource(generation ? (url.searchParams.set("generation", generation), url) : url);
+    const url = new URL(next, location.href);
+    if (generation) url.searchParams.set("generation", generation);
+    const s = stream = new EventSource(url);
     s.onopen = () => { retry = 0; body.dataset.live = "on"; };
     s.onerror = () => {
       if (s !== stream) return;
       body.dataset.live = "wait";
-      if (s.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      if (retry === 2) htmx.trigger(body, "nodes-changed"); // a login that is over shows itself by this
+      if (s.readyState !== EventSource.CLOSED) return; // the browser tries again
+      if (retry === 2) htmx.trigger(body, "nodes-changed"); // if the login has ended, this request shows it
       [stream, timer] = [null, setTimeout(connect, Math.min(30, 2 ** retry++) * 1000 * (0.75 + Math.random() / 2))];
     };
     s.addEventListener("progress", (e) => show(e.data));
-    for (const name of ["rail", "batches"]) s.addEventListener(name, (e) => htmx.trigger(body, name + "-changed", { data: e.data }));
-    s.addEventListener("done", (e) => { // the swap of the final panel drops the batch from the stream
+    for (const name of ["rail", "batches"]) {
+      s.addEventListener(name, (e) => htmx.trigger(body, name + "-changed", { data: e.data }));
+    }
+    s.addEventListener("done", (e) => { // refresh then connects again, without the batch
       show(e.data);
       htmx.trigger(body, "nodes-changed");
     });
@@ -145,7 +158,7 @@
       htmx.trigger(body, "nodes-changed");
     });
   }
-  // A panel is not swapped under a pressed button: its click would be lost.
+  // The panel is not replaced while a button in it is pressed, or the click would be lost.
   let held = false, waiting = "", said = "", moved = "";
   function show(html) {
     if (held) waiting = html;
@@ -157,8 +170,10 @@
     if (waiting) show(waiting);
     waiting = "";
   }));
-  function announce(quiet) { // milestones only; quiet when the page is new
-    const panel = $("#progress [data-batch]"), mark = panel ? [panel.dataset.batch, panel.dataset.state, panel.dataset.milestone].join() : "";
+  // announce tells screen readers of milestones, unless the page is new (quiet).
+  function announce(quiet) {
+    const panel = $("#progress [data-batch]"), data = panel?.dataset;
+    const mark = panel ? [data.batch, data.state, data.milestone].join() : "";
     const before = moved;
     moved = mark && mark + panel.dataset.ended;
     if (moved === before || !mark) return;
@@ -171,7 +186,7 @@
     if (!document.hidden) htmx.trigger(body, "nodes-changed");
   });
 
-  // --- the table: one load at a time, and no change missed ---
+  // --- the table: one load at a time; a change during a load causes another one ---
   let loading = 0, missed = false;
   function busy(by) {
     loading = Math.max(0, loading + by);
@@ -185,9 +200,9 @@
     if (e.detail.target?.id === "nodes") busy(1);
     if (e.detail.requestConfig.verb !== "get") $("#flash")?.replaceChildren();
   });
-  // The new #reload hears nothing until htmx has settled, 20 ms after the swap.
+  // HTMX sets up the new #reload only when it settles, 20 ms after the swap.
   on("htmx:afterRequest", (e) => { if (e.detail.target?.id === "nodes") setTimeout(busy, 60, -1); });
-  on("htmx:configRequest", (e) => { // an empty filter has no place in the address
+  on("htmx:configRequest", (e) => { // leave empty filters out of the address
     const data = e.detail.formData;
     if (e.target.id === "find") for (const [name, value] of [...data]) if (value === "") data.delete(name);
   });
@@ -195,15 +210,18 @@
     if (e.detail.elt.id !== "reload") $("#flash")?.replaceChildren($("#offline").content.cloneNode(true));
   });
   on("htmx:afterSettle", (e) => {
-    if (e.target.id === "nodes") for (const f of fields()) { // the search form stands outside and follows
-      const field = $("#find")?.elements[f.name];
-      if (field?.classList.contains("pick") || (field?.id === "q" && field !== document.activeElement)) field.value = f.value;
+    const request = e.detail.requestConfig;
+    if (e.target.id === "nodes") for (const f of fields()) { // the search form is not replaced: update it
+      const field = $("#find")?.elements[f.name], typing = field === document.activeElement;
+      if (field?.classList.contains("pick") || (field?.id === "q" && !typing)) field.value = f.value;
     }
-    if (e.target.id === "plan-result") $("#live").textContent = $("#plan-do")?.textContent ?? ""; // what the button does now
-    if (e.target.id === "progress" && e.detail.requestConfig?.verb === "post" && document.activeElement === body) $("#progress button")?.focus(); // Pause has become Resume
-    if (e.target.id === "dock" && e.detail.requestConfig?.elt.id === "batch") {
+    if (e.target.id === "plan-result") $("#live").textContent = $("#plan-do")?.textContent ?? "";
+    if (e.target.id === "progress" && request?.verb === "post" && document.activeElement === body) {
+      $("#progress button")?.focus(); // the focused button is replaced: Pause becomes Resume
+    }
+    if (e.target.id === "dock" && request?.elt.id === "batch") {
       keep($("#acted")?.dataset.names.split(" ") ?? []);
-      $("#reason").value = ""; // a reason is for one batch
+      $("#reason").value = ""; // the next batch needs its own reason
       store(reasonKey, null);
     }
     refresh();
@@ -226,12 +244,14 @@
     if (hit("[data-close]")) hit(".note").remove();
     if (hit("[data-fold]")) { store("folded", store("folded") === "1" ? null : "1"); refresh(); }
     if (hit("[data-dismiss]")) { $("#dock").replaceChildren(); connect(); }
-    if (hit("[data-keys]")) setTimeout(() => { if (!$("#keys").open) $("#keys").showModal(); }); // where commandfor is not known
+    if (hit("[data-keys]")) setTimeout(() => { // for browsers without commandfor
+      if (!$("#keys").open) $("#keys").showModal();
+    });
   });
   on("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || $("dialog[open]")) return;
     const field = e.target.closest("input:not([type=checkbox]), select, textarea");
-    if (e.key === "Escape") { // the top layer only
+    if (e.key === "Escape") { // close an open menu, or leave a field, or clear the selection
       const menu = all(".menu[open]").pop();
       if (!menu) return field ? field.blur() : clearSelection();
       menu.open = false;
@@ -240,27 +260,9 @@
     if (field) return;
     if (e.key === "/" && $("#q")) { e.preventDefault(); $("#q").select(); }
     if (e.key === "?") $("#keys")?.showModal();
-    if ((!bar || body.hasAttribute("data-selected")) && !e.repeat && /^[a-z]$/.test(e.key)) $(`#batch [data-key="${e.key}"]`)?.click();
+    const usable = !bar || body.hasAttribute("data-selected");
+    if (usable && !e.repeat && /^[a-z]$/.test(e.key)) $(`#batch [data-key="${e.key}"]`)?.click();
   });
-
-  // --- time that passes, by the server's clock and in its words ---
-  const words = body.dataset.ago.split("|"), skew = Date.now() - Date.parse(body.dataset.now);
-  setInterval(() => {
-    if (!document.hidden) for (const t of all("time[data-ago]")) {
-      const s = Math.max(0, (Date.now() - skew - Date.parse(t.dateTime)) / 1000);
-      const [unit, n] = s < 2 ? [0, 0] : s < 120 ? [1, s] : s < 7200 ? [2, s / 60] : s < 172800 ? [3, s / 3600] : [4, s / 86400];
-      const text = words[unit].replace("#", grouped(Math.floor(n)));
-      if (t.textContent !== text) t.textContent = text;
-    }
-    if (!document.hidden) for (const t of all("time[data-span]")) { // a wait, in two units
-      const s = Math.max(0, Math.round((Date.now() - skew - Date.parse(t.dateTime)) / 1000 * (t.dataset.span === "until" ? -1 : 1)));
-      const [unit, ...n] = s < 1 ? [0] : s < 60 ? [1, s] : s < 3600 ? [2, s / 60, s % 60] : [3, s / 3600, s / 60 % 60];
-      const text = n.reduce((text, part) => text.replace("#", grouped(Math.floor(part))), t.closest("[data-spell]").dataset.spell.split("|")[unit]);
-      if (t.textContent !== text) t.textContent = text;
-    }
-  }, 1000);
-  // The server writes times in the reader's zone; it learns the zone from here.
-  document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax` + (location.protocol === "https:" ? "; secure" : "");
 
   refresh(true);
 })();

@@ -1,26 +1,28 @@
-// What a page hears of clusters and batches beside its table, and what it says
-// while a cluster takes its time. app.js holds the event stream.
+// What changes on an open page besides the table: the rail, a line about a cluster
+// that answers slowly, and relative times. app.js holds the event stream.
 "use strict";
 (() => {
   const on = (type, handler) => document.addEventListener(type, handler);
+  const all = (selector) => document.querySelectorAll(selector);
+  const grouped = (n) => Math.floor(n).toLocaleString("en-US");
 
-  // --- the rail: pieces of the page, each in place of the one with its id ---
+  // --- the rail: elements that replace those with the same id ---
   on("rail-changed", (e) => {
-    const news = new DOMParser().parseFromString(e.detail.data, "text/html");
-    for (const piece of [...news.body.children]) {
+    const received = new DOMParser().parseFromString(e.detail.data, "text/html");
+    for (const piece of [...received.body.children]) {
       const old = document.getElementById(piece.id);
       if (old && !old.isEqualNode(piece)) old.replaceWith(piece);
     }
   });
 
-  // --- what is waited for: said as soon as the wait can be felt ---
-  const FELT = 400, waits = new Set();
+  // --- requests that a cluster answers slowly: a line says so after a moment ---
+  const delay = 400, waits = new Set();
   const place = (wait) => (wait.row?.isConnected ? wait.row : document).querySelector(".asking");
   function say() {
     for (const wait of waits) {
-      const line = place(wait), s = Date.now() - wait.began;
-      if (!line || s < FELT) continue;
-      const text = line.dataset.text.replace("#", Math.floor(s / 1000));
+      const line = place(wait), ms = Date.now() - wait.began;
+      if (!line || ms < delay) continue;
+      const text = line.dataset.text.replace("#", Math.floor(ms / 1000));
       if (!wait.said) document.getElementById("live").textContent = line.dataset.say;
       [wait.said, line.hidden] = [true, false];
       if (line.lastElementChild.textContent !== text) line.lastElementChild.textContent = text;
@@ -37,6 +39,42 @@
     if (!row && !["nodes", "overview", "node"].includes(e.detail.target?.id)) return;
     const wait = { row, began: Date.now(), timer: setInterval(say, 200), said: false };
     waits.add(wait);
-    e.detail.xhr.addEventListener("loadend", () => stop(wait)); // whatever became of it
+    e.detail.xhr.addEventListener("loadend", () => stop(wait)); // after success, failure or cancellation
   });
+
+  // --- relative times, by the server's clock and with the server's texts ---
+  const body = document.body, words = body.dataset.ago.split("|");
+  const skew = Date.now() - Date.parse(body.dataset.now);
+  const since = (t) => (Date.now() - skew - Date.parse(t.dateTime)) / 1000;
+  function write(t, text) {
+    if (t.textContent !== text) t.textContent = text;
+  }
+  function ago(s) { // in one unit
+    if (s < 2) return [0, 0];
+    if (s < 120) return [1, s];
+    if (s < 7200) return [2, s / 60];
+    return s < 172800 ? [3, s / 3600] : [4, s / 86400];
+  }
+  function span(s) { // in two units
+    if (s < 1) return [0];
+    if (s < 60) return [1, s];
+    return s < 3600 ? [2, s / 60, s % 60] : [3, s / 3600, s / 60 % 60];
+  }
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const t of all("time[data-ago]")) {
+      const [unit, n] = ago(Math.max(0, since(t)));
+      write(t, words[unit].replace("#", grouped(n)));
+    }
+    for (const t of all("time[data-span]")) {
+      const sign = t.dataset.span === "until" ? -1 : 1;
+      const [unit, ...numbers] = span(Math.max(0, Math.round(sign * since(t))));
+      const text = t.closest("[data-spell]").dataset.spell.split("|")[unit];
+      write(t, numbers.reduce((text, n) => text.replace("#", grouped(n)), text));
+    }
+  }, 1000);
+
+  // The server shows times in the reader's time zone, which it gets from this cookie.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, secure = location.protocol === "https:";
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax` + (secure ? "; secure" : "");
 })();

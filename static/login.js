@@ -1,5 +1,5 @@
-// What a tab keeps of the one who is signed in: whose it is, and what was typed
-// when the login session ended. It runs before app.js.
+// What a tab stores for the user who is signed in: the user, and what was typed when
+// the login session ended. It runs before app.js.
 "use strict";
 (() => {
   const $ = (selector) => document.querySelector(selector);
@@ -7,7 +7,7 @@
   const user = document.body.dataset.user, path = location.pathname;
   const draftKey = "draft:" + path, dueFor = 30 * 60 * 1000, maxDraft = 100_000;
 
-  // Storage may be full or forbidden, which only costs the comfort.
+  // Storage may be full or forbidden. The page works without it, too.
   const attempt = (fn) => { try { return fn(); } catch { return null; } };
   const read = (key) => attempt(() => JSON.parse(sessionStorage.getItem(key)));
   const write = (key, value) => attempt(() => sessionStorage.setItem(key, JSON.stringify(value)));
@@ -15,7 +15,7 @@
   const clear = () => attempt(() => sessionStorage.clear());
   const drafts = () => attempt(() => Object.keys(sessionStorage).filter((key) => key.startsWith("draft:"))) ?? [];
 
-  // Nobody finds what another user of this tab selected or typed.
+  // Nobody may see what another user has selected or typed in this tab.
   if (user && read("user") !== user) {
     clear();
     write("user", user);
@@ -23,10 +23,11 @@
   const signsOut = (form) => form.getAttribute("action") === "/logout";
   on("submit", (e) => { if (signsOut(e.target)) clear(); });
 
-  // --- what was typed, for the time after the next sign-in ---
+  // --- drafts: what was typed is restored after the next sign-in ---
   const kinds = ["text", "search", "number", "textarea", "select-one", "checkbox", "radio"];
   const ticks = (field) => field.type === "checkbox" || field.type === "radio";
-  const isTyped = (field) => kinds.includes(field.type) && field.name && field.name !== "node"; // nodes are app.js's selection
+  // app.js keeps the selection of nodes.
+  const isTyped = (field) => kinds.includes(field.type) && field.name && field.name !== "node";
   const forms = () => [...document.querySelectorAll("#main form[method=post]")];
   const chosen = (select) => [...select.options].findIndex((option) => option.defaultSelected);
   function changed(field) {
@@ -34,7 +35,9 @@
     if (field.options) return field.selectedIndex !== Math.max(0, chosen(field));
     return field.value !== field.defaultValue;
   }
-  function eachField(visit) { // a field is known by its form, its name and its place among those of the same name
+  // eachField calls visit with each field and its id: the form, the name, and the
+  // position among the fields with the same name.
+  function eachField(visit) {
     for (const form of forms()) {
       const seen = {};
       for (const field of form.elements) {
@@ -55,7 +58,7 @@
     const due = read("due"), draft = read(draftKey);
     if (!due || Date.now() - due > dueFor) {
       remove("due");
-      return drafts().forEach(remove); // they were sent, and nothing kept them from arriving
+      return drafts().forEach(remove); // the login session had not ended, so they were sent
     }
     drafts().filter((key) => !(read(key)?.at <= due)).forEach(remove);
     if (!draft || draft.at > due) return;
@@ -74,17 +77,18 @@
   if (user) {
     on("submit", (e) => { if (forms().includes(e.target)) keep(); }, true);
     on("htmx:beforeOnLoad", (e) => { if (e.detail.xhr.status === 401) keep(); });
-    on("DOMContentLoaded", restore); // after HTMX, which is to hear of it
+    on("DOMContentLoaded", restore); // after HTMX's own listener, so that HTMX sees the change events
   }
 
   // --- HTMX ---
-  // What the page loads by itself says so, and does not count as somebody's doing.
+  // Requests that the page makes by itself have a header, so that they do not count as
+  // activity of the user.
   on("htmx:configRequest", (e) => {
     const by = e.detail.triggeringEvent;
     if (e.detail.verb === "get" && (!by || by instanceof CustomEvent)) e.detail.headers["X-Background"] = "1";
   });
-  // A request that a newer one or another page replaced is no error. HTMX tells
-  // its logger of an event before it complains in the console.
+  // A request that was cancelled by a newer one or by leaving the page is not an error.
+  // HTMX calls its logger before it writes the error to the console.
   const quiet = ["htmx:sendAbort", "htmx:afterRequest"];
   htmx.logger = (_, type, detail) => { if (quiet.includes(type)) delete detail.error; };
 })();

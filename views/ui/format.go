@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SpanWords returns the messages of Span for app.js, with "#" for the numbers.
+// SpanWords returns the messages of Span for follow.js, with "#" for the numbers.
 func SpanWords(ctx context.Context) string {
 	part := func(unit string) string { return T(ctx, "age_"+unit, "N", "#") }
 	return strings.Join([]string{
@@ -68,7 +68,7 @@ func largestUnit(d time.Duration) (unit string, n int) {
 	}
 }
 
-// agoWords returns the messages of AgoText for app.js, smallest unit first, with
+// agoWords returns the messages of AgoText for follow.js, smallest unit first, with
 // "#" for the number.
 func agoWords(ctx context.Context) string {
 	words := []string{T(ctx, "ago_now")}
