@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/views/batches"
 	"kube-node-manager/views/ui"
 )
@@ -24,7 +25,10 @@ func (h *Handlers) BatchesResume(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	return h.control(w, r, func(ctx context.Context, id string) (batch.View, error) { return h.Batches.Resume(ctx, id, r.Form) })
+	given := batch.ReadConsents(form.Fields(r.Form))
+	return h.control(w, r, func(ctx context.Context, id string) (batch.View, error) {
+		return h.Batches.Resume(ctx, id, given)
+	})
 }
 
 func (h *Handlers) control(w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error)) error {

@@ -7,6 +7,8 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/views/batches"
 	"kube-node-manager/views/ui"
 )
@@ -50,7 +52,8 @@ func goesFar(err error) bool {
 func (h *Handlers) answerBatch(w http.ResponseWriter, r *http.Request, v batch.View, nodes ...string) error {
 	if wait := h.Batches.SyncWait(v); wait > 0 {
 		var err error
-		if v, err = h.Batches.Wait(r.Context(), v.ID, wait); err != nil {
+		v, err = h.Batches.Wait(r.Context(), v.ID, wait)
+		if err != nil {
 			return err
 		}
 	}
@@ -91,13 +94,22 @@ func (h *Handlers) batchRequest(r *http.Request) (batch.Request, error) {
 	if err := parseForm(r); err != nil {
 		return batch.Request{}, err
 	}
-	q := batch.Request{
-		Cluster: pathParam(r, "cluster"), Operation: r.Form.Get("operation"), Form: r.Form, Reason: r.Form.Get("reason"),
-		IdempotencyKey: r.Form.Get("idempotency_key"), RetryOf: r.Form.Get("retry_of"), Guarded: !wantsJSON(r),
-	}
+	q := requestOf(r)
+	q.Cluster = pathParam(r, "cluster")
 	var err error
 	q.Nodes, err = h.chosenNodes(r, q.Cluster)
 	return q, err
+}
+
+// requestOf reads all of a batch's form but its nodes. What somebody has confirmed is
+// read here, once.
+func requestOf(r *http.Request) batch.Request {
+	fields := form.Fields(r.Form)
+	return batch.Request{
+		Operation: fields.Text("operation"), Fields: fields, Reason: fields.Text("reason"),
+		IdempotencyKey: fields.Text("idempotency_key"), RetryOf: fields.Text("retry_of"),
+		Consents: batch.ReadConsents(fields), Guarded: !wantsJSON(r),
+	}
 }
 
 // chosenNodes returns the names of the nodes that a form is about. It may name
@@ -107,7 +119,8 @@ func (h *Handlers) chosenNodes(r *http.Request, cluster string) ([]string, error
 	names, all := nodeNames(r.Form), r.Form.Get("all") == "1"
 	if all {
 		var err error
-		if names, err = h.matchingNames(r, cluster, listQuery(r.Form)); err != nil {
+		names, err = h.matchingNames(r, cluster, listQuery(r.Form))
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -140,13 +153,13 @@ func leftOut(form url.Values) map[string]bool {
 // same names are then written "filter.label" and "filter.taint", as any of them
 // may be.
 func listQuery(form url.Values) url.Values {
-	query := url.Values{}
+	query, operated := url.Values{}, operation.TraitsOf(form.Get("operation"))
 	for _, name := range []string{"q", "status", "sched", "role", "label", "taint", "sort", "dir"} {
-		own := form.Get("operation") == name
-		switch values := form["filter."+name]; {
+		values := form["filter."+name]
+		switch {
 		case len(values) > 0:
 			query[name] = values
-		case !own:
+		case !operated.Carries(name):
 			query[name] = form[name]
 		}
 	}

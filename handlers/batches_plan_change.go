@@ -1,69 +1,70 @@
 package handlers
 
 import (
-	"encoding/json"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"kube-node-manager/services/batch"
-	"kube-node-manager/services/node"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/plan"
 	"kube-node-manager/views/ui"
 )
 
-// planChange gives what the plan of labels or taints has beside its nodes, nil
-// for other operations.
+// planChange returns what the plan of labels, taints or annotations has beside its
+// nodes, nil for other operations.
 func (h *Handlers) planChange(q batch.Request, p batch.Preview) *plan.Change {
-	forms := map[string]string{
-		operation.Undo: "", // there is no form to go back to
-		"label":        ui.EditURL(q.Cluster, "labels"), "taint": ui.EditURL(q.Cluster, "taints"), "copy-taints": ui.CopyURL(q.Cluster),
-	}
-	edit, ours := forms[q.Operation]
+	traits := operation.TraitsOf(q.Operation)
+	edit, ours := editURL(traits.Page, q.Cluster)
 	if !ours {
 		return nil
 	}
-	c := &plan.Change{Fields: planFields(q.Form), Edit: edit, Evictions: p.Evictions, Named: p.Named}
+	c := &plan.Change{Fields: planFields(traits, q.Fields), Edit: edit, Evictions: p.Evictions, Named: p.Named}
 	if c.Fields.Get("template") != "" {
 		c.Edit = ui.ApplyURL(q.Cluster)
 	}
-	source, taints := copied(p.Params)
+	copied, copies := operation.ParamsOf[operation.CopyParams](p.Params)
+	if copies {
+		c.Copies = true
+		c.Source, c.Left = h.Protect.Split(copied.Taints)
+	}
 	if q.RetryOf != "" { // the first batch has said it all
 		c.Fields, c.Edit = url.Values{}, ""
-		if source != "" {
-			c.Fields.Set("source", source)
-		}
+	}
+	if q.RetryOf != "" && copies {
+		c.Fields.Set("source", copied.Source)
 	}
 	if t := operation.TemplateOf(p.Params); t != nil {
 		c.Template = t.Name
 	}
-	if q.Operation == "copy-taints" {
-		c.Source, c.Left = h.splitTaints(taints)
-	}
 	return c
 }
 
-// planFields are the operation's own fields, which the plan's page carries on.
-func planFields(form url.Values) url.Values {
-	out := maps.Clone(form)
-	maps.DeleteFunc(out, func(name string, _ []string) bool {
-		return !strings.HasPrefix(name, "value.") && !slices.Contains([]string{"mode", "label", "taint", "source", "template", "kind", "overwrite"}, name)
-	})
-	return out
+// editURL returns the page on which the parameters of a change are chosen, "" where
+// there is none to go back to, and whether its plan is one of changes.
+func editURL(page operation.Page, cluster string) (string, bool) {
+	switch page {
+	case operation.PageLabels, operation.PageTaints, operation.PageAnnotations:
+		return ui.EditURL(cluster, string(page)), true
+	case operation.PageCopy:
+		return ui.CopyURL(cluster), true
+	case operation.PageUndo:
+		return "", true
+	default:
+		return "", false
+	}
 }
 
-// copied gives the source of a copy, and the taints that it had when it was
-// read.
-func copied(params json.RawMessage) (source string, taints []node.Taint) {
-	var p struct {
-		Source string       `json:"source"`
-		Taints []node.Taint `json:"taints"`
+// planFields are the operation's own fields, which the plan's page sends again.
+// Those of an undo are on the page itself.
+func planFields(traits operation.Traits, fields form.Fields) url.Values {
+	out := url.Values{}
+	for name, values := range fields {
+		if traits.Page != operation.PageUndo && traits.Carries(name) {
+			out[name] = values
+		}
 	}
-	_ = json.Unmarshal(params, &p) // the operation wrote them, or they are another's
-	return p.Source, p.Taints
+	return out
 }
 
 // movedJSON answers a script whose plan has become another: what was wrong, and

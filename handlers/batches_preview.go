@@ -7,6 +7,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/plan"
@@ -68,42 +69,47 @@ func planMoved(err error) bool {
 
 // showPlan answers the page of a plan; problem is why it was not carried out.
 func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, q batch.Request, p batch.Preview, problem error) error {
-	v := plan.View{
-		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
-		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: backOf(r),
-		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
-		Rollout: r.Form, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach, Left: slices.Sorted(maps.Keys(leftOut(r.Form))),
-	}
-	if v.Origin = planOrigin(q, p); v.Origin != nil {
-		v.Back = ui.BatchURL(v.Origin.ID)
-		if len(p.Nodes) > 0 {
-			v.Names = plannedNodes(p)
-		}
-	}
-	if v.Change = h.planChange(q, p); v.Change != nil && planMoved(problem) {
-		v.Change.Moved, v.Problem = true, nil
-	}
-	if q.Operation == "delete-pod" {
-		v.Pod = &plan.Pod{Name: q.Form.Get("pod"), UID: q.Form.Get("uid")}
-	}
-	if p.Drain != nil {
-		v.Options, _ = drain.Decode(p.Params) // they were good enough for the plan
-	} else if problem != nil {
-		v.Typed = r.Form // there is no plan of options that cannot be read
-	}
-	for _, n := range p.Nodes {
-		v.Nodes = append(v.Nodes, planNode(r, p, n))
-	}
-	if v.Pod != nil {
-		return render(w, r, status, plan.PodPage(h.frame(r, "nodes", ui.T(r.Context(), "pod_delete_title", "Pod", v.Pod.Short()), q.Cluster), v))
+	v := h.planView(r, q, p, problem)
+	if operation.TraitsOf(q.Operation).Page == operation.PagePod {
+		v.Pod = &plan.Pod{Name: q.Fields.Text("pod"), UID: q.Fields.Text("uid")}
+		title := ui.T(r.Context(), "pod_delete_title", "Pod", v.Pod.Short())
+		return render(w, r, status, plan.PodPage(h.frame(r, "nodes", title, q.Cluster), v))
 	}
 	title := plan.Title(r.Context(), q.Operation, q.Cluster)
 	return render(w, r, status, plan.Page(h.frame(r, "nodes", title, q.Cluster), v))
 }
 
+// planView returns what the page of a plan shows.
+func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, problem error) plan.View {
+	v := plan.View{
+		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
+		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: backOf(r),
+		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
+		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
+		Left: slices.Sorted(maps.Keys(leftOut(r.Form))), Origin: planOrigin(q, p), Change: h.planChange(q, p),
+	}
+	v.Options, _ = operation.ParamsOf[drain.Options](p.Params)
+	if v.Origin != nil {
+		v.Back = ui.BatchURL(v.Origin.ID)
+	}
+	if v.Origin != nil && len(p.Nodes) > 0 {
+		v.Names = plannedNodes(p)
+	}
+	if v.Change != nil && planMoved(problem) {
+		v.Change.Moved, v.Problem = true, nil
+	}
+	if p.Drain == nil && problem != nil {
+		v.Typed = r.Form // there is no plan of fields that cannot be read
+	}
+	for _, n := range p.Nodes {
+		v.Nodes = append(v.Nodes, planNode(r, p, n))
+	}
+	return v
+}
+
 func planNode(r *http.Request, p batch.Preview, n batch.NodePlan) plan.Node {
 	v := plan.Node{
-		Node: n.Node, Changes: n.Changes, Before: n.Before, After: n.After,
+		Node: n.Node, Changes: n.Changes(), Before: n.Before, After: n.After,
 		Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected,
 	}
 	if seen := p.Seen(n.Node); seen != nil {
@@ -144,8 +150,8 @@ type nodePlanJSON struct {
 }
 
 type changeJSON struct {
-	Before *operation.State `json:"before"`
-	After  *operation.State `json:"after"`
+	Before *change.State `json:"before"`
+	After  *change.State `json:"after"`
 }
 
 // drainPlanJSON is a drain's plan: every pod with its verdict, and every budget.
@@ -222,7 +228,7 @@ func summarize(plans []batch.NodePlan) plan.Summary {
 		switch {
 		case len(p.Blockers) > 0:
 			s.Blocked++
-		case p.Changes:
+		case p.Changes():
 			s.Changed++
 		default:
 			s.Unchanged++

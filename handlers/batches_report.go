@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
@@ -52,7 +54,7 @@ func itemRecord(ctx context.Context, it batch.Item) []string {
 	}
 	record := []string{
 		it.Node, string(it.State), text, strconv.Itoa(it.Attempts), moment(it.StartedAt), moment(it.EndedAt), seconds,
-		string(it.Before), string(it.After), strconv.FormatBool(it.Unknown),
+		stateCell(it.Before), stateCell(it.After), strconv.FormatBool(it.Unknown),
 	}
 	for i, cell := range record {
 		record[i] = harmless(cell)
@@ -66,6 +68,18 @@ func harmless(cell string) string {
 		return "'" + cell
 	}
 	return cell
+}
+
+// stateCell writes a state as JSON has it, "" when it is not known.
+func stateCell(s *change.State) string {
+	if s == nil {
+		return ""
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // moment writes a time for a machine, "" when there is none.

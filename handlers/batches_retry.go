@@ -19,7 +19,9 @@ func (h *Handlers) BatchesRetry(w http.ResponseWriter, r *http.Request) error {
 	if !wantsJSON(r) {
 		return h.createFrom(w, r, id, "retry_of")
 	}
-	v, err := h.Batches.Retry(r.Context(), id, r.Form, r.Form.Get("idempotency_key"))
+	q := requestOf(r)
+	q.Nodes = r.Form["node"]
+	v, err := h.Batches.Retry(r.Context(), id, q)
 	if err != nil {
 		return err
 	}
@@ -53,10 +55,11 @@ func planOrigin(q batch.Request, p batch.Preview) *plan.Origin {
 	if q.RetryOf != "" {
 		return &plan.Origin{ID: q.RetryOf}
 	}
-	if q.Operation != operation.Undo || q.Form.Get("undo_of") == "" {
+	undone := q.Fields.Text("undo_of")
+	if q.Operation != operation.Undo || undone == "" {
 		return nil
 	}
-	o := &plan.Origin{ID: q.Form.Get("undo_of"), Undo: true, Force: q.Form.Get("force") == "1"}
+	o := &plan.Origin{ID: undone, Undo: true, Force: q.Fields.Text("force") == "1"}
 	for _, n := range p.Nodes {
 		if operation.ChangedSince(n.Plan) {
 			o.Since++

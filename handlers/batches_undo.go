@@ -13,7 +13,9 @@ func (h *Handlers) BatchesUndo(w http.ResponseWriter, r *http.Request) error {
 	if !wantsJSON(r) {
 		return h.createFrom(w, r, id, "undo_of")
 	}
-	v, err := h.Batches.Undo(r.Context(), id, r.Form, r.Form.Get("reason"), r.Form.Get("idempotency_key"))
+	q := requestOf(r)
+	q.Nodes = r.Form["node"]
+	v, err := h.Batches.Undo(r.Context(), id, q)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,8 @@ func (h *Handlers) ClustersTest(w http.ResponseWriter, r *http.Request) error {
 	if status.Err == nil {
 		_, _ = h.Nodes.All(ctx, c.Name, true) // its error shows in the row
 	}
-	switch row := h.clusterView(c); {
+	row := h.clusterView(c)
+	switch {
 	case wantsJSON(r):
 		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), row))
 	case isHTMX(r):

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"iter"
-	"net/url"
 	"time"
 
 	"kube-node-manager/services/audit"
@@ -51,9 +50,9 @@ type batchEngine interface {
 	Interrupted(ctx context.Context) []batch.View
 	Cancel(ctx context.Context, id string) (batch.View, error)
 	Pause(ctx context.Context, id string) (batch.View, error)
-	Resume(ctx context.Context, id string, form url.Values) (batch.View, error)
-	Retry(ctx context.Context, id string, form url.Values, key string) (batch.View, error)
-	Undo(ctx context.Context, id string, form url.Values, reason, key string) (batch.View, error)
+	Resume(ctx context.Context, id string, given batch.Consents) (batch.View, error)
+	Retry(ctx context.Context, id string, q batch.Request) (batch.View, error)
+	Undo(ctx context.Context, id string, q batch.Request) (batch.View, error)
 }
 
 // templateKeeper is what the handlers need of template.Service.
@@ -77,11 +76,13 @@ type auditLog interface {
 	Export(ctx context.Context, action audit.Action, cluster, object string) error
 }
 
-// protection says which labels and taints belong to somebody else; it is an
-// operation.Protection.
+// protection says which labels, taints and annotations belong to somebody else; it
+// is an operation.Protection.
 type protection interface {
 	Label(key string) bool
+	Annotation(key string) bool
 	Taint(t node.Taint) bool
+	Split(taints []node.Taint) (free, protected []node.Taint)
 }
 
 // generations tells how often a cluster's cache was cleared; a page's event
@@ -108,10 +109,10 @@ type Dependencies struct {
 type Handlers struct {
 	Dependencies
 	now    func() time.Time
-	drafts *batch.Drafts // forms of pages whose address would be too long
+	drafts *drafts // forms of pages whose address would be too long
 }
 
 // New returns the handlers over the given services.
 func New(d Dependencies) *Handlers {
-	return &Handlers{Dependencies: d, now: time.Now, drafts: batch.NewDrafts(time.Now)}
+	return &Handlers{Dependencies: d, now: time.Now, drafts: newDrafts(time.Now)}
 }

@@ -1,205 +1,294 @@
 package handlers
 
 import (
+	"cmp"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/nodes"
+	"kube-node-manager/views/ui"
 )
 
-// editor is one of the two forms that edit what many nodes have. A row is named
-// after what it is about: a label's key, or a taint's "key:Effect".
-type editor struct {
-	kind   string // as in the address: "labels" or "taints"
-	field  string // of the canonical entries; it is the operation's name too
-	spread func([]*node.Node) []node.Spread
-	parse  func(entry string) (id string, err error)
-	set    func(id, value string) string // writes an entry as kubectl does
+// Edit answers the form that edits the labels, taints or annotations of the nodes
+// that are named or match; with HTMX, what is wrong in its fields so far.
+func (h *Handlers) Edit(page operation.Page) handler {
+	e, _ := editorOf(string(page))
+	return h.page(func(w http.ResponseWriter, r *http.Request) error {
+		if isHTMX(r) {
+			return h.checkEdit(w, r, e)
+		}
+		q, err := h.selection(r)
+		if err != nil {
+			return err
+		}
+		return h.showEdit(w, r, http.StatusOK, e, q, nil)
+	})
 }
 
-func editors() []editor {
-	return []editor{
-		{"labels", "label", node.LabelSpread, parseLabelEntry, func(id, value string) string { return id + "=" + value }},
-		{"taints", "taint", node.TaintSpread, parseTaintEntry, setTaint},
+// selection reads which nodes a form is for. The services refuse who may not
+// change them; to fill in a form for nothing is no use to anybody either.
+func (h *Handlers) selection(r *http.Request) (batch.Request, error) {
+	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
+		return batch.Request{}, err
 	}
-}
-
-// editorOf gives the form of that kind.
-func editorOf(kind string) (editor, bool) {
-	i := slices.IndexFunc(editors(), func(e editor) bool { return e.kind == kind })
-	if i < 0 {
-		return editor{}, false
+	q, err := h.batchRequest(r)
+	if err == nil && len(q.Nodes) == 0 {
+		err = services.Invalid("node", "error_nodes_none")
 	}
-	return editors()[i], true
+	return q, err
 }
 
-func parseLabelEntry(entry string) (string, error) {
-	key, _, _, err := operation.ParseLabel(entry)
-	return key, err
-}
-
-func parseTaintEntry(entry string) (string, error) {
-	t, _, err := operation.ParseTaint(entry)
-	if t.Effect == "" {
-		return t.Key, err
-	}
-	return t.ID(), err
-}
-
-func setTaint(id, value string) string {
-	key, effect, _ := strings.Cut(id, ":")
-	if value == "" {
-		return id
-	}
-	return key + "=" + value + ":" + effect
-}
-
-// rows are what the fields of a form come to.
-type rows struct {
-	entries []string
-	wrong   services.FieldErrors
-	seen    map[string]string // entry by what it is about
-}
-
-// rows reads the form's rows and its pasted text:
-//
-//	set.{id}    the value in the field; was.{id} is the one that stood there, and is
-//	            missing when the nodes differ
-//	every={id}  the value goes on all nodes, whether it was changed or not
-//	unset={id}  it is removed
-//	new_key, new_value, new_effect   side by side, for what is added
-//	label or taint                   pasted text
-//
-// A field that was left as it was asks for nothing. An empty value is a value:
-// where one stood, taking it out sets the empty one.
-func (e editor) rows(form url.Values) rows {
-	r := rows{seen: map[string]string{}}
-	for _, id := range rowIDs(form) {
-		value, wanted := rowValue(form, id)
-		switch remove := slices.Contains(form["unset"], id); {
-		case form.Get("mode") == operation.ModeReplace && remove && !wanted: // it goes by itself
-		case remove && wanted:
-			r.refuse("set."+id, services.FieldError{Text: "error_edit_both"})
-		case remove:
-			r.add(e, "set."+id, id+"-")
-		case wanted:
-			r.add(e, "set."+id, e.set(id, value))
+// checkEdit says what is wrong with each field, and what the form does by now.
+func (h *Handlers) checkEdit(w http.ResponseWriter, r *http.Request, e editor) error {
+	got := e.rows(r.Form)
+	var names []string
+	for _, id := range rowIDs(r.Form) {
+		if r.Form.Has("set." + id) {
+			names = append(names, "set."+id)
 		}
 	}
-	for i, n := range newRows(form) {
-		if n != (nodes.EditNew{Effect: n.Effect}) {
-			id := n.Key
-			if e.kind == "taints" {
-				id += ":" + n.Effect
-			}
-			r.add(e, newRow(i), e.set(id, n.Value))
-		}
-	}
-	pasted := operation.Entries(form[e.field])
-	if err := operation.CheckEntries(e.field, pasted); err != nil {
-		r.refuse(e.field, services.AsError(err).Fields[0])
-		return r
-	}
-	for _, entry := range pasted {
-		r.add(e, e.field, entry)
-	}
-	return r
+	fields := nodes.EditFields(names, len(newRows(r.Form)), e.field)
+	return render(w, r, http.StatusOK, nodes.EditChecked(fields, ui.NewProblem(r.Context(), got.wrong.Err()), e.effect(r.Form, got)))
 }
 
-// add takes an entry of a field, unless it cannot be read or another entry has
-// said something else about the same.
-func (r *rows) add(e editor, field, entry string) {
-	id, err := e.parse(entry)
+func (e editor) effect(form url.Values, got rows) nodes.EditEffect {
+	return nodes.EditEffect{
+		Page: e.page, Replace: form.Get("mode") == operation.ModeReplace, Keep: form.Get("overwrite") == "0",
+		Entries: e.shown(got.entries), Wrong: len(got.wrong) > 0,
+	}
+}
+
+// shown returns entries as the page tells them apart.
+func (e editor) shown(entries []string) []nodes.EditEntry {
+	out := make([]nodes.EditEntry, len(entries))
+	for i, text := range entries {
+		parsed, _ := e.parse(text) // it was parsed when it was taken
+		out[i] = nodes.EditEntry{Text: text, Removes: parsed.removes}
+	}
+	return out
+}
+
+// showEdit answers the form, as it was typed when it was, with what is wrong in
+// it.
+func (h *Handlers) showEdit(w http.ResponseWriter, r *http.Request, status int, e editor, q batch.Request, problem error) error {
+	all, err := h.Nodes.All(r.Context(), q.Cluster, false)
 	if err != nil {
-		for _, wrong := range services.AsError(err).Fields {
-			r.refuse(field, wrong)
+		return err
+	}
+	chosen := findNodes(all, q.Nodes)
+	v := nodes.EditView{
+		Cluster: q.Cluster, Page: e.page, Operation: e.operation, Field: e.field, Names: q.Nodes, Found: len(chosen), Reason: q.Reason, Back: backOf(r),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0", Problem: ui.NewProblem(r.Context(), problem),
+	}
+	for _, s := range e.spread(chosen) {
+		if e.protects(h.Protect, s) {
+			v.Locked = append(v.Locked, s)
+		} else {
+			value, _ := s.Common()
+			v.Rows = append(v.Rows, nodes.EditRow{Spread: s, Value: value})
 		}
+	}
+	if r.Form.Has("edit") {
+		e.retype(&v, r.Form)
+	} else {
+		e.resume(&v, r.Form)
+	}
+	v.Effect = e.effect(r.Form, e.rows(typedForm(e, v)))
+	v.Keys, v.Values = e.suggest(all.Nodes)
+	v.New = append(v.New, blankRows(v.New, r.Form.Get("more") == "1")...)
+	f := h.frame(r, "nodes", ui.N(r.Context(), "edit_title_"+string(e.page), len(q.Nodes)), q.Cluster)
+	return render(w, r, status, nodes.EditPage(f, v))
+}
+
+func findNodes(all node.Inventory, names []string) []*node.Node {
+	out := make([]*node.Node, 0, len(names))
+	for _, name := range names {
+		if n := all.Find(name); n != nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// retype puts what was typed back into the form. What was typed about a key
+// that no node has any more is kept as something to add.
+func (e editor) retype(v *nodes.EditView, form url.Values) {
+	rest := map[string]bool{}
+	for _, id := range rowIDs(form) {
+		rest[id] = true
+	}
+	for i := range v.Rows {
+		r := &v.Rows[i]
+		id := r.ID()
+		delete(rest, id)
+		if form.Has("set." + id) {
+			r.Value = form.Get("set." + id)
+		}
+		r.Every, r.Remove = slices.Contains(form["every"], id), slices.Contains(form["unset"], id)
+	}
+	v.New, v.Text = newRows(form), strings.Join(form[e.field], "\n")
+	for _, id := range slices.Sorted(maps.Keys(rest)) {
+		if value, wanted := rowValue(form, id); wanted {
+			v.New = append(v.New, e.newRow(id, value))
+		}
+	}
+}
+
+// resume puts the entries of a plan back into the rows that they came from, so
+// that going back loses nothing.
+func (e editor) resume(v *nodes.EditView, form url.Values) {
+	var rest []string
+	removes := v.Mode == operation.ModeRemove // the form has no such mode: it adds what removes
+	if removes {
+		v.Mode = operation.ModeAdd
+	}
+	entries := e.split(form[e.field])
+	if len(entries) > operation.MaxEntries { // they came from no plan
+		v.Text = strings.Join(form[e.field], "\n")
 		return
 	}
-	switch old, twice := r.seen[id]; {
-	case twice && old != entry:
-		r.refuse(field, services.FieldError{Text: "error_entry_twice", Args: services.Args("Key", id)})
-	case !twice:
-		r.seen[id] = entry
-		r.entries = append(r.entries, entry)
-	}
-}
-
-// refuse names the field of the form; the first thing that is wrong with it is
-// enough.
-func (r *rows) refuse(field string, wrong services.FieldError) {
-	if !r.wrong.Has(field) {
-		wrong.Field = field
-		r.wrong = append(r.wrong, wrong)
-	}
-}
-
-// canonical gives the form as the operation reads it: entries in place of rows.
-func (e editor) canonical(form url.Values, entries []string) url.Values {
-	out := maps.Clone(form)
-	for name := range form {
-		if isRow(name) {
-			delete(out, name)
+	for _, text := range entries {
+		parsed, err := e.parse(text)
+		i := slices.IndexFunc(v.Rows, func(r nodes.EditRow) bool { return r.ID() == parsed.id })
+		remove := parsed.removes || removes
+		switch {
+		case err == nil && remove && i >= 0:
+			v.Rows[i].Remove = true
+		case err == nil && !remove && i >= 0:
+			v.Rows[i].Value, v.Rows[i].Every = parsed.value, true
+		case err == nil && !remove:
+			v.New = append(v.New, e.newRow(parsed.id, parsed.value))
+		case removes && !strings.HasSuffix(text, "-"):
+			rest = append(rest, text+"-")
+		default:
+			rest = append(rest, text)
 		}
 	}
-	out[e.field] = entries
-	return out
+	v.Text = strings.Join(rest, "\n")
 }
 
-func isRow(name string) bool {
-	return strings.HasPrefix(name, "set.") || strings.HasPrefix(name, "was.") ||
-		slices.Contains([]string{"every", "unset", "new_key", "new_value", "new_effect", "edit", "more"}, name)
+func (e editor) newRow(id, value string) nodes.EditNew {
+	if e.page != operation.PageTaints {
+		return nodes.EditNew{Key: id, Value: value}
+	}
+	key, effect, _ := strings.Cut(id, ":")
+	return nodes.EditNew{Key: key, Value: value, Effect: effect}
 }
 
-// rowIDs gives what the rows of a form are about, sorted.
-func rowIDs(form url.Values) []string {
-	ids := map[string]bool{}
-	for name := range form {
-		if id, ok := strings.CutPrefix(name, "set."); ok {
-			ids[id] = true
+// typedForm is the form as the page shows it, so that what it says it does is
+// what it would send.
+func typedForm(e editor, v nodes.EditView) url.Values {
+	form := url.Values{"mode": {v.Mode}, e.field: {v.Text}}
+	for _, r := range v.Rows {
+		form.Set("set."+r.ID(), r.Value)
+		if was, common := r.Common(); common {
+			form.Set("was."+r.ID(), was)
+		}
+		if r.Every {
+			form.Add("every", r.ID())
+		}
+		if r.Remove {
+			form.Add("unset", r.ID())
 		}
 	}
-	for _, id := range slices.Concat(form["unset"], form["every"]) {
-		ids[id] = true
+	for _, n := range v.New {
+		form.Add("new_key", n.Key)
+		form.Add("new_value", n.Value)
+		form.Add("new_effect", n.Effect)
 	}
-	return slices.Sorted(maps.Keys(ids))
+	return form
 }
 
-// rowValue gives the value in a row's field, and whether the nodes are to get
-// it.
-func rowValue(form url.Values, id string) (value string, wanted bool) {
-	value = form.Get("set." + id)
-	if form.Has("was." + id) {
-		wanted = form.Has("set."+id) && value != form.Get("was."+id)
-	} else {
-		wanted = value != ""
-	}
-	return value, wanted || slices.Contains(form["every"], id)
-}
+const (
+	blankAtLeast = 2
+	blankMore    = 5
+)
 
-// newRows reads the rows for what is added. Fields that are missing are empty.
-func newRows(form url.Values) []nodes.EditNew {
-	at := func(name string, i int) string {
-		if values := form[name]; i < len(values) {
-			return values[i]
+// blankRows are the rows to add that stand there empty.
+func blankRows(typed []nodes.EditNew, more bool) []nodes.EditNew {
+	blank := 0
+	for _, n := range slices.Backward(typed) {
+		if n.Key+n.Value != "" {
+			break
 		}
-		return ""
+		blank++
 	}
-	out := make([]nodes.EditNew, min(maxNewRows, max(len(form["new_key"]), len(form["new_value"]))))
-	for i := range out {
-		out[i] = nodes.EditNew{Key: at("new_key", i), Value: at("new_value", i), Effect: at("new_effect", i)}
+	missing := max(0, blankAtLeast-blank)
+	if more {
+		missing = blankMore
 	}
-	return out
+	return slices.Repeat([]nodes.EditNew{{Effect: operation.Effects()[0]}}, min(missing, maxNewRows-min(maxNewRows, len(typed))))
 }
 
-// maxNewRows bounds the rows that a form can have; who needs more pastes text.
-const maxNewRows = 200
+// How many suggestions a form carries, and from how many values on a key names
+// each node for itself, so that nobody means its values.
+const (
+	suggestedKeys   = 300
+	suggestedValues = 300
+	ownValues       = 50
+)
 
-// newRow gives the name under which a row to add is refused.
-func newRow(i int) string { return "new." + strconv.Itoa(i) }
+// suggest gives the keys and values that exist in the cluster.
+func (e editor) suggest(nodes []*node.Node) (keys, values []string) {
+	seen := map[string]bool{}
+	for _, s := range e.spread(nodes) {
+		keys = append(keys, s.Key)
+		for _, v := range s.Values {
+			if v.Value != "" && len(s.Values) <= ownValues {
+				seen[v.Value] = true
+			}
+		}
+	}
+	keys, values = slices.Compact(keys), slices.Sorted(maps.Keys(seen))
+	return keys[:min(len(keys), suggestedKeys)], values[:min(len(values), suggestedValues)]
+}
+
+// refusal gives the page of the form that a request for a plan came from, as it
+// was typed, or false when it did not come from one.
+func (h *Handlers) refusal(w http.ResponseWriter, r *http.Request, q batch.Request, problem error) (bool, error) {
+	if services.CodeOf(problem) != services.CodeInvalid || wantsJSON(r) || isHTMX(r) {
+		return false, nil
+	}
+	if e, ok := editorOf(r.Form.Get("edit")); ok {
+		return true, h.showEdit(w, r, http.StatusUnprocessableEntity, e, q, problem)
+	}
+	if r.Form.Get("edit") == "copy" {
+		return true, h.showCopy(w, r, http.StatusUnprocessableEntity, q, problem)
+	}
+	if r.Form.Get("template") != "" && r.Form.Get("options") != "1" {
+		return true, h.refuseTemplate(r, q, problem)
+	}
+	return false, nil
+}
+
+// unfold returns a request with what its form says in rows as entries. One that
+// came from no form is as it was.
+func unfold(q batch.Request) (batch.Request, error) {
+	typed := url.Values(q.Fields)
+	if typed.Get("edit") == string(operation.PageCopy) {
+		typed = maps.Clone(typed)
+		typed.Set("source", strings.TrimSpace(chosenSource(typed)))
+		typed.Del("source_other")
+		typed.Del("edit")
+		q.Fields = form.Fields(typed)
+		return q, nil
+	}
+	e, ok := editorOf(typed.Get("edit"))
+	if !ok {
+		return q, nil
+	}
+	got := e.rows(typed)
+	if err := got.wrong.Err(); err != nil {
+		return q, err
+	}
+	q.Operation, q.Fields = e.operation, form.Fields(e.canonical(typed, got.entries))
+	return q, nil
+}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,17 +11,35 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/nodes"
 )
 
+// rowsTest is a form, and what its rows come to.
+type rowsTest struct {
+	kind, form string
+	want       []string
+	wrong      map[string]string // field → message id
+}
+
+func annotationRows() map[string]rowsTest {
+	return map[string]rowsTest{
+		"annotation: blanks and commas": {
+			"annotations", "new_key=a&new_value=b,%20c&set.note=x%20y&was.note=x", []string{"note=x y", "a=b, c"}, nil,
+		},
+		"annotation: a minus at the end": {"annotations", "set.note=x-&was.note=x", []string{"note=x-"}, nil},
+		"annotation: removed":            {"annotations", "unset=note", []string{"note-"}, nil},
+		"annotation: pasted":             {"annotations", "annotation=a=b,%20c%0Aold-", []string{"a=b, c", "old-"}, nil},
+		"annotation: two lines": {
+			"annotations", "set.note=x%0Ay", nil, map[string]string{"set.note": "error_annotation_lines"},
+		},
+	}
+}
+
 func TestEditor_rows(t *testing.T) {
-	tests := map[string]struct {
-		kind, form string
-		want       []string
-		wrong      map[string]string // field → message id
-	}{
+	tests := map[string]rowsTest{
 		"nothing":                           {"labels", "", nil, nil},
 		"left as it was":                    {"labels", "set.tier=gold&was.tier=gold", nil, nil},
 		"changed":                           {"labels", "set.tier=silver&was.tier=gold", []string{"tier=silver"}, nil},
@@ -53,6 +72,7 @@ func TestEditor_rows(t *testing.T) {
 		"taint: two effects are two taints": {"taints", "set.a:NoSchedule=1&new_key=a&new_value=2&new_effect=NoExecute", []string{"a=1:NoSchedule", "a=2:NoExecute"}, nil},
 		"taint: pasted":                     {"taints", "taint=a=b:NoSchedule c:NoExecute- d-", []string{"a=b:NoSchedule", "c:NoExecute-", "d-"}, nil},
 	}
+	maps.Copy(tests, annotationRows())
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			form, err := url.ParseQuery(tt.form)
@@ -76,21 +96,21 @@ func TestEditor_rows(t *testing.T) {
 // A request that came from a form becomes the one that a script would send; one
 // that did not is left alone.
 func TestUnfold(t *testing.T) {
-	form := url.Values{"edit": {"taints"}, "operation": {"label"}, "mode": {"add"}, "set.gpu:NoSchedule": {"x"}, "reason": {"why"}, "new_key": {""}, "new_effect": {"NoExecute"}}
-	q, err := unfold(batch.Request{Operation: "label", Form: form})
+	typed := form.Fields{"edit": {"taints"}, "operation": {"label"}, "mode": {"add"}, "set.gpu:NoSchedule": {"x"}, "reason": {"why"}, "new_key": {""}, "new_effect": {"NoExecute"}}
+	q, err := unfold(batch.Request{Operation: "label", Fields: typed})
 	require.NoError(t, err)
 	require.Equal(t, "taint", q.Operation, "the form says what it is about")
-	require.Equal(t, url.Values{"operation": {"label"}, "mode": {"add"}, "reason": {"why"}, "taint": {"gpu=x:NoSchedule"}}, q.Form)
-	require.True(t, form.Has("edit"), "what was sent is left as it is")
+	require.Equal(t, form.Fields{"operation": {"label"}, "mode": {"add"}, "reason": {"why"}, "taint": {"gpu=x:NoSchedule"}}, q.Fields)
+	require.Contains(t, typed, "edit", "what was sent is left as it is")
 
-	q, err = unfold(batch.Request{Form: url.Values{"edit": {"copy"}, "source": {nodes.OtherSource}, "source_other": {" n1 "}}})
+	q, err = unfold(batch.Request{Fields: form.Fields{"edit": {"copy"}, "source": {nodes.OtherSource}, "source_other": {" n1 "}}})
 	require.NoError(t, err)
-	require.Equal(t, url.Values{"source": {"n1"}}, q.Form)
-	q, err = unfold(batch.Request{Form: url.Values{"edit": {"copy"}, "source_other": {"n1"}}})
+	require.Equal(t, form.Fields{"source": {"n1"}}, q.Fields)
+	q, err = unfold(batch.Request{Fields: form.Fields{"edit": {"copy"}, "source_other": {"n1"}}})
 	require.NoError(t, err)
-	require.Equal(t, "n1", q.Form.Get("source"), "a name that was typed is chosen")
+	require.Equal(t, "n1", q.Fields.Text("source"), "a name that was typed is chosen")
 
-	script := batch.Request{Operation: "label", Form: url.Values{"label": {"a=b"}, "set.x": {"y"}}}
+	script := batch.Request{Operation: "label", Fields: form.Fields{"label": {"a=b"}, "set.x": {"y"}}}
 	q, err = unfold(script)
 	require.NoError(t, err)
 	require.Equal(t, script, q)
@@ -139,27 +159,27 @@ func FuzzEditor_rows(f *testing.F) {
 		f.Add(form)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		form, err := url.ParseQuery(text)
+		typed, err := url.ParseQuery(text)
 		if err != nil || !utf8.ValidString(text) {
 			t.Skip()
 		}
 		for _, e := range editors() {
-			got := e.rows(form)
+			got := e.rows(typed)
 			for _, w := range got.wrong {
 				require.NotEmpty(t, w.Field)
 				require.NotEmpty(t, w.Text)
 			}
-			canonical := e.canonical(form, got.entries)
-			for _, entry := range operation.Entries(canonical[e.field]) {
+			canonical := e.canonical(typed, got.entries)
+			for _, entry := range e.split(canonical[e.field]) {
 				_, err := e.parse(entry)
 				require.NoError(t, err, entry)
 			}
-			require.Equal(t, len(got.entries), len(operation.Entries(canonical[e.field])), "an entry is one entry")
+			require.Equal(t, len(got.entries), len(e.split(canonical[e.field])), "an entry is one entry")
 			v := nodes.EditView{}
-			e.retype(&v, form)
-			e.resume(&v, form)
+			e.retype(&v, typed)
+			e.resume(&v, typed)
 		}
-		_, err = unfold(batch.Request{Form: form})
+		_, err = unfold(batch.Request{Fields: form.Fields(typed)})
 		if err != nil {
 			require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 		}

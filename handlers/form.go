@@ -61,7 +61,8 @@ func cleanText(s string) bool {
 }
 
 func parseBody(r *http.Request) error {
-	switch kind, err := bodyKind(r); {
+	kind, err := bodyKind(r)
+	switch {
 	case err != nil:
 		return err
 	case kind == "", kind == "application/x-www-form-urlencoded":

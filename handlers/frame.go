@@ -9,7 +9,6 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
-	"kube-node-manager/services/operation"
 	"kube-node-manager/views/batches"
 	"kube-node-manager/views/ui"
 )
@@ -50,7 +49,7 @@ func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor)
 	if len(mine) == 0 {
 		return nil
 	}
-	v := BatchViewFor(actor, mine[0])
+	v := batches.NewView(mine[0], actor)
 	v.More = len(mine) - 1
 	return batches.Dock(v)
 }
@@ -63,17 +62,9 @@ func (h *Handlers) batchView(r *http.Request, v batch.View) batches.View {
 			others++
 		}
 	}
-	view := BatchViewFor(services.ActorFrom(r.Context()), v)
+	view := batches.NewView(v, services.ActorFrom(r.Context()))
 	view.More = others
 	return view
-}
-
-// BatchViewFor returns the view of one batch with what the actor may do to it.
-func BatchViewFor(actor services.Actor, v batch.View) batches.View {
-	return batches.View{
-		View: v, MayControl: actor.May(operation.Permit(v.Operation)),
-		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.Permit(operation.Undo)),
-	}
 }
 
 // newKey gives the idempotency key of a form.

@@ -44,7 +44,8 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	v.Apply = h.applyTemplate(r, q.Apply)
 	status := http.StatusOK
 	if err != nil {
-		if v.Problem, status = h.clusterProblem(r, cluster, q, err); v.Problem == nil {
+		v.Problem, status = h.clusterProblem(r, cluster, q, err)
+		if v.Problem == nil {
 			return err
 		}
 		v.Page.Query = q

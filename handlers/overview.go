@@ -39,7 +39,8 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 	all, err := h.Nodes.All(ctx, cluster, query.Get("fresh") == "1")
 	if err != nil {
 		status := 0
-		if v.Problem, status = h.clusterProblem(r, cluster, node.Query{}, err); v.Problem == nil || wantsJSON(r) {
+		v.Problem, status = h.clusterProblem(r, cluster, node.Query{}, err)
+		if v.Problem == nil || wantsJSON(r) {
 			return err
 		}
 		known, ok := h.Nodes.Known(cluster)
@@ -56,7 +57,7 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 		found = slices.DeleteFunc(found, func(s node.Spread) bool { return s.ID() != v.Key })
 	}
 	for _, s := range node.SearchSpread(found, v.Query) {
-		if h.protects(kind, s) {
+		if e.protects(h.Protect, s) {
 			v.Locked = append(v.Locked, s)
 		} else {
 			v.Free = append(v.Free, s)

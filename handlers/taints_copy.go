@@ -63,7 +63,7 @@ func chosenSource(form url.Values) string {
 func (h *Handlers) taintSets(all []*node.Node) (sets []nodes.CopySet, names []string) {
 	at := map[string]int{}
 	for _, n := range all {
-		copied, left := h.splitTaints(n.Taints)
+		copied, left := h.Protect.Split(n.Taints)
 		if len(copied) == 0 {
 			continue
 		}
@@ -79,18 +79,6 @@ func (h *Handlers) taintSets(all []*node.Node) (sets []nodes.CopySet, names []st
 	}
 	slices.SortStableFunc(sets, func(a, b nodes.CopySet) int { return cmp.Compare(len(b.Nodes), len(a.Nodes)) })
 	return sets[:min(len(sets), copySets)], names[:min(len(names), copyTainted)]
-}
-
-// splitTaints tells what is copied from what is protected and stays behind.
-func (h *Handlers) splitTaints(taints []node.Taint) (copied, left []node.Taint) {
-	for _, t := range taints {
-		if h.Protect.Taint(t) {
-			left = append(left, t)
-		} else {
-			copied = append(copied, t)
-		}
-	}
-	return copied, left
 }
 
 func taintsText(taints []node.Taint) string {

@@ -53,7 +53,8 @@ func (h *Handlers) apply(w http.ResponseWriter, r *http.Request) error {
 // templateApply fills in the page for what a form asks.
 func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v templates.Apply, err error) {
 	v = templates.Apply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r)}
-	if v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster); err != nil {
+	v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster)
+	if err != nil {
 		return v, err
 	}
 	v.Template, err = h.chosenTemplate(r, q.Cluster, v.Usable)

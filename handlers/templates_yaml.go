@@ -68,10 +68,12 @@ func (h *Handlers) TemplatesImport(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	v := templates.Import{Kind: kind, Replace: r.Form.Get("replace") == "1"}
-	if v.Document, err = importedText(r); err != nil {
+	v.Document, err = importedText(r)
+	if err != nil {
 		return err
 	}
-	if v.Result, err = h.Templates.Import(r.Context(), kind, v.Document, v.Replace); err != nil {
+	v.Result, err = h.Templates.Import(r.Context(), kind, v.Document, v.Replace)
+	if err != nil {
 		return h.importAgain(r, v, err)
 	}
 	if wantsJSON(r) {

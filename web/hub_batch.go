@@ -3,7 +3,6 @@ package web
 import (
 	"time"
 
-	"kube-node-manager/handlers"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/views/batches"
 )
@@ -67,7 +66,7 @@ type panelVariant struct {
 }
 
 func (p *panels) of(v *viewer) string {
-	view := handlers.BatchViewFor(v.actor, p.batch)
+	view := batches.NewView(p.batch, v.actor)
 	variant := panelVariant{v.locale, v.zone.String(), view.MayControl, view.MayForce, view.MayUndo}
 	if _, ok := p.rendered[variant]; !ok {
 		p.rendered[variant] = p.hub.render(batches.Panel(view), v)

@@ -12,6 +12,7 @@ import (
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/static"
 	"kube-node-manager/views/ui"
@@ -106,9 +107,10 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/clusters/{cluster}/batches", do(h.BatchesPosted))
 				both(heavy, "/clusters/{cluster}/batches/preview", do(h.BatchesPreview))
 				heavy.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
-				both(heavy, "/clusters/{cluster}/labels/edit", do(h.LabelsEdit))
 				heavy.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
-				both(heavy, "/clusters/{cluster}/taints/edit", do(h.TaintsEdit))
+				for _, edited := range operation.Edited() {
+					both(heavy, "/clusters/{cluster}/"+string(edited.Page)+"/edit", do(h.Edit(edited.Page)))
+				}
 				both(heavy, "/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
 				both(heavy, "/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))

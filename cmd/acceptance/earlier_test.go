@@ -49,7 +49,8 @@ type earlier struct {
 // earlierBatch is a batch as the earlier program answered it.
 type earlierBatch struct {
 	batchDoc
-	Params json.RawMessage
+	Params  json.RawMessage
+	Rollout json.RawMessage
 }
 
 // TestEarlier shows that batches of an earlier version look as they did, and can
@@ -211,7 +212,7 @@ func objectDifferences(want map[string]any, got any, at string) []string {
 // change, or neither is.
 func sameError(at string, want, got any) bool {
 	text, ok := got.(string)
-	return strings.HasSuffix(at, ".error") && ok && (want == "") == (text == "")
+	return strings.HasSuffix(strings.ToLower(at), ".error") && ok && (want == "") == (text == "")
 }
 
 // compareReport compares a report row by row and column by column.

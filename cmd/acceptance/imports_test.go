@@ -35,10 +35,10 @@ var rooms = map[string][]string{
 	"handlers": {"views/...", "services/..."},
 
 	// Within views imports run down only: see viewRooms.
-	"views/ui":        {"services", "services/node", "services/operation", "services/store"},
-	"views/batches":   {"views/ui", "services/batch", "services/node", "services/operation/...", "services/store"},
+	"views/ui":        {"services", "services/change", "services/node", "services/store"},
+	"views/batches":   {"views/ui", "services", "services/batch", "services/change", "services/node", "services/operation/...", "services/store"},
 	"views/nodes":     {"views/ui", "views/batches", "services/batch", "services/node", "services/operation"},
-	"views/plan":      {"views/ui", "views/batches", "services", "services/batch", "services/node", "services/operation/..."},
+	"views/plan":      {"views/ui", "views/batches", "services", "services/batch", "services/change", "services/node", "services/operation/..."},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
 	"views/admin":     {"views/ui", "services", "services/audit", "services/batch", "services/store"},
 	forViews:          {"views/ui", "views/batches", "services/..."},
@@ -47,17 +47,22 @@ var rooms = map[string][]string{
 	"cache":  {},
 
 	"services":                 {},
-	"services/store":           {"services"}, // the words of its errors
+	"services/change":          {},
+	"services/form":            {"services"},
+	"services/store":           {"services", "services/change"}, // the words of its errors, and what is stored of a node
 	"services/kube":            {"services"},
 	forTest:                    {},
 	"services/cluster":         {"services", "services/kube"},
-	"services/node":            {"services", "services/kube", "cache"},
-	"services/operation":       {"services", "services/kube", "services/node", "services/operation/drain"},
-	"services/operation/drain": {"services", "services/kube", "services/node"},
-	"services/batch":           {"services", "services/kube", "services/node", "services/operation/...", "services/store"},
-	"services/template":        {"services", "services/operation", "services/store"},
-	"services/account":         {"services", "services/store"},
-	"services/audit":           {"services", "services/store"},
+	"services/node":            {"services", "services/change", "services/kube", "cache"},
+	"services/operation":       {"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain"},
+	"services/operation/drain": {"services", "services/form", "services/kube", "services/node"},
+	"services/batch": {
+		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
+		"services/store",
+	},
+	"services/template": {"services", "services/operation", "services/store"},
+	"services/account":  {"services", "services/store"},
+	"services/audit":    {"services", "services/store"},
 }
 
 // kubernetes says which of Kubernetes' modules a package may import. Those that

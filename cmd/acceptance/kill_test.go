@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kube-node-manager/services/kube/kubetest"
 )
 
 const (
@@ -145,4 +149,36 @@ func (p *program) auditAgrees(t testing.TB, ends map[string]map[string]int) {
 			require.EqualValues(t, n, ended[id].(map[string]any)[state], "%s of %s", state, id)
 		}
 	}
+}
+
+// evictedPods returns how many pods a drain says that it has evicted from its first
+// node.
+func (p *program) evictedPods(t testing.TB, id string) int {
+	t.Helper()
+	var after struct{ EvictedPods int }
+	require.NoError(t, json.Unmarshal(p.batch(t, id).Items[0].After, &after))
+	return after.EvictedPods
+}
+
+// A drain that is killed has not forgotten what it evicted.
+func TestDrain_killedKeepsItsCount(t *testing.T) {
+	c := lease(t)
+	node, ns := c.Nodes(t, 1)[0], c.Namespace(t)
+	c.Deployment(t, ns, "web", 5, kubetest.OnNodes(node))
+	c.Deployment(t, ns, "cart", 1, kubetest.OnNodes(node))
+	c.Budget(t, ns, "cart", 1) // keeps the drain from ending
+	p := startPlain(t, c.Kubeconfig)
+	b, _ := p.submit(t, c.Name, "drain", node)
+	require.Eventually(t, func() bool {
+		return p.evictedPods(t, b.ID) == 5
+	}, time.Minute, 50*time.Millisecond)
+	p.end(t, syscall.SIGKILL)
+	p.start(t)
+	require.Equal(t, "interrupted", p.batch(t, b.ID).State)
+	require.Equal(t, 5, p.evictedPods(t, b.ID))
+
+	require.NoError(t, c.Client.PolicyV1().PodDisruptionBudgets(ns).Delete(t.Context(), "cart", metav1.DeleteOptions{}))
+	p.request(t, http.MethodPost, "/batches/"+b.ID+"/resume", url.Values{}, nil)
+	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
+	require.Equal(t, 5+1, p.evictedPods(t, b.ID))
 }

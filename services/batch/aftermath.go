@@ -112,7 +112,7 @@ func (a *aftermath) watchNodes(cluster string, n *nodeAftermath) {
 		defer close(refreshed)
 		a.refreshOften(cluster, changed)
 	}()
-	for a.round(cluster, n, func() { ring(changed) }) {
+	for a.round(cluster, n, func() { signal(changed) }) {
 	}
 	close(changed)
 	<-refreshed

@@ -4,14 +4,13 @@
 package batch
 
 import (
-	"encoding/json"
 	"time"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/store"
 )
 
-// The domain words are the store's; the engine gives them behaviour.
+// The types of stored rows are the store's.
 type (
 	// Batch is one run of an operation over a set of nodes.
 	Batch = store.Batch
@@ -48,8 +47,5 @@ type View struct {
 // batch's page.
 const FailedShown = 50
 
-// Done gives the number of items in a final state.
+// Done returns the number of items in a final state.
 func Done(c Counts) int { return c.Total() - c.Pending - c.Running - c.Waiting }
-
-// Params is an operation's parameters as they were asked for.
-type Params = json.RawMessage

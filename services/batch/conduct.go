@@ -2,16 +2,11 @@ package batch
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
-	"time"
 
-	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/kube"
-	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
@@ -35,33 +30,28 @@ type DrainNode struct {
 // DrainShown is how many nodes a Drain carries.
 const DrainShown = 50
 
-// conduct lets the operation work on all items together.
+// conduct lets the operation work on items together.
 func (r *run) conduct(c operation.Conductor, items []Item) {
-	if r.awaitAll(items) != nil {
+	if len(items) == 0 || r.awaitAll(items) != nil {
 		return
 	}
 	for chunk := range slices.Chunk(items, claimSize) {
-		if r.take.Err() != nil || !r.claim(chunk) {
+		if !r.claim(chunk) {
 			return
 		}
 	}
-	inventory := r.look()
-	targets := make([]operation.NumberedTarget, 0, len(items))
 	host := &drainHost{run: r, items: make(map[int]Item, len(items))}
-	for _, it := range items {
-		target, err := targetOf(it)
-		if err != nil {
-			host.items[it.Seq] = it
-			host.End(it.Seq, drain.Outcome{Err: err})
-			continue
-		}
+	targets := make([]operation.NumberedTarget, len(items))
+	for i, it := range items {
 		host.items[it.Seq] = it
-		targets = append(targets, operation.NumberedTarget{Target: target, Seq: it.Seq, Zone: zoneOf(inventory.Find(it.Node)), Evicted: stateOf(it.After).EvictedPods})
+		targets[i] = operation.NumberedTarget{Target: targetOf(it), Seq: it.Seq, Evicted: stateOf(it.After).EvictedPods}
 	}
-	if err := c.Conduct(r.take, r.calls, r.client, host, targets); err != nil {
-		for _, seq := range slices.Sorted(maps.Keys(host.items)) {
-			host.End(seq, drain.Outcome{Err: err})
-		}
+	err := c.Conduct(r.pace.take, r.pace.calls, r.client, host, targets)
+	if err == nil {
+		return
+	}
+	for _, seq := range numbersOf(host.items) {
+		host.End(seq, drain.Outcome{Err: err})
 	}
 }
 
@@ -74,52 +64,42 @@ func (r *run) awaitAll(items []Item) error {
 		if len(held) == 0 {
 			break
 		}
-		if err := r.awaitTurn(); err != nil {
+		if err := r.pace.awaitTurn(); err != nil {
 			return err
 		}
 	}
-	if len(r.waited) == 0 {
-		return nil
+	if slices.ContainsFunc(items, func(it Item) bool { return r.ledger.hadToWait(it.Seq) }) {
+		r.replan(items)
 	}
+	return nil
+}
+
+// replan plans the nodes again that another batch had first.
+func (r *run) replan(items []Item) {
 	ctx, cancel := r.reading()
 	defer cancel()
 	inventory, err := r.engine.nodes.All(ctx, r.batch.Cluster, true)
 	if err != nil {
 		r.log.Warn("Nodes that another batch had first cannot be read again", "error", err)
-		return nil
+		return
 	}
 	for i, it := range items {
-		if n := inventory.Find(it.Node); r.waited[it.Seq] && n != nil && n.UID == it.UID {
+		n := inventory.Find(it.Node)
+		if n != nil && n.UID == it.UID && r.ledger.hadToWait(it.Seq) {
 			plan := r.op.Plan(n)
-			items[i].Before, items[i].After = encode(plan.Before, it.Before), encode(plan.After, it.After)
+			items[i].Before, items[i].After = &plan.Before, &plan.After
 		}
 	}
-	return nil
 }
 
-// reading gives a context for reads of the cluster's nodes.
-func (r *run) reading() (context.Context, context.CancelFunc) {
-	reader := services.Actor{Name: r.batch.By, Role: services.RoleViewer}
-	return context.WithTimeout(services.WithActor(r.calls, reader), 10*time.Second)
-}
-
-// look gives the cluster's nodes; none when they cannot be read.
-func (r *run) look() node.Inventory {
-	ctx, cancel := r.reading()
-	defer cancel()
-	inventory, err := r.engine.nodes.All(ctx, r.batch.Cluster, false)
+// recall adds up what was evicted from nodes that have ended before this run.
+func (r *run) recall() {
+	items, err := r.engine.store.Items(r.pace.calls, r.batch.ID)
 	if err != nil {
-		r.log.Warn("Zones cannot be read", "error", err)
+		r.log.Warn("Earlier evictions cannot be read", "error", err)
+		return
 	}
-	return inventory
-}
-
-// zoneOf gives a node's zone; a drain by zone begins with those that have none.
-func zoneOf(n *node.Node) string {
-	if n == nil {
-		return ""
-	}
-	return n.Zone
+	r.ledger.recall(items)
 }
 
 // drainHost is the run as a drain sees it. Its methods are called by one
@@ -129,21 +109,29 @@ type drainHost struct {
 	items map[int]Item // that have not ended
 }
 
-// Progress is drain.Host's.
-func (h *drainHost) Progress(seq int, p drain.Progress) {
-	r := h.run
-	r.mu.Lock()
-	it := h.items[seq]
-	r.progress[seq] = DrainNode{Node: it.Node, Progress: p}
-	if p.Phase == drain.PhaseQueued || p.Phase == drain.PhaseBlocked {
-		delete(r.active, seq)
-		r.waiting[seq] = it.Node
-	} else {
-		delete(r.waiting, seq)
-		r.active[seq] = it.Node
+// Begin is drain.Host's. When too many nodes have failed, those at work go on, and
+// no other is begun.
+func (h *drainHost) Begin(seq, active int) (bool, error) {
+	failed := h.run.ledger.failures()
+	if h.run.pace.rollout.exceeded(failed, h.run.batch.Total) {
+		return false, drain.Stopped(failed)
 	}
-	r.mu.Unlock()
-	r.engine.watcher.BatchChanged(r.batch.Cluster, r.batch.ID)
+	return h.run.pace.admits(seq, active), nil
+}
+
+// Progress is drain.Host's. What was evicted so far is stored with the item: it
+// must not be lost with the process.
+func (h *drainHost) Progress(seq int, p drain.Progress) {
+	it := h.items[seq]
+	if p.Asked > stateOf(it.After).EvictedPods {
+		noted := it
+		noted.After = withPods(it.After, drain.Outcome{Evicted: p.Asked})
+		if h.run.ledger.note(noted) {
+			h.items[seq] = noted
+		}
+	}
+	h.run.ledger.progress(it, p)
+	h.run.changed()
 }
 
 // End is drain.Host's.
@@ -151,33 +139,38 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 	r := h.run
 	it := h.items[seq]
 	delete(h.items, seq)
-	cause := context.Cause(r.take)
 	after := withPods(it.After, o)
-	if o.Cancelled && !errors.Is(cause, errCancelled) {
+	if o.Cancelled && !errors.Is(r.pace.stopped(), errCancelled) {
 		// The program stops, or the cluster refused another node: the end of the
 		// batch says what becomes of this one.
 		it.After = after
-		r.save([]Item{it})
+		r.ledger.end(it)
 		return
 	}
 	now := r.engine.now()
 	it.Attempts++
 	it.EndedAt = &now
-	r.behind.Note(it.Node, "")
 	it.Unknown = o.Err != nil // its cordon, and what was evicted, stand
+	r.behind.Note(it.Node, "")
+	h.judge(&it, o)
+	it.After = after // also of a failed one: this much has happened
+	r.ledger.end(it)
+}
+
+// judge sets the state of an item by the outcome of its drain.
+func (h *drainHost) judge(it *Item, o drain.Outcome) {
 	switch {
 	case o.Err == nil:
 		it.State = store.ItemSucceeded
 	case o.Cancelled:
 		it.State = store.ItemCancelled
 	case o.Aside:
-		r.fail(&it, o.Err)
+		h.run.fail(it, o.Err)
 		it.State = store.ItemSkipped
 	default:
-		r.fail(&it, o.Err)
+		h.run.fail(it, o.Err)
+		h.run.lose()
 	}
-	it.After = after // also of a failed one: this much has happened
-	r.ended <- it
 }
 
 // Cordoned is drain.Host's. The drain may take an hour; the cordons show now,
@@ -191,64 +184,38 @@ func (h *drainHost) Cordoned() {
 	h.run.engine.after.followNodes(h.run.batch.Cluster, h.run.client, cordoned)
 }
 
-// recall adds up what was evicted from nodes that have ended before this run.
-func (r *run) recall() {
-	items, err := r.engine.store.Items(r.calls, r.batch.ID)
-	if err != nil {
-		r.log.Warn("Earlier evictions cannot be read", "error", err)
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, it := range items {
-		if it.State.Ended() {
-			r.evicted += stateOf(it.After).EvictedPods
-		}
-	}
-}
+// Paused is drain.Host's.
+func (h *drainHost) Paused() bool { return h.run.pace.isPaused() }
 
-// stateOf reads an item's state; one that says nothing gives the zero State.
-func stateOf(raw json.RawMessage) operation.State {
-	var s operation.State
-	_ = json.Unmarshal(raw, &s)
-	return s
-}
+// Nudge is drain.Host's.
+func (h *drainHost) Nudge() <-chan struct{} { return h.run.pace.nudge }
 
 // withPods notes what became of the pods beside what was planned for the node.
-func withPods(after json.RawMessage, o drain.Outcome) json.RawMessage {
+func withPods(after *change.State, o drain.Outcome) *change.State {
 	s := stateOf(after)
 	if o.Restored {
 		lifted := false
 		s.Unschedulable, s.Annotations = &lifted, nil
 	}
 	s.EvictedPods, s.SkippedPods = o.Evicted, o.Skipped
-	return encode(s, after)
+	return &s
 }
 
-// Paused is drain.Host's.
-func (h *drainHost) Paused() bool { return h.run.isPaused() }
-
-// Nudge is drain.Host's.
-func (h *drainHost) Nudge() <-chan struct{} { return h.run.nudge }
-
-// drainView sums up a drain at work; r.mu is held.
-func (r *run) drainView() *Drain {
-	if _, ok := r.op.(operation.Conductor); !ok {
-		return nil
+// view sums up a drain at work.
+func (d drained) view() *Drain {
+	v := &Drain{Evicted: d.evicted}
+	for _, p := range d.progress {
+		v.Left += p.Left
+		v.Evicted += p.Evicted
+		v.Terminating += p.Terminating
+		v.Blocked += p.Blocked
+		v.Nodes = append(v.Nodes, p)
 	}
-	d := &Drain{Evicted: r.evicted}
-	for _, p := range r.progress {
-		d.Left += p.Left
-		d.Evicted += p.Evicted
-		d.Terminating += p.Terminating
-		d.Blocked += p.Blocked
-		d.Nodes = append(d.Nodes, p)
-	}
-	slices.SortFunc(d.Nodes, func(a, b DrainNode) int {
+	slices.SortFunc(v.Nodes, func(a, b DrainNode) int {
 		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(a.Node, b.Node))
 	})
-	d.Nodes = d.Nodes[:min(DrainShown, len(d.Nodes))]
-	return d
+	v.Nodes = v.Nodes[:min(DrainShown, len(v.Nodes))]
+	return v
 }
 
 // urgency puts first what somebody may have to do something about.

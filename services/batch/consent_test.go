@@ -1,15 +1,16 @@
 package batch_test
 
 import (
-	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
@@ -45,22 +46,22 @@ func TestUndo_asksForTheConsentOfTheFirst(t *testing.T) {
 	names := c.Nodes(t, 2, kubetest.WithTaints(corev1.Taint{Key: outOfService, Value: "x", Effect: corev1.TaintEffectNoExecute}))
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), protecting(t))
 	admin, user := as(t, services.RoleAdmin), as(t, services.RoleUser)
-	form := url.Values{"taint": {outOfService + "-"}, "confirm": {c.Name}}
-	v, err := p.engine.Submit(admin, batch.Request{Cluster: c.Name, Operation: "taint", Nodes: names, Form: form})
+	fields := form.Fields{"taint": {outOfService + "-"}, "confirm": {c.Name}}
+	v, err := p.engine.Submit(admin, batch.Request{Cluster: c.Name, Operation: "taint", Nodes: names, Fields: fields})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
 
-	_, err = p.engine.Undo(user, v.ID, url.Values{"confirm": {c.Name}, "confirm_pods": {"0"}}, "", "")
+	_, err = p.engine.Undo(user, v.ID, form.Fields{"confirm": {c.Name}, "confirm_pods": {"0"}}, "", "")
 	require.Equal(t, services.CodeForbidden, services.CodeOf(err))
 	require.Equal(t, "error_protected", text(err))
 	_, err = p.engine.Undo(admin, v.ID, nil, "", "")
 	require.Equal(t, "confirm: error_confirm_protected", text(err))
 	require.Empty(t, c.Node(t, names[0]).Spec.Taints, "nothing was changed")
-	plan, err := p.engine.Preview(user, batch.Request{Cluster: c.Name, Operation: "undo", Form: url.Values{"undo_of": {v.ID}}})
+	plan, err := p.engine.Preview(user, batch.Request{Cluster: c.Name, Operation: "undo", Fields: form.Fields{"undo_of": {v.ID}}})
 	require.NoError(t, err)
 	require.Equal(t, []string{outOfService}, plan.Named)
 
-	undone := p.undo(t, v.ID, url.Values{"confirm": {c.Name}, "node": names[:1]})
+	undone := p.undo(t, v.ID, form.Fields{"confirm": {c.Name}, "node": names[:1]})
 	require.Equal(t, 1, undone.Counts.Succeeded)
 	require.Len(t, c.Node(t, names[0]).Spec.Taints, 1)
 	_, err = p.engine.Undo(user, undone.ID, nil, "", "")
@@ -76,8 +77,8 @@ func TestEvictions_confirmTheNumber(t *testing.T) {
 	}
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	submit := func(confirm string) error {
-		form := url.Values{"taint": {"off:NoExecute"}, "confirm_pods": {confirm}}
-		_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Form: form})
+		fields := form.Fields{"taint": {"off:NoExecute"}, "confirm_pods": {confirm}}
+		_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Fields: fields})
 		return err
 	}
 	for _, wrong := range []string{"", "9", "12", "999999", "99999999999999999999", "-10", "unknown", "x"} {
@@ -97,8 +98,8 @@ func TestEvictions_ofANodeThatIsNew(t *testing.T) {
 	p.table(t, c.Name) // now it is cached
 	name := c.Nodes(t, 1)[0]
 	c.Pod(t, c.Namespace(t), "pod", name)
-	form := url.Values{"taint": {"off:NoExecute"}}
-	_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Form: form})
+	fields := form.Fields{"taint": {"off:NoExecute"}}
+	_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Fields: fields})
 	require.Equal(t, "confirm_pods: error_confirm_pods", text(err))
 }
 
@@ -111,15 +112,15 @@ func TestResume_asksForTheConsentOfTheBatch(t *testing.T) {
 	dir, o := t.TempDir(), protecting(t)
 	p := startProcess(t, c.Kubeconfig, dir, o)
 	admin, user := as(t, services.RoleAdmin), as(t, services.RoleUser)
-	form := url.Values{"label": {"topology.kubernetes.io/zone=eu-9"}, "canary": {"1"}, "confirm": {c.Name}}
-	v, err := p.engine.Submit(admin, batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Form: form})
+	fields := form.Fields{"label": {"topology.kubernetes.io/zone=eu-9"}, "canary": {"1"}, "confirm": {c.Name}}
+	v, err := p.engine.Submit(admin, batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Fields: fields})
 	require.NoError(t, err)
 	refused := func() {
 		t.Helper()
-		_, err = p.engine.Resume(user, v.ID, url.Values{"confirm": {c.Name}})
+		_, err = p.engine.Resume(user, v.ID, form.Fields{"confirm": {c.Name}})
 		require.Equal(t, services.CodeForbidden, services.CodeOf(err))
 		require.Equal(t, "error_protected", text(err))
-		_, err = p.engine.Resume(admin, v.ID, url.Values{"confirm": {"another"}})
+		_, err = p.engine.Resume(admin, v.ID, form.Fields{"confirm": {"another"}})
 		require.Equal(t, "confirm: error_confirm_protected", text(err))
 		v, err = p.engine.View(user, v.ID)
 		require.NoError(t, err)
@@ -131,11 +132,11 @@ func TestResume_asksForTheConsentOfTheBatch(t *testing.T) {
 	p.stop()
 	p = startProcess(t, c.Kubeconfig, dir, o)
 	refused()
-	_, err = p.engine.Resume(admin, v.ID, url.Values{"confirm": {c.Name}})
+	_, err = p.engine.Resume(admin, v.ID, form.Fields{"confirm": {c.Name}})
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 4}, p.wait(t, v.ID).Counts)
 
-	back, err := p.engine.Undo(admin, v.ID, url.Values{"canary": {"1"}, "confirm": {c.Name}}, "", "")
+	back, err := p.engine.Undo(admin, v.ID, form.Fields{"canary": {"1"}, "confirm": {c.Name}}, "", "")
 	require.NoError(t, err)
 	v = p.atGate(t, back.ID)
 	refused()
@@ -150,7 +151,7 @@ func TestRetry_ofAnUndo(t *testing.T) {
 	c, proxy, p := behind(t, usual)
 	names := c.Nodes(t, 2)
 	user := as(t, services.RoleUser)
-	v, err := p.engine.Submit(user, batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Form: url.Values{"label": {"tier=gold"}}})
+	v, err := p.engine.Submit(user, batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"tier=gold"}}})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
 	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: 422})
@@ -166,7 +167,7 @@ func TestRetry_ofAnUndo(t *testing.T) {
 
 	for want, q := range map[string]batch.Request{
 		"retry_of: error_batch_unknown": {Operation: "undo", RetryOf: "nothing"},
-		"undo_of: error_batch_unknown":  {Operation: "undo", Form: url.Values{"undo_of": {"nothing"}}},
+		"undo_of: error_batch_unknown":  {Operation: "undo", Fields: form.Fields{"undo_of": {"nothing"}}},
 		"undo_of: error_undo_missing":   {Operation: "undo"},
 		"retry_of: error_origin_other":  {Operation: "undo", RetryOf: v.ID},
 		"error_origin_nothing_retry_of": {Operation: "undo", RetryOf: retried.ID},
@@ -186,7 +187,9 @@ func TestRetry_ofAnUndoWhoseBatchIsGone(t *testing.T) {
 	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Code: 422})
 	undone := p.undo(t, first.ID, nil)
 	require.Equal(t, store.StateFailed, undone.State)
-	_, err := p.store.Purge(t.Context(), store.Retention{At: undone.CreatedAt, Batches: undone.CreatedAt})
+	_, err := p.store.Purge(t.Context(), store.Retention{
+		At: undone.CreatedAt, Batches: undone.CreatedAt.Add(time.Millisecond), // they are stored in milliseconds
+	})
 	require.NoError(t, err)
 	_, err = p.engine.Retry(as(t, services.RoleUser), undone.ID, nil, "")
 	require.Equal(t, services.CodeConflict, services.CodeOf(err))

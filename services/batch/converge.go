@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"kube-node-manager/services/operation"
 )
 
 const (
@@ -25,26 +23,26 @@ const (
 // is left then is followed in the background.
 func (r *run) converge() {
 	cluster := r.batch.Cluster
-	if r.behind.Len() == 0 || errors.Is(context.Cause(r.take), errShutdown) || r.engine.after.isSilent(cluster) {
+	if r.behind.Len() == 0 || errors.Is(r.pace.stopped(), errShutdown) || r.engine.after.isSilent(cluster) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.engine.base, convergeLimit)
 	defer cancel()
 	idle := time.AfterFunc(convergeIdle, cancel)
 	defer idle.Stop()
-	stopped := context.AfterFunc(r.take, func() { idle.Reset(r.stoppedWait()) })
+	stopped := context.AfterFunc(r.pace.take, func() { idle.Reset(r.stoppedWait()) })
 	defer stopped()
-	r.engine.watcher.BatchChanged(cluster, r.batch.ID)
+	r.changed()
 
 	followed := false
 	r.behind.Follow(ctx, r.client, func() {
 		followed = true
-		if r.take.Err() == nil {
+		if r.pace.take.Err() == nil {
 			idle.Reset(convergeIdle)
 		}
-		r.engine.watcher.BatchChanged(cluster, r.batch.ID)
+		r.changed()
 	})
-	if r.take.Err() == nil {
+	if r.pace.take.Err() == nil {
 		r.engine.after.setSilent(cluster, !followed)
 	}
 	if left := r.behind.Len(); left > 0 {
@@ -54,7 +52,7 @@ func (r *run) converge() {
 
 // stoppedWait returns how long a run that takes no more items may still wait.
 func (r *run) stoppedWait() time.Duration {
-	if errors.Is(context.Cause(r.take), errShutdown) {
+	if errors.Is(r.pace.stopped(), errShutdown) {
 		return 0
 	}
 	return convergeStopped
@@ -63,7 +61,7 @@ func (r *run) stoppedWait() time.Duration {
 // lookAfter hands over what a batch has set in motion and not seen the end of.
 func (r *run) lookAfter(changed bool) {
 	r.engine.after.followNodes(r.batch.Cluster, r.client, r.behind)
-	if m, ok := r.op.(operation.PodMover); changed && ok && m.MovesPods() {
+	if changed && r.op.MovesPods() {
 		r.engine.after.followPods(r.batch.Cluster)
 	}
 }

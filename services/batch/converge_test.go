@@ -185,7 +185,7 @@ func TestDone_meansTheEndStateOfRestoredLabels(t *testing.T) {
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	slow.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: 300 * time.Millisecond})
 	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
-		Cluster: c.Name, Operation: "label", Nodes: names, Form: map[string][]string{"label": {"beta.kubernetes.io/os-"}, "confirm": {c.Name}},
+		Cluster: c.Name, Operation: "label", Nodes: names, Fields: map[string][]string{"label": {"beta.kubernetes.io/os-"}, "confirm": {c.Name}},
 	})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
@@ -213,7 +213,7 @@ func TestDone_figuresFollowPodsThatLeaveLater(t *testing.T) {
 	goOn := c.HaltControllers(t) // so that the eviction comes after the end
 	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
 		Cluster: c.Name, Operation: "taint", Nodes: []string{name},
-		Form: map[string][]string{"taint": {"maint:NoExecute"}, "confirm_pods": {"1"}},
+		Fields: map[string][]string{"taint": {"maint:NoExecute"}, "confirm_pods": {"1"}},
 	})
 	require.NoError(t, err)
 	require.Equal(t, store.StateSucceeded, p.wait(t, v.ID).State)

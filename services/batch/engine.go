@@ -16,7 +16,7 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// Clusters gives the client of a cluster, or a CodeNotFound error.
+// Clusters returns the client of a cluster, or a CodeNotFound error.
 type Clusters interface {
 	Client(cluster string) (*kube.Client, error)
 }
@@ -70,12 +70,13 @@ type Engine struct {
 	now       func() time.Time
 
 	base     context.Context // of all runs; has no end of its own
+	halt     context.Context // ends when the program stops
+	halted   context.CancelFunc
 	turns    *turns
 	after    *aftermath
 	planning *planning
 
 	mu      sync.Mutex
-	stopped bool
 	runs    map[string]*run
 	running sync.WaitGroup
 }
@@ -97,9 +98,11 @@ func New(d Dependencies, o Options) *Engine {
 		o.Limits = defaultLimits()
 	}
 	e := &Engine{
-		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log,
-		options: o, now: time.Now, base: context.Background(), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
+		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache,
+		watcher: d.Watcher, log: d.Log, options: o, now: time.Now, base: context.Background(),
+		runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
 	}
+	e.halt, e.halted = context.WithCancel(e.base)
 	e.after = newAftermath(e.base, e.refresh)
 	return e
 }
@@ -110,10 +113,11 @@ func (e *Engine) refresh(cluster string) {
 	e.watcher.NodesChanged(cluster)
 }
 
-// errShutdown, errCancelled and the like are why a run takes no more items.
+// Why a run takes no more items; a refusal of the cluster is another reason.
 var (
 	errShutdown  = errors.New("the program is stopping")
 	errCancelled = errors.New("cancelled by a person")
+	errFailures  = errors.New("too many nodes have failed")
 )
 
 // Start takes up what an earlier process left: a batch whose cancel was asked
@@ -135,11 +139,7 @@ func (e *Engine) Start(ctx context.Context) error {
 
 // takeUp continues one batch of an earlier process, or marks it as interrupted.
 func (e *Engine) takeUp(ctx context.Context, b Batch) error {
-	definition, err := operation.Find(b.Operation)
-	if err != nil {
-		return e.leaveInterrupted(ctx, b)
-	}
-	goOn, err := e.mayTakeUp(ctx, &b, definition)
+	goOn, err := e.mayTakeUp(ctx, &b, operation.TraitsOf(b.Operation))
 	if err != nil {
 		return err
 	}
@@ -160,19 +160,19 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 
 // mayTakeUp reports whether a batch continues by itself, and notes in it why its
 // user is not the one to continue it for.
-func (e *Engine) mayTakeUp(ctx context.Context, b *Batch, definition operation.Definition) (bool, error) {
+func (e *Engine) mayTakeUp(ctx context.Context, b *Batch, traits operation.Traits) (bool, error) {
 	counts, err := e.store.CountItems(ctx, b.ID)
 	if err != nil {
 		return false, err
 	}
-	b.Held, err = e.hold(ctx, *b, definition)
+	b.Held, err = e.hold(ctx, *b, traits)
 	if err != nil {
 		return false, err
 	}
 	if b.CancelRequested || Done(counts[b.ID]) == b.Total {
 		return true, nil // nothing is left to do but to store its end
 	}
-	return b.Held == "" && e.options.Resume && !definition.Long && !b.Paused, nil
+	return b.Held == "" && e.options.Resume && !traits.Long && !b.Paused, nil
 }
 
 func (e *Engine) leaveInterrupted(ctx context.Context, b Batch) error {
@@ -183,7 +183,7 @@ func (e *Engine) leaveInterrupted(ctx context.Context, b Batch) error {
 // hold says why a batch of an earlier process is not continued in the name of who
 // started it, "" when it may be: nothing is done for somebody who is gone or may do
 // less now than then. Whoever may resume it still can.
-func (e *Engine) hold(ctx context.Context, b Batch, definition operation.Definition) (store.Hold, error) {
+func (e *Engine) hold(ctx context.Context, b Batch, traits operation.Traits) (store.Hold, error) {
 	u, err := e.store.UserByID(ctx, b.ActorID)
 	switch {
 	case services.CodeOf(err) == services.CodeNotFound:
@@ -194,7 +194,7 @@ func (e *Engine) hold(ctx context.Context, b Batch, definition operation.Definit
 		return store.HoldDisabled, nil
 	case slices.Index(services.Roles(), u.Role) < slices.Index(services.Roles(), b.ActorRole):
 		return store.HoldDemoted, nil
-	case b.ActorRole == "" && !definition.Long && !services.Actor{Role: u.Role}.May(definition.Permit):
+	case b.ActorRole == "" && !traits.Long && !services.Actor{Role: u.Role}.May(traits.Permit):
 		return store.HoldDemoted, nil // a batch of an earlier version does not say what they were
 	default:
 		return "", nil
@@ -202,9 +202,9 @@ func (e *Engine) hold(ctx context.Context, b Batch, definition operation.Definit
 }
 
 // resume launches a run over the items of b that have not ended. Approved says
-// that a person wants it.
+// that a person wants it: the canary has passed then, if all its nodes have ended.
 func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
-	definition, err := operation.Find(b.Operation)
+	t, err := e.taskOf(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -213,11 +213,14 @@ func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 		return err
 	}
 	b.State, b.Held = store.StateRunning, ""
-	r, err := e.newRun(ctx, b, definition)
+	r, err := e.newRun(b, t)
 	if err != nil {
 		return err
 	}
-	r.approved, r.asks = approved, asks(b, definition, r.op, nodesOf(items))
+	if approved && b.Total-len(items) >= r.pace.rollout.Canary {
+		r.pace.rollout.Canary = 0
+	}
+	r.asks = t.asks(b.Cluster, nodesOf(items))
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {
 		return err
 	}
@@ -230,17 +233,14 @@ func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
 	if err != nil {
 		return err
 	}
-	r.counts = counts[r.batch.ID]
-	// What an earlier process had begun is still to be done.
-	r.counts.Pending += r.counts.Running + r.counts.Waiting
-	r.counts.Running, r.counts.Waiting = 0, 0
-	r.lost = r.counts.Failed
-	if r.failed, err = e.store.FailedItems(ctx, r.batch.ID, FailedShown); err != nil {
+	failed, err := e.store.FailedItems(ctx, r.batch.ID, FailedShown)
+	if err != nil {
 		return err
 	}
+	r.ledger.open(counts[r.batch.ID], failed)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopped {
+	if e.halt.Err() != nil {
 		return services.NewError(services.CodeUnavailable, "error_stopping")
 	}
 	if _, twice := e.runs[r.batch.ID]; twice {
@@ -271,9 +271,9 @@ func (e *Engine) find(id string) *run {
 // unfinished batch as interrupted. It waits until all is stored, or ctx ends.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
-	e.stopped = true
+	e.halted()
 	for _, r := range e.runs {
-		r.stop(errShutdown)
+		r.pace.stop(errShutdown)
 	}
 	e.mu.Unlock()
 	done := make(chan struct{})

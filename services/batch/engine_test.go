@@ -3,15 +3,18 @@ package batch_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"kube-node-manager/services/change"
+	"kube-node-manager/services/form"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -32,7 +35,7 @@ func TestMain(m *testing.M) {
 // process is the part of the program that runs batches, over a data directory
 // that another process may take up later.
 type process struct {
-	engine *batch.Engine
+	engine edge
 	nodes  *node.Service
 	cache  *cache.Cache
 	store  *store.Store
@@ -90,6 +93,40 @@ func (j *journal) BatchEnded(_, _, _ string, state store.State, _ batch.Counts) 
 	j.note("ended %s", state)
 }
 
+// edge is the engine as the handlers call it: what somebody has confirmed is read
+// from the fields of their request.
+type edge struct{ *batch.Engine }
+
+func (e edge) Submit(ctx context.Context, q batch.Request) (batch.View, error) {
+	q.Consents = batch.ReadConsents(q.Fields)
+	return e.Engine.Submit(ctx, q)
+}
+
+func (e edge) Resume(ctx context.Context, id string, fields form.Fields) (batch.View, error) {
+	return e.Engine.Resume(ctx, id, batch.ReadConsents(fields))
+}
+
+func (e edge) Retry(ctx context.Context, id string, fields form.Fields, key string) (batch.View, error) {
+	q := batch.Request{Fields: fields, Nodes: fields["node"], IdempotencyKey: key, Consents: batch.ReadConsents(fields)}
+	return e.Engine.Retry(ctx, id, q)
+}
+
+func (e edge) Undo(ctx context.Context, id string, fields form.Fields, reason, key string) (batch.View, error) {
+	q := batch.Request{
+		Fields: fields, Nodes: fields["node"], Reason: reason, IdempotencyKey: key,
+		Consents: batch.ReadConsents(fields),
+	}
+	return e.Engine.Undo(ctx, id, q)
+}
+
+// asJSON returns a state as it is stored and answered.
+func asJSON(t *testing.T, s *change.State) string {
+	t.Helper()
+	raw, err := json.Marshal(s)
+	require.NoError(t, err)
+	return string(raw)
+}
+
 // clearing is a cache whose clearings are noted.
 type clearing struct {
 	*cache.Cache
@@ -119,7 +156,7 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 		Store: db, Clusters: registry, Nodes: nodes, Cache: clearing{c, seen}, Watcher: seen, Log: log,
 	}, o)
 	require.NoError(t, engine.Start(ctx))
-	p := &process{engine: engine, nodes: nodes, cache: c, store: db, seen: seen}
+	p := &process{engine: edge{engine}, nodes: nodes, cache: c, store: db, seen: seen}
 	p.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
@@ -353,7 +390,7 @@ func TestPreview_writesNothing(t *testing.T) {
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	plans, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: append(names, "ghost")})
 	require.NoError(t, err)
-	require.True(t, plans.Nodes[0].Changes)
+	require.True(t, plans.Nodes[0].Changes())
 	require.NotEmpty(t, plans.Nodes[2].Blockers)
 	require.False(t, c.Node(t, names[0]).Spec.Unschedulable)
 	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
@@ -366,8 +403,8 @@ func TestPreview_rehearsesTheFirstChange(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 2)
 	p := startProcess(t, c.ViewerKubeconfig, t.TempDir(), usual)
-	for operation, form := range map[string]url.Values{"cordon": nil, "label": {"label": {"a=b"}}, "taint": {"taint": {"a:NoSchedule"}}} {
-		plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: operation, Nodes: names, Form: form})
+	for operation, form := range map[string]form.Fields{"cordon": nil, "label": {"label": {"a=b"}}, "taint": {"taint": {"a:NoSchedule"}}} {
+		plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: operation, Nodes: names, Fields: form})
 		require.NoError(t, err)
 		require.NotNil(t, plan.Refusal, operation)
 		require.Equal(t, services.CodeForbidden, plan.Refusal.Code)

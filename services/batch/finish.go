@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"kube-node-manager/services/kube"
 	"kube-node-manager/services/store"
 )
 
@@ -14,35 +15,25 @@ import (
 func (r *run) finish() {
 	defer close(r.done)
 	defer r.engine.forget(r.batch.ID)
-	cause := context.Cause(r.take)
-	if errors.Is(cause, errShutdown) && r.isOpen() {
+	cause := r.pace.stopped()
+	if errors.Is(cause, errShutdown) && Done(r.ledger.sum()) < r.batch.Total {
 		r.interrupt()
 		return
 	}
-	r.persist("end items", func(ctx context.Context) error { return r.endRest(ctx, cause) })
+	r.persist("The end of the remaining items", func(ctx context.Context) error { return r.endRest(ctx, cause) })
 	counts, unknown := r.tally()
-	r.mu.Lock()
-	r.counts = counts
-	b := r.batch
-	r.mu.Unlock()
-
-	now := r.engine.now()
-	b.State, b.EndedAt = verdict(counts, errors.Is(cause, errCancelled)), &now
-	// A drain always takes longer than a request; its words go by its size.
-	b.Sync = b.Total <= r.engine.options.SyncLimit && (r.define.Long || now.Sub(b.CreatedAt) < r.engine.options.SyncWait)
+	r.ledger.replace(counts)
+	b := r.ended(counts, cause)
 	cleared := counts.Succeeded > 0 || unknown
 	if cleared {
 		r.engine.cache.InvalidateCluster(b.Cluster)
-		b.ClearedAt = &now
+		b.ClearedAt = b.EndedAt
 		// Operators search for this line; its words are part of the contract.
 		r.engine.log.Info("Invalidated cache for cluster " + b.Cluster + " after batch " + r.define.CacheLog(b.Sync))
 	}
-	r.persist("end batch", func(ctx context.Context) error { return r.engine.store.SetBatch(ctx, b) })
-	r.mu.Lock()
-	r.batch = b
-	r.mu.Unlock()
-	r.log.Info("Batch ended", "state", string(b.State), "succeeded", counts.Succeeded, "unchanged", counts.Unchanged,
-		"failed", counts.Failed, "skipped", counts.Skipped, "cancelled", counts.Cancelled, "took", now.Sub(b.CreatedAt).Round(time.Millisecond))
+	r.persist("The end of the batch", func(ctx context.Context) error { return r.engine.store.SetBatch(ctx, b) })
+	r.publish(b)
+	r.logEnd(b, counts)
 	if cleared {
 		r.engine.watcher.NodesChanged(b.Cluster)
 	}
@@ -50,19 +41,44 @@ func (r *run) finish() {
 	r.lookAfter(cleared)
 }
 
-// isOpen reports whether items are left that have not ended.
-func (r *run) isOpen() bool {
+// ended returns the batch with its verdict and its end.
+func (r *run) ended(counts Counts, cause error) Batch {
+	now := r.engine.now()
+	b := r.present()
+	b.State, b.EndedAt = verdict(counts, errors.Is(cause, errCancelled)), &now
+	// A drain always takes longer than a request; its words go by its size.
+	inTime := r.define.Long || now.Sub(b.CreatedAt) < r.engine.options.SyncWait
+	b.Sync = inTime && b.Total <= r.engine.options.SyncLimit
+	return b
+}
+
+func (r *run) logEnd(b Batch, c Counts) {
+	r.log.Info("Batch ended", "state", string(b.State), "succeeded", c.Succeeded, "unchanged", c.Unchanged,
+		"failed", c.Failed, "skipped", c.Skipped, "cancelled", c.Cancelled,
+		"took", b.EndedAt.Sub(b.CreatedAt).Round(time.Millisecond))
+}
+
+// present returns the batch as it is now.
+func (r *run) present() Batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Done(r.counts) < r.batch.Total
+	return r.batch
+}
+
+// publish makes the state and the times of b those of the run's batch. The rest,
+// which never changes, is read without the lock.
+func (r *run) publish(b Batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.batch.State, r.batch.Sync = b.State, b.Sync
+	r.batch.EndedAt, r.batch.ClearedAt = b.EndedAt, b.ClearedAt
 }
 
 // interrupt leaves the batch to the next process.
 func (r *run) interrupt() {
-	r.mu.Lock()
-	r.batch.State = store.StateInterrupted
-	b := r.batch
-	r.mu.Unlock()
+	b := r.present()
+	b.State = store.StateInterrupted
+	r.publish(b)
 	if err := r.engine.store.SetBatch(r.engine.base, b); err != nil {
 		r.log.Error("Batch cannot be marked as interrupted", "error", err)
 		return
@@ -75,55 +91,71 @@ func (r *run) endRest(ctx context.Context, cause error) error {
 	r.mu.Lock()
 	refused := r.refused
 	r.mu.Unlock()
+	state, code, why := store.ItemSkipped, "", &store.Text{ID: "error_too_many_failed"}
 	switch {
 	case refused != nil:
-		return r.engine.store.EndOpenItems(ctx, r.batch.ID, store.ItemSkipped, string(refused.Code), &store.Text{ID: "error_not_tried"}, r.engine.now())
+		code, why = string(refused.Code), &store.Text{ID: "error_not_tried"}
 	case errors.Is(cause, errFailures):
-		return r.engine.store.EndOpenItems(ctx, r.batch.ID, store.ItemSkipped, "", &store.Text{ID: "error_too_many_failed"}, r.engine.now())
 	case errors.Is(cause, errCancelled):
-		return r.engine.store.EndOpenItems(ctx, r.batch.ID, store.ItemCancelled, "", nil, r.engine.now())
+		state, why = store.ItemCancelled, nil
 	default:
 		return nil
 	}
+	return r.engine.store.EndOpenItems(ctx, r.batch.ID, state, code, why, r.engine.now())
 }
 
 // tally counts the stored rows: what the batch reports is what they say.
 func (r *run) tally() (counts Counts, unknown bool) {
-	r.persist("count items", func(ctx context.Context) error {
+	r.persist("The count of the items", func(ctx context.Context) error {
 		all, err := r.engine.store.CountItems(ctx, r.batch.ID)
 		counts = all[r.batch.ID]
 		return err
 	})
-	r.persist("read outcomes", func(ctx context.Context) (err error) {
+	r.persist("The outcome of the items", func(ctx context.Context) error {
+		var err error
 		unknown, err = r.engine.store.AnyUnknown(ctx, r.batch.ID)
 		return err
 	})
 	return counts, unknown
 }
 
+// The waits between two tries of a write or a read of the store.
+const (
+	firstStoreWait = 100 * time.Millisecond
+	longStoreWait  = 2 * time.Second
+)
+
+// save stores items, again and again until it works or the program stops: an
+// item that is not stored must not count.
+func (r *run) save(items []Item) bool {
+	return r.insist(r.pace.calls, "The items", func(ctx context.Context) error {
+		return r.engine.store.UpdateItems(ctx, r.batch.ID, items)
+	})
+}
+
 // persist repeats a step of the end until it works: an end that is not stored
-// must not be told. Only the end of the program cuts it short.
+// must not be announced. Only the end of the program cuts it short.
 func (r *run) persist(what string, step func(ctx context.Context) error) {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+	r.insist(r.engine.halt, what, step)
+}
+
+// insist repeats a step that concerns the store until it works, or ctx ends. It
+// reports whether it worked.
+func (r *run) insist(ctx context.Context, what string, step func(ctx context.Context) error) bool {
+	wait := kube.NewBackoff(firstStoreWait, longStoreWait)
+	for {
 		err := step(r.engine.base)
 		if err == nil {
-			return
+			return true
 		}
-		r.log.Error("The batch's end cannot be stored; trying again", "step", what, "error", err)
-		if r.engine.isStopped() {
-			return
+		r.log.Error(what+" cannot be stored; trying again", "error", err)
+		if kube.Sleep(ctx, wait.Step()) != nil {
+			return false
 		}
-		time.Sleep(wait)
 	}
 }
 
-func (e *Engine) isStopped() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.stopped
-}
-
-// verdict gives the state of a batch whose items have all ended.
+// verdict returns the state of a batch whose items have all ended.
 func verdict(c Counts, cancelled bool) store.State {
 	good, bad := c.Succeeded+c.Unchanged, c.Failed+c.Skipped
 	switch {

@@ -49,7 +49,7 @@ type Page struct {
 	Older string // what Before is for the next page; "" when this is the last
 }
 
-// List gives a page of the history.
+// List returns a page of the history.
 //
 // Errors: CodeForbidden; CodeInvalid names the wrong fields.
 func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
@@ -108,14 +108,15 @@ func Operations() []string {
 // States lists the states of a batch in the order in which people look for them.
 func States() []store.State {
 	return []store.State{
-		store.StateRunning, store.StateInterrupted, store.StateFailed, store.StatePartial, store.StateCancelled, store.StateSucceeded,
+		store.StateRunning, store.StateInterrupted, store.StateFailed, store.StatePartial,
+		store.StateCancelled, store.StateSucceeded,
 	}
 }
 
 // NodeItem is what a batch did to one node.
 type NodeItem = store.NodeItem
 
-// OnNode gives what the newest batches did to a node of that name, at most
+// OnNode returns what the newest batches did to a node of that name, at most
 // NodeItemsShown.
 //
 // Errors: CodeForbidden.
@@ -154,7 +155,7 @@ func ItemStates() []store.ItemState {
 	}
 }
 
-// ItemPage gives a page of a batch's nodes; one past the last gives the last.
+// ItemPage returns a page of a batch's nodes; the last one for a page past it.
 //
 // Errors: CodeNotFound, CodeForbidden; CodeInvalid names the wrong fields.
 func (e *Engine) ItemPage(ctx context.Context, id string, q ItemQuery) (ItemPage, error) {
@@ -176,14 +177,15 @@ func (e *Engine) ItemPage(ctx context.Context, id string, q ItemQuery) (ItemPage
 	p.Pages = max(1, (p.Match+ItemPageSize-1)/ItemPageSize)
 	p.Query.Page = min(max(1, q.Page), p.Pages)
 	rows := store.ItemQuery{State: state, Offset: (p.Query.Page - 1) * ItemPageSize, Limit: ItemPageSize}
-	if p.Items, err = e.store.ItemPage(ctx, id, rows); err != nil {
+	p.Items, err = e.store.ItemPage(ctx, id, rows)
+	if err != nil {
 		return ItemPage{}, err
 	}
 	p.Errors, err = e.store.GroupErrors(ctx, id, ErrorsShown+1, ErrorNodesShown)
 	return p, err
 }
 
-// Report gives every item of a batch in the order in which they were asked for,
+// Report returns every item of a batch in the order in which they were asked for,
 // a part at a time, so that they never have to be in memory together.
 //
 // Errors: CodeNotFound and CodeForbidden, before the first item; one of reading

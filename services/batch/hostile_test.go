@@ -3,7 +3,6 @@ package batch_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/store"
 )
@@ -110,18 +110,18 @@ func TestBatch_besideAHostileWriter(t *testing.T) {
 	}
 	defer end()
 	for _, step := range []batch.Request{
-		{Operation: "label", Form: url.Values{"label": {"tier=gold,gone=1"}}},
-		{Operation: "taint", Form: url.Values{"taint": {"maint=1:NoSchedule,gone:PreferNoSchedule"}}},
-		{Operation: "label", Form: url.Values{"label": {"env=prod"}, "overwrite": {"0"}}},
-		{Operation: "copy-taints", Form: url.Values{"source": {source}, "mode": {"merge"}}},
-		{Operation: "taint", Form: url.Values{"taint": {"maint=2:NoSchedule,gone-"}}},
-		{Operation: "label", Form: url.Values{"label": {"gone-"}}},
+		{Operation: "label", Fields: form.Fields{"label": {"tier=gold,gone=1"}}},
+		{Operation: "taint", Fields: form.Fields{"taint": {"maint=1:NoSchedule,gone:PreferNoSchedule"}}},
+		{Operation: "label", Fields: form.Fields{"label": {"env=prod"}, "overwrite": {"0"}}},
+		{Operation: "copy-taints", Fields: form.Fields{"source": {source}, "mode": {"merge"}}},
+		{Operation: "taint", Fields: form.Fields{"taint": {"maint=2:NoSchedule,gone-"}}},
+		{Operation: "label", Fields: form.Fields{"label": {"gone-"}}},
 	} {
 		step.Cluster, step.Nodes = c.Name, names
 		v, err := p.engine.Submit(as(t, services.RoleUser), step)
 		require.NoError(t, err)
 		v = p.wait(t, v.ID)
-		require.Equal(t, store.StateSucceeded, v.State, "%s %v: %+v", step.Operation, step.Form, v.Failed)
+		require.Equal(t, store.StateSucceeded, v.State, "%s %v: %+v", step.Operation, step.Fields, v.Failed)
 		require.Equal(t, 200, v.Counts.Succeeded)
 	}
 	end()

@@ -3,7 +3,6 @@ package batch_test
 import (
 	"context"
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
@@ -27,7 +27,7 @@ import (
 // not.
 type law struct {
 	// form is the operation's own fields; it may make what they speak of.
-	form func(t *testing.T, k *court) url.Values
+	form func(t *testing.T, k *court) form.Fields
 	// done reports whether the table shows the node as the operation leaves it.
 	done func(n *node.Node) bool
 	// verb and resource are the call that does it.
@@ -38,13 +38,13 @@ type law struct {
 	waits          bool            // after a restart it waits for a person
 }
 
-func formOf(pairs ...string) func(*testing.T, *court) url.Values {
-	return func(*testing.T, *court) url.Values {
-		form := url.Values{}
+func formOf(pairs ...string) func(*testing.T, *court) form.Fields {
+	return func(*testing.T, *court) form.Fields {
+		fields := form.Fields{}
 		for i := 0; i < len(pairs); i += 2 {
-			form.Add(pairs[i], pairs[i+1])
+			fields[pairs[i]] = append(fields[pairs[i]], pairs[i+1])
 		}
-		return form
+		return fields
 	}
 }
 
@@ -62,7 +62,7 @@ func laws() map[string]law {
 			done: func(n *node.Node) bool { return n.Unschedulable && n.Reason == "kernel CVE" },
 		},
 		"uncordon": {
-			form: func(t *testing.T, k *court) url.Values {
+			form: func(t *testing.T, k *court) form.Fields {
 				for _, name := range k.names {
 					_, err := k.c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
 					require.NoError(t, err)
@@ -77,9 +77,9 @@ func laws() map[string]law {
 			done: func(n *node.Node) bool { return n.Unschedulable },
 		},
 		"delete-pod": {
-			form: func(t *testing.T, k *court) url.Values {
+			form: func(t *testing.T, k *court) form.Fields {
 				pod := k.c.Pod(t, k.c.Namespace(t), "stuck", k.names[0])
-				return url.Values{"pod": {pod.Namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name}, "node": k.names}
+				return form.Fields{"pod": {pod.Namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name}, "node": k.names}
 			},
 			verb: "delete", resource: "pods", count: 1, refused: allButAdmin, log: "pod delete",
 			done: func(*node.Node) bool { return true },
@@ -92,20 +92,25 @@ func laws() map[string]law {
 			form: formOf("taint", "maint=now:NoSchedule"), verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "taint update",
 			done: hasTaint("maint:NoSchedule"),
 		},
+		"annotate": {
+			form: formOf("annotation", "team=platform, on call", "annotation", "gone-"),
+			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "annotation update",
+			done: func(n *node.Node) bool { return n.Annotations["team"] == "platform, on call" },
+		},
 		"copy-taints": {
-			form: func(t *testing.T, k *court) url.Values {
+			form: func(t *testing.T, k *court) form.Fields {
 				source := k.c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoSchedule}))
-				return url.Values{"source": source, "mode": {"merge"}}
+				return form.Fields{"source": source, "mode": {"merge"}}
 			},
 			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "taint copy",
 			done: hasTaint("gpu:NoSchedule"),
 		},
 		"undo": {
-			form: func(t *testing.T, k *court) url.Values {
-				v, err := k.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: k.c.Name, Operation: "label", Nodes: k.names, Form: url.Values{"label": {"tier=gold,old-"}}})
+			form: func(t *testing.T, k *court) form.Fields {
+				v, err := k.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: k.c.Name, Operation: "label", Nodes: k.names, Fields: form.Fields{"label": {"tier=gold,old-"}}})
 				require.NoError(t, err)
 				k.wait(t, v.ID)
-				return url.Values{"undo_of": {v.ID}}
+				return form.Fields{"undo_of": {v.ID}}
 			},
 			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "undo",
 			done: func(n *node.Node) bool { _, tier := n.Labels["tier"]; return !tier && n.Labels["old"] == "1" },
@@ -134,7 +139,7 @@ func newCourt(t *testing.T, name string, l law) *court {
 		kubetest.WithLabels(map[string]string{"old": "1", "foreign": "stays"}),
 		kubetest.WithTaints(corev1.Taint{Key: "foreign", Value: "stays", Effect: corev1.TaintEffectPreferNoSchedule}))
 	k.process = startProcess(t, k.proxy.Kubeconfig(t, c.Name), k.dir, usual)
-	k.request = batch.Request{Cluster: c.Name, Operation: name, Nodes: k.names, Reason: "kernel CVE", Form: l.form(t, k)}
+	k.request = batch.Request{Cluster: c.Name, Operation: name, Nodes: k.names, Reason: "kernel CVE", Fields: l.form(t, k)}
 	k.earlier = k.batches(t)
 	k.seen.forget()
 	k.proxy.Reset()
@@ -197,7 +202,7 @@ func (k *court) denies(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, p.Nodes, len(k.names))
 	for _, n := range p.Nodes {
-		require.True(t, n.Changes, n.Node)
+		require.True(t, n.Changes(), n.Node)
 	}
 	require.Nil(t, p.Refusal)
 	for _, call := range k.proxy.Requests() {
@@ -225,8 +230,8 @@ func (k *court) judge(t *testing.T) {
 		require.Equal(t, store.ItemSucceeded, it.State)
 		require.NotNil(t, it.StartedAt)
 		require.NotNil(t, it.EndedAt)
-		require.NotEqual(t, "null", string(it.Before))
-		require.NotEqual(t, string(it.Before), string(it.After), "what was before and after is recorded")
+		require.NotNil(t, it.Before)
+		require.NotEqual(t, it.Before, it.After, "what was before and after is recorded")
 		now := k.c.Node(t, name)
 		require.Equal(t, "stays", now.Labels["foreign"])
 		require.True(t, slices.ContainsFunc(now.Spec.Taints, func(one corev1.Taint) bool { return one.Key == "foreign" && one.Value == "stays" }))

@@ -42,8 +42,8 @@ func newPlanning(l Limits) *planning {
 	return &planning{limits: l, counts: map[any]int{}, left: make(chan struct{})}
 }
 
-// enter waits until there is room for another plan, and returns what gives the
-// room back.
+// enter waits until there is room for another plan. leave makes that room free
+// again.
 //
 // Errors: CodeThrottled when there is none in time.
 func (p *planning) enter(ctx context.Context, cluster string, actor int64) (leave func(), err error) {

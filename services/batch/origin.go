@@ -2,98 +2,96 @@ package batch
 
 import (
 	"context"
-	"encoding/json"
-	"net/url"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
 
 // Retry makes a batch that does the same as an earlier one, on the nodes where
-// that one did not get there; fields "node" of the form choose among them. The
-// form holds the consents that it needs again, and the rollout.
+// that one did not succeed; the request's nodes choose among them. It holds the
+// consents again. Fields that it does not have keep what the first batch had.
 //
 // Errors: those of Submit; CodeConflict for a batch that has not ended or that
 // left nothing to retry.
-func (e *Engine) Retry(ctx context.Context, id string, form url.Values, key string) (View, error) {
+func (e *Engine) Retry(ctx context.Context, id string, q Request) (View, error) {
 	b, err := e.read(ctx, id)
 	if err != nil {
 		return View{}, err
 	}
-	return e.Submit(ctx, Request{Cluster: b.Cluster, Operation: b.Operation, RetryOf: id, Form: form, Nodes: form["node"], Reason: b.Reason, IdempotencyKey: key})
+	q.Cluster, q.Operation, q.RetryOf, q.Reason = b.Cluster, b.Operation, id, b.Reason
+	return e.Submit(ctx, q)
 }
 
-// Undo makes a batch that takes an earlier one back; fields "node" of the form
-// choose among its nodes. With force=1 in the form that goes for nodes too which
-// somebody else has changed since.
+// Undo makes a batch that takes an earlier one back; the request's nodes choose
+// among its nodes. With the field force it does so too on nodes that somebody else
+// has changed since.
 //
 // Errors: those of Submit; CodeConflict for a batch that has not ended or that
 // changed nothing.
-func (e *Engine) Undo(ctx context.Context, id string, form url.Values, reason, key string) (View, error) {
+func (e *Engine) Undo(ctx context.Context, id string, q Request) (View, error) {
 	b, err := e.read(ctx, id)
 	if err != nil {
 		return View{}, err
 	}
-	asked := url.Values{}
-	for name, values := range form {
-		asked[name] = values
-	}
-	asked.Set("undo_of", id)
-	return e.Submit(ctx, Request{Cluster: b.Cluster, Operation: operation.Undo, Form: asked, Nodes: form["node"], Reason: reason, IdempotencyKey: key})
+	q.Cluster, q.Operation, q.RetryOf = b.Cluster, operation.Undo, ""
+	q.Fields = q.Fields.With("undo_of", id)
+	return e.Submit(ctx, q)
 }
 
-// origin gives the batch that a request goes back to, and those of its nodes
-// that the request may be about. Without one the batch is empty.
-func (e *Engine) origin(ctx context.Context, q Request) (from Batch, nodes []string, err error) {
-	id, field, wanted := q.RetryOf, "retry_of", retryable
-	if id == "" && q.Operation == operation.Undo {
-		id, field, wanted = q.Form.Get("undo_of"), "undo_of", undoable
-	}
-	if id == "" {
-		return Batch{}, nil, nil
-	}
-	from, err = e.read(ctx, id)
-	if services.CodeOf(err) == services.CodeNotFound {
-		return Batch{}, nil, services.Invalid(field, "error_batch_unknown")
-	}
-	if err != nil {
+// origin is the batch that a request goes back to, the field that names it, and
+// which of its items the request may be about.
+type origin struct {
+	id, field string
+	wanted    func(Item) bool
+}
+
+// origin reads the batch that a request goes back to, and those of its nodes that
+// the request is about.
+func (e *Engine) origin(ctx context.Context, q Request, o origin) (Batch, []string, error) {
+	from, err := e.read(ctx, o.id)
+	switch {
+	case services.CodeOf(err) == services.CodeNotFound:
+		return Batch{}, nil, services.Invalid(o.field, "error_batch_unknown")
+	case err != nil:
 		return Batch{}, nil, err
-	}
-	if from.Cluster != q.Cluster || q.RetryOf != "" && from.Operation != q.Operation {
-		return Batch{}, nil, services.Invalid(field, "error_origin_other")
-	}
-	if !from.State.Ended() {
+	case from.Cluster != q.Cluster, q.RetryOf != "" && from.Operation != q.Operation:
+		return Batch{}, nil, services.Invalid(o.field, "error_origin_other")
+	case !from.State.Ended():
 		return Batch{}, nil, services.NewError(services.CodeConflict, "error_batch_open")
 	}
-	if q.RetryOf != "" {
-		if err := e.undoneIsStored(ctx, from); err != nil {
-			return Batch{}, nil, err
-		}
-	}
-	items, err := e.store.Items(ctx, id)
+	items, err := e.store.Items(ctx, o.id)
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	chosen := make(map[string]bool, len(q.Nodes))
-	for _, name := range q.Nodes {
-		chosen[name] = true
-	}
-	for _, it := range items {
-		if wanted(it) && (len(chosen) == 0 || chosen[it.Node]) {
-			nodes = append(nodes, it.Node)
-		}
-	}
+	nodes := o.nodes(items, q.Nodes)
 	if len(nodes) == 0 {
-		return Batch{}, nil, services.NewError(services.CodeConflict, "error_origin_nothing_"+field)
+		return Batch{}, nil, services.NewError(services.CodeConflict, "error_origin_nothing_"+o.field)
 	}
 	return from, nodes, nil
 }
 
-// undoneIsStored refuses to try an undo again when what its batch did is not
-// stored any more.
-func (e *Engine) undoneIsStored(ctx context.Context, b Batch) error {
-	id := operation.UndoOf(b.Params) // the row forgets it with its batch
+// nodes returns the nodes of the wanted items, those alone that are chosen if any
+// are.
+func (o origin) nodes(items []Item, chosen []string) []string {
+	among := make(map[string]bool, len(chosen))
+	for _, name := range chosen {
+		among[name] = true
+	}
+	var nodes []string
+	for _, it := range items {
+		if o.wanted(it) && (len(among) == 0 || among[it.Node]) {
+			nodes = append(nodes, it.Node)
+		}
+	}
+	return nodes
+}
+
+// undoneIsStored refuses to try an undo again when what its batch did is no longer
+// stored.
+func (e *Engine) undoneIsStored(ctx context.Context, p operation.Params) error {
+	id := operation.UndoOf(p) // the row forgets it with its batch
 	if id == "" {
 		return nil
 	}
@@ -104,7 +102,7 @@ func (e *Engine) undoneIsStored(ctx context.Context, b Batch) error {
 	return err
 }
 
-// retryable reports whether an item did not get there.
+// retryable reports whether an item did not succeed.
 func retryable(it Item) bool {
 	return it.State == store.ItemFailed || it.State == store.ItemSkipped || it.State == store.ItemCancelled
 }
@@ -118,9 +116,17 @@ func recordOf(it Item) operation.Record {
 	return operation.Record{UID: it.UID, Before: stateOf(it.Before), After: stateOf(it.After)}
 }
 
-// records gives what a batch did, by node, for the batch that takes it back.
-func (e *Engine) records(ctx context.Context, params json.RawMessage) (map[string]operation.Record, error) {
-	id := operation.UndoOf(params)
+// stateOf returns a state that may not be known; the zero State then.
+func stateOf(s *change.State) change.State {
+	if s == nil {
+		return change.State{}
+	}
+	return *s
+}
+
+// records returns what a batch did, by node, for the batch that takes it back;
+// "" is no batch.
+func (e *Engine) records(ctx context.Context, id string) (map[string]operation.Record, error) {
 	if id == "" {
 		return nil, nil
 	}

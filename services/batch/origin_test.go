@@ -2,7 +2,6 @@ package batch_test
 
 import (
 	"maps"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/store"
@@ -29,18 +29,14 @@ func portrait(t *testing.T, c *kubetest.Cluster, name string) []any {
 	slices.SortFunc(taints, func(a, b corev1.Taint) int {
 		return slices.Compare([]string{a.Key, string(a.Effect)}, []string{b.Key, string(b.Effect)})
 	})
-	notes := map[string]string{}
-	for _, key := range node.CordonAnnotations() {
-		if value, ok := n.Annotations[key]; ok {
-			notes[key] = value
-		}
-	}
+	notes := maps.Clone(n.Annotations)
+	delete(notes, "node.alpha.kubernetes.io/ttl") // a controller adds it to new nodes
 	labels := maps.Clone(n.Labels)
 	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "beta.kubernetes.io/") }) // a controller adds them to new nodes
 	return []any{labels, taints, n.Spec.Unschedulable, notes}
 }
 
-func (p *process) undo(t *testing.T, id string, form url.Values) batch.View {
+func (p *process) undo(t *testing.T, id string, form form.Fields) batch.View {
 	t.Helper()
 	v, err := p.engine.Undo(as(t, services.RoleAdmin), id, form, "", "")
 	require.NoError(t, err)
@@ -58,11 +54,15 @@ func TestUndo_bringsEveryNodeBack(t *testing.T) {
 		"cordon":   {Operation: "cordon", Reason: "kernel"},
 		"uncordon": {Operation: "uncordon"},
 		"drain":    {Operation: "drain", Reason: "kernel"},
-		"label":    {Operation: "label", Form: url.Values{"label": {"env=prod,new=1,old-"}}},
-		"replace":  {Operation: "label", Form: url.Values{"label": {"env=prod"}, "mode": {"replace"}}},
-		"taint":    {Operation: "taint", Form: url.Values{"taint": {"gpu=h100:NoSchedule,new:PreferNoSchedule,spot-"}}},
-		"taints":   {Operation: "taint", Form: url.Values{"taint": {"one:PreferNoSchedule"}, "mode": {"replace"}}},
-		"copy":     {Operation: "copy-taints", Form: url.Values{"source": {source}}},
+		"label":    {Operation: "label", Fields: form.Fields{"label": {"env=prod,new=1,old-"}}},
+		"replace":  {Operation: "label", Fields: form.Fields{"label": {"env=prod"}, "mode": {"replace"}}},
+		"taint":    {Operation: "taint", Fields: form.Fields{"taint": {"gpu=h100:NoSchedule,new:PreferNoSchedule,spot-"}}},
+		"taints":   {Operation: "taint", Fields: form.Fields{"taint": {"one:PreferNoSchedule"}, "mode": {"replace"}}},
+		"annotate": {Operation: "annotate", Fields: form.Fields{"annotation": {"note=b, c", "new=1", "old-"}}},
+		"annotations": {
+			Operation: "annotate", Fields: form.Fields{"annotation": {"note=b"}, "mode": {"replace"}},
+		},
+		"copy": {Operation: "copy-taints", Fields: form.Fields{"source": {source}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			names := c.Nodes(t, 3,
@@ -71,9 +71,13 @@ func TestUndo_bringsEveryNodeBack(t *testing.T) {
 					corev1.Taint{Key: "gpu", Value: "a100", Effect: corev1.TaintEffectNoSchedule},
 					corev1.Taint{Key: "spot", Effect: corev1.TaintEffectNoExecute, TimeAdded: &since}),
 				func(i int, n *corev1.Node) {
+					n.Annotations = map[string]string{"note": "a", "old": "", "stays": "1"}
 					if i == 0 { // one that was cordoned before, for a reason of its own
 						n.Spec.Unschedulable = true
-						n.Annotations = map[string]string{node.AnnotationReason: "disk", node.AnnotationBy: "ops", node.AnnotationSince: since.UTC().Format("2006-01-02T15:04:05Z")}
+						maps.Copy(n.Annotations, map[string]string{
+							node.AnnotationReason: "disk", node.AnnotationBy: "ops",
+							node.AnnotationSince: since.UTC().Format("2006-01-02T15:04:05Z"),
+						})
 					}
 				})
 			before := map[string][]any{}
@@ -118,7 +122,7 @@ func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"env": "dev"}))
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Form: url.Values{"label": {"env=prod,tier=gold"}}})
+	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"env=prod,tier=gold"}}})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
 	_, err = c.Client.CoreV1().Nodes().Patch(t.Context(), names[0], types.MergePatchType, []byte(`{"metadata":{"labels":{"env":"test"}}}`), metav1.PatchOptions{})
@@ -127,7 +131,7 @@ func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
 	c.Nodes(t, 1, kubetest.Named(names[1]), kubetest.WithLabels(map[string]string{"env": "prod", "tier": "gold"}))
 	p.cache.InvalidateCluster(c.Name)
 
-	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "undo", Form: url.Values{"undo_of": {v.ID}}})
+	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "undo", Fields: form.Fields{"undo_of": {v.ID}}})
 	require.NoError(t, err)
 	require.Len(t, plan.Nodes, 3)
 	require.Equal(t, "error_undo_changed_since", plan.Nodes[0].Blockers[0].Text)
@@ -142,7 +146,7 @@ func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
 	require.Equal(t, []string{"test", "gold"}, []string{c.Node(t, names[0]).Labels["env"], c.Node(t, names[0]).Labels["tier"]}, "the node is left alone as a whole")
 	require.Equal(t, "gold", c.Node(t, names[1]).Labels["tier"], "a node of the same name is another node")
 
-	forced := p.undo(t, v.ID, url.Values{"force": {"1"}})
+	forced := p.undo(t, v.ID, form.Fields{"force": {"1"}})
 	require.Equal(t, 1, forced.Counts.Succeeded)
 	require.Equal(t, "dev", c.Node(t, names[0]).Labels["env"])
 }
@@ -167,7 +171,7 @@ func TestRetry_onlyWhatDidNotGetThere(t *testing.T) {
 	c, proxy, p := behind(t, usual)
 	names := c.Nodes(t, 4)
 	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: 422})
-	request := batch.Request{Cluster: c.Name, Operation: "label", Nodes: append([]string{"ghost"}, names...), Reason: "audit", Form: url.Values{"label": {"tier=gold"}}}
+	request := batch.Request{Cluster: c.Name, Operation: "label", Nodes: append([]string{"ghost"}, names...), Reason: "audit", Fields: form.Fields{"label": {"tier=gold"}}}
 	v, err := p.engine.Submit(as(t, services.RoleUser), request)
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 3, Failed: 2}, p.wait(t, v.ID).Counts)

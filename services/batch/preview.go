@@ -2,15 +2,10 @@ package batch
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
@@ -26,15 +21,17 @@ type Preview struct {
 	// has to confirm them.
 	Named []string
 	// Digest stands for what the plan would change. A request that carries it is
-	// refused when the plan has become another.
+	// refused when the plan has changed.
 	Digest string
 	// Refusal is why the cluster would refuse the first of the changes; the others
 	// need the same rights.
 	Refusal *services.Error
-	// Reach says how far it goes, where that is far; see Request.Guarded.
+	// Reach says how far it reaches, where that is far; see Request.Guarded.
 	Reach []Reach
 	// Params are the operation's, with what was read for the whole batch.
-	Params Params
+	Params operation.Params
+	// Rollout is how the batch would go through its nodes.
+	Rollout Rollout
 
 	op        operation.Operation
 	client    *kube.Client
@@ -49,61 +46,102 @@ type NodePlan struct {
 }
 
 // Preview says what a request would change, node by node. It writes nothing,
-// and does not ask for the confirmations that the deed needs.
+// and does not ask for the confirmations that the batch needs.
 //
 // Errors: those of Submit.
 func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	q.preview = true
-	b, definition, names, err := e.check(ctx, q)
+	p, err := e.propose(ctx, q)
 	if err != nil {
 		return Preview{}, err
 	}
-	leave, err := e.planning.enter(ctx, b.Cluster, b.ActorID)
+	leave, err := e.planning.enter(ctx, p.batch.Cluster, p.batch.ActorID)
 	if err != nil {
 		return Preview{}, err
 	}
 	defer leave()
-	if err := e.resolve(ctx, &b, definition); err != nil {
-		return Preview{}, err
-	}
-	p, err := e.plan(ctx, b, definition, names, false)
+	plan, err := e.plan(ctx, &p, false)
 	if err != nil {
 		return Preview{}, err
 	}
-	p.Refusal = rehearse(ctx, p)
-	return p, nil
+	plan.Refusal = rehearse(ctx, plan)
+	return plan, nil
 }
 
 // rehearse sends the first change as a dry run: what rights or an admission
-// webhook would refuse is known before the deed then. Other errors say nothing
+// webhook would refuse is known before anything changes. Other errors say nothing
 // of it.
 func rehearse(ctx context.Context, p Preview) *services.Error {
-	i := slices.IndexFunc(p.Nodes, func(n NodePlan) bool { return n.Changes && len(n.Blockers) == 0 && n.UID != "" })
+	i := slices.IndexFunc(p.Nodes, func(n NodePlan) bool { return n.UID != "" && n.Changes() })
 	if i < 0 {
 		return nil
 	}
 	n := p.Nodes[i]
 	target := operation.Target{Node: n.Node, UID: n.UID, Seen: p.inventory.Find(n.Node), Plan: n.Plan}
 	err := operation.Rehearse(ctx, p.op, p.client, target)
-	if e := services.AsError(err); err != nil && (e.Code == services.CodeForbidden || e.Code == services.CodeInvalid) {
+	e := services.AsError(err)
+	if err != nil && (e.Code == services.CodeForbidden || e.Code == services.CodeInvalid) {
 		return e
 	}
 	return nil
 }
 
-// resolve completes the parameters with what is read once for the whole batch.
-func (e *Engine) resolve(ctx context.Context, b *Batch, definition operation.Definition) error {
-	if definition.Resolve == nil || b.RetryOf != "" { // what was read for the first try holds for the second
-		return nil
+// plan says what a batch would do to every node, and to all together. A plan that
+// is to be carried out may begin with a fresh read.
+func (e *Engine) plan(ctx context.Context, proposed *proposal, forReal bool) (Preview, error) {
+	if err := e.resolve(ctx, proposed); err != nil {
+		return Preview{}, err
 	}
-	client, err := e.clusters.Client(b.Cluster)
+	op, err := e.makeOperation(ctx, proposed.batch, proposed.params)
 	if err != nil {
+		return Preview{}, err
+	}
+	rollout, err := decodeRollout(proposed.batch.Rollout)
+	if err != nil {
+		return Preview{}, err
+	}
+	p := Preview{Params: proposed.params, Rollout: rollout, Named: op.Named(proposed.nodes), op: op}
+	p.client, err = e.clusters.Client(proposed.batch.Cluster)
+	if err != nil {
+		return Preview{}, err
+	}
+	p.inventory, err = e.inventory(ctx, proposed.batch.Cluster, op, proposed.nodes, forReal)
+	if err != nil {
+		return Preview{}, err
+	}
+	known, missing := p.planNodes(proposed.nodes)
+	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, proposed.define.Drains, e.options.Reach)
+	p.Digest = digest(p.Nodes, p.Reach)
+	err = p.survey(ctx, known, missing)
+	return p, err
+}
+
+// planNodes plans every node. It returns those that are known, and the names of
+// the others.
+func (p *Preview) planNodes(names []string) (known []*node.Node, missing []string) {
+	p.Nodes = make([]NodePlan, len(names))
+	for i, name := range names {
+		n := p.inventory.Find(name)
+		p.Nodes[i] = planFor(p.op, name, n)
+		if n == nil {
+			missing = append(missing, name)
+		} else {
+			known = append(known, n)
+		}
+	}
+	return known, missing
+}
+
+// survey looks at what a plan does to pods.
+func (p *Preview) survey(ctx context.Context, known []*node.Node, missing []string) error {
+	c, ok := p.op.(operation.Conductor)
+	if ok {
+		surveyed, err := c.Survey(ctx, p.client, known, missing)
+		p.Drain = &surveyed
 		return err
 	}
-	b.Params, err = definition.Resolve(ctx, operation.Sources{Cluster: b.Cluster, Nodes: client, Templates: e.templates}, b.Params)
-	if t := operation.TemplateOf(b.Params); t != nil {
-		b.TemplateID = t.ID
-	}
+	var err error
+	p.Evictions, err = p.op.Evictions(ctx, p.client, known)
 	return err
 }
 
@@ -111,133 +149,82 @@ func (e *Engine) resolve(ctx context.Context, b *Batch, definition operation.Def
 // that would be refused for a plan of old versions.
 const readAgain = 20
 
-// plan says what the batch would do to every node, and to all together. A plan
-// that is to be carried out may begin with a fresh read.
-func (e *Engine) plan(ctx context.Context, b Batch, definition operation.Definition, names []string, forReal bool) (Preview, error) {
-	op, err := e.operationOf(ctx, b, definition)
-	if err != nil {
-		return Preview{}, err
+// inventory reads the nodes to plan over. It is fresh where an old one costs more,
+// and where nobody would be asked about the pods of a node that the cached list
+// does not know yet.
+func (e *Engine) inventory(
+	ctx context.Context, cluster string, op operation.Operation, names []string, forReal bool,
+) (node.Inventory, error) {
+	if !forReal {
+		return e.nodes.All(ctx, cluster, false)
 	}
-	p := Preview{Nodes: make([]NodePlan, len(names)), Params: b.Params, op: op}
-	if p.client, err = e.clusters.Client(b.Cluster); err != nil {
-		return Preview{}, err
+	if op.Versioned() && len(names) >= readAgain {
+		return e.nodes.All(ctx, cluster, true)
 	}
-	p.inventory, err = e.inventory(ctx, b.Cluster, op, names, forReal)
-	if err != nil {
-		return Preview{}, err
-	}
-	var nodes []*node.Node
-	var missing []string
-	for i, name := range names {
-		n := p.inventory.Find(name)
-		if p.Nodes[i] = planFor(op, name, n); n == nil {
-			missing = append(missing, name)
-		} else {
-			nodes = append(nodes, n)
-		}
-	}
-	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, definition.Name == "drain", e.options.Reach)
-	p.Digest = digest(p.Nodes, p.Reach)
-	if n, ok := op.(operation.Namer); ok {
-		p.Named = n.Named(names)
-	}
-	if c, ok := op.(operation.Conductor); ok {
-		survey, err := c.Survey(ctx, p.client, nodes, missing)
-		if err != nil {
-			return Preview{}, err
-		}
-		p.Drain = &survey
-	}
-	if o, ok := op.(operation.Evicting); ok {
-		p.Evictions, err = o.Evictions(ctx, p.client, nodes)
-	}
-	return p, err
-}
-
-// inventory reads the nodes to plan over.
-func (e *Engine) inventory(ctx context.Context, cluster string, op operation.Operation, names []string, forReal bool) (node.Inventory, error) {
-	v, ok := op.(operation.Versioned)
-	fresh := forReal && ok && v.Versioned() && len(names) >= readAgain
-	all, err := e.nodes.All(ctx, cluster, fresh)
-	_, evicts := op.(operation.Evicting)
-	if err != nil || fresh || !forReal || !evicts || !slices.ContainsFunc(names, func(name string) bool { return all.Find(name) == nil }) {
+	all, err := e.nodes.All(ctx, cluster, false)
+	if err != nil || !op.MovesPods() {
 		return all, err
 	}
-	// Nobody would be asked about the pods of a node that the list does not know
-	// yet.
-	return e.nodes.All(ctx, cluster, true)
+	if slices.ContainsFunc(names, func(name string) bool { return all.Find(name) == nil }) {
+		return e.nodes.All(ctx, cluster, true)
+	}
+	return all, nil
 }
 
 func planFor(op operation.Operation, name string, n *node.Node) NodePlan {
 	if n == nil {
-		return NodePlan{Node: name, Plan: operation.Plan{Blockers: []*services.Error{services.NewError(services.CodeNotFound, "error_node_gone")}}}
+		gone := services.NewError(services.CodeNotFound, "error_node_gone")
+		return NodePlan{Node: name, Plan: operation.Plan{Blockers: []*services.Error{gone}}}
 	}
 	return NodePlan{Node: name, UID: n.UID, Plan: op.Plan(n)}
 }
 
 // digest sums up which nodes a plan is about, what it changes on each, and how
-// far that goes. What every plan has of its own, as the time and the reason of a
-// cordon, is left out.
+// far that reaches. The explanation of a cordon, which has the time of the plan in
+// it, is left out.
 func digest(plans []NodePlan, reach []Reach) string {
-	h := sha256.New()
+	d := change.NewDigest()
 	for _, p := range plans {
-		before, after := p.Before, p.After
-		before.Annotations, after.Annotations = nil, nil
-		// A hash never fails to write, and these values can always be encoded.
-		_ = json.NewEncoder(h).Encode([]any{p.Node, p.UID, len(p.Blockers), before, after})
+		explained := node.CordonAnnotations()
+		before, after := p.Before.WithoutAnnotations(explained...), p.After.WithoutAnnotations(explained...)
+		d.Add(p.Node, p.UID, len(p.Blockers), before, after)
 	}
 	for _, r := range reach {
-		_ = json.NewEncoder(h).Encode([]any{r.Kind, r.Name})
+		d.Add(r.Kind, r.Name)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return d.String()
 }
 
 // agreed refuses a plan as long as a consent that it needs is missing, or when
 // it is not the plan that was shown.
-func (p Preview) agreed(actor services.Actor, cluster string, form url.Values) error {
-	if shown := form.Get("plan"); shown != "" && shown != p.Digest {
+func (p Preview) agreed(actor services.Actor, cluster string, given Consents) error {
+	if given.Plan != "" && given.Plan != p.Digest {
 		return services.NewError(services.CodeConflict, "error_plan_changed")
 	}
-	if err := agreedKeys(actor, p.Named, cluster, form); err != nil {
+	if err := operation.ProtectedConsent(p.Named, cluster).Check(actor, given.Typed); err != nil {
 		return err
 	}
 	if p.Drain != nil {
 		return p.Drain.Refusal()
 	}
-	return agreedEvictions(p.Evictions, form.Get("confirm_pods"))
+	return given.agreeTo(p.Evictions)
 }
 
-// agreedKeys refuses protected keys to all but administrators who have typed the
-// cluster's name.
-func agreedKeys(actor services.Actor, named []string, cluster string, form url.Values) error {
-	keys := strings.Join(named, ", ")
+// agreeTo wants the number that was shown. Pods come and go: a number that is up
+// to a tenth too high agrees to what happens and to a little more. One that is too
+// low, or high enough for anything, was said of another plan.
+func (c Consents) agreeTo(e operation.Evictions) error {
 	switch {
-	case len(named) == 0:
-		return nil
-	case !actor.May(services.PermitForce):
-		return services.NewError(services.CodeForbidden, "error_protected", "Keys", keys)
-	case form.Get("confirm") != cluster:
-		return services.Invalid("confirm", "error_confirm_protected", "Keys", keys, "Cluster", cluster)
-	default:
-		return nil
-	}
-}
-
-// evictionsUnread is what confirms evictions that nobody could count.
-const evictionsUnread = "unknown"
-
-// agreedEvictions wants the number that was shown. Pods come and go: a number
-// that is up to a tenth too high agrees to what happens and to a little more. One
-// that is too low, or high enough for anything, was said of another plan.
-func agreedEvictions(e operation.Evictions, confirmed string) error {
-	switch count, err := strconv.Atoi(confirmed); {
-	case !e.Any(), e.Unread && confirmed == evictionsUnread:
+	case !e.Any(), e.Unread && c.PodsUnknown:
 		return nil
 	case e.Unread:
 		return services.Invalid("confirm_pods", "error_confirm_pods_unread")
-	case err != nil || count < e.Pods || count > e.Pods+e.Pods/10:
+	case c.Pods == nil, *c.Pods < e.Pods, *c.Pods > e.Pods+e.Pods/10:
 		return services.Invalid("confirm_pods", "error_confirm_pods", "Count", e.Pods, "Nodes", len(e.ByNode))
 	default:
 		return nil
 	}
 }
+
+// Seen returns a node as the plan saw it, or nil.
+func (p Preview) Seen(name string) *node.Node { return p.inventory.Find(name) }

@@ -163,18 +163,15 @@ func takesPods(n *node.Node, common map[string]bool) bool {
 		!slices.ContainsFunc(n.Taints, func(t node.Taint) bool { return repels(t) && !common[t.ID()] })
 }
 
-// guarded refuses a person's request that goes far, unless it carries the digest
+// guarded refuses a person's request that reaches far, unless it carries the digest
 // of its plan: then they have seen how far. That it is the digest of this very
 // plan is checked with the other consents.
 func (p Preview) guarded(q Request) error {
-	if !q.Guarded || len(p.Reach) == 0 || q.Form.Get("plan") != "" {
+	if !q.Guarded || len(p.Reach) == 0 || q.Consents.Plan != "" {
 		return nil
 	}
 	return services.NewError(services.CodeConflict, TextReach)
 }
 
-// TextReach says that a plan goes so far that it has to be seen first.
+// TextReach says that a plan reaches so far that it has to be seen first.
 const TextReach = "error_reach"
-
-// Seen returns a node as the plan saw it, or nil.
-func (p Preview) Seen(name string) *node.Node { return p.inventory.Find(name) }

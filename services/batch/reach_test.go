@@ -1,16 +1,15 @@
 package batch
 
 import (
-	"context"
 	"fmt"
-	"net/url"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 )
@@ -43,16 +42,15 @@ func tainted(key, value, effect string) func(*node.Node) {
 }
 
 // plansOf are the plans of an operation over nodes, as the engine makes them.
-func plansOf(t *testing.T, name string, form url.Values, nodes ...*node.Node) []NodePlan {
+func plansOf(t *testing.T, name string, fields form.Fields, nodes ...*node.Node) []NodePlan {
 	t.Helper()
 	d, err := operation.Find(name)
 	require.NoError(t, err)
-	params, err := d.Parse(form)
+	params, err := d.Read(fields)
 	require.NoError(t, err)
 	protect, err := operation.NewProtection()
 	require.NoError(t, err)
-	op, err := d.New(params, operation.Meta{By: "ada", At: time.Unix(0, 0), Protect: protect})
-	require.NoError(t, err)
+	op := params.Make(operation.Meta{By: "ada", At: time.Unix(0, 0), Protect: protect})
 	out := make([]NodePlan, len(nodes))
 	for i, n := range nodes {
 		out[i] = planFor(op, n.Name, n)
@@ -61,12 +59,12 @@ func plansOf(t *testing.T, name string, form url.Values, nodes ...*node.Node) []
 }
 
 func TestReach(t *testing.T) {
-	taint := func(text string) url.Values { return url.Values{"taint": {text}} }
+	taint := func(text string) form.Fields { return form.Fields{"taint": {text}} }
 	for name, tt := range map[string]struct {
 		all       []*node.Node
 		first     int // so many of them are in the plan
 		operation string
-		form      url.Values
+		form      form.Fields
 		want      []string
 	}{
 		"few of many":                       {all: someNodes("n", 100), first: 9, operation: "cordon"},
@@ -78,7 +76,7 @@ func TestReach(t *testing.T) {
 		"cordoned before":                   {all: someNodes("n", 20, cordoned), first: 20, operation: "cordon"},
 		"a drain of what is cordoned":       {all: someNodes("n", 20, cordoned), first: 12, operation: "drain", want: []string{"share  12/20"}},
 		"uncordon":                          {all: someNodes("n", 20, cordoned), first: 20, operation: "uncordon"},
-		"labels":                            {all: someNodes("n", 20), first: 20, operation: "label", form: url.Values{"label": {"a=b"}}},
+		"labels":                            {all: someNodes("n", 20), first: 20, operation: "label", form: form.Fields{"label": {"a=b"}}},
 		"a taint that only asks":            {all: someNodes("n", 20), first: 20, operation: "taint", form: taint("a=b:PreferNoSchedule")},
 		"a taint":                           {all: someNodes("n", 20), first: 12, operation: "taint", form: taint("a=b:NoSchedule"), want: []string{"share  12/20"}},
 		"a taint that evicts":               {all: someNodes("n", 20), first: 12, operation: "taint", form: taint("a:NoExecute"), want: []string{"share  12/20"}},
@@ -115,9 +113,9 @@ func TestReach(t *testing.T) {
 func TestReach_undo(t *testing.T) {
 	yes, no := true, false
 	all := someNodes("n", 2)
-	lifted := NodePlan{Node: "n0", Plan: operation.Plan{Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes}}}
+	lifted := NodePlan{Node: "n0", Plan: operation.Plan{Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes}}}
 	refused := NodePlan{Node: "n1", Plan: operation.Plan{
-		Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes},
+		Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes},
 		Blockers: []*services.Error{services.NewError(services.CodeConflict, "error_node_gone")},
 	}}
 	limit := ReachLimit{Percent: 20, Nodes: 10}
@@ -130,15 +128,14 @@ func TestReach_undo(t *testing.T) {
 // not.
 func TestGuarded(t *testing.T) {
 	far := Preview{Reach: []Reach{{Kind: ReachCluster, Nodes: 2, Of: 2}}}
-	form := url.Values{}
-	require.NoError(t, far.guarded(Request{Form: form}))
-	require.NoError(t, Preview{}.guarded(Request{Form: form, Guarded: true}))
-	err := far.guarded(Request{Form: form, Guarded: true})
+	require.NoError(t, far.guarded(Request{}))
+	require.NoError(t, Preview{}.guarded(Request{Guarded: true}))
+	err := far.guarded(Request{Guarded: true})
 	require.Equal(t, services.CodeConflict, services.CodeOf(err))
 	require.Equal(t, TextReach, services.AsError(err).Text)
-	form.Set("plan", "d")
-	require.NoError(t, far.guarded(Request{Form: form, Guarded: true}))
-	require.Error(t, far.agreed(services.Actor{}, "prod", form), "the digest is another plan's")
+	seen := Consents{Plan: "d"}
+	require.NoError(t, far.guarded(Request{Consents: seen, Guarded: true}))
+	require.Error(t, far.agreed(services.Actor{}, "prod", seen), "the digest is another plan's")
 }
 
 // A digest stands for the reach too, and not for the reason.
@@ -150,61 +147,9 @@ func TestDigest(t *testing.T) {
 	reach[0].Of = 4
 	require.Equal(t, digest(plans, []Reach{{Kind: ReachPool, Name: "gpu"}}), digest(plans, reach), "one more node in the pool is the same plan")
 	before := digest(plans, reach)
-	plans[0].Changes = !plans[0].Changes // a reason was added
+	why := "disk"
+	plans[0].After = plans[0].After.WithoutAnnotations() // a copy
+	plans[0].After.Annotations[node.AnnotationReason] = &why
+	require.True(t, plans[0].Changes(), "a reason was added")
 	require.Equal(t, before, digest(plans, reach))
-}
-
-func TestDrafts(t *testing.T) {
-	now := time.Unix(0, 0)
-	d := NewDrafts(func() time.Time { return now })
-	ada, bob := actor(t, 1), actor(t, 2)
-	form := url.Values{"nodes": {"a b"}, "reason": {"because"}}
-	id, err := d.Keep(ada, form)
-	require.NoError(t, err)
-	again, err := d.Keep(ada, form)
-	require.NoError(t, err)
-	require.Equal(t, id, again)
-	got, err := d.Find(ada, id)
-	require.NoError(t, err)
-	require.Equal(t, form, got)
-	got.Set("reason", "mine")
-	got, err = d.Find(ada, id)
-	require.NoError(t, err)
-	require.Equal(t, form, got, "what is kept is nobody's to change")
-	_, err = d.Find(bob, id)
-	require.Equal(t, services.CodeNotFound, services.CodeOf(err), "it is somebody else's")
-	other, err := d.Keep(bob, form)
-	require.NoError(t, err)
-	require.NotEqual(t, id, other)
-
-	now = now.Add(DraftLife + time.Second)
-	_, err = d.Find(ada, id)
-	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	require.Empty(t, d.kept)
-	require.Zero(t, d.size)
-}
-
-func TestDrafts_areBounded(t *testing.T) {
-	d := NewDrafts(time.Now)
-	first, err := d.Keep(actor(t, 1), url.Values{"n": {"first"}})
-	require.NoError(t, err)
-	for i := range draftsOfOne * 2 {
-		_, err := d.Keep(actor(t, 2), url.Values{"n": {fmt.Sprint(i)}})
-		require.NoError(t, err)
-	}
-	require.Len(t, d.kept, draftsOfOne+1)
-	_, err = d.Find(actor(t, 1), first)
-	require.NoError(t, err, "another's forms push out nobody's")
-	_, err = d.Keep(actor(t, 3), url.Values{"n": {strings.Repeat("x", draftBytes)}})
-	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
-	for i := range int64(draftsBytes/draftBytes + 4) {
-		_, err := d.Keep(actor(t, 10+i), url.Values{"n": {strings.Repeat("x", draftBytes-2)}})
-		require.NoError(t, err)
-	}
-	require.LessOrEqual(t, d.size, draftsBytes)
-}
-
-func actor(t *testing.T, id int64) context.Context {
-	t.Helper()
-	return services.WithActor(t.Context(), services.Actor{ID: id})
 }

@@ -1,7 +1,6 @@
 package batch_test
 
 import (
-	"net/url"
 	"testing"
 	"time"
 
@@ -10,49 +9,18 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/store"
 )
 
-func TestParseRollout(t *testing.T) {
-	for name, c := range map[string]struct {
-		form  url.Values
-		drain bool
-		want  batch.Rollout
-		wrong string // the field
-	}{
-		"nothing":          {},
-		"all":              {form: url.Values{"canary": {"5"}, "canary_wait": {"15m"}, "order": {"zone"}, "wave_pause": {"90"}, "parallel": {"3"}, "max_failures": {"7"}}, want: batch.Rollout{Canary: 5, CanaryWait: 900, Order: "zone", WavePause: 90, Parallel: 3, MaxFailures: 7}},
-		"a share":          {form: url.Values{"max_failures": {"10 %"}, "order": {"listed"}}, wrong: "max_failures"},
-		"a share of all":   {form: url.Values{"max_failures": {"10%"}}, want: batch.Rollout{MaxFailedPercent: 10}},
-		"more than all":    {form: url.Values{"max_failures": {"101%"}}, wrong: "max_failures"},
-		"no number":        {form: url.Values{"canary": {"some"}}, wrong: "canary"},
-		"no time":          {form: url.Values{"canary_wait": {"later"}}, wrong: "canary_wait"},
-		"negative":         {form: url.Values{"parallel": {"-1"}}, wrong: "parallel"},
-		"no order":         {form: url.Values{"order": {"random"}}, wrong: "order"},
-		"a drain":          {drain: true, form: url.Values{"canary": {"1"}, "order": {"zone"}, "parallel": {"9"}, "max_failures": {"3"}}, want: batch.Rollout{Canary: 1}},
-		"a drain's share":  {drain: true, form: url.Values{"max_failures": {"20%"}}, want: batch.Rollout{MaxFailedPercent: 20}},
-		"a drain's pauses": {drain: true, form: url.Values{"wave_pause": {"1m"}}, wrong: "wave_pause"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := batch.ParseRollout(c.form, c.drain)
-			if c.wrong != "" {
-				require.Equal(t, c.wrong, services.AsError(err).Fields[0].Field)
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, c.want, got)
-		})
-	}
-}
-
 func (p *process) rollout(t *testing.T, cluster string, nodes []string, pairs ...string) batch.View {
 	t.Helper()
-	form := url.Values{"label": {"tier=gold"}}
+	fields := form.Fields{"label": {"tier=gold"}}
 	for i := 0; i < len(pairs); i += 2 {
-		form.Set(pairs[i], pairs[i+1])
+		fields[pairs[i]] = []string{pairs[i+1]}
 	}
-	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: cluster, Operation: "label", Nodes: nodes, Form: form})
+	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: cluster, Operation: "label", Nodes: nodes, Fields: fields})
 	require.NoError(t, err)
 	return v
 }
@@ -157,7 +125,7 @@ func TestRollout_canaryOfADrain(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Form: url.Values{"canary": {"1"}}})
+	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Fields: form.Fields{"canary": {"1"}}})
 	require.NoError(t, err)
 	p.atGate(t, v.ID)
 	require.True(t, c.Node(t, names[0]).Spec.Unschedulable)
@@ -165,4 +133,72 @@ func TestRollout_canaryOfADrain(t *testing.T) {
 	_, err = p.engine.Resume(as(t, services.RoleAdmin), v.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 3}, p.wait(t, v.ID).Counts)
+}
+
+// A drain goes pool by pool and pauses in between, like every other operation. All
+// its nodes are cordoned before the first pod moves.
+func TestRollout_poolsOfADrain(t *testing.T) {
+	c, proxy, p := behind(t, usual)
+	in := func(pool string) kubetest.NodeOption { return kubetest.WithLabels(map[string]string{"pool": pool}) }
+	names := append(c.Nodes(t, 2, in("b")), c.Nodes(t, 2, in("a"))...)
+	ns, pool := c.Namespace(t), map[string]string{}
+	for i, name := range names {
+		app := []string{"b0", "b1", "a0", "a1"}[i]
+		for _, pod := range c.Deployment(t, ns, app, 2, kubetest.OnNodes(name)) {
+			pool[pod.Name] = app[:1]
+		}
+	}
+	v := p.drained(t, c.Name, names, "order", "pool", "wave_pause", "2")
+	require.Equal(t, batch.Counts{Succeeded: 4}, v.Counts)
+	evictions := evictionsOf(proxy)
+	require.Len(t, evictions, 8)
+	order := ""
+	for _, r := range evictions {
+		order += pool[r.Name]
+	}
+	require.Equal(t, "aaaabbbb", order)
+	require.GreaterOrEqual(t, evictions[4].Time.Sub(evictions[3].Time), 2*time.Second)
+	for _, patched := range timesOf(proxy, "patch", "nodes") {
+		require.False(t, patched.After(evictions[0].Time), "a node was cordoned after the first eviction")
+	}
+}
+
+// Waves of a size, with a gate between them that a person can end.
+func TestRollout_wavesOfASize(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 4)
+	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
+	v := p.rollout(t, c.Name, names, "wave_size", "2", "wave_pause", "10m")
+	v = p.atGate(t, v.ID)
+	require.Equal(t, 2, v.Counts.Succeeded)
+	require.False(t, v.Gate.Canary)
+	require.NotNil(t, v.Gate.Until)
+	_, err := p.engine.Resume(as(t, services.RoleUser), v.ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, batch.Counts{Succeeded: 4}, p.wait(t, v.ID).Counts)
+}
+
+// A retried drain may have other options; what it does not say is as it was.
+func TestRetry_ofADrainWithOtherOptions(t *testing.T) {
+	t.Parallel()
+	c := kubetest.Acquire(t)
+	nodes, ns := c.Nodes(t, 1), c.Namespace(t)
+	c.Deployment(t, ns, "slow", 1, kubetest.OnNodes(nodes[0]), kubetest.Stuck())
+	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
+	first := p.drained(t, c.Name, nodes, "timeout", "2", "grace_period", "1",
+		"parallel", "3", "order", "zone", "delete_emptydir", "1")
+	require.Equal(t, batch.Counts{Failed: 1}, first.Counts)
+
+	other := form.Fields{"skip_wait_seconds": {"1"}, "timeout": {"1m"}}
+	again, err := p.engine.Retry(as(t, services.RoleAdmin), first.ID, other, "")
+	require.NoError(t, err)
+	require.Equal(t, batch.Counts{Succeeded: 1}, p.wait(t, again.ID).Counts, "the pod that does not end is skipped now")
+	require.JSONEq(t, `{"ignore_daemonsets":true,"delete_emptydir":true,"force":false,"grace_period":1,"timeout":60,
+		"pod_selector":"","skip_wait_seconds":1,"restore":false}`, string(again.Params))
+	require.JSONEq(t, `{"order":"zone","parallel":3}`, string(again.Rollout))
+
+	_, err = p.engine.Retry(as(t, services.RoleAdmin), first.ID, form.Fields{"force": {"1"}}, "")
+	require.Equal(t, "confirm", services.AsError(err).Fields[0].Field, "what needs consent needs it at the retry too")
+	_, err = p.engine.Retry(as(t, services.RoleAdmin), first.ID, form.Fields{"timeout": {"soon"}}, "")
+	require.Equal(t, "timeout", services.AsError(err).Fields[0].Field)
 }

@@ -3,7 +3,6 @@ package batch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -16,75 +15,29 @@ import (
 	"kube-node-manager/services/store"
 )
 
-const (
-	// claimSize is how many items are marked as running in one transaction. A
-	// crash leaves at most so many items of which it is not known whether they
-	// were begun.
-	claimSize = 64
-	// cancelGrace is how long a call under way may go on after a cancel.
-	cancelGrace = 500 * time.Millisecond
-	// stopGrace is the same when the program stops.
-	stopGrace = 5 * time.Second
-)
-
-// run is one batch at work. It lives from its launch until its end is stored.
+// run is one batch at work. It lives from its launch until its end is stored. Its
+// pace says when a node may begin, its ledger what became of the nodes.
 type run struct {
-	id     string // of the batch
+	task
 	engine *Engine
-	op     operation.Operation
-	define operation.Definition
 	client *kube.Client
 	log    *slog.Logger
+	pace   *pace
+	ledger *ledger
 	// planned is the nodes as the batch was planned over them; empty after a
 	// restart.
 	planned node.Inventory
-
-	// take ends when no more items are to be begun; its cause says why. calls
-	// ends a grace later, and with it the calls under way.
-	take     context.Context
-	stopTake context.CancelCauseFunc
-	calls    context.Context
-	stopCall context.CancelFunc
-
-	behind *kube.Converging // nodes that the control plane has yet to follow
-
-	ended chan Item     // items in a final state, on their way to the store
-	done  chan struct{} // closed when the batch's end is stored
+	behind  *kube.Converging // nodes that the control plane has yet to follow
+	asks    *services.Error  // see View.Asks; set before the run is launched
+	done    chan struct{}    // closed when the batch's end is stored
 
 	mu      sync.Mutex
-	batch   Batch
-	counts  Counts          // of the stored rows
-	lost    int             // failed nodes, those included that are not stored yet
-	active  map[int]string  // nodes at work, by the item's number
-	waiting map[int]string  // nodes that wait for their turn, or for a budget
-	waited  map[int]bool    // items whose nodes another batch had first
-	ahead   map[string]bool // batches that are waited for
-	failed  []Item          // the first FailedShown
+	batch   Batch           // its state and times change; what it was asked for does not
 	refused *services.Error // why the rest was not tried, when the cluster refused one
-	tenths  int             // of the items that the log has told of
-
-	rollout  Rollout
-	asks     *services.Error // see View.Asks; set before the run is launched
-	approved bool            // a person has resumed the batch in this process
-	settled  map[int]bool    // items that are stored in a final state
-	counted  chan struct{}   // receives after an item was
-	gate     *Gate           // between two waves
-	goOn     chan struct{}   // receives when a person ends a timed gate
-	slots    chan struct{}   // has room for as many nodes as may be at work; nil for no limit
-
-	paused   bool
-	nudge    chan struct{}     // receives after paused has changed
-	turn     chan struct{}     // receives when another batch has left a node
-	progress map[int]DrainNode // of a drain's nodes that have not ended
-	evicted  int               // pods, from nodes that have
 }
 
-func (e *Engine) newRun(ctx context.Context, b Batch, definition operation.Definition) (*run, error) {
+func (e *Engine) newRun(b Batch, t task) (*run, error) {
 	client, err := e.clusters.Client(b.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	op, err := e.operationOf(ctx, b, definition)
 	if err != nil {
 		return nil, err
 	}
@@ -97,55 +50,32 @@ func (e *Engine) newRun(ctx context.Context, b Batch, definition operation.Defin
 		b.StartedAt = &now
 	}
 	r := &run{
-		id: b.ID, engine: e, op: op, define: definition, client: client,
-		log:    e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
-		behind: kube.NewConverging(), ended: make(chan Item, 2*claimSize), done: make(chan struct{}),
-		batch: b, active: map[int]string{}, waiting: map[int]string{}, waited: map[int]bool{},
-		paused: b.Paused, nudge: make(chan struct{}, 1), turn: make(chan struct{}, 1), progress: map[int]DrainNode{},
-		rollout: rollout, settled: map[int]bool{}, counted: make(chan struct{}, 1), goOn: make(chan struct{}, 1),
+		task: t, engine: e, client: client, behind: kube.NewConverging(), done: make(chan struct{}), batch: b,
+		log: e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
 	}
-	if rollout.Parallel > 0 {
-		r.slots = make(chan struct{}, rollout.Parallel)
-	}
-	r.take, r.stopTake = context.WithCancelCause(e.base)
-	r.calls, r.stopCall = context.WithCancel(e.base)
+	r.pace = newPace(e.base, client.Limiter(), rollout, b.Paused, r.changed)
+	r.ledger = newLedger(r.save, r.stored)
 	return r, nil
 }
 
-// ring wakes who waits at a bell with room for one: whoever comes later finds
-// that it has rung.
-func ring(bell chan<- struct{}) {
-	select {
-	case bell <- struct{}{}:
-	default:
-	}
-}
-
-// stop makes the run take no more items. The first cause counts.
-func (r *run) stop(cause error) {
-	r.stopTake(cause)
-	grace := cancelGrace
-	if errors.Is(cause, errShutdown) {
-		grace = stopGrace
-	}
-	time.AfterFunc(grace, r.stopCall)
-}
+// changed tells whoever follows the batch that its View has changed.
+func (r *run) changed() { r.engine.watcher.BatchChanged(r.batch.Cluster, r.batch.ID) }
 
 // execute runs the items and then ends the batch, in the order that makes
 // "done" mean "visible".
 func (r *run) execute(items []Item) {
-	defer r.stopCall()
+	defer r.pace.stopCall()
 	r.log.Info("Batch started", "nodes", r.batch.Total, "by", r.batch.By)
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		r.record()
+		r.ledger.record()
 	}()
 	if r.batch.CancelRequested {
-		r.stop(errCancelled)
+		r.pace.stop(errCancelled)
 	}
 	r.roll(items)
-	close(r.ended)
+	close(r.ledger.entries)
 	<-recorded
 	r.converge()
 	r.finish()
@@ -154,23 +84,58 @@ func (r *run) execute(items []Item) {
 
 // roll works through the items, wave by wave.
 func (r *run) roll(items []Item) {
-	waves := r.waves(items)
+	waves := r.pace.rollout.waves(items, r.batch.Total, r.inventory().Find)
 	c, together := r.op.(operation.Conductor)
 	if together {
-		r.recall()
+		r.rollTogether(c, waves)
+		return
 	}
 	for i, w := range waves {
-		switch {
-		case len(w.items) == 0:
-		case together:
-			r.conduct(c, w.items)
-		default:
-			r.dispatch(w.items)
-		}
-		if i == len(waves)-1 || r.take.Err() != nil || r.pass(w) != nil {
+		r.dispatch(w.items)
+		if i == len(waves)-1 || r.pass(w) != nil {
 			return
 		}
 	}
+}
+
+// rollTogether works on the nodes of all waves together, but for those of the
+// canary, which come first: every node is prepared before the first one begins,
+// and then they begin wave by wave.
+func (r *run) rollTogether(c operation.Conductor, waves []wave) {
+	r.recall()
+	for len(waves) > 0 {
+		stage := waves
+		if waves[0].canary {
+			stage = waves[:1]
+		}
+		waves = waves[len(stage):]
+		if r.rollStage(c, stage, len(waves) == 0) != nil {
+			return
+		}
+	}
+}
+
+// rollStage conducts some waves and opens one after the other. After the last wave
+// of the batch there is no gate.
+func (r *run) rollStage(c operation.Conductor, stage []wave, last bool) error {
+	var items []Item
+	for _, w := range stage {
+		items = append(items, w.items...)
+	}
+	r.pace.postpone(stage[1:])
+	var conducted sync.WaitGroup
+	defer conducted.Wait()
+	conducted.Go(func() { r.conduct(c, items) })
+	for i, w := range stage {
+		r.pace.open(w)
+		if last && i == len(stage)-1 {
+			return nil
+		}
+		if err := r.pass(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dispatch begins item after item, as many at once as the cluster takes, and
@@ -181,53 +146,46 @@ func (r *run) dispatch(items []Item) {
 	defer workers.Wait()
 	for {
 		free, held := r.mine(items)
-		for chunk := range slices.Chunk(free, cmp.Or(r.rollout.Parallel, claimSize)) {
-			if r.take.Err() != nil || !r.claim(chunk) {
+		for chunk := range slices.Chunk(free, cmp.Or(r.pace.rollout.Parallel, claimSize)) {
+			if !r.claim(chunk) || !r.beginAll(chunk, &workers) {
 				return
 			}
-			for i, it := range chunk {
-				if r.place() != nil {
-					r.release(chunk[i:])
-					return
-				}
-				workers.Go(func() {
-					r.work(it)
-					r.vacate()
-				})
-			}
 		}
-		if items = held; len(items) == 0 || r.awaitTurn() != nil {
+		items = held
+		if len(items) == 0 || r.pace.awaitTurn() != nil {
 			return
 		}
 	}
 }
 
-// place waits until one more item may be begun: the batch is not paused, and
-// neither the rollout nor the cluster's load forbids it.
-func (r *run) place() error {
-	if err := r.waitWhilePaused(); err != nil {
-		return err
-	}
-	if r.slots != nil {
-		select {
-		case r.slots <- struct{}{}:
-		case <-r.take.Done():
-			return context.Cause(r.take)
+// beginAll begins claimed items as the pace allows it. It reports false, and
+// releases the rest, when no more are to be begun.
+func (r *run) beginAll(chunk []Item, workers *sync.WaitGroup) bool {
+	for i, it := range chunk {
+		if r.pace.enter() != nil {
+			r.release(chunk[i:])
+			return false
 		}
+		workers.Go(func() {
+			r.work(it)
+			r.pace.leave()
+		})
 	}
-	return r.client.Limiter().Acquire(r.take)
+	return true
 }
 
-// vacate gives a place of the rollout back; the item has given the cluster's.
-func (r *run) vacate() {
-	if r.slots != nil {
-		<-r.slots
-	}
+// mine separates the items whose nodes are free for this batch from those that
+// another batch has first.
+func (r *run) mine(items []Item) (free, held []Item) {
+	return r.ledger.split(items, func(node string) string { return r.engine.turns.ahead(r, node) })
 }
 
 // claim marks items as running before their first call, so that a crash can
-// tell what may have been begun. It reports whether that is stored.
+// tell what may have been begun. It reports whether that is stored, and wanted.
 func (r *run) claim(chunk []Item) bool {
+	if r.pace.stopped() != nil {
+		return false
+	}
 	now := r.engine.now()
 	for i := range chunk {
 		chunk[i].Attempts, chunk[i].StartedAt = attemptsOf(chunk[i]), &now
@@ -245,7 +203,7 @@ func attemptsOf(it Item) int {
 	return it.Attempts
 }
 
-// release gives claimed items back that were not begun. Those that an earlier
+// release returns claimed items that were not begun. Those that an earlier
 // process may have begun keep their mark.
 func (r *run) release(chunk []Item) {
 	for i := range chunk {
@@ -256,72 +214,45 @@ func (r *run) release(chunk []Item) {
 	r.save(chunk)
 }
 
-// save stores items, again and again until it works or the program stops: an
-// item that is not stored must not count.
-func (r *run) save(items []Item) bool {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := r.engine.store.UpdateItems(r.engine.base, r.batch.ID, items)
-		if err == nil {
-			return true
-		}
-		r.log.Error("Items cannot be stored; trying again", "error", err)
-		select {
-		case <-r.calls.Done():
-			return false
-		case <-time.After(wait):
-		}
-	}
-}
-
-// record stores ended items, many in one transaction when they come fast, and
-// counts them once they are stored.
-func (r *run) record() {
-	for first := range r.ended {
-		items := append(make([]Item, 0, claimSize), first)
-		for more := true; more && len(items) < cap(items); {
-			select {
-			case it, open := <-r.ended:
-				if more = open; open {
-					items = append(items, it)
-				}
-			default:
-				more = false
-			}
-		}
-		if r.save(items) {
-			r.count(items)
-			r.engine.turns.leave(r, items)
-		}
-	}
-}
-
-// count takes stored items into the counts and tells the watcher and the log.
-func (r *run) count(items []Item) {
-	r.mu.Lock()
-	for _, it := range items {
-		r.counts.Pending--
-		r.counts.Add(it.State, 1)
-		if it.State == store.ItemFailed && len(r.failed) < FailedShown {
-			r.failed = append(r.failed, it)
-		}
-		delete(r.active, it.Seq)
-		delete(r.waiting, it.Seq)
-		r.evicted += r.progress[it.Seq].Evicted
-		delete(r.progress, it.Seq)
-		r.settled[it.Seq] = true
-	}
-	done, counts := Done(r.counts), r.counts
-	tenths := 10 * done / max(1, r.batch.Total)
-	tell := tenths > r.tenths && tenths < 10
-	r.tenths = max(tenths, r.tenths)
-	tooMany := r.tooMany()
-	r.mu.Unlock()
-	if tooMany {
-		r.stop(errFailures)
-	}
-	ring(r.counted)
-	if tell {
+// stored tells the others what is stored in a final state, and ends a batch in
+// which too many have failed.
+func (r *run) stored(ended []Item) {
+	r.engine.turns.leave(r, ended)
+	counts := r.ledger.sum()
+	done, total := Done(counts), max(1, r.batch.Total)
+	tenths := 10 * done / total
+	if tenths > 10*(done-len(ended))/total && tenths < 10 {
 		r.log.Info("Batch progress", "done", done, "of", r.batch.Total, "failed", counts.Failed)
 	}
-	r.engine.watcher.BatchChanged(r.batch.Cluster, r.batch.ID)
+	r.changed()
+}
+
+// lose notes a failed node, and stops the run when there are too many. A drain
+// goes on with the nodes that it has begun; see drainHost.Begin.
+func (r *run) lose() {
+	failed := r.ledger.lose()
+	if !r.define.Drains && r.pace.rollout.exceeded(failed, r.batch.Total) {
+		r.pace.stop(errFailures)
+	}
+}
+
+// reading returns a context for reads of the cluster's nodes.
+func (r *run) reading() (context.Context, context.CancelFunc) {
+	reader := services.Actor{Name: r.batch.By, Role: services.RoleViewer}
+	return context.WithTimeout(services.WithActor(r.pace.calls, reader), 10*time.Second)
+}
+
+// inventory returns the cluster's nodes when the order of the waves depends on
+// them; none when they cannot be read.
+func (r *run) inventory() node.Inventory {
+	if r.pace.rollout.Order == "" {
+		return node.Inventory{}
+	}
+	ctx, cancel := r.reading()
+	defer cancel()
+	inventory, err := r.engine.nodes.All(ctx, r.batch.Cluster, false)
+	if err != nil {
+		r.log.Warn("Zones and pools cannot be read", "error", err)
+	}
+	return inventory
 }

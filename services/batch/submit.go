@@ -5,48 +5,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 )
-
-// maxReason is the length of a reason in characters; it becomes an annotation
-// and a line of the table.
-const maxReason = 200
-
-// maxKey is the length of an idempotency key in characters; every batch keeps
-// its own.
-const maxKey = 128
-
-// Request asks for a batch.
-type Request struct {
-	Cluster        string
-	Operation      string
-	Form           url.Values // the operation's own fields
-	Nodes          []string   // by name; a name that comes twice counts once
-	Reason         string
-	IdempotencyKey string // of the form; a second request with it gives the first one's batch
-	// RetryOf is an ended batch whose operation is to be tried again, with its
-	// parameters, on those of its nodes that did not get there.
-	RetryOf string
-	// Guarded says that a person's form asks: a plan that goes far is refused
-	// with TextReach until the form carries its digest, as "plan".
-	Guarded bool
-
-	preview bool // only the plan is asked for: what must be confirmed for the deed may be left out
-}
 
 // Submit checks a request, stores the batch with its items, and starts it. Once
 // it returns, the batch survives anything short of the loss of the disk.
@@ -56,174 +23,186 @@ type Request struct {
 // request; CodeThrottled beyond the engine's Limits; CodeUnavailable when the
 // cluster's nodes cannot be read.
 func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
-	b, definition, nodes, err := e.check(ctx, q)
+	p, err := e.propose(ctx, q)
 	if err != nil {
 		return View{}, err
 	}
-	if earlier, found, err := e.repeated(ctx, b); found || err != nil {
+	earlier, found, err := e.repeated(ctx, p.batch)
+	if found || err != nil {
 		return earlier, err
 	}
-	leave, err := e.planning.enter(ctx, b.Cluster, b.ActorID)
+	leave, err := e.planning.enter(ctx, p.batch.Cluster, p.batch.ActorID)
 	if err != nil {
 		return View{}, err
 	}
 	defer leave()
-	if err := e.roomFor(b); err != nil {
+	if err := e.roomFor(p.batch); err != nil {
 		return View{}, err
 	}
-	if err := e.resolve(ctx, &b, definition); err != nil {
-		return View{}, err
-	}
-	plan, err := e.plan(ctx, b, definition, nodes, true)
+	plan, err := e.plan(ctx, &p, true)
 	if err != nil {
 		return View{}, err
 	}
 	if err := plan.guarded(q); err != nil {
 		return View{}, err
 	}
-	if err := plan.agreed(services.ActorFrom(ctx), b.Cluster, q.Form); err != nil {
+	if err := plan.agreed(services.ActorFrom(ctx), p.batch.Cluster, q.Consents); err != nil {
 		return View{}, err
 	}
-	items, err := itemsOf(plan)
+	return e.accept(ctx, p, plan)
+}
+
+// accept stores the batch of a plan that everybody has agreed to, and starts it.
+func (e *Engine) accept(ctx context.Context, p proposal, plan Preview) (View, error) {
+	items := itemsOf(plan)
+	r, err := e.newRun(p.batch, task{p.define, p.params, plan.op})
 	if err != nil {
 		return View{}, err
 	}
-	r, err := e.newRun(ctx, b, definition)
-	if err != nil {
-		return View{}, err
-	}
-	r.planned, r.asks = plan.inventory, asks(b, definition, r.op, nodes)
-	if err := e.store.InsertBatch(ctx, r.batch, items); err != nil {
-		if services.CodeOf(err) != services.CodeConflict {
-			return View{}, fmt.Errorf("store the batch: %w", err)
-		}
-		earlier, _, err := e.repeated(ctx, b) // the same form was sent twice at once
+	r.planned, r.asks = plan.inventory, r.task.asks(p.batch.Cluster, p.nodes)
+	err = e.store.InsertBatch(ctx, r.batch, items)
+	if services.CodeOf(err) == services.CodeConflict { // the same form was sent twice at once
+		earlier, _, err := e.repeated(ctx, p.batch)
 		return earlier, err
 	}
-	// From here on the batch is accepted: a reader who goes away ends nothing.
+	if err != nil {
+		return View{}, fmt.Errorf("store the batch: %w", err)
+	}
+	// From here on the batch is accepted: a client that disconnects ends nothing.
 	if err := e.launch(context.WithoutCancel(ctx), r, items); err != nil {
 		return View{}, err
 	}
-	e.watcher.BatchChanged(b.Cluster, b.ID)
+	e.watcher.BatchChanged(p.batch.Cluster, p.batch.ID)
 	return r.view(), nil
 }
 
-// check refuses what is wrong with a request before anything is read or stored.
-func (e *Engine) check(ctx context.Context, q Request) (Batch, operation.Definition, []string, error) {
-	actor := services.ActorFrom(ctx)
-	fail := func(err error) (Batch, operation.Definition, []string, error) {
-		return Batch{}, operation.Definition{}, nil, err
-	}
+// proposal is a batch before it is stored.
+type proposal struct {
+	batch  Batch
+	define operation.Definition
+	params operation.Params
+	nodes  []string
+}
+
+// propose refuses what is wrong with a request before anything of the cluster is
+// read or anything is stored.
+func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	if _, err := e.clusters.Client(q.Cluster); err != nil {
-		return fail(err)
+		return proposal{}, err
 	}
-	definition, err := operation.Find(q.Operation)
+	define, err := operation.Find(q.Operation)
 	if err != nil {
-		return fail(err)
+		return proposal{}, err
 	}
-	if err := actor.Require(definition.Permit); err != nil {
-		return fail(err)
+	actor := services.ActorFrom(ctx)
+	if err := actor.Require(define.Permit); err != nil {
+		return proposal{}, err
 	}
-	from, mine, err := e.origin(ctx, q)
-	if err != nil {
-		return fail(err)
+	p := proposal{define: define, nodes: unique(q.Nodes)}
+	from, err := e.readParams(ctx, q, &p)
+	rollout, wrongRollout := readRollout(q.Fields, define, from)
+	if err := joined(err, wrongRollout); err != nil {
+		return proposal{}, err
 	}
-	params := from.Params
+	if !q.preview {
+		if err := p.params.Consent(q.Cluster).Check(actor, q.Consents.Typed); err != nil {
+			return proposal{}, err
+		}
+	}
+	if err := q.check(p.nodes); err != nil {
+		return proposal{}, err
+	}
+	err = p.fill(q, actor, rollout, e.now())
+	return p, err
+}
+
+// joined returns one error that names the fields of all; the first that is not about
+// fields counts alone.
+func joined(errs ...error) error {
+	var wrong services.FieldErrors
+	for _, err := range errs {
+		if err != nil && services.CodeOf(err) != services.CodeInvalid {
+			return err
+		}
+		wrong.Append(err)
+	}
+	return wrong.Err()
+}
+
+// readParams reads the parameters of a request, and which nodes it may be about.
+// It returns the batch that a retry or an undo goes back to, zero for neither.
+func (e *Engine) readParams(ctx context.Context, q Request, p *proposal) (Batch, error) {
 	if q.RetryOf == "" {
-		params, err = definition.Parse(q.Form)
-	}
-	if err != nil {
-		return fail(err)
-	}
-	if definition.Authorize != nil && !q.preview {
-		if err := definition.Authorize(actor, q.Cluster, q.Form, params); err != nil {
-			return fail(err)
+		var err error
+		p.params, err = p.define.Read(q.Fields)
+		undone := operation.UndoOf(p.params)
+		if err != nil || undone == "" {
+			return Batch{}, err
 		}
+		from, nodes, err := e.origin(ctx, q, origin{undone, "undo_of", undoable})
+		p.nodes = nodes
+		return from, err
 	}
-	rollout, err := ParseRollout(q.Form, definition.Long)
+	from, nodes, err := e.origin(ctx, q, origin{q.RetryOf, "retry_of", retryable})
 	if err != nil {
-		return fail(err)
+		return Batch{}, err
 	}
-	nodes, reason := unique(q.Nodes), strings.TrimSpace(q.Reason)
-	if from.ID != "" {
-		nodes = mine
+	first, err := p.define.Decode(from.Params)
+	if err != nil {
+		return Batch{}, err
 	}
-	wrong := slices.Concat(checkNodes(nodes), checkReason(reason), checkKey(q.IdempotencyKey))
-	if len(wrong) > 0 {
-		return fail(services.InvalidFields(wrong...))
+	if err := e.undoneIsStored(ctx, first); err != nil {
+		return Batch{}, err
 	}
-	b := Batch{
-		Cluster: q.Cluster, Operation: q.Operation, Params: params, Reason: reason, Total: len(nodes),
+	p.nodes = nodes
+	p.params, err = first.Revise(q.Fields)
+	return from, err
+}
+
+// fill completes the row of the batch.
+func (p *proposal) fill(q Request, actor services.Actor, rollout Rollout, now time.Time) error {
+	p.batch = Batch{
+		Cluster: q.Cluster, Operation: q.Operation, Reason: strings.TrimSpace(q.Reason), Total: len(p.nodes),
 		ActorID: actor.ID, By: actor.Name, ActorRole: actor.Role, Address: actor.Address, RequestID: actor.RequestID,
-		IdempotencyKey: q.IdempotencyKey, State: store.StateRunning, CreatedAt: e.now().Truncate(time.Millisecond),
+		IdempotencyKey: q.IdempotencyKey, State: store.StateRunning, CreatedAt: now.Truncate(time.Millisecond),
+		RetryOf: q.RetryOf, UndoOf: operation.UndoOf(p.params),
 	}
-	if b.Rollout, err = encodeRollout(rollout); err != nil {
-		return fail(err)
+	var err error
+	p.batch.Params, err = p.params.Encode()
+	if err != nil {
+		return err
 	}
-	b.RetryOf, b.UndoOf = q.RetryOf, operation.UndoOf(params)
-	b.ID, b.Fingerprint = newID(b.CreatedAt), fingerprint(b, nodes)
-	return b, definition, nodes, nil
-}
-
-func checkNodes(nodes []string) []services.FieldError {
-	switch {
-	case len(nodes) == 0:
-		return []services.FieldError{{Field: "node", Text: "error_nodes_none"}}
-	case len(nodes) > MaxNodes:
-		return []services.FieldError{{Field: "node", Text: "error_nodes_many", Args: services.Args("Count", len(nodes), "Max", MaxNodes)}}
+	p.batch.Rollout, err = rollout.encode()
+	if err != nil {
+		return err
 	}
-	for _, name := range nodes {
-		if len(validation.IsDNS1123Subdomain(name)) > 0 {
-			return []services.FieldError{{Field: "node", Text: "error_node_name", Args: services.Args("Name", clip(name))}}
-		}
-	}
+	p.batch.ID, p.batch.Fingerprint = newID(p.batch.CreatedAt), fingerprint(p.batch, p.nodes)
 	return nil
 }
 
-func checkReason(reason string) []services.FieldError {
-	if n := utf8.RuneCountInString(reason); n > maxReason {
-		return []services.FieldError{{Field: "reason", Text: "error_reason_long", Args: services.Args("Count", n, "Max", maxReason)}}
+// resolve completes the parameters with what is read once for the whole batch.
+// What was read for the first try holds for the second.
+func (e *Engine) resolve(ctx context.Context, p *proposal) error {
+	if p.batch.RetryOf != "" {
+		return nil
 	}
-	if strings.ContainsFunc(reason, unicode.IsControl) {
-		return []services.FieldError{{Field: "reason", Text: "error_reason_control"}}
+	client, err := e.clusters.Client(p.batch.Cluster)
+	if err != nil {
+		return err
 	}
-	return nil
+	sources := operation.Sources{Cluster: p.batch.Cluster, Nodes: client, Templates: e.templates}
+	p.params, err = p.params.Resolve(ctx, sources)
+	if err != nil {
+		return err
+	}
+	p.batch.Params, err = p.params.Encode()
+	if t := operation.TemplateOf(p.params); t != nil {
+		p.batch.TemplateID = t.ID
+	}
+	return err
 }
 
-func checkKey(key string) []services.FieldError {
-	if n := utf8.RuneCountInString(key); n > maxKey {
-		return []services.FieldError{{Field: "idempotency_key", Text: "error_key_long", Args: services.Args("Count", n, "Max", maxKey)}}
-	}
-	return nil
-}
-
-// clip shortens what is quoted in an error.
-func clip(s string) string {
-	const most = 80
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most]) + "…"
-}
-
-// unique returns the names once each, in the order of their first use, as far as
-// one more than a batch may have.
-func unique(names []string) []string {
-	seen := map[string]bool{}
-	out := make([]string, 0, min(len(names), MaxNodes+1))
-	for _, name := range names {
-		if !seen[name] {
-			seen[name] = true
-			out = append(out, name)
-		}
-		if len(out) > MaxNodes {
-			break
-		}
-	}
-	return out
-}
-
-// repeated gives the batch that the same form made before. A key that comes
+// repeated returns the batch that the same form made before. A key that comes
 // back with another content is refused: to run it again would surprise, and to
 // show the old batch would lie.
 func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
@@ -243,43 +222,30 @@ func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
 	return view, true, err
 }
 
-// itemsOf makes the items of a plan. A node that the table has not seen yet is
+// itemsOf returns the items of a plan. A node that the table has not seen yet is
 // looked up when its turn comes.
-func itemsOf(p Preview) ([]Item, error) {
+func itemsOf(p Preview) []Item {
 	items := make([]Item, len(p.Nodes))
 	for i, n := range p.Nodes {
 		items[i] = Item{Seq: i, Node: n.Node, UID: n.UID, State: store.ItemPending}
-		if n.UID == "" {
-			continue
-		}
-		var err error
-		if items[i].Before, err = json.Marshal(n.Before); err != nil {
-			return nil, fmt.Errorf("encode plan of %s: %w", n.Node, err)
-		}
-		if items[i].After, err = json.Marshal(n.After); err != nil {
-			return nil, fmt.Errorf("encode plan of %s: %w", n.Node, err)
+		if n.UID != "" {
+			items[i].Before, items[i].After = &n.Before, &n.After
 		}
 	}
-	return items, nil
+	return items
 }
 
-// operationOf makes the operation of a batch.
-func (e *Engine) operationOf(ctx context.Context, b Batch, definition operation.Definition) (operation.Operation, error) {
-	records, err := e.records(ctx, b.Params)
-	if err != nil {
-		return nil, err
-	}
-	return definition.New(b.Params, operation.Meta{Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect, Records: records})
-}
-
-// newID gives an id that sorts by its time: milliseconds in base 32, then chance.
+// newID returns an id that sorts by its time: milliseconds in base 32, then chance.
 func newID(at time.Time) string {
 	return strings.ToLower(fmt.Sprintf("%09s", strconv.FormatInt(at.UnixMilli(), 32)) + rand.Text()[:8])
 }
 
+// fingerprint sums up what a batch was asked for, to tell a repeated request from
+// another one with the same key.
 func fingerprint(b Batch, nodes []string) string {
 	h := sha256.New()
-	for _, part := range append([]string{b.Cluster, b.Operation, string(b.Params), string(b.Rollout), b.Reason}, nodes...) {
+	parts := []string{b.Cluster, b.Operation, string(b.Params), string(b.Rollout), b.Reason}
+	for _, part := range append(parts, nodes...) {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails to write
 	}
 	return hex.EncodeToString(h.Sum(nil))

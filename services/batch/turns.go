@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"context"
 	"slices"
 	"sync"
 )
@@ -41,57 +40,23 @@ func (t *turns) leave(r *run, items []Item) {
 			continue
 		}
 		line := slices.Delete(t.lines[at], i, i+1)
-		if t.lines[at] = line; len(line) == 0 {
+		t.lines[at] = line
+		if len(line) == 0 {
 			delete(t.lines, at)
 		} else if i == 0 {
-			ring(line[0].turn)
+			signal(line[0].pace.turn)
 		}
 	}
 }
 
-// ahead gives the batch that the run waits for on a node, "" when it is its
+// ahead returns the batch that the run waits for on a node, "" when it is its
 // turn.
 func (t *turns) ahead(r *run, node string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	line := t.lines[place{r.batch.Cluster, node}]
 	if i := slices.Index(line, r); i > 0 {
-		return line[i-1].id
+		return line[i-1].batch.ID
 	}
 	return ""
-}
-
-// mine parts the items whose nodes are free for this batch from those that wait
-// for another, and lets the view say so. A node that had to be waited for is
-// another than it was planned.
-func (r *run) mine(items []Item) (free, held []Item) {
-	ahead := map[string]bool{}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, it := range items {
-		id := r.engine.turns.ahead(r, it.Node)
-		if id == "" {
-			free = append(free, it)
-			delete(r.waiting, it.Seq)
-			continue
-		}
-		held = append(held, it)
-		ahead[id] = true
-		r.waiting[it.Seq] = it.Node
-		r.waited[it.Seq] = true
-	}
-	r.ahead = ahead
-	return free, held
-}
-
-// awaitTurn returns when it may be the batch's turn on another node, or with an
-// error when it is to take no more items.
-func (r *run) awaitTurn() error {
-	r.engine.watcher.BatchChanged(r.batch.Cluster, r.batch.ID)
-	select {
-	case <-r.turn:
-		return nil
-	case <-r.take.Done():
-		return context.Cause(r.take)
-	}
 }

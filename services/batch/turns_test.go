@@ -1,8 +1,6 @@
 package batch_test
 
 import (
-	"encoding/json"
-	"net/url"
 	"testing"
 	"time"
 
@@ -10,6 +8,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/store"
 )
@@ -41,7 +40,7 @@ func TestTurns_secondBatchWaitsWhereTheFirstIs(t *testing.T) {
 	require.Equal(t, batch.Counts{Unchanged: 2, Succeeded: 4}, v.Counts, "they were cordoned when its turn came")
 	require.Empty(t, v.WaitsFor)
 	for _, name := range names[2:6] {
-		require.JSONEq(t, `true`, field(t, p.items(t, second.ID)[name].Before, "unschedulable"))
+		require.True(t, *p.items(t, second.ID)[name].Before.Unschedulable)
 	}
 	require.Equal(t, store.StateSucceeded, p.wait(t, third.ID).State)
 	for i, name := range names {
@@ -58,7 +57,7 @@ func TestTurns_drainWaitsForAllAndACancelledBatchLeavesTheLine(t *testing.T) {
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[0], Times: 1, Hold: hold})
 	first := p.submit(t, c.Name, "cordon", names[0])
 	held.WaitHits(t, 1)
-	drain, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Reason: "kernel CVE", Form: url.Values{}})
+	drain, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Reason: "kernel CVE", Fields: form.Fields{}})
 	require.NoError(t, err)
 	doomed := p.submit(t, c.Name, "uncordon", names...)
 	last := p.submit(t, c.Name, "cordon", names[2])
@@ -69,7 +68,7 @@ func TestTurns_drainWaitsForAllAndACancelledBatchLeavesTheLine(t *testing.T) {
 	close(hold)
 	p.wait(t, first.ID)
 	require.Equal(t, batch.Counts{Succeeded: 3}, p.wait(t, drain.ID).Counts)
-	require.JSONEq(t, `true`, field(t, p.items(t, drain.ID)[names[0]].Before, "unschedulable"), "as the first batch left it")
+	require.True(t, *p.items(t, drain.ID)[names[0]].Before.Unschedulable, "as the first batch left it")
 	require.Equal(t, batch.Counts{Unchanged: 1}, p.wait(t, last.ID).Counts)
 }
 
@@ -85,17 +84,9 @@ func TestTurns_deletingAPodWaitsForNoDrain(t *testing.T) {
 		v, err := p.engine.View(as(t, services.RoleViewer), drain.ID)
 		return err == nil && v.Drain != nil && v.Drain.Blocked == 1
 	}, time.Minute, 10*time.Millisecond)
-	form := url.Values{"pod": {ns + "/" + pod.Name}, "uid": {string(pod.UID)}, "node": nodes, "confirm": {pod.Name}}
-	deleted, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Form: form})
+	fields := form.Fields{"pod": {ns + "/" + pod.Name}, "uid": {string(pod.UID)}, "node": nodes, "confirm": {pod.Name}}
+	deleted, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Fields: fields})
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 1}, p.wait(t, deleted.ID).Counts)
 	require.Equal(t, store.StateSucceeded, p.wait(t, drain.ID).State)
-}
-
-// field gives one field of a recorded state as JSON.
-func field(t *testing.T, raw []byte, name string) string {
-	t.Helper()
-	var object map[string]json.RawMessage
-	decode(t, raw, &object)
-	return string(object[name])
 }

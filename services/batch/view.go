@@ -15,7 +15,7 @@ import (
 // shownActive is how many nodes at work a View names.
 const shownActive = 16
 
-// View gives the present state of a batch.
+// View returns the present state of a batch.
 //
 // Errors: CodeNotFound, CodeForbidden.
 func (e *Engine) View(ctx context.Context, id string) (View, error) {
@@ -41,7 +41,7 @@ func (e *Engine) View(ctx context.Context, id string) (View, error) {
 	return v, err
 }
 
-// Items gives every item of a batch in the order in which they were asked for.
+// Items returns every item of a batch in the order in which they were asked for.
 //
 // Errors: CodeNotFound, CodeForbidden.
 func (e *Engine) Items(ctx context.Context, id string) ([]Item, error) {
@@ -54,7 +54,7 @@ func (e *Engine) Items(ctx context.Context, id string) ([]Item, error) {
 	return e.store.Items(ctx, id)
 }
 
-// Successors gives the batches that retry or undo this one, oldest first.
+// Successors returns the batches that retry or undo this one, oldest first.
 //
 // Errors: CodeForbidden.
 func (e *Engine) Successors(ctx context.Context, id string) (Successors, error) {
@@ -64,7 +64,7 @@ func (e *Engine) Successors(ctx context.Context, id string) (Successors, error) 
 	return e.store.Successors(ctx, id)
 }
 
-// Running gives the batches at work, newest first.
+// Running returns the running batches, newest first.
 func (e *Engine) Running() []View {
 	e.mu.Lock()
 	runs := slices.Collect(maps.Values(e.runs))
@@ -77,7 +77,7 @@ func (e *Engine) Running() []View {
 	return views
 }
 
-// Interrupted gives the batches that wait to be resumed, newest first. They are
+// Interrupted returns the batches that wait to be resumed, newest first. They are
 // an extra on a page: when they cannot be read there are none.
 func (e *Engine) Interrupted(ctx context.Context) []View {
 	open, err := e.store.OpenBatches(ctx)
@@ -94,7 +94,7 @@ func (e *Engine) Interrupted(ctx context.Context) []View {
 	return views
 }
 
-// Wait gives the batch as soon as it has ended, or as it is after d.
+// Wait returns the batch as soon as it has ended, or as it is after d.
 func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (View, error) {
 	if r := e.find(id); r != nil {
 		timer := time.NewTimer(d)
@@ -170,25 +170,15 @@ func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
 	return views, nil
 }
 
-// view gives the run's batch with its live counts.
+// view returns the run's batch with its live counts.
 func (r *run) view() View {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	counts := r.counts
-	counts.Pending -= len(r.active) + len(r.waiting)
-	counts.Running += len(r.active)
-	counts.Waiting += len(r.waiting)
-	v := newView(r.batch, counts, r.engine.now())
-	v.Paused, v.Asks, v.Drain = r.paused, r.asks, r.drainView()
-	v.Failed = slices.Clone(r.failed)
-	v.Gate = r.gate
-	if Done(counts) == r.batch.Total && !r.batch.State.Ended() {
+	b, counts := r.present(), r.ledger.sum()
+	v := newView(b, counts, r.engine.now())
+	r.ledger.fill(&v, r.define.Drains)
+	v.Paused, v.Gate = r.pace.present()
+	v.Asks = r.asks
+	if Done(counts) == b.Total && !b.State.Ended() {
 		v.Converging = r.behind.Len()
-	}
-	v.WaitsFor = slices.Sorted(maps.Keys(r.ahead))
-	seqs := slices.Sorted(maps.Keys(r.active))
-	for _, seq := range seqs[:min(shownActive, len(seqs))] {
-		v.Running = append(v.Running, r.active[seq])
 	}
 	return v
 }

@@ -1,11 +1,8 @@
 package batch
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -17,15 +14,16 @@ import (
 
 const (
 	maxTries  = 6
-	firstWait = 200 * time.Millisecond // between two tries; it doubles
-	longWait  = 5 * time.Second
+	firstWait = 300 * time.Millisecond // the longest wait after the first try; it doubles
+	longWait  = 7 * time.Second
 )
 
 // work runs one item to its end. The caller has taken a place in the limiter.
 func (r *run) work(it Item) {
-	r.begin(it)
+	r.ledger.begin(it)
+	r.changed()
 	result, err := r.try(&it)
-	if err != nil && errors.Is(context.Cause(r.take), errShutdown) && r.calls.Err() != nil {
+	if err != nil && errors.Is(r.pace.stopped(), errShutdown) && r.pace.calls.Err() != nil {
 		return // it stays marked as running; the next process takes it up
 	}
 	now := r.engine.now()
@@ -38,36 +36,25 @@ func (r *run) work(it Item) {
 	if it.State == store.ItemFailed {
 		r.lose()
 	}
-	r.ended <- it
-}
-
-func (r *run) begin(it Item) {
-	r.mu.Lock()
-	r.active[it.Seq] = it.Node
-	r.mu.Unlock()
-	r.engine.watcher.BatchChanged(r.batch.Cluster, r.batch.ID)
+	r.ledger.end(it)
 }
 
 // try applies the operation until it works or trying again makes no sense. The
 // item keeps how often it was tried and whether its outcome is unknown.
 func (r *run) try(it *Item) (operation.Result, error) {
-	target, err := targetOf(*it)
-	if err != nil {
-		r.client.Limiter().Release(0, kube.Fault{})
-		return operation.Result{}, err
-	}
-	if target.Old = r.hadToWait(it.Seq); !target.Old {
+	target := targetOf(*it)
+	target.Old = r.ledger.hadToWait(it.Seq)
+	if !target.Old {
 		target.Seen = r.planned.Find(it.Node)
 	}
+	wait := kube.NewBackoff(firstWait, longWait)
 	for tries := 1; ; tries++ {
-		if target.Again = it.Attempts > 0; target.Again {
+		target.Again = it.Attempts > 0
+		if target.Again {
 			target.Seen = nil
 		}
 		it.Attempts++
-		began := time.Now()
-		result, err := r.apply(target)
-		fault := kube.FaultOf(err)
-		r.client.Limiter().Release(time.Since(began), fault)
+		result, fault, err := r.call(target)
 		if err == nil {
 			it.Unknown = false
 			if result.Converges != "" {
@@ -79,20 +66,26 @@ func (r *run) try(it *Item) (operation.Result, error) {
 			it.Unknown = true
 			r.behind.Note(it.Node, "") // what became of it has to be read
 		}
-		if !fault.Retry || tries == maxTries || !r.pause(tries, fault.After) {
-			return operation.Result{}, err
-		}
-		if r.client.Limiter().Acquire(r.take) != nil {
+		if !fault.Retry || tries == maxTries || !r.mayTryAgain(max(fault.After, wait.Step())) {
 			return operation.Result{}, err
 		}
 	}
 }
 
-// hadToWait reports whether another batch had the item's node first.
-func (r *run) hadToWait(seq int) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.waited[seq]
+// call calls the operation once, with the place in the limiter that was taken for
+// it.
+func (r *run) call(t operation.Target) (operation.Result, kube.Fault, error) {
+	began := time.Now()
+	result, err := r.apply(t)
+	fault := kube.FaultOf(err)
+	r.client.Limiter().Release(time.Since(began), fault)
+	return result, fault, err
+}
+
+// mayTryAgain waits before the next try, and then for a place in the limiter. It
+// reports whether there is to be another.
+func (r *run) mayTryAgain(wait time.Duration) bool {
+	return kube.Sleep(r.pace.take, wait) == nil && r.client.Limiter().Acquire(r.pace.take) == nil
 }
 
 // apply calls the operation and turns its panic into an error of this item.
@@ -103,37 +96,15 @@ func (r *run) apply(t operation.Target) (result operation.Result, err error) {
 			err = fmt.Errorf("operation panicked: %v", p)
 		}
 	}()
-	return r.op.Apply(r.calls, r.client, t)
+	return r.op.Apply(r.pace.calls, r.client, t)
 }
 
-// pause waits before the next try: as long as the server asks for, and longer
-// with every try. It reports whether there is to be one.
-func (r *run) pause(tries int, atLeast time.Duration) bool {
-	wait := min(longWait, firstWait<<(tries-1))
-	wait = max(atLeast, wait/2+rand.N(wait)) // spread, so that refused calls do not come back together
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.take.Done():
-		return false
-	}
-}
-
-func targetOf(it Item) (operation.Target, error) {
+func targetOf(it Item) operation.Target {
 	t := operation.Target{Node: it.Node, UID: it.UID}
-	if it.UID == "" {
-		return t, nil
+	if it.UID != "" {
+		t.Plan = operation.Plan{Before: stateOf(it.Before), After: stateOf(it.After)}
 	}
-	if err := json.Unmarshal(it.Before, &t.Plan.Before); err != nil {
-		return t, fmt.Errorf("decode what the item was before: %w", err)
-	}
-	if err := json.Unmarshal(it.After, &t.Plan.After); err != nil {
-		return t, fmt.Errorf("decode what the item is to be: %w", err)
-	}
-	t.Plan.Changes = string(it.Before) != string(it.After)
-	return t, nil
+	return t
 }
 
 func succeed(it *Item, result operation.Result) {
@@ -141,16 +112,7 @@ func succeed(it *Item, result operation.Result) {
 	if !result.Changed && it.Attempts == 1 {
 		it.State = store.ItemUnchanged // it was so before we came
 	}
-	it.UID = result.UID
-	it.Before, it.After = encode(result.Before, it.Before), encode(result.After, it.After)
-}
-
-func encode(s operation.State, otherwise json.RawMessage) json.RawMessage {
-	raw, err := json.Marshal(s)
-	if err != nil {
-		return otherwise
-	}
-	return raw
+	it.UID, it.Before, it.After = result.UID, &result.Before, &result.After
 }
 
 // fail notes why an item did not work out.
@@ -160,8 +122,8 @@ func (r *run) fail(it *Item, err error) {
 	if _, aside := errors.AsType[*operation.SkipError](err); aside {
 		it.State = store.ItemSkipped
 	}
-	if errors.Is(context.Cause(r.take), errCancelled) && (kube.FaultOf(err).Retry || r.calls.Err() != nil) {
-		it.State = store.ItemCancelled // it was not refused; it was called off
+	if errors.Is(r.pace.stopped(), errCancelled) && (kube.FaultOf(err).Retry || r.pace.calls.Err() != nil) {
+		it.State = store.ItemCancelled // it was not refused: it was cut short
 	}
 	if !it.Unknown {
 		it.After = nil // what was planned has not happened
@@ -185,5 +147,5 @@ func (r *run) refuse(e *services.Error) {
 		r.refused = e
 	}
 	r.mu.Unlock()
-	r.stop(e)
+	r.pace.stop(e)
 }

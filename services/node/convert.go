@@ -57,7 +57,7 @@ func FromKube(n *corev1.Node) *Node {
 		CreatedAt:         n.CreationTimestamp.Time,
 		Labels:            n.Labels,
 		Taints:            taintsOf(n.Spec.Taints),
-		Annotations:       pick(n.Annotations, CordonAnnotations()),
+		Annotations:       n.Annotations,
 		AllocatableCPU:    n.Status.Allocatable.Cpu().MilliValue(),
 		AllocatableMemory: n.Status.Allocatable.Memory().Value(),
 		AllocatablePods:   n.Status.Allocatable.Pods().Value(),
@@ -159,19 +159,6 @@ func taintsOf(taints []corev1.Taint) []Taint {
 		out[i] = Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
 		if t.TimeAdded != nil {
 			out[i].TimeAdded = &t.TimeAdded.Time
-		}
-	}
-	return out
-}
-
-func pick(from map[string]string, keys []string) map[string]string {
-	var out map[string]string
-	for _, key := range keys {
-		if v, ok := from[key]; ok {
-			if out == nil {
-				out = map[string]string{}
-			}
-			out[key] = v
 		}
 	}
 	return out

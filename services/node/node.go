@@ -3,7 +3,11 @@
 // package cache and never writes.
 package node
 
-import "time"
+import (
+	"time"
+
+	"kube-node-manager/services/change"
+)
 
 // Words of the STATUS column, as kubectl prints them.
 const (
@@ -51,30 +55,14 @@ type Node struct {
 	Reason            string            `json:"reason,omitempty"`      // why it is cordoned
 	ReasonBy          string            `json:"reasonBy,omitempty"`    // who cordoned it
 	ReasonSince       *time.Time        `json:"reasonSince,omitempty"` // when it was cordoned
-	Annotations       map[string]string `json:"-"`                     // only those of CordonAnnotations
+	Annotations       map[string]string `json:"-"`                     // all of them
 	AllocatableCPU    int64             `json:"allocatableMilliCPU"`
 	AllocatableMemory int64             `json:"allocatableMemoryBytes"`
 	AllocatablePods   int64             `json:"allocatablePods"`
 }
 
 // Taint is one taint. A node has at most one taint with the same key and effect.
-type Taint struct {
-	Key       string     `json:"key"`
-	Value     string     `json:"value,omitempty"`
-	Effect    string     `json:"effect"`
-	TimeAdded *time.Time `json:"timeAdded,omitempty"`
-}
-
-// ID returns the identity of the taint on its node: "key:Effect".
-func (t Taint) ID() string { return t.Key + ":" + t.Effect }
-
-// String returns kubectl's form: key=value:Effect, or key:Effect without a value.
-func (t Taint) String() string {
-	if t.Value == "" {
-		return t.Key + ":" + t.Effect
-	}
-	return t.Key + "=" + t.Value + ":" + t.Effect
-}
+type Taint = change.Taint
 
 // StatusText returns kubectl's STATUS, such as "Ready,SchedulingDisabled".
 func (n *Node) StatusText() string {

@@ -40,9 +40,14 @@ func (s Spread) Common() (string, bool) {
 
 // LabelSpread counts the labels of some nodes, by key.
 func LabelSpread(nodes []*Node) []Spread {
+	return KeySpread(nodes, func(n *Node) map[string]string { return n.Labels })
+}
+
+// KeySpread counts what some nodes have by key, such as labels or annotations.
+func KeySpread(nodes []*Node, of func(n *Node) map[string]string) []Spread {
 	c := counter{}
 	for _, n := range nodes {
-		for key, value := range n.Labels {
+		for key, value := range of(n) {
 			c.add(spreadID{key: key}, value)
 		}
 	}
@@ -108,7 +113,7 @@ func SearchSpread(all []Spread, text string) []Spread {
 	for _, s := range all {
 		if !containsAll(s.ID(), words) {
 			s.Values = slices.DeleteFunc(slices.Clone(s.Values), func(v ValueCount) bool {
-				return !containsAll(Taint{Key: s.Key, Value: v.Value, Effect: s.Effect}.searchText(), words)
+				return !containsAll(s.Key+"="+v.Value+":"+s.Effect, words)
 			})
 		}
 		if len(s.Values) > 0 {
@@ -117,10 +122,6 @@ func SearchSpread(all []Spread, text string) []Spread {
 	}
 	return out
 }
-
-// searchText returns a taint, or a label as a taint without an effect, in the form
-// in which it is searched.
-func (t Taint) searchText() string { return t.Key + "=" + t.Value + ":" + t.Effect }
 
 func containsAll(text string, words []string) bool {
 	text = strings.ToLower(text)

@@ -2,55 +2,57 @@ package operation
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 )
 
-// change is an operation whose plan becomes one patch.
-type change interface {
+// patcher is an operation whose plan becomes one patch.
+type patcher interface {
 	Plan(n *node.Node) Plan
-	// patch makes the patch of a plan; who sends it adds the preconditions. n is
+	// patch returns the patch of a plan; who sends it adds the preconditions. n is
 	// nil when it is sent without a read.
 	patch(n *node.Node, p Plan) kube.NodePatch
-	// reached says how the touched part of the node is after the patch, and
-	// whether that is what the plan asked for.
-	reached(n *node.Node, p Plan) (State, bool)
 }
 
 // applyBlind sends the patch of the plan without a read before it. Only a node
-// that was not known, that seems to be as asked already, or that another batch
-// has changed since is read first, and patched only when it is not as asked.
-func applyBlind(ctx context.Context, k Cluster, t Target, c change) (Result, error) {
-	if t.UID != "" && t.Plan.Changes && !t.Old {
-		return send(ctx, k, t, c, nil)
+// that was not known, that seems to be as requested already, or that another batch
+// has changed since is read first, and patched only when it is not as requested.
+func applyBlind(ctx context.Context, k Cluster, t Target, op patcher) (Result, error) {
+	if t.UID != "" && t.Plan.Changes() && !t.Old {
+		return send(ctx, k, t, op, nil)
 	}
 	current, err := read(ctx, k, t)
 	if err != nil {
 		return Result{}, err
 	}
-	t.UID, t.Plan = current.UID, c.Plan(current)
-	if !t.Plan.Changes {
+	t.UID, t.Plan = current.UID, op.Plan(current)
+	if !t.Plan.Changes() {
 		return Result{UID: t.UID, Before: t.Plan.Before, After: t.Plan.Before}, nil
 	}
-	return send(ctx, k, t, c, nil)
+	return send(ctx, k, t, op, nil)
 }
 
 const (
 	guardedTries = 5
-	guardedWait  = 10 * time.Millisecond // after the first try; it grows fivefold, as client-go's DefaultBackoff does
+	guardedFirst = 20 * time.Millisecond // the longest wait after the first try
+	guardedMost  = 2 * time.Second
+	// guardedFactor is that of client-go's DefaultBackoff for conflicts.
+	guardedFactor = 5
 )
 
 // applyGuarded sends the patch of a plan that is only right for the node as it
 // was seen, so the server refuses it when the node has changed since. Then the
 // node is read and planned again.
-func applyGuarded(ctx context.Context, k Cluster, t Target, c change) (Result, error) {
+func applyGuarded(ctx context.Context, k Cluster, t Target, op patcher) (Result, error) {
+	wait := kube.NewBackoff(guardedFirst, guardedMost)
+	wait.Factor = guardedFactor
 	seen := t.Seen
-	for tries, wait := 1, guardedWait; ; tries, wait = tries+1, wait*5 {
-		result, err := tryGuarded(ctx, k, t, c, seen)
+	for tries := 1; ; tries++ {
+		result, err := tryGuarded(ctx, k, t, op, seen)
 		if services.CodeOf(err) != services.CodeConflict || !kube.FaultOf(err).Retry {
 			return result, err
 		}
@@ -58,46 +60,60 @@ func applyGuarded(ctx context.Context, k Cluster, t Target, c change) (Result, e
 			return Result{}, services.Wrap(err, services.CodeConflict, "error_node_contended", "Tries", tries)
 		}
 		seen = nil
-		select {
-		case <-ctx.Done():
+		if kube.Sleep(ctx, wait.Step()) != nil {
 			return Result{}, err
-		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}
 }
 
 // tryGuarded plans the node as it was seen, or as it is when it was not seen,
 // and sends the patch for just that version of it.
-func tryGuarded(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (Result, error) {
-	plan := Plan{}
-	if seen != nil {
-		plan = c.Plan(seen)
-	}
-	if seen == nil || !plan.Changes { // nothing to do is believed only of a node that was just read
-		current, err := read(ctx, k, t)
-		if err != nil {
-			return Result{}, err
-		}
-		seen, plan = current, c.Plan(current)
+func tryGuarded(ctx context.Context, k Cluster, t Target, op patcher, seen *node.Node) (Result, error) {
+	seen, plan, err := replan(ctx, k, t, op, seen)
+	if err != nil {
+		return Result{}, err
 	}
 	if len(plan.Blockers) > 0 {
 		return Result{}, plan.Blockers[0]
 	}
-	plan.After.Recomputed = t.UID != "" && !plan.sameAs(t.Plan)
+	changes := plan.Changes()
+	plan.After.Recomputed = t.UID != "" && !samePlan(plan, t.Plan)
 	if t.Again {
-		plan.recall(t.Plan)
+		plan.Before.Recall(t.Plan.Before, t.Plan.After)
 	}
-	if t.UID = seen.UID; !plan.Changes {
-		return Result{UID: t.UID, Before: plan.Before, After: plan.After, Changed: plan.moved()}, nil
+	t.UID = seen.UID
+	if !changes {
+		changed := !change.Same(plan.Before, plan.After) // an earlier try has done it
+		return Result{UID: t.UID, Before: plan.Before, After: plan.After, Changed: changed}, nil
 	}
 	t.Plan = plan
-	return send(ctx, k, t, c, seen)
+	return send(ctx, k, t, op, seen)
+}
+
+// replan plans the node as it was seen. That there is nothing to do is believed
+// only of a node that was just read.
+func replan(ctx context.Context, k Cluster, t Target, op patcher, seen *node.Node) (*node.Node, Plan, error) {
+	if seen != nil {
+		plan := op.Plan(seen)
+		if plan.Changes() {
+			return seen, plan, nil
+		}
+	}
+	current, err := read(ctx, k, t)
+	if err != nil {
+		return nil, Plan{}, err
+	}
+	return current, op.Plan(current), nil
+}
+
+func samePlan(a, b Plan) bool {
+	return change.Same(a.Before, b.Before) && change.Same(a.After, b.After)
 }
 
 // send patches the node and looks at what became of it. With seen, the server
 // refuses the patch for any other version of the node than that one.
-func send(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (Result, error) {
-	patch := c.patch(seen, t.Plan)
+func send(ctx context.Context, k Cluster, t Target, op patcher, seen *node.Node) (Result, error) {
+	patch := op.patch(seen, t.Plan)
 	patch.UID = t.UID
 	if seen != nil {
 		patch.ResourceVersion = seen.ResourceVersion
@@ -106,8 +122,8 @@ func send(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (
 	if err != nil {
 		return Result{}, err
 	}
-	after, ok := c.reached(node.FromKube(stored), t.Plan)
-	if !ok {
+	after := present(node.FromKube(stored), t.Plan.After)
+	if !change.Reached(t.Plan.After, after) {
 		return Result{}, services.NewError(services.CodeConflict, "error_node_resisted")
 	}
 	after.Recomputed = t.Plan.After.Recomputed
@@ -118,7 +134,7 @@ func send(ctx context.Context, k Cluster, t Target, c change, seen *node.Node) (
 	return result, nil
 }
 
-// read gives the node as it is, if it is still the one that is meant.
+// read returns the node as it is, if it is still the one that is meant.
 func read(ctx context.Context, k Cluster, t Target) (*node.Node, error) {
 	current, err := k.GetNode(ctx, t.Node)
 	if err != nil {

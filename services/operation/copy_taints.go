@@ -2,19 +2,18 @@ package operation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/node"
 )
 
-// copyParams are what a copy of taints was asked for. What the source had when
+// CopyParams are what a copy of taints was asked for. What the source had when
 // it was read, once, is what every node gets.
-type copyParams struct {
+type CopyParams struct {
 	Source string       `json:"source"`
 	Mode   string       `json:"mode"`
 	Keep   bool         `json:"keep,omitempty"`   // refuse where the key and effect have another value
@@ -22,81 +21,54 @@ type copyParams struct {
 }
 
 func copyTaintsDefinition() Definition {
-	return Definition{
-		Name:     "copy-taints",
-		Permit:   services.PermitChange,
-		CacheLog: func(bool) string { return "taint copy" },
-		Parse:    parseCopy,
-		Resolve:  resolveCopy,
-		New: func(params json.RawMessage, m Meta) (Operation, error) {
-			var p copyParams
-			err := json.Unmarshal(params, &p)
-			return newCopying(p, m.Protect), err
+	return Define(Spec[CopyParams]{
+		Traits: Traits{
+			Name: CopyTaints, Permit: services.PermitChange, Page: PageCopy,
+			Fields:   []string{"mode", "overwrite", "source"},
+			CacheLog: func(bool) string { return "taint copy" },
 		},
-	}
+		Read:    readCopy,
+		Resolve: resolveCopy,
+		Make:    func(p CopyParams, m Meta) Operation { return newCopying(p, m.Protect) },
+	})
 }
 
-func parseCopy(form url.Values) (json.RawMessage, error) {
-	p := copyParams{Source: form.Get("source")}
-	var err error
-	if p.Mode, err = parseMode(form, ModeReplace, ModeMerge); err != nil {
-		return nil, err
+func readCopy(r *form.Reader) CopyParams {
+	p := CopyParams{
+		Source: r.Text("source"), Mode: r.Choice("mode", ModeReplace, ModeMerge), Keep: !r.Flag("overwrite", true),
 	}
-	overwrite, err := parseFlag(form, "overwrite", true)
-	if err != nil {
-		return nil, err
-	}
-	p.Keep = !overwrite
 	switch {
 	case p.Source == "":
-		return nil, services.Invalid("source", "error_source_missing")
+		r.Refuse("source", "error_source_missing")
 	case len(validation.IsDNS1123Subdomain(p.Source)) > 0:
-		return nil, services.Invalid("source", "error_node_name", "Name", clip(p.Source))
+		r.Refuse("source", "error_node_name", "Name", services.Clip(p.Source))
 	}
-	return json.Marshal(p)
+	return p
 }
 
 // resolveCopy reads the source.
-func resolveCopy(ctx context.Context, from Sources, params json.RawMessage) (json.RawMessage, error) {
-	var p copyParams
-	if err := json.Unmarshal(params, &p); err != nil {
-		return nil, err
-	}
+func resolveCopy(ctx context.Context, from Sources, p CopyParams) (CopyParams, error) {
 	source, err := from.Nodes.GetNode(ctx, p.Source)
 	if services.CodeOf(err) == services.CodeNotFound {
-		return nil, services.Invalid("source", "error_source_unknown", "Name", p.Source, "Cluster", from.Cluster)
+		return p, services.Invalid("source", "error_source_unknown", "Name", p.Source, "Cluster", from.Cluster)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the source %s: %w", p.Source, err)
+		return p, fmt.Errorf("read the source %s: %w", p.Source, err)
 	}
 	p.Taints = node.FromKube(source).Taints
 	for i := range p.Taints {
 		p.Taints[i].TimeAdded = nil // since when it is on the source says nothing of another node
 	}
-	return json.Marshal(p)
+	return p, nil
 }
 
-// Copying is a copy of one node's taints to others.
-type Copying struct {
-	tainting
-	Source string
-	Taints []node.Taint // that are copied
-	Left   []node.Taint // protected ones, which stay behind
-}
-
-// newCopying makes the copy a setting of taints like any other.
-func newCopying(p copyParams, protect Protection) Copying {
-	c := Copying{Source: p.Source, tainting: tainting{protect: protect}}
-	for _, t := range p.Taints {
-		if protect.Taint(t) {
-			c.Left = append(c.Left, t)
-		} else {
-			c.Taints = append(c.Taints, t)
-		}
-	}
-	c.taintParams = taintParams{Mode: ModeAdd, Set: c.Taints, Keep: p.Keep}
+// newCopying returns the copy as a setting of taints like any other. Protected
+// taints of the source are left out.
+func newCopying(p CopyParams, protect Protection) Operation {
+	t := tainting{protect: protect, TaintParams: TaintParams{Mode: ModeAdd, Keep: p.Keep}}
+	t.Set, _ = protect.Split(p.Taints)
 	if p.Mode == ModeReplace {
-		c.Mode = ModeReplace
+		t.Mode = ModeReplace
 	}
-	return c
+	return t
 }

@@ -2,38 +2,36 @@ package operation
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
-	"net/url"
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 )
 
-// cordon sets or lifts spec.unschedulable, and keeps the reason with the node.
+// cordon sets or clears spec.unschedulable, and keeps the reason with the node.
 type cordon struct {
+	plain
 	unschedulable bool
 	meta          Meta
 }
 
-func cordonDefinition() Definition   { return schedulingDefinition("cordon", true) }
-func uncordonDefinition() Definition { return schedulingDefinition("uncordon", false) }
+func cordonDefinition() Definition   { return schedulingDefinition(Cordon, "c", true) }
+func uncordonDefinition() Definition { return schedulingDefinition(Uncordon, "u", false) }
 
-func schedulingDefinition(name string, unschedulable bool) Definition {
-	return Definition{
-		Name:     name,
-		Permit:   services.PermitChange,
-		CacheLog: schedulingLog(name),
-		Parse:    func(url.Values) (json.RawMessage, error) { return json.RawMessage("{}"), nil },
-		New: func(_ json.RawMessage, m Meta) (Operation, error) {
-			return cordon{unschedulable: unschedulable, meta: m}, nil
+func schedulingDefinition(name, key string, unschedulable bool) Definition {
+	return Define(Spec[struct{}]{
+		Traits: Traits{Name: name, Key: key, Permit: services.PermitChange, CacheLog: schedulingLog(name)},
+		Read:   func(*form.Reader) struct{} { return struct{}{} },
+		Make: func(_ struct{}, m Meta) Operation {
+			return cordon{unschedulable: unschedulable, meta: m}
 		},
-	}
+	})
 }
 
-// schedulingLog gives the words of the log for cordon, uncordon and drain.
+// schedulingLog returns the words of the log for cordon, uncordon and drain.
 func schedulingLog(name string) func(sync bool) string {
 	return func(sync bool) string {
 		if sync {
@@ -43,34 +41,27 @@ func schedulingLog(name string) func(sync bool) string {
 	}
 }
 
-// Plan compares the node with what is asked. A cordoned node that is cordoned
+// Plan compares the node with what is requested. A cordoned node that is cordoned
 // again keeps its reason and its since-when, unless a new reason is given.
 func (c cordon) Plan(n *node.Node) Plan {
-	p := Plan{
-		Before: State{Unschedulable: &n.Unschedulable, Annotations: cordonAnnotations(n)},
-		After:  State{Unschedulable: &c.unschedulable},
+	return Plan{
+		Before: change.State{Unschedulable: &n.Unschedulable, Annotations: cordonAnnotations(n)},
+		After:  change.State{Unschedulable: &c.unschedulable, Annotations: c.annotations(n)},
 	}
-	p.After.Annotations = c.annotations(n)
-	p.Changes = n.Unschedulable != c.unschedulable || !maps.EqualFunc(p.Before.Annotations, p.After.Annotations, same)
-	return p
 }
 
-// cordonAnnotations gives every annotation of ours and of the legacy, nil where
-// it is absent.
+// cordonAnnotations returns every annotation that explains a cordon, ours and the
+// legacy ones; nil where it is absent.
 func cordonAnnotations(n *node.Node) map[string]*string {
 	all := map[string]*string{}
 	for _, key := range node.CordonAnnotations() {
-		if v, ok := n.Annotations[key]; ok {
-			all[key] = &v
-		} else {
-			all[key] = nil
-		}
+		all[key] = valueOf(n.Annotations, key)
 	}
 	return all
 }
 
-// annotations gives what the annotations of n should be. Those of the legacy
-// go when they would speak of another cordon than ours.
+// annotations returns what the annotations of n should be. The legacy ones are
+// removed when they would explain another cordon than ours.
 func (c cordon) annotations(n *node.Node) map[string]*string {
 	after := cordonAnnotations(n)
 	if c.unschedulable && n.Unschedulable && (c.meta.Reason == "" || c.meta.Reason == n.Reason) {
@@ -90,18 +81,14 @@ func (c cordon) annotations(n *node.Node) map[string]*string {
 	return after
 }
 
-// Apply sends one merge patch with the node's UID and no read before it.
+// Apply sends one merge patch with the node's UID and no read before it. It names
+// all annotations, absent ones as null: the plan may be some seconds old, and no
+// reason of an earlier cordon may outlive it.
 func (c cordon) Apply(ctx context.Context, k Cluster, t Target) (Result, error) {
 	return applyBlind(ctx, k, t, c)
 }
 
-// patch names all annotations, absent ones as null: the plan may be some seconds
-// old, and no reason of an earlier cordon may outlive it.
-func (c cordon) patch(_ *node.Node, p Plan) kube.NodePatch {
-	return kube.NodePatch{Unschedulable: p.After.Unschedulable, Annotations: p.After.Annotations}
-}
+func (c cordon) patch(n *node.Node, p Plan) kube.NodePatch { return patchOf(n, p) }
 
-// reached says how the node is scheduled now, and why.
-func (c cordon) reached(n *node.Node, _ Plan) (State, bool) {
-	return State{Unschedulable: &n.Unschedulable, Annotations: cordonAnnotations(n)}, n.Unschedulable == c.unschedulable
-}
+// MovesPods reports whether pods that found no node may start on these.
+func (c cordon) MovesPods() bool { return !c.unschedulable }

@@ -21,14 +21,12 @@ func makeOperation(t *testing.T, name, reason string) Operation {
 	t.Helper()
 	d, err := Find(name)
 	require.NoError(t, err)
-	params, err := d.Parse(nil)
+	params, err := d.Read(nil)
 	require.NoError(t, err)
-	op, err := d.New(params, Meta{Reason: reason, By: "oncall", At: at})
-	require.NoError(t, err)
-	return op
+	return params.Make(Meta{Reason: reason, By: "oncall", At: at})
 }
 
-func present(m map[string]*string) map[string]string {
+func values(m map[string]*string) map[string]string {
 	out := map[string]string{}
 	for k, v := range m {
 		if v != nil {
@@ -71,9 +69,9 @@ func TestCordon_plan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := makeOperation(t, c.operation, c.reason).Plan(c.node)
-			require.Equal(t, c.changes, p.Changes)
+			require.Equal(t, c.changes, p.Changes())
 			require.Equal(t, c.operation == "cordon", *p.After.Unschedulable)
-			require.Equal(t, c.after, present(p.After.Annotations))
+			require.Equal(t, c.after, values(p.After.Annotations))
 			require.Equal(t, c.node.Unschedulable, *p.Before.Unschedulable)
 		})
 	}
@@ -185,6 +183,7 @@ func TestAll_logLines(t *testing.T) {
 		"delete-pod":  {"pod delete", "pod delete"},
 		"label":       {"label update", "label update"},
 		"taint":       {"taint update", "taint update"},
+		"annotate":    {"annotation update", "annotation update"},
 		"copy-taints": {"taint copy", "taint copy"},
 		"undo":        {"undo", "undo"},
 	}

@@ -2,72 +2,76 @@ package operation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/node"
 )
 
-// deletePod deletes one pod past its budget. It is a decision of its own, never
-// a step of a drain: an administrator takes it for one pod at a time and types
-// the pod's name.
-type deletePod struct {
+// PodParams name the pod to delete.
+type PodParams struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	UID       string `json:"uid"` // of the pod that was seen; one of the same name is another
 }
 
+// deletePod deletes one pod past its budget. It is a decision of its own, never
+// a step of a drain: an administrator takes it for one pod at a time and types
+// the pod's name.
+type deletePod struct {
+	plain
+	PodParams
+}
+
 func deletePodDefinition() Definition {
-	return Definition{
-		Name:     "delete-pod",
-		Permit:   services.PermitForce,
-		Beside:   true, // a drain that hangs on the pod
-		CacheLog: func(bool) string { return "pod delete" },
-		Parse:    parseDeletePod,
-		Authorize: func(_ services.Actor, _ string, form url.Values, params json.RawMessage) error {
-			var p deletePod
-			if err := json.Unmarshal(params, &p); err != nil {
-				return err
-			}
-			if form.Get("confirm") != p.Name {
-				return services.Invalid("confirm", "error_confirm_pod", "Pod", p.Name)
-			}
-			return nil
+	return Define(Spec[PodParams]{
+		Traits: Traits{
+			Name: DeletePod, Permit: services.PermitForce, Page: PagePod,
+			Fields:   []string{"pod", "uid"},
+			Final:    true,
+			Beside:   true, // a drain that hangs on the pod
+			CacheLog: func(bool) string { return "pod delete" },
 		},
-		New: func(params json.RawMessage, _ Meta) (Operation, error) {
-			var p deletePod
-			err := json.Unmarshal(params, &p)
-			return p, err
+		Read: readPod,
+		Consent: func(p PodParams, _ string) *Consent {
+			return &Consent{
+				Type: p.Name, Permit: services.PermitForce,
+				Missing: services.Invalid("confirm", "error_confirm_pod", "Pod", p.Name),
+			}
 		},
-	}
+		Make: func(p PodParams, _ Meta) Operation { return deletePod{PodParams: p} },
+	})
 }
 
-// parseDeletePod reads pod=namespace/name and uid, and takes one node only: the
-// pod's.
-func parseDeletePod(form url.Values) (json.RawMessage, error) {
-	namespace, name, ok := strings.Cut(form.Get("pod"), "/")
+// readPod reads pod=namespace/name and uid, and takes one node only: the pod's.
+func readPod(r *form.Reader) PodParams {
+	namespace, name, ok := strings.Cut(r.Text("pod"), "/")
 	if !ok || len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return nil, services.Invalid("pod", "error_pod_name", "Value", clip(form.Get("pod")))
+		r.Refuse("pod", "error_pod_name", "Value", services.Clip(r.Text("pod")))
 	}
-	if uid := form.Get("uid"); len(validation.IsValidLabelValue(uid)) > 0 || uid == "" { // the letters of a UID, and no more than one has
-		return nil, services.Invalid("uid", "error_pod_uid")
+	uid := r.Text("uid")
+	if uid == "" || len(validation.IsValidLabelValue(uid)) > 0 { // the letters of a UID, and no more than one has
+		r.Refuse("uid", "error_pod_uid")
 	}
-	if len(form["node"]) != 1 {
-		return nil, services.Invalid("node", "error_pod_node")
+	if len(r.Fields["node"]) != 1 {
+		r.Refuse("node", "error_pod_node")
 	}
-	return json.Marshal(deletePod{Namespace: namespace, Name: name, UID: form.Get("uid")})
+	return PodParams{Namespace: namespace, Name: name, UID: uid}
 }
 
-// Plan says that the pod goes.
+// Plan says that the pod is deleted.
 func (d deletePod) Plan(*node.Node) Plan {
-	return Plan{Before: State{Pod: d.Namespace + "/" + d.Name}, Changes: true}
+	return Plan{Before: change.State{Notes: change.Notes{Pod: d.Namespace + "/" + d.Name}}}
 }
+
+// MovesPods is true: another pod may start in its place.
+func (deletePod) MovesPods() bool { return true }
 
 // Apply deletes the pod with its own grace period. One that is gone already is
 // no change.

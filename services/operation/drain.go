@@ -2,8 +2,6 @@ package operation
 
 import (
 	"context"
-	"encoding/json"
-	"net/url"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,11 +23,10 @@ type Conductor interface {
 	Conduct(take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget) error
 }
 
-// NumberedTarget is a target with its number in the batch, and its zone.
+// NumberedTarget is a target with its number in the batch.
 type NumberedTarget struct {
 	Target
 	Seq     int
-	Zone    string
 	Evicted int // pods that an earlier process evicted
 }
 
@@ -40,62 +37,60 @@ type draining struct {
 }
 
 func drainDefinition() Definition {
-	return Definition{
-		Name:     "drain",
-		Permit:   services.PermitDrain,
-		Long:     true,
-		CacheLog: schedulingLog("drain"),
-		Parse: func(form url.Values) (json.RawMessage, error) {
-			o, err := drain.ParseOptions(form)
-			if err != nil {
-				return nil, err
-			}
-			return o.Encode()
+	return Define(Spec[drain.Options]{
+		Traits: Traits{
+			Name: Drain, Permit: services.PermitDrain, Key: "d", Drains: true, Long: true, Parallel: 5,
+			Fields: drain.Fields(), CacheLog: schedulingLog(Drain),
 		},
-		Authorize: authorizeDrain,
-		New: func(params json.RawMessage, m Meta) (Operation, error) {
-			o, err := drain.Decode(params)
-			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o}, err
+		Read:    drain.ReadOptions,
+		Revise:  drain.Options.Revise,
+		Consent: drainConsent,
+		Make: func(o drain.Options, m Meta) Operation {
+			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o}
 		},
+	})
+}
+
+// drainConsent asks an administrator to type the cluster's name before pods are
+// evicted that nothing brings back.
+func drainConsent(o drain.Options, cluster string) *Consent {
+	if !o.Force {
+		return nil
+	}
+	return &Consent{
+		Type: cluster, Permit: services.PermitForce,
+		Missing: services.Invalid("confirm", "error_confirm", "Cluster", cluster),
 	}
 }
 
-// authorizeDrain asks an administrator to type the cluster's name before pods
-// go that nothing brings back.
-func authorizeDrain(actor services.Actor, cluster string, form url.Values, params json.RawMessage) error {
-	o, err := drain.Decode(params)
-	if err != nil || !o.Force {
-		return err
-	}
-	if err := actor.Require(services.PermitForce); err != nil {
-		return err
-	}
-	if form.Get("confirm") != cluster {
-		return services.Invalid("confirm", "error_confirm", "Cluster", cluster)
-	}
-	return nil
-}
+// MovesPods is true: pods leave, and others start elsewhere.
+func (draining) MovesPods() bool { return true }
 
 // perNodeLists is up to how many nodes are asked for their pods one by one.
 const perNodeLists = 10
 
 // Survey reads what the plan is made of, each once, and makes it. What the
 // account may not read is said to be unknown.
-func (o draining) Survey(ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string) (drain.Plan, error) {
+func (o draining) Survey(
+	ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string,
+) (drain.Plan, error) {
 	f := drain.Facts{Nodes: nodes, Missing: missing, Now: time.Now(), Self: kube.Self()}
 	var err error
-	if f.PodsByNode, err = podsOf(ctx, c, nodes); err != nil {
+	f.PodsByNode, err = podsOf(ctx, c, nodes)
+	if err != nil {
 		return drain.Plan{}, err
 	}
 	list, err := c.ListBudgets(ctx)
-	if f.BudgetsUnread = services.CodeOf(err) == services.CodeForbidden; err != nil && !f.BudgetsUnread {
+	f.BudgetsUnread = services.CodeOf(err) == services.CodeForbidden
+	if err != nil && !f.BudgetsUnread {
 		return drain.Plan{}, err
 	}
 	f.Budgets = make([]*policyv1.PodDisruptionBudget, len(list))
 	for i := range list {
 		f.Budgets[i] = &list[i]
 	}
-	if f.DaemonSets, err = c.DaemonSets(ctx); err != nil && services.CodeOf(err) != services.CodeForbidden {
+	f.DaemonSets, err = c.DaemonSets(ctx)
+	if err != nil && services.CodeOf(err) != services.CodeForbidden {
 		return drain.Plan{}, err
 	}
 	return drain.MakePlan(f, o.options)
@@ -125,7 +120,9 @@ func podsOf(ctx context.Context, c *kube.Client, nodes []*node.Node) (map[string
 }
 
 // Conduct drains the targets.
-func (o draining) Conduct(take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget) error {
+func (o draining) Conduct(
+	take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget,
+) error {
 	list := make([]drain.Target, len(targets))
 	for i, t := range targets {
 		list[i] = o.target(c, t)
@@ -138,7 +135,7 @@ func (o draining) Conduct(take, calls context.Context, c *kube.Client, host drai
 // batch stays so.
 func (o draining) target(c *kube.Client, t NumberedTarget) drain.Target {
 	before := t.Plan.Before
-	d := drain.Target{Seq: t.Seq, Node: t.Node, UID: t.UID, Zone: t.Zone, Evicted: t.Evicted}
+	d := drain.Target{Seq: t.Seq, Node: t.Node, UID: t.UID, Evicted: t.Evicted}
 	d.Cordon = func(ctx context.Context) error {
 		result, err := o.cordon.Apply(ctx, c, t.Target)
 		if err == nil && t.UID == "" {
@@ -150,7 +147,9 @@ func (o draining) target(c *kube.Client, t NumberedTarget) drain.Target {
 		if before.Unschedulable == nil || *before.Unschedulable {
 			return nil
 		}
-		_, err := c.PatchNode(ctx, t.Node, kube.NodePatch{UID: t.UID, Unschedulable: before.Unschedulable, Annotations: before.Annotations})
+		_, err := c.PatchNode(ctx, t.Node, kube.NodePatch{
+			UID: t.UID, Unschedulable: before.Unschedulable, Annotations: before.Annotations,
+		})
 		return err
 	}
 	return d

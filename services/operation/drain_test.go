@@ -2,7 +2,6 @@ package operation
 
 import (
 	"bytes"
-	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/node"
@@ -41,14 +41,13 @@ func clientOf(t *testing.T, config *rest.Config) *kube.Client {
 }
 
 // survey plans a drain of the nodes with the form's options.
-func survey(t *testing.T, c *kubetest.Cluster, form url.Values, names ...string) drain.Plan {
+func survey(t *testing.T, c *kubetest.Cluster, fields form.Fields, names ...string) drain.Plan {
 	t.Helper()
 	d, err := Find("drain")
 	require.NoError(t, err)
-	params, err := d.Parse(form)
+	params, err := d.Read(fields)
 	require.NoError(t, err)
-	op, err := d.New(params, Meta{By: "oncall", At: at})
-	require.NoError(t, err)
+	op := params.Make(Meta{By: "oncall", At: at})
 	client := clientOf(t, c.Config())
 	var nodes []*node.Node
 	for _, name := range names {
@@ -168,7 +167,7 @@ func finish(t *testing.T, c *kubetest.Cluster, ns, node string) string {
 func TestDrain_planAgreesWithKubectl(t *testing.T) {
 	z := newZoo(t)
 	t.Run("everything agreed to", func(t *testing.T) {
-		ours := survey(t, z.Cluster, url.Values{"delete_emptydir": {"1"}, "force": {"1"}}, z.node)
+		ours := survey(t, z.Cluster, form.Fields{"delete_emptydir": {"1"}, "force": {"1"}}, z.node)
 		said := kubectlDrain(t, z.Cluster, z.node, "--ignore-daemonsets", "--delete-emptydir-data", "--force")
 		require.Contains(t, said.evicted, z.finished)
 		said.evicted = slices.DeleteFunc(said.evicted, func(pod string) bool { return pod == z.finished })
@@ -177,7 +176,7 @@ func TestDrain_planAgreesWithKubectl(t *testing.T) {
 		require.Contains(t, pods(ours, drain.Skip), z.finished)
 	})
 	t.Run("nothing agreed to", func(t *testing.T) {
-		ours := survey(t, z.Cluster, url.Values{"ignore_daemonsets": {"0"}}, z.node)
+		ours := survey(t, z.Cluster, form.Fields{"ignore_daemonsets": {"0"}}, z.node)
 		said := kubectlDrain(t, z.Cluster, z.node)
 		require.Empty(t, said.evicted, "one pod that is refused keeps all of the node")
 		require.Error(t, ours.Refusal(), "and so it is with us")
@@ -188,7 +187,7 @@ func TestDrain_planAgreesWithKubectl(t *testing.T) {
 		require.Equal(t, said.refused["--delete-emptydir-data"], asking(ours, "delete_emptydir"))
 	})
 	t.Run("pod selector", func(t *testing.T) {
-		ours := survey(t, z.Cluster, url.Values{"pod_selector": {"app=web"}}, z.node)
+		ours := survey(t, z.Cluster, form.Fields{"pod_selector": {"app=web"}}, z.node)
 		said := kubectlDrain(t, z.Cluster, z.node, "--pod-selector=app=web")
 		require.Equal(t, said.evicted, pods(ours, drain.Evict))
 		require.Len(t, said.evicted, 2)
@@ -239,8 +238,8 @@ func TestDrain_planAndUnhealthyPods(t *testing.T) {
 	c.Pod(t, ns, "ill", node, kubetest.Unready())
 	always := policyv1.AlwaysAllow
 	pdb := c.Budget(t, ns, "ill", 1)
-	form := url.Values{"force": {"1"}}
-	plan := survey(t, c, form, node)
+	fields := form.Fields{"force": {"1"}}
+	plan := survey(t, c, fields, node)
 	require.Equal(t, drain.Blocked, plan.Nodes[0].Pods[0].Verdict)
 	require.Equal(t, "drain_blocked_unhealthy", plan.Nodes[0].Pods[0].Reasons[0].Text)
 	pdb, err := c.Client.PolicyV1().PodDisruptionBudgets(ns).Get(t.Context(), pdb.Name, metav1.GetOptions{})
@@ -248,7 +247,7 @@ func TestDrain_planAndUnhealthyPods(t *testing.T) {
 	pdb.Spec.UnhealthyPodEvictionPolicy = &always
 	_, err = c.Client.PolicyV1().PodDisruptionBudgets(ns).Update(t.Context(), pdb, metav1.UpdateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, drain.Evict, survey(t, c, form, node).Nodes[0].Pods[0].Verdict)
+	require.Equal(t, drain.Evict, survey(t, c, fields, node).Nodes[0].Pods[0].Verdict)
 }
 
 func TestDrain_planOfTerminatingPods(t *testing.T) {
@@ -259,7 +258,7 @@ func TestDrain_planOfTerminatingPods(t *testing.T) {
 	require.NoError(t, c.Client.CoreV1().Pods(ns).Delete(t.Context(), "slow", metav1.DeleteOptions{GracePeriodSeconds: &grace}))
 	require.Equal(t, drain.Wait, survey(t, c, nil, node).Nodes[0].Pods[0].Verdict)
 	require.Eventually(t, func() bool {
-		return survey(t, c, url.Values{"skip_wait_seconds": {"1"}}, node).Nodes[0].Pods[0].Verdict == drain.Skip
+		return survey(t, c, form.Fields{"skip_wait_seconds": {"1"}}, node).Nodes[0].Pods[0].Verdict == drain.Skip
 	}, patience, patience/100)
 }
 
@@ -272,14 +271,15 @@ func TestDrain_planFlagsNodes(t *testing.T) {
 	require.Equal(t, "drain_warn_not_ready", plan.Nodes[1].Warnings[0].Text)
 }
 
-func TestAuthorizeDrain(t *testing.T) {
+func TestDrain_consent(t *testing.T) {
 	d, err := Find("drain")
 	require.NoError(t, err)
-	params, err := d.Parse(url.Values{"force": {"1"}})
+	params, err := d.Read(form.Fields{"force": {"1"}})
 	require.NoError(t, err)
 	user := services.Actor{Role: services.RoleUser, Drains: true}
 	admin := services.Actor{Role: services.RoleAdmin}
-	require.Equal(t, services.CodeForbidden, services.CodeOf(d.Authorize(user, "prod", nil, params)))
-	require.Equal(t, "confirm", services.AsError(d.Authorize(admin, "prod", url.Values{"confirm": {"staging"}}, params)).Fields[0].Field)
-	require.NoError(t, d.Authorize(admin, "prod", url.Values{"confirm": {"prod"}}, params))
+	consent := params.Consent("prod")
+	require.Equal(t, services.CodeForbidden, services.CodeOf(consent.Check(user, "")))
+	require.Equal(t, "confirm", services.AsError(consent.Check(admin, "staging")).Fields[0].Field)
+	require.NoError(t, consent.Check(admin, "prod"))
 }

@@ -1,8 +1,6 @@
 package operation
 
 import (
-	"net/url"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -11,7 +9,7 @@ import (
 	"kube-node-manager/services/node"
 )
 
-// The modes of label and taint batches.
+// The modes of label, taint and annotation batches.
 const (
 	ModeAdd     = "add"     // set what is named, and remove what is named with a minus
 	ModeRemove  = "remove"  // remove what is named
@@ -22,17 +20,9 @@ const (
 // Effects lists the effects of taints.
 func Effects() []string { return []string{"NoSchedule", "PreferNoSchedule", "NoExecute"} }
 
-// MaxEntries is how many labels or taints one request may name. Each of them is
+// MaxEntries is how many labels, taints or annotations one request may name. Each of them is
 // planned for each node.
 const MaxEntries = 100
-
-// readEntries is Entries, unless there are more than MaxEntries.
-//
-// Errors: CodeInvalid names the field.
-func readEntries(form url.Values, field string) ([]string, error) {
-	entries := Entries(form[field])
-	return entries, CheckEntries(field, entries)
-}
 
 // CheckEntries refuses more than MaxEntries.
 //
@@ -60,17 +50,25 @@ func Entries(values []string) []string {
 // "key" is a key without a value, which only a removal can mean.
 //
 // Errors: CodeInvalid names the field "label".
-func ParseLabel(text string) (key, value string, form Form, err error) {
-	key, value, form = text, "", FormBare
-	if before, after, found := strings.Cut(text, "="); found {
-		key, value, form = before, after, FormSet
-	} else if before, found := strings.CutSuffix(text, "-"); found {
-		key, form = before, FormRemove
-	}
+func ParseLabel(text string) (key, value string, how Form, err error) {
+	key, value, how = splitEntry(text)
 	if err := CheckKey("label", text, key); err != nil {
 		return "", "", 0, err
 	}
-	return key, value, form, CheckValue("label", text, value)
+	return key, value, how, CheckValue("label", text, value)
+}
+
+// splitEntry splits "key=value", "key-" and "key".
+func splitEntry(text string) (key, value string, how Form) {
+	before, after, found := strings.Cut(text, "=")
+	if found {
+		return before, after, FormSet
+	}
+	before, found = strings.CutSuffix(text, "-")
+	if found {
+		return before, "", FormRemove
+	}
+	return text, "", FormBare
 }
 
 // ParseTaint reads kubectl's forms "key=value:Effect" and "key:Effect" and, to
@@ -115,7 +113,7 @@ const (
 // names the field and quotes the entry.
 func CheckKey(field, entry, key string) error {
 	if wrong := validation.IsQualifiedName(key); len(wrong) > 0 {
-		return services.Invalid(field, "error_entry_key", "Entry", clip(entry), "Key", clip(key))
+		return services.Invalid(field, "error_entry_key", "Entry", services.Clip(entry), "Key", services.Clip(key))
 	}
 	return nil
 }
@@ -123,7 +121,7 @@ func CheckKey(field, entry, key string) error {
 // CheckValue checks the value of a label or taint as the API server does.
 func CheckValue(field, entry, value string) error {
 	if wrong := validation.IsValidLabelValue(value); len(wrong) > 0 {
-		return services.Invalid(field, "error_entry_value", "Entry", clip(entry), "Value", clip(value))
+		return services.Invalid(field, "error_entry_value", "Entry", services.Clip(entry), "Value", services.Clip(value))
 	}
 	return nil
 }
@@ -135,34 +133,7 @@ func CheckEffect(field, entry, effect string) error {
 			return nil
 		}
 	}
-	return services.Invalid(field, "error_entry_effect", "Entry", clip(entry), "Effect", clip(effect))
-}
-
-// parseMode reads the mode, the first of the allowed ones unless one is named.
-func parseMode(form url.Values, allowed ...string) (string, error) {
-	mode := form.Get("mode")
-	switch {
-	case mode == "":
-		return allowed[0], nil
-	case slices.Contains(allowed, mode):
-		return mode, nil
-	default:
-		return "", services.Invalid("mode", "error_choice", "Value", clip(mode), "Choices", strings.Join(allowed, ", "))
-	}
-}
-
-// parseFlag reads yes or no; what is left out is the default.
-func parseFlag(form url.Values, field string, otherwise bool) (bool, error) {
-	switch text := strings.ToLower(form.Get(field)); text {
-	case "":
-		return otherwise, nil
-	case "1", "on", "true", "yes":
-		return true, nil
-	case "0", "off", "false", "no":
-		return false, nil
-	default:
-		return otherwise, services.Invalid(field, "error_flag", "Value", clip(text))
-	}
+	return services.Invalid(field, "error_entry_effect", "Entry", services.Clip(entry), "Effect", services.Clip(effect))
 }
 
 // removes reports whether an entry that was written so removes in this mode. In
@@ -171,21 +142,12 @@ func parseFlag(form url.Values, field string, otherwise bool) (bool, error) {
 func removes(field, text, mode string, how Form) (bool, error) {
 	switch {
 	case mode == ModeRemove && how == FormSet:
-		return false, services.Invalid(field, "error_entry_remove_value", "Entry", clip(text))
+		return false, services.Invalid(field, "error_entry_remove_value", "Entry", services.Clip(text))
 	case mode == ModeReplace && how == FormRemove:
-		return false, services.Invalid(field, "error_entry_replace_minus", "Entry", clip(text))
+		return false, services.Invalid(field, "error_entry_replace_minus", "Entry", services.Clip(text))
 	case mode != ModeRemove && how == FormBare:
-		return false, services.Invalid(field, "error_entry_bare_"+field, "Entry", clip(text))
+		return false, services.Invalid(field, "error_entry_bare_"+field, "Entry", services.Clip(text))
 	default:
 		return how != FormSet, nil
 	}
-}
-
-// clip shortens what is quoted in an error.
-func clip(s string) string {
-	const most = 80
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
 }

@@ -2,22 +2,15 @@ package operation
 
 import (
 	"context"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 )
-
-// Evicting is an operation that may make pods leave their nodes without asking
-// their budgets, as a taint with the effect NoExecute does.
-type Evicting interface {
-	// Evictions counts the pods that would leave. It writes nothing.
-	Evictions(ctx context.Context, c *kube.Client, nodes []*node.Node) (Evictions, error)
-}
 
 // Evictions says how many pods would leave their nodes.
 type Evictions struct {
@@ -30,14 +23,11 @@ type Evictions struct {
 // Any reports whether a pod may leave.
 func (e Evictions) Any() bool { return e.Pods > 0 || e.Unread }
 
-// Evictions is Evicting's.
-func (t tainting) Evictions(ctx context.Context, c *kube.Client, nodes []*node.Node) (Evictions, error) {
-	return evictionsBy(ctx, c, nodes, t.Plan)
-}
-
 // evictionsBy counts what the plans of the nodes would evict. It reads pods only
 // when a NoExecute taint is new on one of them.
-func evictionsBy(ctx context.Context, c *kube.Client, nodes []*node.Node, plan func(*node.Node) Plan) (Evictions, error) {
+func evictionsBy(
+	ctx context.Context, c *kube.Client, nodes []*node.Node, plan func(*node.Node) Plan,
+) (Evictions, error) {
 	fresh := map[string][]corev1.Taint{}
 	var hit []*node.Node
 	for _, n := range nodes {
@@ -65,11 +55,11 @@ func evictionsBy(ctx context.Context, c *kube.Client, nodes []*node.Node, plan f
 	return e, nil
 }
 
-// newNoExecute gives the NoExecute taints that a node gets by the plan.
+// newNoExecute returns the NoExecute taints that a node gets by the plan.
 func newNoExecute(p Plan) []corev1.Taint {
 	var taints []corev1.Taint
 	for id, after := range p.After.Taints {
-		if after != nil && after.Effect == string(corev1.TaintEffectNoExecute) && !sameTaint(p.Before.Taints[id], after) {
+		if after != nil && evicts(*after) && !change.SameTaint(p.Before.Taints[id], after) {
 			taints = append(taints, toKube(*after))
 		}
 	}
@@ -113,47 +103,3 @@ func tolerates(pod *corev1.Pod, taint *corev1.Taint) (stays, forNow bool) {
 	}
 	return false, forNow
 }
-
-// PodMover is an operation after which pods leave nodes and others start
-// elsewhere, for seconds after the last call: what the table says of pods
-// changes with them.
-type PodMover interface {
-	// MovesPods reports whether this one may do so.
-	MovesPods() bool
-}
-
-// MovesPods is PodMover's: a NoExecute taint that is set makes pods leave.
-func (t tainting) MovesPods() bool { return slices.ContainsFunc(t.Set, evicts) }
-
-// MovesPods is PodMover's: a NoExecute taint may come back, and a cordon go.
-func (u undoing) MovesPods() bool {
-	for _, r := range u.records {
-		if r.After.Unschedulable != nil || slices.ContainsFunc(taintsGone(r), evicts) {
-			return true
-		}
-	}
-	return false
-}
-
-// taintsGone returns the taints that the recorded batch removed or replaced.
-func taintsGone(r Record) []node.Taint {
-	var gone []node.Taint
-	for id, before := range r.Before.Taints {
-		if before != nil && !sameTaint(before, r.After.Taints[id]) {
-			gone = append(gone, *before)
-		}
-	}
-	return gone
-}
-
-// MovesPods is PodMover's: pods that found no node may start on one that is
-// uncordoned.
-func (c cordon) MovesPods() bool { return !c.unschedulable }
-
-// MovesPods is PodMover's.
-func (draining) MovesPods() bool { return true }
-
-// MovesPods is PodMover's.
-func (deletePod) MovesPods() bool { return true }
-
-func evicts(t node.Taint) bool { return t.Effect == string(corev1.TaintEffectNoExecute) }

@@ -3,7 +3,6 @@ package operation
 import (
 	"bytes"
 	"maps"
-	"net/url"
 	"os/exec"
 	"slices"
 	"strings"
@@ -14,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/node"
 )
@@ -28,24 +29,24 @@ func kubectl(t *testing.T, c *kubetest.Cluster, args ...string) (string, error) 
 }
 
 // applied does to one node what a batch does, and reports its error.
-func applied(t *testing.T, c *kubetest.Cluster, operation string, form url.Values, name string) error {
+func applied(t *testing.T, c *kubetest.Cluster, operation string, fields form.Fields, name string) error {
 	t.Helper()
-	op, n := operationOf(t, operation, form), node.FromKube(c.Node(t, name))
+	op, n := operationOf(t, operation, fields), node.FromKube(c.Node(t, name))
 	_, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: n.UID, Seen: n, Plan: op.Plan(n)})
 	return err
 }
 
 // refusedToo requires that we refuse what kubectl refuses: as it is read, or on the
 // node.
-func refusedToo(t *testing.T, c *kubetest.Cluster, operation string, form url.Values, name string) {
+func refusedToo(t *testing.T, c *kubetest.Cluster, operation string, fields form.Fields, name string) {
 	t.Helper()
 	d, err := Find(operation)
 	require.NoError(t, err)
-	if _, err := d.Parse(form); err != nil {
+	if _, err := d.Read(fields); err != nil {
 		require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 		return
 	}
-	require.Equal(t, services.CodeConflict, services.CodeOf(applied(t, c, operation, form, name)))
+	require.Equal(t, services.CodeConflict, services.CodeOf(applied(t, c, operation, fields, name)))
 }
 
 // labelsOf gives what a test set on the node, without what tells it from others.
@@ -75,21 +76,21 @@ func TestLabel_agreesWithKubectl(t *testing.T) {
 	c := kubetest.Acquire(t)
 	for name, k := range map[string]struct {
 		args []string
-		form url.Values
+		form form.Fields
 		only string // who refuses
 	}{
-		"set":                    {args: []string{"new=1", "env=prod", "--overwrite"}, form: url.Values{"label": {"new=1,env=prod"}}},
-		"set and remove":         {args: []string{"new=1", "env-", "ghost-"}, form: url.Values{"label": {"new=1,env-,ghost-"}}},
-		"the empty value":        {args: []string{"new="}, form: url.Values{"label": {"new="}}},
-		"a domain":               {args: []string{"example.com/a=b"}, form: url.Values{"label": {"example.com/a=b"}}},
-		"no overwriting, equal":  {args: []string{"env=dev", "new=1"}, form: url.Values{"label": {"env=dev,new=1"}, "overwrite": {"0"}}},
-		"no overwriting, other":  {args: []string{"env=prod", "new=1"}, form: url.Values{"label": {"env=prod,new=1"}, "overwrite": {"0"}}, only: "both"},
-		"a value that cannot be": {args: []string{"env=a b"}, form: url.Values{"label": {"env=a_?"}}, only: "both"},
+		"set":                    {args: []string{"new=1", "env=prod", "--overwrite"}, form: form.Fields{"label": {"new=1,env=prod"}}},
+		"set and remove":         {args: []string{"new=1", "env-", "ghost-"}, form: form.Fields{"label": {"new=1,env-,ghost-"}}},
+		"the empty value":        {args: []string{"new="}, form: form.Fields{"label": {"new="}}},
+		"a domain":               {args: []string{"example.com/a=b"}, form: form.Fields{"label": {"example.com/a=b"}}},
+		"no overwriting, equal":  {args: []string{"env=dev", "new=1"}, form: form.Fields{"label": {"env=dev,new=1"}, "overwrite": {"0"}}},
+		"no overwriting, other":  {args: []string{"env=prod", "new=1"}, form: form.Fields{"label": {"env=prod,new=1"}, "overwrite": {"0"}}, only: "both"},
+		"a value that cannot be": {args: []string{"env=a b"}, form: form.Fields{"label": {"env=a_?"}}, only: "both"},
 		// kubectl lets a key be set and removed in any order of its own; we ask
 		// which of the two is meant.
-		"twice alike":     {args: []string{"new=1", "new=1"}, form: url.Values{"label": {"new=1", "new=1"}}},
-		"removed twice":   {args: []string{"env-", "env-"}, form: url.Values{"label": {"env-", "env-"}}},
-		"set and removed": {args: []string{"env=prod", "env-", "--overwrite"}, form: url.Values{"label": {"env=prod", "env-"}}, only: "both"},
+		"twice alike":     {args: []string{"new=1", "new=1"}, form: form.Fields{"label": {"new=1", "new=1"}}},
+		"removed twice":   {args: []string{"env-", "env-"}, form: form.Fields{"label": {"env-", "env-"}}},
+		"set and removed": {args: []string{"env=prod", "env-", "--overwrite"}, form: form.Fields{"label": {"env=prod", "env-"}}, only: "both"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nodes := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"env": "dev", "tier": "gold"}))
@@ -110,32 +111,32 @@ func TestTaint_agreesWithKubectl(t *testing.T) {
 	c := kubetest.Acquire(t)
 	for name, k := range map[string]struct {
 		args   []string
-		form   url.Values
+		form   form.Fields
 		theirs bool // kubectl refuses, and we do not: the case says why
 		both   bool // refuse
 	}{
-		"no overwriting, new":    {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}, "overwrite": {"0"}}},
-		"no overwriting, effect": {args: []string{"gpu=b:PreferNoSchedule"}, form: url.Values{"taint": {"gpu=b:PreferNoSchedule"}, "overwrite": {"0"}}},
-		"no overwriting, other":  {args: []string{"gpu=b:NoSchedule"}, form: url.Values{"taint": {"gpu=b:NoSchedule"}, "overwrite": {"0"}}, both: true},
-		"no overwriting, two":    {args: []string{"maint:NoSchedule", "gpu=b:NoExecute"}, form: url.Values{"taint": {"maint:NoSchedule,gpu=b:NoExecute"}, "overwrite": {"0"}}, both: true},
-		"two values":             {args: []string{"maint=a:NoSchedule", "maint=b:NoSchedule"}, form: url.Values{"taint": {"maint=a:NoSchedule", "maint=b:NoSchedule"}}, both: true},
-		"set and removed":        {args: []string{"maint=a:NoSchedule", "maint:NoSchedule-"}, form: url.Values{"taint": {"maint=a:NoSchedule", "maint:NoSchedule-"}}, both: true},
-		"set and its key gone":   {args: []string{"gpu=b:PreferNoSchedule", "gpu-", "--overwrite"}, form: url.Values{"taint": {"gpu=b:PreferNoSchedule", "gpu-"}}, both: true},
+		"no overwriting, new":    {args: []string{"maint=now:NoSchedule"}, form: form.Fields{"taint": {"maint=now:NoSchedule"}, "overwrite": {"0"}}},
+		"no overwriting, effect": {args: []string{"gpu=b:PreferNoSchedule"}, form: form.Fields{"taint": {"gpu=b:PreferNoSchedule"}, "overwrite": {"0"}}},
+		"no overwriting, other":  {args: []string{"gpu=b:NoSchedule"}, form: form.Fields{"taint": {"gpu=b:NoSchedule"}, "overwrite": {"0"}}, both: true},
+		"no overwriting, two":    {args: []string{"maint:NoSchedule", "gpu=b:NoExecute"}, form: form.Fields{"taint": {"maint:NoSchedule,gpu=b:NoExecute"}, "overwrite": {"0"}}, both: true},
+		"two values":             {args: []string{"maint=a:NoSchedule", "maint=b:NoSchedule"}, form: form.Fields{"taint": {"maint=a:NoSchedule", "maint=b:NoSchedule"}}, both: true},
+		"set and removed":        {args: []string{"maint=a:NoSchedule", "maint:NoSchedule-"}, form: form.Fields{"taint": {"maint=a:NoSchedule", "maint:NoSchedule-"}}, both: true},
+		"set and its key gone":   {args: []string{"gpu=b:PreferNoSchedule", "gpu-", "--overwrite"}, form: form.Fields{"taint": {"gpu=b:PreferNoSchedule", "gpu-"}}, both: true},
 		// kubectl looks for the taint of a second removal after the first, and refuses; see TestParseForms for ours.
-		"one, then all":         {args: []string{"gpu:NoSchedule-", "gpu-"}, form: url.Values{"taint": {"gpu:NoSchedule-", "gpu-"}}},
-		"add":                   {args: []string{"maint=now:NoSchedule"}, form: url.Values{"taint": {"maint=now:NoSchedule"}}},
-		"without a value":       {args: []string{"maint:NoExecute"}, form: url.Values{"taint": {"maint:NoExecute"}}},
-		"another effect":        {args: []string{"gpu=a:PreferNoSchedule"}, form: url.Values{"taint": {"gpu=a:PreferNoSchedule"}}},
-		"another value":         {args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=b:NoSchedule"}}},
-		"remove one effect":     {args: []string{"gpu:NoSchedule-"}, form: url.Values{"taint": {"gpu:NoSchedule-"}}},
-		"remove every effect":   {args: []string{"gpu-"}, form: url.Values{"taint": {"gpu-"}}},
-		"add and remove":        {args: []string{"maint:NoSchedule", "spot-"}, form: url.Values{"taint": {"maint:NoSchedule,spot-"}}},
-		"the same, overwriting": {args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}},
+		"one, then all":         {args: []string{"gpu:NoSchedule-", "gpu-"}, form: form.Fields{"taint": {"gpu:NoSchedule-", "gpu-"}}},
+		"add":                   {args: []string{"maint=now:NoSchedule"}, form: form.Fields{"taint": {"maint=now:NoSchedule"}}},
+		"without a value":       {args: []string{"maint:NoExecute"}, form: form.Fields{"taint": {"maint:NoExecute"}}},
+		"another effect":        {args: []string{"gpu=a:PreferNoSchedule"}, form: form.Fields{"taint": {"gpu=a:PreferNoSchedule"}}},
+		"another value":         {args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: form.Fields{"taint": {"gpu=b:NoSchedule"}}},
+		"remove one effect":     {args: []string{"gpu:NoSchedule-"}, form: form.Fields{"taint": {"gpu:NoSchedule-"}}},
+		"remove every effect":   {args: []string{"gpu-"}, form: form.Fields{"taint": {"gpu-"}}},
+		"add and remove":        {args: []string{"maint:NoSchedule", "spot-"}, form: form.Fields{"taint": {"maint:NoSchedule,spot-"}}},
+		"the same, overwriting": {args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: form.Fields{"taint": {"gpu=a:NoSchedule"}}},
 		// A batch over many nodes finds what it adds on some of them: that is no
 		// fault. kubectl asks for --overwrite even where nothing would change.
-		"the same": {args: []string{"gpu=a:NoSchedule"}, form: url.Values{"taint": {"gpu=a:NoSchedule"}}, theirs: true},
+		"the same": {args: []string{"gpu=a:NoSchedule"}, form: form.Fields{"taint": {"gpu=a:NoSchedule"}}, theirs: true},
 		// And what it removes is missing on some.
-		"remove what is not there": {args: []string{"ghost-"}, form: url.Values{"taint": {"ghost-"}}, theirs: true},
+		"remove what is not there": {args: []string{"ghost-"}, form: form.Fields{"taint": {"ghost-"}}, theirs: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nodes := c.Nodes(t, 2, kubetest.WithTaints(
@@ -160,7 +161,7 @@ func TestTaint_agreesWithKubectl(t *testing.T) {
 func TestTaint_losesNobodysTaint(t *testing.T) {
 	c := kubetest.Acquire(t)
 	name := c.Nodes(t, 1)[0]
-	op := operationOf(t, "taint", url.Values{"taint": {"maint:NoSchedule"}})
+	op := operationOf(t, "taint", form.Fields{"taint": {"maint:NoSchedule"}})
 	old := node.FromKube(c.Node(t, name))
 	since := metav1.Now().Rfc3339Copy()
 	foreign := corev1.Taint{Key: "node.kubernetes.io/out-of-service", Value: "nodeshutdown", Effect: corev1.TaintEffectNoSchedule, TimeAdded: &since}
@@ -183,15 +184,15 @@ func TestTaint_losesNobodysTaint(t *testing.T) {
 func TestGuarded_saysWhenTheNodeHadChanged(t *testing.T) {
 	c := kubetest.Acquire(t)
 	name := c.Nodes(t, 1, kubetest.WithLabels(map[string]string{"env": "dev"}))[0]
-	op := operationOf(t, "label", url.Values{"mode": {"replace"}, "label": {"tier=gold"}})
+	op := operationOf(t, "label", form.Fields{"mode": {"replace"}, "label": {"tier=gold"}})
 	old := node.FromKube(c.Node(t, name))
 	_, err := kubectl(t, c, "label", "node", name, "late=1")
 	require.NoError(t, err)
 	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)})
 	require.NoError(t, err)
 	require.True(t, got.After.Recomputed)
-	require.Equal(t, []string{"env-", "late-", "tier=gold"}, entriesOf(State{Labels: got.After.Labels}))
-	require.Equal(t, []string{"env=dev", "late=1", "tier-"}, entriesOf(State{Labels: got.Before.Labels}))
+	require.Equal(t, []string{"env-", "late-", "tier=gold"}, entriesOf(change.State{Labels: got.After.Labels}))
+	require.Equal(t, []string{"env=dev", "late=1", "tier-"}, entriesOf(change.State{Labels: got.Before.Labels}))
 }
 
 // A try whose answer was lost may have done it: the next one finds the node as
@@ -200,7 +201,7 @@ func TestGuarded_secondTryKnowsWhatWasBefore(t *testing.T) {
 	c := kubetest.Acquire(t)
 	name := c.Nodes(t, 1)[0]
 	client := clientOf(t, c.Config())
-	op := operationOf(t, "taint", url.Values{"taint": {"maint:NoSchedule"}})
+	op := operationOf(t, "taint", form.Fields{"taint": {"maint:NoSchedule"}})
 	old := node.FromKube(c.Node(t, name))
 	target := Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)}
 	_, err := op.Apply(t.Context(), client, target)
@@ -218,7 +219,7 @@ func TestGuarded_givesUpOnANodeThatNeverRests(t *testing.T) {
 	proxy := c.Proxy(t)
 	name := c.Nodes(t, 1)[0]
 	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Code: 409})
-	op := operationOf(t, "taint", url.Values{"taint": {"maint:NoSchedule"}})
+	op := operationOf(t, "taint", form.Fields{"taint": {"maint:NoSchedule"}})
 	n := node.FromKube(c.Node(t, name))
 	_, err := op.Apply(t.Context(), clientOf(t, proxy.Config()), Target{Node: name, UID: n.UID, Seen: n, Plan: op.Plan(n)})
 	require.Equal(t, "error_node_contended", services.AsError(err).Text)

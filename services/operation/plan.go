@@ -2,47 +2,103 @@ package operation
 
 import (
 	"maps"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kube-node-manager/services/change"
+	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 )
 
-// same compares two values of which each may be absent.
-func same[T comparable](a, b *T) bool {
-	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+// present returns how the part of the node that like is about is now.
+func present(n *node.Node, like change.State) change.State {
+	now := change.State{Labels: valuesOf(n.Labels, like.Labels), Annotations: valuesOf(n.Annotations, like.Annotations)}
+	if like.Unschedulable != nil {
+		now.Unschedulable = &n.Unschedulable
+	}
+	if len(like.Taints) == 0 {
+		return now
+	}
+	now.Taints = make(map[string]*node.Taint, len(like.Taints))
+	for id := range like.Taints {
+		now.Taints[id] = taintOf(n, id)
+	}
+	return now
 }
 
-// sameTaint compares two taints of one identity by what a person sets: since
-// when they are there does not matter.
-func sameTaint(a, b *node.Taint) bool {
-	return (a == nil) == (b == nil) && (a == nil || a.Value == b.Value)
+// valuesOf returns the values of the keys that like has.
+func valuesOf(values map[string]string, like map[string]*string) map[string]*string {
+	if len(like) == 0 {
+		return nil
+	}
+	now := make(map[string]*string, len(like))
+	for key := range like {
+		now[key] = valueOf(values, key)
+	}
+	return now
 }
 
-// sameAs reports whether two plans would do the same to the labels and taints
-// of a node.
-func (p Plan) sameAs(other Plan) bool {
-	return maps.EqualFunc(p.Before.Labels, other.Before.Labels, same) &&
-		maps.EqualFunc(p.After.Labels, other.After.Labels, same) &&
-		maps.EqualFunc(p.Before.Taints, other.Before.Taints, sameTaint) &&
-		maps.EqualFunc(p.After.Taints, other.After.Taints, sameTaint)
+// valueOf returns the value of a key, nil where it is absent.
+func valueOf(values map[string]string, key string) *string {
+	value, ok := values[key]
+	if !ok {
+		return nil
+	}
+	return &value
 }
 
-// moved reports whether labels or taints are another after than before.
-func (p Plan) moved() bool {
-	return !maps.EqualFunc(p.Before.Labels, p.After.Labels, same) || !maps.EqualFunc(p.Before.Taints, p.After.Taints, sameTaint)
+// taintOf returns the node's taint of that identity, or nil.
+func taintOf(n *node.Node, id string) *node.Taint {
+	i := slices.IndexFunc(n.Taints, func(t node.Taint) bool { return t.ID() == id })
+	if i < 0 {
+		return nil
+	}
+	return &n.Taints[i]
 }
 
-// recall corrects what was before for a try that may have taken effect already:
-// where the node is as that try wanted it, the earlier plan knows what was there
-// before.
-func (p *Plan) recall(earlier Plan) {
-	recallIn(p.Before.Labels, earlier.Before.Labels, earlier.After.Labels, same)
-	recallIn(p.Before.Taints, earlier.Before.Taints, earlier.After.Taints, sameTaint)
+// patchOf returns the patch that does what a plan says; n is needed where the plan
+// is about taints.
+func patchOf(n *node.Node, p Plan) kube.NodePatch {
+	patch := kube.NodePatch{
+		Unschedulable: p.After.Unschedulable, Labels: p.After.Labels, Annotations: p.After.Annotations,
+	}
+	if len(p.After.Taints) > 0 {
+		patch.Taints = taintList(n, p.After.Taints)
+	}
+	return patch
 }
 
-func recallIn[T any](now, before, after map[string]*T, same func(a, b *T) bool) {
-	for key, value := range now {
-		if was, planned := before[key]; planned && same(value, after[key]) {
-			now[key] = was
+// taintList returns the whole new list of taints: what the node has, in its order
+// and untouched but for what is to change, and then what is new.
+func taintList(n *node.Node, after map[string]*node.Taint) *[]corev1.Taint {
+	list := make([]corev1.Taint, 0, len(n.Taints)+len(after))
+	has := make(map[string]bool, len(n.Taints))
+	for _, old := range n.Taints {
+		has[old.ID()] = true
+		wanted, touched := after[old.ID()]
+		switch {
+		case !touched:
+			list = append(list, toKube(old))
+		case wanted != nil:
+			list = append(list, toKube(*wanted))
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(after)) {
+		wanted := after[id]
+		if wanted != nil && !has[id] {
+			list = append(list, toKube(*wanted))
+		}
+	}
+	return &list
+}
+
+func toKube(t node.Taint) corev1.Taint {
+	out := corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)}
+	if t.TimeAdded != nil {
+		at := metav1.NewTime(*t.TimeAdded)
+		out.TimeAdded = &at
+	}
+	return out
 }

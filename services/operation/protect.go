@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/services/node"
 )
 
-// Protection says which labels and taints belong to somebody else: to the
+// Protection says which labels, taints and annotations belong to somebody else: to the
 // kubelet and the controllers of Kubernetes, to the cloud, to what makes and
 // removes nodes. A replacement or a copy never touches them. Its zero value
 // protects nothing.
@@ -33,7 +33,9 @@ func protectedByDefault() []string {
 		"kubernetes.io/*", "k8s.io/*", "x-k8s.io/*",
 		"karpenter.sh/*", "karpenter.k8s.aws/*", "amazonaws.com/*", "csi.aws.com/*", "eksctl.io/*",
 		"cloud.google.com/*", "gke.io/*", "azure.com/*", "digitalocean.com/*", "oraclecloud.com/*", "alibabacloud.com/*",
-		"openshift.io/*", "cattle.io/*", "rancher.io/*", "nvidia.com/*",
+		"openshift.io/*", "cattle.io/*", "rancher.io/*", "nvidia.com/*", "k3s.io/*", "rke2.io/*",
+		// annotations of network plugins, by which they know their nodes
+		"projectcalico.org/*", "cilium.io/*", "flannel.alpha.coreos.com/*", "ovn.org/*",
 		"ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler",
 	}
 }
@@ -72,6 +74,18 @@ func (p Protection) Label(key string) bool { return p.covers(key) }
 
 // Taint reports whether the taint is protected.
 func (p Protection) Taint(t node.Taint) bool { return p.covers(t.Key) }
+
+// Split separates taints that may be copied from those that are protected.
+func (p Protection) Split(taints []node.Taint) (free, protected []node.Taint) {
+	for _, t := range taints {
+		if p.Taint(t) {
+			protected = append(protected, t)
+		} else {
+			free = append(free, t)
+		}
+	}
+	return free, protected
+}
 
 func (p Protection) covers(key string) bool {
 	for i := len(p.rules) - 1; i >= 0; i-- {

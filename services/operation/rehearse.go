@@ -11,7 +11,7 @@ import (
 
 // Rehearse does to one node what Apply does, as a dry run: the server says what
 // it would answer, and stores nothing. So a missing right, or an admission
-// webhook that refuses, is known before the deed.
+// webhook that refuses, is known before anything changes.
 func Rehearse(ctx context.Context, op Operation, c Cluster, t Target) error {
 	_, err := op.Apply(ctx, stage{c}, t)
 	return err

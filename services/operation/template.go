@@ -1,14 +1,14 @@
 package operation
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/form"
 )
 
 // The kinds of templates.
@@ -35,7 +35,7 @@ type TemplateEntry struct {
 
 // Templates finds templates.
 type Templates interface {
-	// Template gives a template of that kind that may be used in the cluster.
+	// Template returns a template of that kind that may be used in the cluster.
 	//
 	// Errors: CodeNotFound; CodeInvalid names the field "template".
 	Template(ctx context.Context, kind string, id int64, cluster string) (Template, error)
@@ -48,66 +48,57 @@ type TemplateRef struct {
 	Values map[string]string `json:"values,omitempty"` // that were chosen, by key
 }
 
-// TemplateOf gives the template that a batch's parameters came from, or nil.
-func TemplateOf(params json.RawMessage) *TemplateRef {
-	var p struct {
-		Template *TemplateRef `json:"template"`
-	}
-	_ = json.Unmarshal(params, &p) // parameters without a template have none
-	return p.Template
+// TemplateOf returns the template that a batch's parameters came from, or nil.
+func TemplateOf(p Params) *TemplateRef {
+	keys, _ := ParamsOf[KeyParams](p)
+	taints, _ := ParamsOf[TaintParams](p)
+	return cmp.Or(keys.Template, taints.Template)
 }
 
 // valuePrefix begins the fields that choose a template's values: value.{key},
 // or value.{key}:{Effect} where a key has several effects.
 const valuePrefix = "value."
 
-// parseTemplateRef reads the template of a form, nil when there is none.
-func parseTemplateRef(form url.Values, mode string) (*TemplateRef, error) {
-	text := form.Get("template")
+// readTemplateRef reads the template of a form, nil when it names none.
+func readTemplateRef(r *form.Reader, mode string) *TemplateRef {
+	text := r.Text("template")
 	if text == "" {
-		return nil, nil
+		return nil
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id <= 0 {
-		return nil, services.Invalid("template", "error_template_id", "Value", clip(text))
+		r.Refuse("template", "error_template_id", "Value", services.Clip(text))
 	}
 	if mode == ModeRemove {
-		return nil, services.Invalid("mode", "error_template_mode")
+		r.Refuse("mode", "error_template_mode")
 	}
-	ref := TemplateRef{ID: id, Values: map[string]string{}}
-	for name := range form {
-		if key, ok := strings.CutPrefix(name, valuePrefix); ok {
-			ref.Values[key] = form.Get(name)
-		}
-	}
-	return &ref, nil
+	return &TemplateRef{ID: id, Values: r.Prefixed(valuePrefix)}
 }
 
 // choice is one entry of a template with the value that was chosen.
 type choice struct{ Key, Value, Effect string }
 
-// chosen reads the template and picks its values. ref then says what was picked
-// for every entry, also where the first was taken unasked.
-func chosen(ctx context.Context, from Sources, kind string, ref *TemplateRef) ([]choice, error) {
-	t, err := from.Templates.Template(ctx, kind, ref.ID, from.Cluster)
+// chosen reads the template and picks its values. The reference that it returns
+// says what was picked for every entry, also where the first was taken by default.
+func chosen(ctx context.Context, from Sources, kind string, asked TemplateRef) ([]choice, TemplateRef, error) {
+	t, err := from.Templates.Template(ctx, kind, asked.ID, from.Cluster)
 	if err != nil {
-		return nil, err
+		return nil, asked, err
 	}
-	asked := ref.Values
-	ref.Name, ref.Values = t.Name, make(map[string]string, len(t.Entries))
+	ref := TemplateRef{ID: asked.ID, Name: t.Name, Values: make(map[string]string, len(t.Entries))}
 	choices := make([]choice, len(t.Entries))
 	for i, e := range t.Entries {
-		value, err := e.pick(asked)
+		value, err := e.pick(asked.Values)
 		if err != nil {
-			return nil, err
+			return nil, asked, err
 		}
 		choices[i] = choice{Key: e.Key, Value: value, Effect: e.Effect}
 		ref.Values[e.id()] = value
 	}
-	return choices, nil
+	return choices, ref, nil
 }
 
-// id gives what tells the entry from the template's others.
+// id returns what tells the entry from the template's others.
 func (e TemplateEntry) id() string {
 	if e.Effect == "" {
 		return e.Key
@@ -115,7 +106,7 @@ func (e TemplateEntry) id() string {
 	return e.Key + ":" + e.Effect
 }
 
-// pick gives the value that was asked for, the first unless one was.
+// pick returns the value that was asked for, the first unless one was.
 func (e TemplateEntry) pick(asked map[string]string) (string, error) {
 	for _, name := range []string{e.id(), e.Key} {
 		value, ok := asked[name]
@@ -123,7 +114,8 @@ func (e TemplateEntry) pick(asked map[string]string) (string, error) {
 			continue
 		}
 		if !slices.Contains(e.Values, value) {
-			return "", services.Invalid(valuePrefix+name, "error_template_value", "Key", e.Key, "Value", clip(value), "Choices", strings.Join(e.Values, ", "))
+			return "", services.Invalid(valuePrefix+name, "error_template_value",
+				"Key", e.Key, "Value", services.Clip(value), "Choices", strings.Join(e.Values, ", "))
 		}
 		return value, nil
 	}

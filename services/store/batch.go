@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 )
 
 // State is a batch's state.
@@ -85,18 +86,18 @@ type Batch struct {
 
 // Item is one node of a batch.
 type Item struct {
-	Seq       int             `json:"-"`
-	Node      string          `json:"node"`
-	UID       string          `json:"-"` // of the node as planned; "" when it was not known then
-	State     ItemState       `json:"state"`
-	ErrorCode string          `json:"errorCode,omitempty"`
-	Error     *Text           `json:"-"`                        // why it failed or was skipped
-	Unknown   bool            `json:"mayHaveChanged,omitempty"` // not succeeded, but its node may be another than before
-	Attempts  int             `json:"attempts,omitempty"`
-	Before    json.RawMessage `json:"before"`
-	After     json.RawMessage `json:"after"`
-	StartedAt *time.Time      `json:"startedAt"`
-	EndedAt   *time.Time      `json:"endedAt"`
+	Seq       int           `json:"-"`
+	Node      string        `json:"node"`
+	UID       string        `json:"-"` // of the node as planned; "" when it was not known then
+	State     ItemState     `json:"state"`
+	ErrorCode string        `json:"errorCode,omitempty"`
+	Error     *Text         `json:"-"`                        // why it failed or was skipped
+	Unknown   bool          `json:"mayHaveChanged,omitempty"` // not succeeded, but its node may be another than before
+	Attempts  int           `json:"attempts,omitempty"`
+	Before    *change.State `json:"before"` // nil when the node was not known
+	After     *change.State `json:"after"`  // nil when it is not known, or nothing happened
+	StartedAt *time.Time    `json:"startedAt"`
+	EndedAt   *time.Time    `json:"endedAt"`
 }
 
 // Text is a stored sentence: a message id with its placeholders, so that every

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/change"
 )
 
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
@@ -51,7 +52,12 @@ func insertItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) er
 	}
 	defer func() { _ = insert.Close() }()
 	for _, it := range items {
-		if _, err := insert.ExecContext(ctx, batch, it.Seq, it.Node, it.UID, string(it.State), nullJSON(it.Before), nullJSON(it.After)); err != nil {
+		before, after, err := encodeStates(it)
+		if err != nil {
+			return err
+		}
+		_, err = insert.ExecContext(ctx, batch, it.Seq, it.Node, it.UID, string(it.State), before, after)
+		if err != nil {
 			return fmt.Errorf("insert item %s: %w", it.Node, err)
 		}
 	}
@@ -68,17 +74,29 @@ func (s *Store) UpdateItems(ctx context.Context, batch string, items []Item) err
 		}
 		defer func() { _ = update.Close() }()
 		for _, it := range items {
-			text, err := encodeText(it.Error)
-			if err != nil {
+			if err := updateItem(ctx, update, batch, it); err != nil {
 				return err
-			}
-			if _, err := update.ExecContext(ctx, it.UID, string(it.State), it.ErrorCode, text, it.Unknown, it.Attempts,
-				nullJSON(it.Before), nullJSON(it.After), toNullMillis(it.StartedAt), toNullMillis(it.EndedAt), batch, it.Seq); err != nil {
-				return fmt.Errorf("update item %s: %w", it.Node, err)
 			}
 		}
 		return nil
 	})
+}
+
+func updateItem(ctx context.Context, update *sql.Stmt, batch string, it Item) error {
+	text, err := encodeText(it.Error)
+	if err != nil {
+		return err
+	}
+	before, after, err := encodeStates(it)
+	if err != nil {
+		return err
+	}
+	_, err = update.ExecContext(ctx, it.UID, string(it.State), it.ErrorCode, text, it.Unknown, it.Attempts,
+		before, after, toNullMillis(it.StartedAt), toNullMillis(it.EndedAt), batch, it.Seq)
+	if err != nil {
+		return fmt.Errorf("update item %s: %w", it.Node, err)
+	}
+	return nil
 }
 
 // EndOpenItems ends every item of a batch that has not ended, with the state
@@ -256,7 +274,16 @@ func scanItem(row scanner) (Item, error) {
 	if err := row.Scan(&it.Seq, &it.Node, &it.UID, &state, &it.ErrorCode, &text, &it.Unknown, &it.Attempts, &before, &after, &started, &ended); err != nil {
 		return Item{}, mapErr(fmt.Errorf("read item: %w", err))
 	}
-	it.State, it.Before, it.After = ItemState(state), rawJSON(before), rawJSON(after)
+	var err error
+	it.State = ItemState(state)
+	it.Before, err = decodeState(before)
+	if err != nil {
+		return Item{}, err
+	}
+	it.After, err = decodeState(after)
+	if err != nil {
+		return Item{}, err
+	}
 	it.StartedAt, it.EndedAt = fromNullMillis(started), fromNullMillis(ended)
 	if text.Valid {
 		it.Error = &Text{}
@@ -305,6 +332,38 @@ func (s *Store) AnyUnknown(ctx context.Context, batch string) (bool, error) {
 	var any bool
 	err := s.r.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM batch_items WHERE batch_id = $1 AND unknown = 1)`, batch).Scan(&any)
 	return any, mapErr(err)
+}
+
+// encodeStates returns what an item was before and after, as it is stored.
+func encodeStates(it Item) (before, after sql.NullString, err error) {
+	before, err = encodeState(it.Before)
+	if err != nil {
+		return before, after, fmt.Errorf("encode what %s was before: %w", it.Node, err)
+	}
+	after, err = encodeState(it.After)
+	if err != nil {
+		return before, after, fmt.Errorf("encode what %s is after: %w", it.Node, err)
+	}
+	return before, after, nil
+}
+
+func encodeState(s *change.State) (sql.NullString, error) {
+	if s == nil {
+		return sql.NullString{}, nil
+	}
+	raw, err := json.Marshal(s)
+	return nullJSON(raw), err
+}
+
+func decodeState(text sql.NullString) (*change.State, error) {
+	if !text.Valid {
+		return nil, nil
+	}
+	s := &change.State{}
+	if err := json.Unmarshal([]byte(text.String), s); err != nil {
+		return nil, fmt.Errorf("read item: decode the state of its node: %w", err)
+	}
+	return s, nil
 }
 
 func nullJSON(raw json.RawMessage) sql.NullString {

@@ -1,13 +1,15 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services/change"
 )
 
 // ids gives the ids of the batches that a query asks for.
@@ -106,14 +108,14 @@ func TestNodeItems(t *testing.T) {
 		if i == 3 {
 			b.Cluster = "edge" // which has a node of that name too
 		}
-		require.NoError(t, s.InsertBatch(t.Context(), b, []Item{{Node: "a", State: ItemSucceeded, After: json.RawMessage(fmt.Sprint(i))}, {Seq: 1, Node: "b", State: ItemPending}}))
+		require.NoError(t, s.InsertBatch(t.Context(), b, []Item{{Node: "a", State: ItemSucceeded, After: &change.State{Notes: change.Notes{EvictedPods: i}}}, {Seq: 1, Node: "b", State: ItemPending}}))
 	}
 	found, err := s.NodeItems(t.Context(), BatchQuery{Cluster: "prod", Node: "a", Limit: 3})
 	require.NoError(t, err)
 	var seen []string
 	for _, it := range found {
 		require.Equal(t, "a", it.Item.Node)
-		seen = append(seen, it.Batch.ID+" "+string(it.Item.After))
+		seen = append(seen, it.Batch.ID+" "+strconv.Itoa(it.Item.After.EvictedPods))
 	}
 	require.Equal(t, []string{"b4 4", "b2 2", "b1 1"}, seen)
 	found, err = s.NodeItems(t.Context(), BatchQuery{Cluster: "prod", Node: "ghost", Limit: 3})

@@ -25,6 +25,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -104,16 +105,11 @@ func (s *Store) openWriter() error {
 // one more setting. A setting that is made with Exec would apply to one connection
 // only.
 func dsn(file, key, value string) string {
-	q := url.Values{
-		"_pragma": {
-			"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(ON)",
-		},
-		"_dqs":                 {"0"},
-		"_defensive":           {"1"},
-		"_time_integer_format": {"unix_milli"},
-		key:                    {value},
+	settings := []string{
+		"_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(NORMAL)",
+		"_pragma=foreign_keys(ON)", "_dqs=0", "_defensive=1", "_time_integer_format=unix_milli", key + "=" + value,
 	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(file), RawQuery: q.Encode()}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(file), RawQuery: strings.Join(settings, "&")}
 	return u.String()
 }
 

@@ -2,10 +2,10 @@ package batches
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
@@ -13,7 +13,7 @@ import (
 // retryable is how many nodes of an ended batch did not get there. The deletion
 // of a pod is asked for on the page of its node.
 func retryable(v batch.View) int {
-	if !v.State.Ended() || v.Operation == "delete-pod" {
+	if !v.State.Ended() || operation.TraitsOf(v.Operation).Final {
 		return 0
 	}
 	return v.Counts.Failed + v.Counts.Skipped + v.Counts.Cancelled
@@ -22,23 +22,16 @@ func retryable(v batch.View) int {
 // undoable reports whether an ended batch has changed a node, or may have: then
 // the cache was cleared. Nothing brings a deleted pod back.
 func undoable(v batch.View) bool {
-	return v.State.Ended() && v.ClearedAt != nil && v.Operation != "delete-pod"
+	return v.State.Ended() && v.ClearedAt != nil && !operation.TraitsOf(v.Operation).Final
 }
 
 // undoWord is what the button does that takes a batch back: nothing brings the
 // pods of a drain back, its nodes are uncordoned.
 func undoWord(ctx context.Context, v batch.View) string {
-	if v.Operation == "drain" {
+	if operation.TraitsOf(v.Operation).Drains {
 		return ui.T(ctx, "do_undo_drain")
 	}
 	return ui.T(ctx, "do_undo")
-}
-
-// rolloutOf reads what a batch was asked for.
-func rolloutOf(b batch.Batch) batch.Rollout {
-	var r batch.Rollout
-	_ = json.Unmarshal(b.Rollout, &r) // the engine wrote it; most batches have none
-	return r
 }
 
 // rolloutLines say how a batch goes through its nodes; nothing for all at once.
@@ -52,6 +45,9 @@ func rolloutLines(ctx context.Context, r batch.Rollout) []string {
 	}
 	if r.Order != "" {
 		out = append(out, ui.T(ctx, "rollout_says_"+r.Order))
+	}
+	if r.WaveSize > 0 {
+		out = append(out, ui.N(ctx, "rollout_says_wave_size", r.WaveSize))
 	}
 	if r.WavePause > 0 {
 		out = append(out, ui.T(ctx, "rollout_says_pause", "Span", ui.SecondsField(r.WavePause)))

@@ -67,7 +67,7 @@ func TestControl_afterwards(t *testing.T) {
 	require.Equal(t, []string{"cordon", "b1", "kernel"}, viewstest.Attributes(forms.First().Find("input"), "value"))
 	require.Equal(t, []string{"undo", "b1"}, viewstest.Attributes(forms.Last().Find("input"), "value"))
 	facts := viewstest.Squeezed(doc.Find(".facts"))
-	for _, want := range []string{"Retried byb2 b3", "Undone byb4", "5 nodes first, then continues after 15m unless one failed", "one pool at a time", "90s in between", "1 node at a time", "stops after 3 failed nodes", "stops when 10% have failed"} {
+	for _, want := range []string{"Retried byb2 b3", "Undone byb4", "5 nodes first, then continues after 15m unless one failed", "one pool at a time", "90s between waves", "1 node at a time", "stops after 3 failed nodes", "stops when 10% have failed"} {
 		require.Contains(t, facts, want)
 	}
 	require.Contains(t, viewstest.Squeezed(viewstest.Document(t, viewstest.Render(t, "zh-CN", batches.Page(viewstest.Frame(), afterPage(nil)))).Find("#batch-retry")), "重试 100 个节点")
@@ -129,8 +129,8 @@ func TestBatchPage_relatedBatches(t *testing.T) {
 func TestBatchItems_cordonInWords(t *testing.T) {
 	v := viewstest.BatchPage(store.StateSucceeded)
 	v.Items = []batch.Item{{
-		Node: "n", State: store.ItemSucceeded, Before: json.RawMessage(`{"unschedulable":false,"annotations":{}}`),
-		After: json.RawMessage(`{"unschedulable":true,"annotations":{"` + node.AnnotationReason + `":"disk","` + node.AnnotationBy + `":"ada"}}`),
+		Node: "n", State: store.ItemSucceeded, Before: viewstest.State(`{"unschedulable":false,"annotations":{}}`),
+		After: viewstest.State(`{"unschedulable":true,"annotations":{"` + node.AnnotationReason + `":"disk","` + node.AnnotationBy + `":"ada"}}`),
 	}}
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Items(v)))
 	require.Equal(t, "cordoned", viewstest.Squeezed(doc.Find(".chip.add")))

@@ -2,8 +2,6 @@ package batches
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,8 +9,8 @@ import (
 	"time"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/node"
-	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
@@ -29,26 +27,26 @@ func itemTook(it batch.Item, now time.Time) (time.Duration, bool) {
 	return end.Sub(*it.StartedAt), true
 }
 
-// itemState reads what an item recorded before or after, as the operation wrote
-// it; nothing for an item of which nothing is known.
-func itemState(raw json.RawMessage) operation.State {
-	var s operation.State
-	_ = json.Unmarshal(raw, &s)
-	return s
+// stateOf returns a state that may not be known; the zero State then.
+func stateOf(s *change.State) change.State {
+	if s == nil {
+		return change.State{}
+	}
+	return *s
 }
 
-// itemDiffs are the labels and taints that an item changed, once it has ended
+// itemDiffs are the labels, taints and annotations that an item changed, once it has ended
 // well, or nobody knows how.
 func itemDiffs(it batch.Item) []ui.DiffLine {
 	if it.State != store.ItemSucceeded && !it.Unknown {
 		return nil
 	}
-	lines := ui.InDiffOrder(ui.Diffs(itemState(it.Before), itemState(it.After)))
+	lines := ui.InDiffOrder(ui.Diffs(stateOf(it.Before), stateOf(it.After)))
 	return slices.DeleteFunc(lines, func(d ui.DiffLine) bool { return d.Kind == ui.DiffSame })
 }
 
 // recomputed reports whether an item's node had changed since the plan.
-func recomputed(it batch.Item) bool { return itemState(it.After).Recomputed }
+func recomputed(it batch.Item) bool { return stateOf(it.After).Recomputed }
 
 // itemDiffsShown is how many changes of a node a line has room for.
 const itemDiffsShown = 4
@@ -65,135 +63,99 @@ func diffTitle(ctx context.Context, lines []ui.DiffLine) string {
 	return strings.Join(out, "\n")
 }
 
-// change is one thing that an operation did to a node.
-type change struct {
-	Key, Before, After string // "" stands for: not there
+// fact is one thing beside labels, taints and annotations that an operation did to
+// a node.
+type fact struct {
+	Key, Before, After string // "" stands for: absent
 }
 
-// switched reports whether the change is a switch turned on or off.
-func (c change) switched() bool { return c.After == "true" || c.After == "false" }
+// Keys of facts; that of an annotation is its own.
+const (
+	factScheduling = "unschedulable"
+	factPod        = "pod"
+)
+
+// switched reports whether the fact is a switch turned on or off.
+func (f fact) switched() bool { return f.After == "true" || f.After == "false" }
 
 // switchWord says what a switch does, not what its field is called.
-func switchWord(ctx context.Context, c change) string {
-	if c.Key != "unschedulable" {
-		return c.Key
+func switchWord(ctx context.Context, f fact) string {
+	if f.Key != factScheduling {
+		return f.Key
 	}
-	if c.After == "true" {
+	if f.After == "true" {
 		return ui.T(ctx, "change_cordoned")
 	}
 	return ui.T(ctx, "change_uncordoned")
 }
 
 // switchClass strikes out what was turned off, unless its word says so itself.
-func switchClass(c change) string {
-	if c.After == "false" && c.Key != "unschedulable" {
+func switchClass(f fact) string {
+	if f.After == "false" && f.Key != factScheduling {
 		return "del"
 	}
 	return "add"
 }
 
-// deepWord says in short what became of a node's annotations.
-func deepWord(ctx context.Context, deep []change) string {
-	for _, c := range deep {
+// explanationWord says in short what became of the annotations that explain a
+// cordon.
+func explanationWord(ctx context.Context, explanation []fact) string {
+	for _, f := range explanation {
 		switch {
-		case c.Key != ui.Unprefixed(node.AnnotationReason):
-		case c.After == "":
+		case f.Key != ui.Unprefixed(node.AnnotationReason):
+		case f.After == "":
 			return ui.T(ctx, "change_reason_removed")
 		default:
 			return ui.T(ctx, "change_reason_set")
 		}
 	}
-	return "+" + strconv.Itoa(len(deep))
+	return "+" + strconv.Itoa(len(explanation))
 }
 
-// changesOf compares what an item recorded before and after. The plain fields
-// are worth a chip; what lies deeper (annotations) goes into one line each.
-func changesOf(it batch.Item) (plain, deep []change) {
-	if it.State != store.ItemSucceeded && !it.Unknown {
+// factsOf compares what an item recorded before and after: the scheduling and the
+// pod, and the annotations that explain a cordon.
+func factsOf(it batch.Item) (facts, explanation []fact) {
+	if it.State != store.ItemSucceeded && !it.Unknown || it.After == nil {
 		return nil, nil
 	}
-	before, after := fields(it.Before), fields(it.After)
-	if after == nil {
-		return nil, nil
+	before, after := stateOf(it.Before), stateOf(it.After)
+	if before.Pod != after.Pod {
+		facts = append(facts, fact{factPod, before.Pod, after.Pod})
 	}
-	for _, key := range bothKeys(before, after) {
-		b, a := before[key], after[key]
-		if podField(key) || diffField(key) {
-			continue
-		}
-		if bs, as := fields(b), fields(a); bs != nil || as != nil {
-			deep = append(deep, differences(bs, as)...)
-		} else if scalar(b) != scalar(a) {
-			plain = append(plain, change{key, scalar(b), scalar(a)})
-		}
+	if before.Unschedulable == nil {
+		return facts, nil
 	}
-	return plain, deep
-}
-
-// diffField reports whether a recorded field is shown by itemDiffs, or is no
-// change of the node.
-func diffField(key string) bool { return key == "labels" || key == "taints" || key == "recomputed" }
-
-func differences(before, after map[string]json.RawMessage) []change {
-	var out []change
-	for _, key := range bothKeys(before, after) {
-		if b, a := scalar(before[key]), scalar(after[key]); b != a {
-			out = append(out, change{ui.Unprefixed(key), b, a})
+	for _, line := range change.Diff(before, after) {
+		switch {
+		case line.Kind() == change.Unchanged:
+		case line.Part == change.Scheduling:
+			facts = append(facts, fact{factScheduling, *line.Before, *line.After})
+		case line.Part == change.Annotations:
+			explanation = append(explanation, fact{ui.Unprefixed(line.Key), orNothing(line.Before), orNothing(line.After)})
 		}
 	}
-	return out
+	return facts, explanation
 }
 
-func bothKeys(a, b map[string]json.RawMessage) []string {
-	keys := maps.Clone(a)
-	if keys == nil {
-		keys = make(map[string]json.RawMessage, len(b))
-	}
-	maps.Copy(keys, b)
-	return slices.Sorted(maps.Keys(keys))
-}
-
-// fields reads one level of a recorded state; nil for what is no object.
-func fields(raw json.RawMessage) map[string]json.RawMessage {
-	var out map[string]json.RawMessage
-	if json.Unmarshal(raw, &out) != nil {
-		return nil
-	}
-	return out
-}
-
-// scalar gives a recorded value as a person reads it, "" for null and nothing.
-func scalar(raw json.RawMessage) string {
-	var s string
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
+func orNothing(s *string) string {
+	if s == nil {
 		return ""
-	case json.Unmarshal(raw, &s) == nil:
-		return s
-	default:
-		return string(raw)
 	}
+	return *s
 }
 
-// changeLines lists changes for a title, one a line.
-func changeLines(changes []change) string {
-	lines := make([]string, len(changes))
-	for i, c := range changes {
-		lines[i] = c.Key + ": " + ui.OrDash(c.Before) + " → " + ui.OrDash(c.After)
+// factLines lists facts for a title, one a line.
+func factLines(facts []fact) string {
+	lines := make([]string, len(facts))
+	for i, f := range facts {
+		lines[i] = f.Key + ": " + ui.OrDash(f.Before) + " → " + ui.OrDash(f.After)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// podField reports whether a recorded field is of the node's pods, and so no
-// change of the node.
-func podField(key string) bool { return key == "evictedPods" || key == "skippedPods" }
-
-// itemPodCounts gives how many pods an item evicted and how many stayed.
+// itemPodCounts returns how many pods an item evicted and how many stayed.
 func itemPodCounts(it batch.Item) (evicted, stayed int) {
-	var after operation.State
-	if json.Unmarshal(it.After, &after) != nil {
-		return 0, 0
-	}
+	after := stateOf(it.After)
 	return after.EvictedPods, after.SkippedPods
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
@@ -74,7 +75,7 @@ func success(ctx context.Context, v batch.View) string {
 // leftCordoned is how many nodes an ended drain has left cordoned: those that it
 // emptied.
 func leftCordoned(v batch.View) int {
-	if v.Operation != "drain" || !v.State.Ended() {
+	if !operation.TraitsOf(v.Operation).Drains || !v.State.Ended() {
 		return 0
 	}
 	return v.Counts.Succeeded + v.Counts.Unchanged

@@ -1,7 +1,6 @@
 package batches_test
 
 import (
-	"encoding/json"
 	"maps"
 	"testing"
 
@@ -19,13 +18,13 @@ func labelBatch() batches.PageView {
 	v.Items = []batch.Item{
 		{
 			Node: "a", State: store.ItemSucceeded, StartedAt: &viewstest.Noon, EndedAt: &viewstest.Noon,
-			Before: []byte(`{"labels":{"tier":null,"env":"dev","old":"1","same":"x"}}`), After: []byte(`{"labels":{"tier":"","env":"prod","old":null,"same":"x"},"recomputed":true}`),
+			Before: viewstest.State(`{"labels":{"tier":null,"env":"dev","old":"1","same":"x"}}`), After: viewstest.State(`{"labels":{"tier":"","env":"prod","old":null,"same":"x"},"recomputed":true}`),
 		},
 		{
 			Node: "b", State: store.ItemSucceeded,
-			Before: []byte(`{"taints":{"gpu:NoSchedule":{"key":"gpu","value":"a","effect":"NoSchedule"}}}`), After: []byte(`{"taints":{"gpu:NoSchedule":null}}`),
+			Before: viewstest.State(`{"taints":{"gpu:NoSchedule":{"key":"gpu","value":"a","effect":"NoSchedule"}}}`), After: viewstest.State(`{"taints":{"gpu:NoSchedule":null}}`),
 		},
-		{Node: "c", State: store.ItemFailed, Before: []byte(`{"labels":{"tier":null}}`), After: []byte(`{"labels":{"tier":"gold"}}`)},
+		{Node: "c", State: store.ItemFailed, Before: viewstest.State(`{"labels":{"tier":null}}`), After: viewstest.State(`{"labels":{"tier":"gold"}}`)},
 	}
 	return v
 }
@@ -39,8 +38,8 @@ func drainedPage() batches.PageView {
 	v := viewstest.BatchPage(store.StateRunning)
 	v.Batch = viewstest.Draining()
 	for i := range v.Items {
-		v.Items[i].Before = json.RawMessage(`{"unschedulable":false}`)
-		v.Items[i].After = json.RawMessage(`{"unschedulable":true,"evictedPods":12,"skippedPods":3}`)
+		v.Items[i].Before = viewstest.State(`{"unschedulable":false}`)
+		v.Items[i].After = viewstest.State(`{"unschedulable":true,"evictedPods":12,"skippedPods":3}`)
 	}
 	return v
 }

@@ -5,7 +5,9 @@ package batches
 import (
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
 )
 
 // View is a batch for the dock and its page.
@@ -19,6 +21,14 @@ type View struct {
 	// Acted are the nodes of an answer to "all that match": once something was
 	// done to them, the same filters may mean others.
 	Acted []string
+}
+
+// NewView returns a batch with what an actor may do to it.
+func NewView(v batch.View, actor services.Actor) View {
+	return View{
+		View: v, MayControl: actor.May(operation.TraitsOf(v.Operation).Permit),
+		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.TraitsOf(operation.Undo).Permit),
+	}
 }
 
 // PageView is the page of one batch: its panel and its items.

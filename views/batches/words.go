@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
@@ -70,7 +71,7 @@ func itemError(ctx context.Context, it batch.Item) string {
 // cancelledID gives the message of something that was cancelled. A drain cordons
 // all its nodes first, so that none of them was left alone.
 func cancelledID(b batch.Batch, id string) string {
-	if b.Operation == "drain" && strings.HasSuffix(id, "_cancelled") {
+	if operation.TraitsOf(b.Operation).Drains && strings.HasSuffix(id, "_cancelled") {
 		return "draining_" + id
 	}
 	return id

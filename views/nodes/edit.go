@@ -7,27 +7,30 @@ import (
 	"strings"
 
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/views/ui"
 )
 
-// EditView is the form that edits the labels, or the taints, of some nodes.
+// EditView is the form that edits the labels, taints or annotations of some nodes.
 type EditView struct {
-	Cluster string
-	Kind    string   // "labels" or "taints"
-	Names   []string // of the nodes
-	Found   int      // nodes that exist
-	Rows    []EditRow
-	Locked  []node.Spread // protected: shown, and left alone
-	New     []EditNew     // the rows to add
-	Text    string        // pasted, in kubectl's form
-	Mode    string        // operation.ModeAdd or operation.ModeReplace
-	Keep    bool          // leave nodes alone that have another value
-	Reason  string
-	Keys    []string // suggestions: what exists in the cluster
-	Values  []string
-	Effect  EditEffect
-	Problem *ui.Problem // Fields names the fields of the form
-	Back    string      // URL of the table
+	Cluster   string
+	Page      operation.Page
+	Operation string   // that the form plans
+	Field     string   // of the pasted text, which is also that of the entries
+	Names     []string // of the nodes
+	Found     int      // nodes that exist
+	Rows      []EditRow
+	Locked    []node.Spread // protected: shown, and left alone
+	New       []EditNew     // the rows to add
+	Text      string        // pasted, in kubectl's form
+	Mode      string        // operation.ModeAdd or operation.ModeReplace
+	Keep      bool          // leave nodes alone that have another value
+	Reason    string
+	Keys      []string // suggestions: what exists in the cluster
+	Values    []string
+	Effect    EditEffect
+	Problem   *ui.Problem // Fields names the fields of the form
+	Back      string      // URL of the table
 }
 
 // EditRow is a key that some of the nodes have, and what is to become of it.
@@ -43,21 +46,33 @@ type EditNew struct{ Key, Value, Effect string }
 
 // EditEffect is what a form asks for so far, in kubectl's form.
 type EditEffect struct {
-	Kind    string
+	Page    operation.Page
 	Replace bool
 	Keep    bool
-	Entries []string
+	Entries []EditEntry
 	Wrong   bool // some of the fields cannot be read
 }
 
+// EditEntry is one entry, as kubectl writes it.
+type EditEntry struct {
+	Text    string
+	Removes bool
+}
+
+// kind returns the page as ids of messages have it.
+func (v EditView) kind() string { return string(v.Page) }
+
 // ofTaints reports whether the form is about taints.
-func (v EditView) ofTaints() bool { return v.Kind == "taints" }
+func (v EditView) ofTaints() bool { return v.Page == operation.PageTaints }
 
-// operation gives the operation that the form plans.
-func (v EditView) operation() string { return strings.TrimSuffix(v.Kind, "s") }
-
-// Field gives the field of the pasted text, which is also that of the entries.
-func (v EditView) field() string { return v.operation() }
+// lockedAbout says why some rows cannot be edited.
+func lockedAbout(ctx context.Context, v EditView) string {
+	id := "edit_locked_about_" + v.kind()
+	if !ui.HasMessage(ctx, id) {
+		id = "edit_locked_about"
+	}
+	return ui.T(ctx, id)
+}
 
 // valuesShown is how many values a row lists before it counts the rest.
 const valuesShown = 3
@@ -99,12 +114,12 @@ const effectLinesShown = 40
 // effectLines are the entries of a form, told apart by what they do.
 func effectLines(e EditEffect) []ui.DiffLine {
 	out := make([]ui.DiffLine, 0, len(e.Entries))
-	for _, text := range e.Entries {
-		kind := ui.DiffSet
-		if before, gone := strings.CutSuffix(text, "-"); gone {
-			kind, text = ui.DiffRemove, before
+	for _, entry := range e.Entries {
+		line := ui.DiffLine{Kind: ui.DiffSet, Text: entry.Text}
+		if entry.Removes {
+			line = ui.DiffLine{Kind: ui.DiffRemove, Text: strings.TrimSuffix(entry.Text, "-")}
 		}
-		out = append(out, ui.DiffLine{Kind: kind, Text: text})
+		out = append(out, line)
 	}
 	slices.SortStableFunc(out, func(a, b ui.DiffLine) int { return strings.Compare(b.Kind, a.Kind) })
 	return out
@@ -114,21 +129,23 @@ func effectLines(e EditEffect) []ui.DiffLine {
 func effectWords(ctx context.Context, e EditEffect) string {
 	switch {
 	case len(e.Entries) == 0 && e.Replace:
-		return ui.T(ctx, "effect_replace_none_"+e.Kind)
+		return ui.T(ctx, "effect_replace_none_"+string(e.Page))
 	case len(e.Entries) == 0:
 		return ui.T(ctx, "effect_none")
 	case e.Replace:
-		return ui.T(ctx, "effect_replace_"+e.Kind)
+		return ui.T(ctx, "effect_replace_"+string(e.Page))
 	case e.Keep:
 		return ui.T(ctx, "effect_keep")
 	default:
-		return ui.T(ctx, "effect_add_"+e.Kind)
+		return ui.T(ctx, "effect_add_"+string(e.Page))
 	}
 }
 
 // hasNoExecute reports whether the form may evict pods.
 func hasNoExecute(e EditEffect) bool {
-	return slices.ContainsFunc(e.Entries, func(text string) bool { return strings.HasSuffix(text, ":NoExecute") })
+	return e.Page == operation.PageTaints && slices.ContainsFunc(e.Entries, func(entry EditEntry) bool {
+		return strings.HasSuffix(entry.Text, ":NoExecute")
+	})
 }
 
 // editProblem gives what is wrong with the form as a whole: what no field of it

@@ -26,10 +26,13 @@ func sampleSpreads() []node.Spread {
 
 func editView(change func(*nodes.EditView)) nodes.EditView {
 	v := nodes.EditView{
-		Cluster: viewstest.OddCluster, Kind: "labels", Names: []string{"a", "b", "c", "d"}, Found: 4, Mode: "add", Reason: "why", Back: "/back",
+		Cluster: viewstest.OddCluster, Page: operation.PageLabels, Operation: operation.Label, Field: "label",
+		Names: []string{"a", "b", "c", "d"}, Found: 4, Mode: "add", Reason: "why", Back: "/back",
 		Locked: []node.Spread{{Key: "kubernetes.io/os", Nodes: 4, Values: []node.ValueCount{{Value: "linux", Nodes: 4}}}, {Key: "kubernetes.io/hostname", Nodes: 4, Values: []node.ValueCount{{Value: "a", Nodes: 1}, {Value: "b", Nodes: 1}}}},
 		New:    []nodes.EditNew{{}, {}}, Keys: []string{"env", "tier"}, Values: []string{"gold"},
-		Effect: nodes.EditEffect{Kind: "labels", Entries: []string{"tier=gold", "old-"}},
+		Effect: nodes.EditEffect{
+			Page: operation.PageLabels, Entries: []nodes.EditEntry{{Text: "tier=gold"}, {Text: "old-", Removes: true}},
+		},
 	}
 	for _, s := range sampleSpreads() {
 		value, _ := s.Common()
@@ -42,7 +45,11 @@ func editView(change func(*nodes.EditView)) nodes.EditView {
 }
 
 func ofTaints(v *nodes.EditView) {
-	v.Kind, v.Effect = "taints", nodes.EditEffect{Kind: "taints", Replace: true, Entries: []string{"gpu=true:NoExecute", "old:NoSchedule-"}}
+	v.Page, v.Operation, v.Field = operation.PageTaints, operation.Taint, "taint"
+	v.Effect = nodes.EditEffect{
+		Page: operation.PageTaints, Replace: true,
+		Entries: []nodes.EditEntry{{Text: "gpu=true:NoExecute"}, {Text: "old:NoSchedule-", Removes: true}},
+	}
 	for i := range v.Rows {
 		v.Rows[i].Effect = operation.Effects()[i%3]
 	}
@@ -118,7 +125,7 @@ func TestEditPage(t *testing.T) {
 
 func TestEditChecked(t *testing.T) {
 	p := &ui.Problem{Fields: map[string]string{"set.tier": "bad value"}}
-	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.EditChecked(nodes.EditFields([]string{"set.tier"}, 2, "label"), p, nodes.EditEffect{Kind: "labels"})))
+	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.EditChecked(nodes.EditFields([]string{"set.tier"}, 2, "label"), p, nodes.EditEffect{Page: operation.PageLabels})))
 	require.Equal(t, 5, doc.Find("[hx-swap-oob=true]").Length(), "each field and the effect")
 	require.Equal(t, "bad value", viewstest.Spoken(doc.Find(".wrong")))
 	page := viewstest.Document(t, viewstest.Render(t, "en", nodes.EditPage(viewstest.Frame(), editView(nil))))

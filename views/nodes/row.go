@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation"
 	"kube-node-manager/views/ui"
 )
 
@@ -213,9 +214,9 @@ func allTags(n *node.Node) string {
 // rowOperationOf gives the operation that makes sense for one node.
 func rowOperationOf(n *node.Node) string {
 	if n.Unschedulable {
-		return "uncordon"
+		return operation.Uncordon
 	}
-	return "cordon"
+	return operation.Cordon
 }
 
 // oneVals gives hx-vals for an operation on one node.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/ui"
@@ -16,7 +17,7 @@ import (
 
 // cordonLine is what an undo does to the scheduling of a node; Kind is "" where
 // that stays as it is.
-func cordonLine(before, after operation.State) ui.DiffLine {
+func cordonLine(before, after change.State) ui.DiffLine {
 	if before.Unschedulable == nil || after.Unschedulable == nil {
 		return ui.DiffLine{}
 	}
@@ -29,7 +30,7 @@ func cordonLine(before, after operation.State) ui.DiffLine {
 }
 
 // diffs compares what a plan touches: the scheduling, labels and taints.
-func diffs(before, after operation.State) []ui.DiffLine {
+func diffs(before, after change.State) []ui.DiffLine {
 	lines := ui.Diffs(before, after)
 	if d := cordonLine(before, after); d.Kind != "" {
 		lines = append([]ui.DiffLine{d}, lines...)
@@ -37,14 +38,14 @@ func diffs(before, after operation.State) []ui.DiffLine {
 	return lines
 }
 
-// What a plan of labels or taints shows at most. What is left out is said.
+// What a plan of labels, taints or annotations shows at most. What is left out is said.
 const (
 	groupsShown = 30 // groups of nodes
 	linesShown  = 40 // changes of one group
 	sameShown   = 6  // of one group, what is so already
 )
 
-// Change is what the plan of labels or taints has beside its nodes.
+// Change is what the plan of labels, taints or annotations has beside its nodes.
 type Change struct {
 	Fields    url.Values // the operation's own fields, as the form sends them again
 	Edit      string     // URL of the form that they came from
@@ -53,6 +54,7 @@ type Change struct {
 	Named     []string     // protected keys that are named: an administrator has to confirm
 	Source    []node.Taint // of a copy: what is copied
 	Left      []node.Taint // of a copy: protected, so it stays behind
+	Copies    bool         // it is a copy of taints
 	Moved     bool         // the nodes have changed, so this plan is another than the one shown before
 }
 

@@ -196,7 +196,7 @@ func changePlan(v View) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if v.Operation == "copy-taints" {
+			if v.Change.Copies {
 				templ_7745c5c3_Err = copiedTaints(v.Change).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

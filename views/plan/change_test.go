@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/stretchr/testify/require"
 
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/plan"
@@ -19,8 +20,8 @@ import (
 // text gives a pointer to a value, as a state has it.
 func text(s string) *string { return &s }
 
-func labelState(pairs ...string) operation.State {
-	s := operation.State{Labels: map[string]*string{}}
+func labelState(pairs ...string) change.State {
+	s := change.State{Labels: map[string]*string{}}
 	for _, pair := range pairs {
 		key, value, set := strings.Cut(pair, "=")
 		if s.Labels[key] = nil; set {
@@ -31,7 +32,7 @@ func labelState(pairs ...string) operation.State {
 }
 
 // changePlan is the plan of a change of labels with a node of every kind.
-func changePlan(change func(*plan.View)) plan.View {
+func changePlan(alter func(*plan.View)) plan.View {
 	v := plan.View{
 		Cluster: viewstest.OddCluster, Operation: "label", IdempotencyKey: "key-5", Names: []string{"a", "b", "c", "d"}, MayForce: true, Back: "/back", Digest: "d1",
 		Summary: plan.Summary{Total: 4, Changed: 2, Unchanged: 1, Blocked: 1},
@@ -45,25 +46,25 @@ func changePlan(change func(*plan.View)) plan.View {
 			Fields: url.Values{"mode": {"add"}, "label": {"tier=gold", "env=prod", "old-"}}, Edit: ui.EditURL(viewstest.OddCluster, "labels"),
 		},
 	}
-	if change != nil {
-		change(&v)
+	if alter != nil {
+		alter(&v)
 	}
 	return v
 }
 
 // taintPlan evicts pods and names a protected taint.
-func taintPlan(change func(*plan.View)) plan.View {
+func taintPlan(alter func(*plan.View)) plan.View {
 	return changePlan(func(v *plan.View) {
 		gpu, off := &node.Taint{Key: "gpu", Value: "true", Effect: "NoExecute"}, &node.Taint{Key: "gpu", Effect: "NoExecute"}
 		v.Operation, v.Change.Fields = "taint", url.Values{"mode": {"replace"}, "taint": {"gpu:NoExecute"}}
 		v.Nodes = []plan.Node{
-			{Node: "a", Changes: true, Before: operation.State{Taints: map[string]*node.Taint{"gpu:NoExecute": gpu}}, After: operation.State{Taints: map[string]*node.Taint{"gpu:NoExecute": off}}},
-			{Node: "b", Changes: true, Before: operation.State{Taints: map[string]*node.Taint{"gpu:NoExecute": nil, "x:NoSchedule": {Key: "x", Value: "1", Effect: "NoSchedule"}}}, After: operation.State{Taints: map[string]*node.Taint{"gpu:NoExecute": off, "x:NoSchedule": nil}}, Warnings: []string{"Look."}},
+			{Node: "a", Changes: true, Before: change.State{Taints: map[string]*node.Taint{"gpu:NoExecute": gpu}}, After: change.State{Taints: map[string]*node.Taint{"gpu:NoExecute": off}}},
+			{Node: "b", Changes: true, Before: change.State{Taints: map[string]*node.Taint{"gpu:NoExecute": nil, "x:NoSchedule": {Key: "x", Value: "1", Effect: "NoSchedule"}}}, After: change.State{Taints: map[string]*node.Taint{"gpu:NoExecute": off, "x:NoSchedule": nil}}, Warnings: []string{"Look."}},
 		}
 		v.Change.Evictions = operation.Evictions{Pods: 12, Delayed: 2, ByNode: map[string]int{"a": 7, "b": 5}}
 		v.Change.Named = []string{"node.kubernetes.io/unreachable"}
-		if change != nil {
-			change(v)
+		if alter != nil {
+			alter(v)
 		}
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/plan"
@@ -25,17 +27,17 @@ func undoPlan(v *plan.View) {
 	v.Change, v.Digest = &plan.Change{}, "d1"
 	v.Summary = plan.Summary{Total: 3, Changed: 2, Blocked: 1}
 	v.Nodes = []plan.Node{
-		{Node: "a", Changes: true, Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes, Annotations: map[string]*string{node.AnnotationReason: &why}}},
-		{Node: "b", Changes: true, Before: operation.State{Unschedulable: &yes, Labels: map[string]*string{"tier": &old}}, After: operation.State{Unschedulable: &no, Labels: map[string]*string{"tier": nil}}, Warnings: []string{"Pods stay."}},
+		{Node: "a", Changes: true, Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes, Annotations: map[string]*string{node.AnnotationReason: &why}}},
+		{Node: "b", Changes: true, Before: change.State{Unschedulable: &yes, Labels: map[string]*string{"tier": &old}}, After: change.State{Unschedulable: &no, Labels: map[string]*string{"tier": nil}}, Warnings: []string{"Pods stay."}},
 		{Node: "c", Blockers: []string{"Changed since: tier."}},
 	}
 	v.Refusal = &ui.Problem{Text: "A webhook says no.", Hint: "Ask it."}
-	v.Rollout = url.Values{"canary": {"2"}, "order": {"zone"}}
+	v.Rollout = batch.Rollout{Canary: 2, Order: batch.OrderZone}
 }
 
 func retryPlan(v *plan.View) {
 	v.Origin, v.Options.Force = &plan.Origin{ID: "b1"}, true
-	v.Rollout = url.Values{"canary": {"some"}}
+	v.Typed = url.Values{"canary": {"some"}}
 	v.Problem = &ui.Problem{Code: services.CodeInvalid, Text: "No.", Fields: map[string]string{"canary": "no number", "confirm": "Type it"}}
 }
 
@@ -73,13 +75,14 @@ func TestControl_plans(t *testing.T) {
 	doc = viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), planView(retryPlan))))
 	require.Equal(t, "Retry on 3 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Equal(t, "b1", doc.Find("#plan-form input[name=retry_of]").AttrOr("value", ""))
-	require.Zero(t, doc.Find("#opt-delete_emptydir").Length(), "the options are those of the first batch")
+	require.Equal(t, 1, doc.Find("#opt-delete_emptydir").Length(), "a retried drain may have other options")
 	require.Equal(t, 1, doc.Find("#opt-confirm").Length())
 	require.Equal(t, "some", doc.Find("#opt-canary[aria-invalid]").AttrOr("value", ""))
-	require.Equal(t, []string{"canary", "canary_wait"}, viewstest.Attributes(doc.Find("#rollout input"), "name"), "the rest is a drain's own")
+	require.Equal(t, []string{"canary", "canary_wait", "wave_size", "wave_pause", "max_failures"},
+		viewstest.Attributes(doc.Find("#rollout input"), "name"), "parallel is among a drain's own options")
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), planView(cordonPlan))))
-	require.Equal(t, "canary canary_wait order wave_pause parallel max_failures", strings.Join(viewstest.Attributes(doc.Find("#rollout [name]"), "name"), " "))
+	require.Equal(t, "canary canary_wait order wave_size wave_pause parallel max_failures", strings.Join(viewstest.Attributes(doc.Find("#rollout [name]"), "name"), " "))
 	_, open = doc.Find("#rollout").Attr("open")
 	require.False(t, open)
 	require.Contains(t, viewstest.Squeezed(doc.Find("#about-parallel")), "No more nodes")

@@ -4,8 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
 
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/plan"
 	"kube-node-manager/views/ui"
@@ -55,30 +58,45 @@ func TestPlanPage_staysLight(t *testing.T) {
 	require.Equal(t, 1000, doc.Find("#plan-form input[name=node]").Length())
 }
 
+// optionsOf reads the options of a drain from its form.
+func optionsOf(t *testing.T, page *goquery.Selection) drain.Options {
+	t.Helper()
+	r := form.Read(form.Fields(viewstest.FormValues(page)))
+	o := drain.ReadOptions(r)
+	require.NoError(t, r.Err())
+	return o
+}
+
 func TestPlanPage_form(t *testing.T) {
+	options := drain.Options{
+		DeleteEmptyDir: true, Grace: 30, Timeout: 5400, SkipWait: 60, PodSelector: "app=web", Restore: true,
+	}
 	doc := pageOf(t, func(v *plan.View) {
-		v.Options = drain.Options{DeleteEmptyDir: true, Grace: 30, Timeout: 5400, Parallel: 3, SkipWait: 60, ByZone: true, MaxFailures: 2, PodSelector: "app=web", Restore: true}
+		v.Options = options
+		v.Rollout = batch.Rollout{Parallel: 3, Order: batch.OrderZone, MaxFailures: 2}
 	})
 	form := doc.Find("#plan-form")
 	require.Equal(t, ui.BatchesURL(viewstest.OddCluster), form.AttrOr("action", ""))
 	require.Equal(t, "post", form.AttrOr("method", ""))
 	require.Empty(t, form.AttrOr("hx-post", ""), "a plain form")
-	values, err := drain.ParseOptions(viewstest.FormValues(form))
-	require.NoError(t, err)
-	require.Equal(t, drain.Options{DeleteEmptyDir: true, Grace: 30, Timeout: 5400, Parallel: 3, SkipWait: 60, ByZone: true, MaxFailures: 2, PodSelector: "app=web", Restore: true}, values)
+	require.Equal(t, options, optionsOf(t, form))
+	for name, want := range map[string]string{"parallel": "3", "order": "zone", "max_failures": "2"} {
+		require.Equal(t, []string{want}, viewstest.FormValues(form)[name])
+	}
 	require.Equal(t, []string{"calm.prod", "ip-10-0-3-26.prod", "gone.prod"}, viewstest.Attributes(form.Find("input[name=node]"), "value"))
 	require.Equal(t, "key-4", form.Find("[name=idempotency_key]").AttrOr("value", ""))
 	require.Equal(t, "kernel", form.Find("[name=reason]").AttrOr("value", ""))
 	first := form.Find("button").First()
 	require.Equal(t, ui.PreviewURL(viewstest.OddCluster), first.AttrOr("formaction", ""), "Enter in a field never begins the drain")
 	require.Equal(t, ui.PreviewURL(viewstest.OddCluster), form.Find("#plan-update").AttrOr("formaction", ""))
-	require.Equal(t, 1, form.Find("details.rare[open]").Length())
+	require.Equal(t, 2, form.Find("details.rare[open]").Length())
 	require.Equal(t, "/x?y=1&z=2", doc.Find("[name=back]").First().AttrOr("value", ""), "a plan has an address of its own")
 	require.Equal(t, "/back?a=1&b=2", form.Find("[name=back]").AttrOr("value", ""))
 
-	values, err = drain.ParseOptions(viewstest.FormValues(pageOf(t, nil).Find("#plan-form")))
-	require.NoError(t, err)
-	require.Equal(t, drain.DefaultOptions(), values, "an untouched form is the default")
+	untouched := pageOf(t, nil).Find("#plan-form")
+	require.Equal(t, drain.DefaultOptions(), optionsOf(t, untouched), "an untouched form is the default")
+	require.Equal(t, []string{"5"}, viewstest.FormValues(untouched)["parallel"])
+	require.Zero(t, untouched.Find("#opt-order option[selected]").Length(), "the first of them: as listed")
 }
 
 func TestPlanPage_refused(t *testing.T) {
@@ -96,7 +114,7 @@ func TestPlanPage_refused(t *testing.T) {
 	require.Equal(t, "a=(", doc.Find("[name=pod_selector]").AttrOr("value", ""))
 	require.Equal(t, "zone", doc.Find("[name=order] option[selected]").AttrOr("value", ""))
 	require.Zero(t, doc.Find("[name=ignore_daemonsets][checked]").Length(), "as it was typed")
-	require.Equal(t, 1, doc.Find("details.rare[open]").Length())
+	require.Equal(t, 2, doc.Find("details.rare[open]").Length())
 	require.Equal(t, "Drain 3 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
 }
 

@@ -21,7 +21,7 @@ func wrongFields(v View) []string {
 // refusedWords says in short why the plan was not carried out: a consent is
 // missing, or something cannot be read.
 func refusedWords(ctx context.Context, v View) string {
-	if v.Operation == "drain" && v.Drain == nil && len(v.Problem.Fields) > 0 {
+	if v.drains() && v.Drain == nil && len(v.Problem.Fields) > 0 {
 		return v.Problem.Text
 	}
 	return ui.T(ctx, "plan_refused")
@@ -66,14 +66,14 @@ func numberField(n int) string {
 // refused.
 func rareOpen(v View) bool {
 	o, d := v.Options, drain.DefaultOptions()
-	rare := []string{"grace_period", "skip_wait_seconds", "pod_selector", "max_failures", "order"}
-	return o.Grace != d.Grace || o.SkipWait != 0 || o.PodSelector != "" || o.MaxFailures != 0 || o.ByZone ||
+	rare := []string{"grace_period", "skip_wait_seconds", "pod_selector"}
+	return o.Grace != d.Grace || o.SkipWait != 0 || o.PodSelector != "" ||
 		slices.ContainsFunc(wrongFields(v), func(name string) bool { return slices.Contains(rare, name) })
 }
 
-// ownDrain reports whether a plan is of a drain whose options can be chosen: one
-// that is tried again has those of the first.
-func ownDrain(v View) bool { return v.Operation == "drain" && v.Origin == nil }
+// choosesDrain reports whether a plan is of a drain whose options can be chosen,
+// also for another try.
+func choosesDrain(v View) bool { return v.drains() && !undoes(v) }
 
 // consentCount says how many pods an option is about.
 func consentCount(ctx context.Context, v View, name string) string {
@@ -100,12 +100,18 @@ func fieldClass(name string) string {
 	return "field inline"
 }
 
+// optionID returns the message of an option; that of a drain may have words of its
+// own.
+func optionID(ctx context.Context, v View, name string) string {
+	if v.drains() && ui.HasMessage(ctx, "drain_opt_"+name) {
+		return "drain_opt_" + name
+	}
+	return "opt_" + name
+}
+
 // optionLabel names an option.
 func optionLabel(ctx context.Context, v View, name string) string {
-	if id := "rollout_" + name; v.Operation != "drain" && ui.HasMessage(ctx, id) {
-		return ui.T(ctx, id)
-	}
-	return ui.T(ctx, "opt_"+name)
+	return ui.T(ctx, optionID(ctx, v, name))
 }
 
 // optionAbout explains an option. Only a cordon's reason is shown in the table.
@@ -113,8 +119,5 @@ func optionAbout(ctx context.Context, v View, name string) string {
 	if name == "reason" && v.Change != nil {
 		return ui.T(ctx, "change_reason_about")
 	}
-	if id := "rollout_" + name + "_about"; v.Operation != "drain" && ui.HasMessage(ctx, id) {
-		return ui.T(ctx, id)
-	}
-	return ui.T(ctx, "opt_"+name+"_about")
+	return ui.T(ctx, optionID(ctx, v, name+"_about"))
 }

@@ -117,7 +117,7 @@ func doWords(ctx context.Context, v View) string {
 // back with another click: pods, or what somebody else relies on; or reaches
 // far.
 func dangerous(v View) bool {
-	return v.Operation == "drain" || len(v.Reach) > 0 || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
+	return v.drains() || len(v.Reach) > 0 || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
 }
 
 func drainWords(ctx context.Context, v View) string {

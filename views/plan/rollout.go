@@ -1,44 +1,55 @@
 package plan
 
 import (
-	"net/url"
+	"cmp"
+	"slices"
+	"strconv"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/operation"
+	"kube-node-manager/views/ui"
 )
 
-// rolloutFields are the names of the fields of a rollout. A drain has an order,
-// a number of nodes at once and a number of failures among its own options.
-func rolloutFields(v View) []string {
-	if v.Operation == "drain" {
-		return []string{"canary", "canary_wait"}
-	}
-	return []string{"canary", "canary_wait", "order", "wave_pause", "parallel", "max_failures"}
-}
-
-// rolloutOpen is true when something of the rollout was typed or refused.
+// rolloutOpen is true when something of the rollout differs from the operation's
+// usual one, was typed, or was refused. A drain shows how many nodes go at once
+// among its own options.
 func rolloutOpen(v View) bool {
-	for _, name := range rolloutFields(v) {
-		if typedRollout(v.Rollout, name) != "" || v.Problem.Field(name) != "" {
-			return true
-		}
+	usual := batch.Rollout{Parallel: operation.TraitsOf(v.Operation).Parallel}
+	shown := v.Rollout
+	if v.drains() {
+		shown.Parallel = usual.Parallel
 	}
-	return false
+	return len(v.Typed) == 0 && shown != usual || slices.ContainsFunc(batch.RolloutFields(), func(name string) bool {
+		typed := v.Typed.Get(name)
+		return typed != "" && typed != batch.OrderListed && !(v.drains() && name == "parallel") ||
+			v.Problem.Field(name) != ""
+	})
 }
 
-// typedRollout gives what stands in a field of the rollout; the order that
-// everything has by itself is nothing.
-func typedRollout(form url.Values, name string) string {
-	if value := form.Get(name); name != "order" || value != batch.OrderListed {
-		return value
+// rolloutField returns what stands in a field of the rollout: what was typed, or
+// its value; nothing for none.
+func rolloutField(v View, name string) string {
+	o := v.Rollout
+	values := map[string]string{
+		"canary": numberField(o.Canary), "canary_wait": spanField(o.CanaryWait), "order": o.Order,
+		"wave_size": numberField(o.WaveSize), "wave_pause": spanField(o.WavePause), "parallel": numberField(o.Parallel),
+		"max_failures": failuresField(o),
 	}
-	return ""
+	return typed(v, name, values[name])
 }
 
-// maxFailuresField is the field of a drain; a share of its nodes is the
-// rollout's, so the drain's own options do not hold it.
-func maxFailuresField(v View) string {
-	if v.Options.MaxFailures > 0 {
-		return numberField(v.Options.MaxFailures)
+// spanField returns a time in seconds for its field; nothing stands for none.
+func spanField(seconds int) string {
+	if seconds <= 0 {
+		return ""
 	}
-	return v.Rollout.Get("max_failures")
+	return ui.SecondsField(seconds)
+}
+
+func failuresField(o batch.Rollout) string {
+	share := ""
+	if o.MaxFailedPercent > 0 {
+		share = strconv.Itoa(o.MaxFailedPercent) + "%"
+	}
+	return cmp.Or(numberField(o.MaxFailures), share)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/a-h/templ"
 
 	"kube-node-manager/services"
-	"kube-node-manager/services/operation"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/plan"
 	"kube-node-manager/views/ui"
@@ -58,13 +59,14 @@ func samplePlan() *drain.Plan {
 	}
 }
 
-func planView(change func(*plan.View)) plan.View {
+func planView(alter func(*plan.View)) plan.View {
 	v := plan.View{
-		Cluster: viewstest.OddCluster, Operation: "drain", Reason: "kernel", Drain: samplePlan(), Options: drain.DefaultOptions(), MayForce: true,
+		Cluster: viewstest.OddCluster, Operation: "drain", Reason: "kernel", Drain: samplePlan(), Options: drain.DefaultOptions(),
+		Rollout: batch.Rollout{Parallel: 5}, MayForce: true,
 		Names: []string{"calm.prod", "ip-10-0-3-26.prod", "gone.prod"}, IdempotencyKey: "key-4", Back: "/back?a=1&b=2",
 	}
-	if change != nil {
-		change(&v)
+	if alter != nil {
+		alter(&v)
 	}
 	return v
 }
@@ -102,11 +104,11 @@ func bigPlan(v *plan.View) {
 func cordonPlan(v *plan.View) {
 	yes, no := true, false
 	v.Operation, v.Drain, v.Summary = "cordon", nil, plan.Summary{Total: 42, Changed: 40, Unchanged: 1, Blocked: 1}
-	v.Names = nil
+	v.Names, v.Rollout = nil, batch.Rollout{}
 	for i := range 40 {
-		v.Nodes = append(v.Nodes, plan.Node{Node: "n-" + strconv.Itoa(i), Changes: true, Before: operation.State{Unschedulable: &no}, After: operation.State{Unschedulable: &yes}, Warnings: []string{"Careful."}})
+		v.Nodes = append(v.Nodes, plan.Node{Node: "n-" + strconv.Itoa(i), Changes: true, Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes}, Warnings: []string{"Careful."}})
 	}
-	v.Nodes = append(v.Nodes, plan.Node{Node: "held", Before: operation.State{Unschedulable: &yes}}, plan.Node{Node: "gone", Blockers: []string{"Gone."}})
+	v.Nodes = append(v.Nodes, plan.Node{Node: "held", Before: change.State{Unschedulable: &yes}}, plan.Node{Node: "gone", Blockers: []string{"Gone."}})
 	for _, n := range v.Nodes {
 		v.Names = append(v.Names, n.Node)
 	}

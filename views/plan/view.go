@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/ui"
@@ -23,19 +24,22 @@ type View struct {
 	Change         *Change       // of labels and taints
 	Origin         *Origin       // of an undo or a retry: what it goes back to
 	Pod            *Pod          // of the deletion of one pod
-	Options        drain.Options // of a drain, as typed
-	Typed          url.Values    // the form, when its options could not be read
-	Rollout        url.Values    // the form, with the fields of the rollout
-	Refusal        *ui.Problem   // why the cluster would refuse it
-	Names          []string      // of all nodes, for the form
-	Problem        *ui.Problem   // what keeps it from being done; Fields names the options
-	MayForce       bool          // the person is an administrator
+	Options        drain.Options // of a drain
+	Rollout        batch.Rollout
+	Typed          url.Values  // the form, when its fields could not be read
+	Refusal        *ui.Problem // why the cluster would refuse it
+	Names          []string    // of all nodes, for the form
+	Problem        *ui.Problem // what keeps it from being done; Fields names the options
+	MayForce       bool        // the person is an administrator
 	IdempotencyKey string
 	Back           string        // URL of the page before
 	Digest         string        // of the plan; the form carries it where that is a consent
 	Reach          []batch.Reach // how far it goes, where that is far
 	Left           []string      // nodes that were left out, which can be put back
 }
+
+// drains reports whether the plan is of a drain.
+func (v View) drains() bool { return operation.TraitsOf(v.Operation).Drains }
 
 // Node is one node of a plan.
 type Node struct {
@@ -44,8 +48,8 @@ type Node struct {
 	Zone     string
 	Control  bool // it is one of the control plane
 	Changes  bool
-	Before   operation.State
-	After    operation.State
+	Before   change.State
+	After    change.State
 	Warnings []string // translated
 	Blockers []string // translated
 

@@ -43,9 +43,9 @@ func chosenValue(v Apply, e operation.TemplateEntry) string {
 // operationOf returns the operation that applies a template.
 func operationOf(t template.Template) string {
 	if t.Kind == operation.TaintTemplate {
-		return "taint"
+		return operation.Taint
 	}
-	return "label"
+	return operation.Label
 }
 
 // ofKind returns the templates of one kind.

@@ -3,20 +3,18 @@ package ui
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
-	"strings"
 
-	"kube-node-manager/services/node"
-	"kube-node-manager/services/operation"
+	"kube-node-manager/services/change"
 )
 
 func cordonWord(ctx context.Context, unschedulable string) string {
 	on := unschedulable == "true"
-	return SchedulingWord(ctx, operation.State{Unschedulable: &on})
+	return SchedulingWord(ctx, change.State{Unschedulable: &on})
 }
 
-func SchedulingWord(ctx context.Context, s operation.State) string {
+// SchedulingWord says whether a node is cordoned.
+func SchedulingWord(ctx context.Context, s change.State) string {
 	switch {
 	case s.Unschedulable == nil:
 		return Unknown
@@ -29,18 +27,18 @@ func SchedulingWord(ctx context.Context, s operation.State) string {
 
 // The kinds of a line of a diff: the shape and the word of each.
 const (
-	diffAdd    = "add"
+	diffAdd    = string(change.Added)
 	DiffSet    = "set" // added or changed: a form cannot know
-	DiffChange = "change"
-	DiffRemove = "remove"
-	DiffSame   = "same"
-	DiffCordon = "cordon" // of an undo: the scheduling; Before and After are "true" where it is cordoned
+	DiffChange = string(change.Changed)
+	DiffRemove = string(change.Removed)
+	DiffSame   = string(change.Unchanged)
+	DiffCordon = string(change.Scheduling) // of an undo: the scheduling; Before and After are "true" where it is cordoned
 )
 
-// DiffLine is what becomes of one label or taint.
+// DiffLine is what becomes of one label, taint or annotation.
 type DiffLine struct {
 	Kind    string
-	Key     string // a label's key, or a taint's "key:Effect"
+	Key     string // of a label or an annotation, or a taint's "key:Effect"
 	Text    string // the whole, as kubectl writes it; of a change, nothing
 	Before  string // of a change
 	After   string
@@ -48,55 +46,33 @@ type DiffLine struct {
 	Various bool   // before, the nodes of the group had different values
 }
 
-// Diffs compares what a plan touches, in the order of the keys.
-func Diffs(before, after operation.State) []DiffLine {
+// Diffs compares the labels, taints and annotations of a change, in the order of the
+// keys. Annotations that explain a cordon are part of it, and no lines.
+func Diffs(before, after change.State) []DiffLine {
 	var out []DiffLine
-	for _, key := range slices.Sorted(maps.Keys(mergedKeys(before.Labels, after.Labels))) {
-		out = append(out, diffOf(key, before.Labels[key], after.Labels[key], func(value string) string { return key + "=" + value }))
+	for _, line := range change.Diff(before, after) {
+		explains := line.Part == change.Annotations && before.Unschedulable != nil
+		if line.Part != change.Scheduling && !explains {
+			out = append(out, diffLine(line))
+		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(mergedKeys(before.Taints, after.Taints))) {
-		out = append(out, diffOf(id, taintValue(before.Taints[id]), taintValue(after.Taints[id]), func(value string) string {
-			key, effect, _ := strings.Cut(id, ":")
-			return node.Taint{Key: key, Value: value, Effect: effect}.String()
-		}))
-	}
-	return slices.DeleteFunc(out, func(d DiffLine) bool { return d.Kind == "" })
+	return out
 }
 
-func mergedKeys[T any](a, b map[string]T) map[string]bool {
-	keys := make(map[string]bool, len(a))
-	for key := range a {
-		keys[key] = true
-	}
-	for key := range b {
-		keys[key] = true
-	}
-	return keys
-}
-
-func taintValue(t *node.Taint) *string {
-	if t == nil {
-		return nil
-	}
-	return &t.Value
-}
-
-// diffOf compares two values; what was not there and is not there is no line.
-func diffOf(key string, before, after *string, text func(value string) string) DiffLine {
-	switch {
-	case before == nil && after == nil:
-		return DiffLine{}
-	case before == nil:
-		return DiffLine{Kind: diffAdd, Key: key, Text: text(*after)}
-	case after == nil:
-		return DiffLine{Kind: DiffRemove, Key: key, Text: text(*before)}
-	case *before == *after:
-		return DiffLine{Kind: DiffSame, Key: key, Text: text(*after)}
+func diffLine(line change.Line) DiffLine {
+	d := DiffLine{Kind: string(line.Kind()), Key: line.Key}
+	switch line.Kind() {
+	case change.Changed:
+		d.Before, d.After = *line.Before, *line.After
+	case change.Removed:
+		d.Text = line.Text(*line.Before)
 	default:
-		return DiffLine{Kind: DiffChange, Key: key, Before: *before, After: *after}
+		d.Text = line.Text(*line.After)
 	}
+	return d
 }
 
+// InDiffOrder sorts lines by their kind: what is added first, what stays last.
 func InDiffOrder(lines []DiffLine) []DiffLine {
 	rank := func(d DiffLine) int {
 		return slices.Index([]string{DiffCordon, diffAdd, DiffChange, DiffRemove, DiffSame}, d.Kind)

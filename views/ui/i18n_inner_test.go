@@ -213,16 +213,19 @@ func families() map[string][]string {
 	states := []store.State{store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled, store.StateInterrupted}
 	items := []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled}
 	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
+	edited := append(template.Kinds(), "annotations")
 	return map[string][]string{
 		"state_": words(states...), "item_": words(items...), "code_": words(codes...), "role_": words(services.Roles()...),
 		"verdict_": {"partial", "failed", "cancelled"}, "ended_": endings(), "already_": endings(), "theme_": {"auto", "light", "dark"},
 		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
-		"since_": services.Sinces(), "about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
+		"since_": services.Sinces(), "about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
 		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "waiting", "left"},
 
-		"operation_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints"}, "plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"}, "plan_do_": {"cordon", "uncordon", "drain", "label", "taint", "copy_taints", "undo"},
-		"plan_title_": {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "rollout_": {"order_about", "parallel", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
+		"operation_":    {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints"},
+		"plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
+		"plan_do_":      {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
+		"plan_title_":   {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "drain_opt_": {"parallel", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
 		"plan_": {"title"}, // of the handlers
 		"pod_":  words(drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip), "plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
 		"budget_": {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},
@@ -230,10 +233,10 @@ func families() map[string][]string {
 		"draining_": {"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "left"}, "plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
 		"opt_": options(),
 
-		"form_": {"labels", "taints", "copy", "template"}, "tab_": {"nodes", "labels", "taints"}, "diff_": {diffAdd, DiffSet, DiffChange, DiffRemove, DiffSame, DiffCordon},
-		"edit_title_": template.Kinds(), "edit_keep_values_about_": template.Kinds(), "edit_rows_": template.Kinds(), "edit_rows_none_": template.Kinds(), "edit_new_": template.Kinds(), "edit_locked_": template.Kinds(),
-		"edit_paste_example_": template.Kinds(), "edit_paste_about_": template.Kinds(), "edit_mode_": {"add", "replace"}, "edit_mode_add_about_": template.Kinds(), "edit_mode_replace_about_": template.Kinds(),
-		"effect_replace_none_": template.Kinds(), "effect_replace_": template.Kinds(), "effect_add_": template.Kinds(), "tally_": {"changed", "unchanged", "blocked", "protected"},
+		"form_": {"labels", "taints", "annotations", "copy", "template"}, "tab_": {"nodes", "labels", "taints"}, "diff_": {diffAdd, DiffSet, DiffChange, DiffRemove, DiffSame, DiffCordon},
+		"edit_title_": edited, "edit_keep_values_about_": edited, "edit_rows_": edited, "edit_rows_none_": edited, "edit_new_": edited, "edit_locked_": edited, "edit_locked_about_": {"annotations"},
+		"edit_paste_example_": edited, "edit_paste_about_": edited, "edit_mode_": {"add", "replace"}, "edit_mode_add_about_": edited, "edit_mode_replace_about_": edited,
+		"effect_replace_none_": edited, "effect_replace_": edited, "effect_add_": edited, "tally_": {"changed", "unchanged", "blocked", "protected"},
 		"copy_mode_": {"replace", "merge", "replace_about", "merge_about"}, "overview_": template.Kinds(), "overview_title_": template.Kinds(), "overview_count_": template.Kinds(),
 		"overview_none_": template.Kinds(), "overview_none_hint_": template.Kinds(), "overview_key_": template.Kinds(),
 
@@ -279,7 +282,10 @@ func auditWords() []string {
 // and what it does.
 func options() []string {
 	var out []string
-	for _, name := range []string{"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period", "skip_wait_seconds", "pod_selector", "reason", "confirm", "order", "canary", "canary_wait", "wave_pause"} {
+	for _, name := range []string{
+		"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period", "skip_wait_seconds", "pod_selector", "reason", "confirm", "order",
+		"canary", "canary_wait", "wave_size", "wave_pause",
+	} {
 		out = append(out, name, name+"_about")
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/change"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/batches"
@@ -64,14 +65,23 @@ func Batch(state store.State) batches.View {
 	return batches.View{View: v, MayControl: true, More: 2, IdempotencyKey: "key-2"}
 }
 
+// State returns the state that is stored as this JSON.
+func State(stored string) *change.State {
+	s := &change.State{}
+	if err := json.Unmarshal([]byte(stored), s); err != nil {
+		panic(err)
+	}
+	return s
+}
+
 func BatchPage(state store.State) batches.PageView {
 	v := batches.PageView{Batch: Batch(state), Now: Noon}
 	v.Query.Page, v.Pages, v.Match, v.Counts, v.Errors = 1, 1, 8, v.Batch.Counts, itemErrors()
 	for _, s := range []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled} {
 		v.Items = append(v.Items, batch.Item{
 			Node: string(s) + ".x", State: s, Attempts: 1, StartedAt: &Noon, EndedAt: &Noon,
-			Before: json.RawMessage(`{"unschedulable":false,"pool":"a","annotations":{"k/reason":null}}`),
-			After:  json.RawMessage(`{"unschedulable":true,"pool":"b","annotations":{"k/reason":"why"}}`),
+			Before: State(`{"unschedulable":false,"pod":"a","annotations":{"k/reason":null}}`),
+			After:  State(`{"unschedulable":true,"pod":"b","annotations":{"k/reason":"why"}}`),
 		})
 	}
 	return v

@@ -2,6 +2,7 @@ package drain
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,7 +60,6 @@ func (d *conductor) lost(n *nodeState) bool {
 	case seen.Spec.Unschedulable:
 		return false
 	case d.watch.Uncordoned(n.Node):
-		d.failed++
 		d.end(n, Outcome{Err: services.NewError(services.CodeConflict, "error_drain_uncordoned")})
 	default:
 		return false // the watch is behind our own cordon
@@ -164,7 +164,8 @@ func (d *conductor) allowed(p *podState) bool {
 	}
 	if p.phase == podTodo {
 		p.enter(podBlocked, d.now)
-		p.next = d.now.Add(backoff(longRetry, longRetry, 0))
+		wait := kube.NewBackoff(longRetry, longRetry)
+		p.next = d.now.Add(wait.Step())
 	}
 	// Our view may be wrong; the server is asked now and then all the same.
 	return used.flying == 0 && d.isDue(p)
@@ -210,7 +211,7 @@ func (d *conductor) evict(n *nodeState, p *podState) bool {
 	return begun
 }
 
-// versionOf gives the resource version of the pod's one budget.
+// versionOf returns the resource version of the pod's one budget.
 func (d *conductor) versionOf(p *podState) string {
 	if guards := d.guards.of(p.pod); len(guards) == 1 {
 		return guards[0].ResourceVersion
@@ -263,7 +264,10 @@ func later(a, b time.Time) time.Time {
 // refuse notes that a pod could not be evicted and when to try again.
 func (p *podState) refuse(to podPhase, now time.Time, version string, first time.Duration) {
 	p.enter(to, now)
-	p.refused, p.next = version, now.Add(backoff(first, longRetry, p.tries))
+	if p.tries == 0 {
+		p.wait = kube.NewBackoff(first, longRetry)
+	}
+	p.refused, p.next = version, now.Add(p.wait.Step())
 	p.tries++
 }
 
@@ -321,15 +325,19 @@ func unreachable(n *corev1.Node) bool {
 // timedOut says what a node was waiting for when its time was up.
 func (d *conductor) timedOut(n *nodeState) error {
 	seconds := d.world.options.Timeout
-	for _, p := range n.inOrder() {
-		if p.phase == podBlocked && p.Budget != "" {
-			return services.NewError(services.CodeTimeout, "error_drain_timeout_budget", "Seconds", seconds, "Count", len(n.pods), "Pod", p.key(), "Budget", p.Budget)
-		}
+	pods := n.inOrder()
+	blocked := slices.IndexFunc(pods, func(p *podState) bool { return p.phase == podBlocked && p.Budget != "" })
+	if blocked >= 0 {
+		p := pods[blocked]
+		return services.NewError(services.CodeTimeout, "error_drain_timeout_budget",
+			"Seconds", seconds, "Count", len(pods), "Pod", p.key(), "Budget", p.Budget)
 	}
-	for _, p := range n.inOrder() {
-		return services.NewError(services.CodeTimeout, "error_drain_timeout", "Seconds", seconds, "Count", len(n.pods), "Pod", p.key())
+	first := "-"
+	if len(pods) > 0 {
+		first = pods[0].key()
 	}
-	return services.NewError(services.CodeTimeout, "error_drain_timeout", "Seconds", seconds, "Count", 0, "Pod", "-")
+	return services.NewError(services.CodeTimeout, "error_drain_timeout",
+		"Seconds", seconds, "Count", len(pods), "Pod", first)
 }
 
 // verify looks a last time, by a consistent read and not before the scheduler
@@ -359,7 +367,7 @@ func (d *conductor) verified(n *nodeState, pods []corev1.Pod, err error) {
 			d.fail(n, err)
 			return
 		}
-		n.verifyAfter = d.now.Add(backoff(firstRetry, longRetry, n.tries))
+		n.verifyAfter = d.now.Add(n.verifyWait.Step())
 		return
 	}
 	for i := range pods {

@@ -50,7 +50,7 @@ func newBudgets(list []*policyv1.PodDisruptionBudget, known bool) budgets {
 	return b
 }
 
-// of gives the budgets that select a pod.
+// of returns the budgets that select a pod.
 func (b budgets) of(p *corev1.Pod) []guard {
 	var out []guard
 	for _, g := range b.byNamespace[p.Namespace] {

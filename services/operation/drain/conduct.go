@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,9 +38,13 @@ type Host interface {
 	End(seq int, o Outcome)
 	// Cordoned tells, once, that every node has been cordoned that will be.
 	Cordoned()
+	// Begin reports whether the drain of a cordoned node may begin, while so many
+	// others are being drained. When it may not, neither may those after it for now.
+	// An error means that it never may; the node then ends with it, not drained.
+	Begin(seq, active int) (bool, error)
 	// Paused reports whether no new evictions are to be begun.
 	Paused() bool
-	// Nudge gives a channel that receives after Paused has changed.
+	// Nudge returns a channel that receives after Paused has changed.
 	Nudge() <-chan struct{}
 }
 
@@ -50,7 +53,6 @@ type Target struct {
 	Seq     int
 	Node    string
 	UID     string
-	Zone    string
 	Evicted int                             // pods that an earlier process evicted from it
 	Cordon  func(ctx context.Context) error // idempotent
 	Restore func(ctx context.Context) error // lifts the cordon if it is this batch's; nil when it is not
@@ -58,11 +60,11 @@ type Target struct {
 
 // Outcome is how a node's drain ended.
 type Outcome struct {
-	Evicted   int
-	Skipped   int
+	Evicted   int   // pods whose eviction the API server accepted
+	Skipped   int   // pods that stay
 	Err       error // nil: it was seen to be drained
 	Aside     bool  // not drained, which is no failure: the node is no more, or was not tried; Err says why
-	Cancelled bool  // the batch was called off before the node was done
+	Cancelled bool  // the batch was cancelled or stopped before the node was done
 	Restored  bool  // its cordon was lifted again
 }
 
@@ -88,7 +90,6 @@ type conductor struct {
 	guards  budgets // as of the present step
 	now     time.Time
 	next    time.Time // when to look again, at the latest
-	failed  int       // nodes
 	begun   bool      // every node has been cordoned that will be
 
 	calls   context.Context // ends a moment after ctx
@@ -120,10 +121,8 @@ func Conduct(take, calls context.Context, c Cluster, host Host, o Options, targe
 		names[i] = t.Node
 		d.nodes = append(d.nodes, newNodeState(t))
 	}
-	if o.ByZone {
-		slices.SortStableFunc(d.nodes, func(a, b *nodeState) int { return strings.Compare(a.Zone, b.Zone) })
-	}
-	if d.watch, err = c.StartWatch(calls, names, d.wake); err != nil {
+	d.watch, err = c.StartWatch(calls, names, d.wake)
+	if err != nil {
 		return err
 	}
 	defer d.watch.Stop()
@@ -143,7 +142,7 @@ func (d *conductor) run() {
 	for {
 		d.step()
 		if d.take.Err() != nil {
-			d.callOff()
+			d.stopAll()
 			return
 		}
 		if d.ended() {
@@ -217,9 +216,9 @@ func (d *conductor) ended() bool {
 	return !slices.ContainsFunc(d.nodes, func(n *nodeState) bool { return n.phase != phaseEnded })
 }
 
-// callOff ends a drain that was called off: nothing more is begun, what is under
+// stopAll ends a drain that was cancelled or stopped: nothing more is begun, what is under
 // way is waited for. Nodes are restored only where that was asked for.
-func (d *conductor) callOff() {
+func (d *conductor) stopAll() {
 	d.land()
 	for _, n := range d.nodes {
 		if n.phase == phaseEnded {
@@ -300,7 +299,7 @@ func (d *conductor) cordonedOrNot(n *nodeState, err error) {
 		n.phase = phaseNew
 	case kube.FaultOf(err).Retry && n.tries < cordonTries:
 		n.tries++
-		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, backoff(200*time.Millisecond, 5*time.Second, n.tries)))
+		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, n.cordonWait.Step()))
 	default:
 		d.fail(n, err)
 	}
@@ -326,36 +325,28 @@ func (d *conductor) startNodes() {
 	if d.host.Paused() {
 		return
 	}
-	zone, open := "", false
 	for _, n := range d.nodes {
-		if n.phase == phaseEnded {
-			continue
-		}
-		if d.world.options.ByZone && open && n.Zone != zone {
-			return // the zone before comes first
-		}
-		zone, open = n.Zone, true
 		if n.phase != phaseQueued {
 			continue
 		}
-		if limit := d.world.options.MaxFailures; limit > 0 && d.failed >= limit {
-			d.end(n, Outcome{Aside: true, Err: reason("drain_stopped", "Count", d.failed)})
-			continue
-		}
-		if active >= d.world.options.Parallel {
+		begin, never := d.host.Begin(n.Seq, active)
+		switch {
+		case never != nil:
+			d.end(n, Outcome{Aside: true, Err: never})
+		case !begin:
 			return
+		default:
+			active++
+			n.phase, n.startedAt = phaseDraining, d.now
+			n.deadline = d.now.Add(d.world.options.timeout())
 		}
-		active++
-		n.phase, n.startedAt = phaseDraining, d.now
-		n.deadline = d.now.Add(d.world.options.timeout())
 	}
 }
 
 // fail ends a node that could not be drained; its cordon is lifted first if that
 // was asked for.
 func (d *conductor) fail(n *nodeState, err error) {
-	d.failed++
-	outcome := Outcome{Evicted: n.evicted, Skipped: n.skipped, Err: err}
+	outcome := Outcome{Err: err}
 	if !d.world.options.Restore || n.Restore == nil || !n.cordoned() {
 		d.end(n, outcome)
 		return
@@ -371,7 +362,7 @@ func (d *conductor) fail(n *nodeState, err error) {
 
 func (d *conductor) end(n *nodeState, o Outcome) {
 	n.phase = phaseEnded
-	o.Evicted, o.Skipped = n.evicted, n.skipped
+	o.Evicted, o.Skipped = n.asked(), n.skipped
 	d.host.End(n.Seq, o)
 }
 

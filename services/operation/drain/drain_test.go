@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"encoding/json"
 	"net/url"
 	"testing"
 	"time"
@@ -13,9 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/form"
 )
 
-func TestParseOptions(t *testing.T) {
+func TestReadOptions(t *testing.T) {
 	defaults := DefaultOptions()
 	with := func(change func(*Options)) Options {
 		o := defaults
@@ -23,49 +25,83 @@ func TestParseOptions(t *testing.T) {
 		return o
 	}
 	for name, c := range map[string]struct {
-		form url.Values
-		want Options
+		fields form.Fields
+		want   Options
 	}{
 		"untouched":              {nil, defaults},
-		"a box that is unticked": {url.Values{"options": {"1"}}, with(func(o *Options) { o.IgnoreDaemonSets = false })},
-		"a box that is ticked":   {url.Values{"options": {"1"}, "ignore_daemonsets": {"on"}}, defaults},
-		"a script says no":       {url.Values{"ignore_daemonsets": {"false"}}, with(func(o *Options) { o.IgnoreDaemonSets = false })},
-		"times":                  {url.Values{"timeout": {"1h 30m"}, "grace_period": {"45"}}, with(func(o *Options) { o.Timeout, o.Grace = 5400, 45 })},
-		"no limit, own grace":    {url.Values{"timeout": {"0"}, "grace_period": {"-1"}}, with(func(o *Options) { o.Timeout = 0 })},
-		"order by zone":          {url.Values{"order": {"zone"}}, with(func(o *Options) { o.ByZone = true })},
+		"a box that is unticked": {form.Fields{"options": {"1"}}, with(func(o *Options) { o.IgnoreDaemonSets = false })},
+		"a box that is ticked":   {form.Fields{"options": {"1"}, "ignore_daemonsets": {"on"}}, defaults},
+		"a script says no":       {form.Fields{"ignore_daemonsets": {"false"}}, with(func(o *Options) { o.IgnoreDaemonSets = false })},
+		"times": {
+			form.Fields{"timeout": {"1h 30m"}, "grace_period": {"45"}},
+			with(func(o *Options) { o.Timeout, o.Grace = 5400, 45 }),
+		},
+		"no limit, own grace": {form.Fields{"timeout": {"0"}, "grace_period": {"-1"}}, with(func(o *Options) { o.Timeout = 0 })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := ParseOptions(c.form)
-			require.NoError(t, err)
+			r := form.Read(c.fields)
+			got := ReadOptions(r)
+			require.NoError(t, r.Err())
 			require.Equal(t, c.want, got)
-			raw, err := got.Encode()
+			raw, err := json.Marshal(got)
 			require.NoError(t, err)
-			again, err := Decode(raw)
-			require.NoError(t, err)
+			var again Options
+			require.NoError(t, json.Unmarshal(raw, &again))
 			require.Equal(t, got, again)
 		})
 	}
-	_, err := ParseOptions(url.Values{"grace_period": {"0"}, "timeout": {"soon"}, "parallel": {"many"}, "force": {"maybe"}})
+	r := form.Read(form.Fields{"grace_period": {"0"}, "timeout": {"soon"}, "force": {"maybe"}})
+	ReadOptions(r)
 	wrong := map[string]string{}
-	for _, f := range services.AsError(err).Fields {
+	for _, f := range services.AsError(r.Err()).Fields {
 		wrong[f.Field] = f.Text
 	}
-	require.Equal(t, map[string]string{"grace_period": "error_range", "timeout": "error_duration", "parallel": "error_number", "force": "error_flag"}, wrong)
+	require.Equal(t, map[string]string{"grace_period": "error_range", "timeout": "error_duration", "force": "error_flag"}, wrong)
 }
 
-func FuzzParseOptions(f *testing.F) {
+// Another try keeps what the first had, but for what it says otherwise; a form
+// that shows every option says all.
+func TestOptions_revise(t *testing.T) {
+	first := Options{DeleteEmptyDir: true, Grace: 45, Timeout: 60, PodSelector: "app=web"}
+	revised := func(fields form.Fields) Options {
+		r := form.Read(fields)
+		o := first.Revise(r)
+		require.NoError(t, r.Err())
+		return o
+	}
+	require.Equal(t, first, revised(nil))
+	longer := first
+	longer.Timeout, longer.Force = 600, true
+	require.Equal(t, longer, revised(form.Fields{"timeout": {"10m"}, "force": {"1"}}))
+	all := DefaultOptions()
+	all.IgnoreDaemonSets = false
+	require.Equal(t, all, revised(form.Fields{"options": {"1"}}))
+	require.Empty(t, revised(form.Fields{"pod_selector": {""}}).PodSelector)
+}
+
+// What an earlier version stored is read; what it did not store has its default.
+func TestOptions_ofAnEarlierVersion(t *testing.T) {
+	var o Options
+	stored := `{"ignore_daemonsets":true,"delete_emptydir":true,"grace_period":-1,"parallel":3,"by_zone":true,"max_failures":2}`
+	require.NoError(t, json.Unmarshal([]byte(stored), &o))
+	want := DefaultOptions()
+	want.DeleteEmptyDir = true
+	require.Equal(t, want, o)
+}
+
+func FuzzReadOptions(f *testing.F) {
 	f.Add("timeout=15m&parallel=5&pod_selector=app%3Dweb")
 	f.Fuzz(func(t *testing.T, query string) {
-		form, err := url.ParseQuery(query)
+		values, err := url.ParseQuery(query)
 		if err != nil {
 			return
 		}
-		o, err := ParseOptions(form)
-		if err != nil {
-			require.Equal(t, services.CodeInvalid, services.CodeOf(err))
+		r := form.Read(form.Fields(values))
+		o := ReadOptions(r)
+		if r.Err() != nil {
+			require.Equal(t, services.CodeInvalid, services.CodeOf(r.Err()))
 			return
 		}
-		require.Positive(t, o.Parallel)
 		require.NotZero(t, o.Grace, "nobody deletes at once by a form")
 	})
 }
@@ -144,13 +180,4 @@ func TestBudgets_emptySelectorGuardsTheNamespace(t *testing.T) {
 	b := newBudgets([]*policyv1.PodDisruptionBudget{pdb}, true)
 	require.Len(t, b.of(owned("ReplicaSet", "apps/v1", nil)), 1)
 	require.Empty(t, b.of(owned("ReplicaSet", "apps/v1", func(p *corev1.Pod) { p.Namespace = "other" })))
-}
-
-func TestBackoff_growsWithJitterAndEnds(t *testing.T) {
-	for tries := range 40 {
-		d := backoff(time.Second, 30*time.Second, tries)
-		least := min(30*time.Second, time.Second<<min(tries, 10)) / 2
-		require.GreaterOrEqual(t, d, least)
-		require.LessOrEqual(t, d, 30*time.Second)
-	}
 }

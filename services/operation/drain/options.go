@@ -6,15 +6,13 @@ package drain
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"kube-node-manager/services"
+	"kube-node-manager/services/form"
 )
 
 // Options are how a drain is done. Their JSON names are those of the form.
@@ -35,129 +33,110 @@ type Options struct {
 	// SkipWait skips pods that have been terminating for so many seconds; 0
 	// waits for all.
 	SkipWait int `json:"skip_wait_seconds"`
-	// Parallel is how many nodes are drained at the same time.
-	Parallel int `json:"parallel"`
-	// ByZone drains one zone after the other.
-	ByZone bool `json:"by_zone"`
-	// MaxFailures stops the batch after so many failed nodes; 0 never.
-	MaxFailures int `json:"max_failures"`
 	// Restore uncordons the nodes again whose drain failed or was cancelled,
 	// if it was this batch that cordoned them.
 	Restore bool `json:"restore"`
 }
 
-// maxSelector is the length of a selector; every pod is held against each of its
-// parts.
+// maxSelector is the greatest length of a selector; every pod is matched against
+// each of its parts.
 const maxSelector = 1000
 
 // The defaults, in the units of Options.
 const (
-	DefaultParallel = 5
-	DefaultTimeout  = 15 * 60
-	ownGrace        = -1
+	DefaultTimeout = 15 * 60
+	ownGrace       = -1
 )
 
-// DefaultOptions are those of an untouched form.
+// DefaultOptions returns those of an untouched form.
 func DefaultOptions() Options {
-	return Options{IgnoreDaemonSets: true, Grace: ownGrace, Timeout: DefaultTimeout, Parallel: DefaultParallel}
+	return Options{IgnoreDaemonSets: true, Grace: ownGrace, Timeout: DefaultTimeout}
 }
 
-// ParseOptions reads a form. What is left out keeps its default; a form that
-// was shown to a person says so with options=1, because a box that is not
-// ticked sends nothing. Errors name every wrong field.
-func ParseOptions(form url.Values) (Options, error) {
-	o := DefaultOptions()
-	p := &parser{form: form, shown: form.Get("options") == "1"}
-	o.IgnoreDaemonSets = p.flag("ignore_daemonsets", o.IgnoreDaemonSets)
-	o.DeleteEmptyDir = p.flag("delete_emptydir", false)
-	o.Force = p.flag("force", false)
-	o.ByZone = p.flag("by_zone", false) || form.Get("order") == "zone"
-	o.Restore = p.flag("restore", false)
-	o.Grace = p.seconds("grace_period", o.Grace, 1, 24*3600) // 0 would delete at once; nobody gets that by a form
-	o.Timeout = p.seconds("timeout", o.Timeout, 0, 7*24*3600)
-	o.SkipWait = p.seconds("skip_wait_seconds", 0, 0, 24*3600)
-	o.Parallel = p.seconds("parallel", o.Parallel, 1, 100)
-	if !strings.HasSuffix(form.Get("max_failures"), "%") { // a share of the batch is the engine's business
-		o.MaxFailures = p.seconds("max_failures", 0, 0, 10_000)
-	}
-	o.PodSelector = strings.TrimSpace(form.Get("pod_selector"))
-	if len(o.PodSelector) > maxSelector {
-		p.refuse("pod_selector", "error_selector_long", "Max", maxSelector)
-	} else if _, err := labels.Parse(o.PodSelector); err != nil {
-		p.refuse("pod_selector", "error_selector", "Value", o.PodSelector)
-	}
-	if len(p.wrong) > 0 {
-		return Options{}, services.InvalidFields(p.wrong...)
-	}
-	return o, nil
+// UnmarshalJSON reads stored options; what is missing keeps its default.
+func (o *Options) UnmarshalJSON(raw []byte) error {
+	type stored Options
+	read := stored(DefaultOptions())
+	err := json.Unmarshal(raw, &read)
+	*o = Options(read)
+	return err
 }
 
-type parser struct {
-	form  url.Values
-	shown bool
-	wrong []services.FieldError
-}
-
-func (p *parser) refuse(field, text string, args ...any) {
-	p.wrong = append(p.wrong, services.FieldError{Field: field, Text: text, Args: services.Args(args...)})
-}
-
-func (p *parser) flag(field string, otherwise bool) bool {
-	switch text := strings.ToLower(p.form.Get(field)); text {
-	case "":
-		return otherwise && !p.shown
-	case "1", "on", "true", "yes":
-		return true
-	case "0", "off", "false", "no":
-		return false
-	default:
-		p.refuse(field, "error_flag", "Value", text)
-		return otherwise
+// Fields returns the names of the fields of the options.
+func Fields() []string {
+	return []string{
+		"options", "ignore_daemonsets", "delete_emptydir", "force", "grace_period", "timeout", "pod_selector",
+		"skip_wait_seconds", "restore",
 	}
 }
 
-// seconds reads a whole number, or a duration such as 15m.
-func (p *parser) seconds(field string, otherwise, least, most int) int {
-	text := strings.TrimSpace(p.form.Get(field))
-	if text == "" || text == "-1" && otherwise == ownGrace {
-		return otherwise
+// ReadOptions reads a form. A missing field keeps its default. A form that shows
+// every option carries options=1: there a box that is not ticked, which sends
+// nothing, means no.
+func ReadOptions(r *form.Reader) Options { return readOptions(r, DefaultOptions()) }
+
+// Revise reads a form; a missing field keeps what the first drain had, unless the
+// form shows every option.
+func (o Options) Revise(r *form.Reader) Options {
+	if r.Text("options") == "1" {
+		return ReadOptions(r)
 	}
-	n, err := strconv.Atoi(text)
+	return readOptions(r, o)
+}
+
+func readOptions(r *form.Reader, otherwise Options) Options {
+	flag := func(name string, otherwise bool) bool {
+		return r.Flag(name, otherwise && r.Text("options") != "1")
+	}
+	o := Options{
+		IgnoreDaemonSets: flag("ignore_daemonsets", otherwise.IgnoreDaemonSets),
+		DeleteEmptyDir:   flag("delete_emptydir", otherwise.DeleteEmptyDir),
+		Force:            flag("force", otherwise.Force),
+		Restore:          flag("restore", otherwise.Restore),
+		Grace:            readGrace(r, otherwise.Grace),
+		Timeout:          r.Seconds("timeout", otherwise.Timeout, 0, maxTimeout),
+		SkipWait:         r.Seconds("skip_wait_seconds", otherwise.SkipWait, 0, maxWait),
+		PodSelector:      otherwise.PodSelector,
+	}
+	_, given := r.Fields["pod_selector"]
+	if given {
+		o.PodSelector = readSelector(r)
+	}
+	return o
+}
+
+const (
+	maxWait    = 24 * 3600     // of a grace period, and of the wait for terminating pods
+	maxTimeout = 7 * 24 * 3600 // of one node
+)
+
+// readGrace reads a grace period. 0 would delete the pods at once, without their
+// own say: a form cannot ask for that. -1 is each pod's own.
+func readGrace(r *form.Reader, otherwise int) int {
+	if strings.TrimSpace(r.Text("grace_period")) == strconv.Itoa(ownGrace) {
+		return ownGrace
+	}
+	return r.Seconds("grace_period", otherwise, 1, maxWait)
+}
+
+func readSelector(r *form.Reader) string {
+	text := strings.TrimSpace(r.Text("pod_selector"))
+	if len(text) > maxSelector {
+		r.Refuse("pod_selector", "error_selector_long", "Max", maxSelector)
+		return ""
+	}
+	_, err := labels.Parse(text)
 	if err != nil {
-		d, durationErr := time.ParseDuration(strings.ReplaceAll(text, " ", ""))
-		if durationErr != nil {
-			p.refuse(field, unitOf(field), "Value", text)
-			return otherwise
-		}
-		n = int(d / time.Second)
+		r.Refuse("pod_selector", "error_selector", "Value", text)
+		return ""
 	}
-	if n < least || n > most {
-		p.refuse(field, "error_range", "Value", text, "Min", least, "Max", most)
-	}
-	return n
+	return text
 }
 
-// unitOf gives the text for what is no number: some numbers are times.
-func unitOf(field string) string {
-	if field == "parallel" || field == "max_failures" {
-		return "error_number"
-	}
-	return "error_duration"
-}
+// Stopped returns why a node is not drained when too many others have failed.
+func Stopped(failed int) error { return reason("drain_stopped", "Count", failed) }
 
-// Encode gives the options as a batch stores them.
-func (o Options) Encode() (json.RawMessage, error) { return json.Marshal(o) }
-
-// Decode reads what Encode gave.
-func Decode(params json.RawMessage) (Options, error) {
-	o := DefaultOptions()
-	if err := json.Unmarshal(params, &o); err != nil {
-		return Options{}, fmt.Errorf("decode drain options: %w", err)
-	}
-	return o, nil
-}
-
-// grace gives the grace period for an eviction; below zero is the pod's own.
+// grace returns the grace period for an eviction; below zero is the pod's own.
 func (o Options) grace() time.Duration { return time.Duration(o.Grace) * time.Second }
 
 func (o Options) timeout() time.Duration { return time.Duration(o.Timeout) * time.Second }

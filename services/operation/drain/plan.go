@@ -107,7 +107,8 @@ func MakePlan(f Facts, o Options) (Plan, error) {
 		p.Counts.sum(np.Counts)
 	}
 	for _, name := range f.Missing {
-		p.Nodes = append(p.Nodes, NodePlan{Node: name, Blockers: []*services.Error{services.NewError(services.CodeNotFound, "error_node_gone")}})
+		gone := services.NewError(services.CodeNotFound, "error_node_gone")
+		p.Nodes = append(p.Nodes, NodePlan{Node: name, Blockers: []*services.Error{gone}})
 	}
 	if f.BudgetsUnread {
 		p.Unread = append(p.Unread, "poddisruptionbudgets")
@@ -138,7 +139,8 @@ func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[strin
 		np.Counts.add(j.Verdict)
 	}
 	slices.SortFunc(np.Pods, func(a, b Judged) int {
-		return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)),
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	if n.ControlPlane() {
 		np.Warnings = append(np.Warnings, reason("drain_warn_control_plane"))
@@ -154,7 +156,7 @@ func rank(v Verdict) int {
 	return slices.Index([]Verdict{Never, Acknowledge, Blocked, Unknown, Wait, Evict, Skip}, v)
 }
 
-// Refusal gives the error of a plan that nobody has agreed to yet: it names the
+// Refusal returns the error of a plan that nobody has agreed to yet: it names the
 // options that are missing. nil means that the drain may begin.
 func (p Plan) Refusal() error {
 	missing := map[string]int{}
@@ -165,12 +167,9 @@ func (p Plan) Refusal() error {
 			}
 		}
 	}
-	var wrong []services.FieldError
+	var wrong services.FieldErrors
 	for _, field := range slices.Sorted(maps.Keys(missing)) {
-		wrong = append(wrong, services.FieldError{Field: field, Text: "error_" + field, Args: services.Args("Count", missing[field])})
+		wrong.Add(field, "error_"+field, "Count", missing[field])
 	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	return services.InvalidFields(wrong...)
+	return wrong.Err()
 }

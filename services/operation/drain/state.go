@@ -2,12 +2,14 @@ package drain
 
 import (
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"kube-node-manager/services/kube"
 )
 
 type phase int
@@ -26,7 +28,9 @@ const (
 type nodeState struct {
 	Target
 	phase       phase
-	tries       int       // of the cordon
+	tries       int // of the cordon, and then of the last look
+	cordonWait  wait.Backoff
+	verifyWait  wait.Backoff
 	retry       time.Time // of the cordon
 	cordonedAt  time.Time
 	startedAt   time.Time
@@ -41,7 +45,28 @@ type nodeState struct {
 }
 
 func newNodeState(t Target) *nodeState {
-	return &nodeState{Target: t, evicted: t.Evicted, pods: map[string]*podState{}}
+	return &nodeState{
+		Target: t, evicted: t.Evicted, pods: map[string]*podState{},
+		cordonWait: kube.NewBackoff(firstCordon, longCordon), verifyWait: kube.NewBackoff(firstRetry, longRetry),
+	}
+}
+
+// The waits between two tries of a cordon.
+const (
+	firstCordon = 200 * time.Millisecond
+	longCordon  = 5 * time.Second
+)
+
+// asked returns how many pods of the node an eviction was accepted for, those
+// included that have not ended yet.
+func (n *nodeState) asked() int {
+	asked := n.evicted
+	for _, p := range n.pods {
+		if p.ours {
+			asked++
+		}
+	}
+	return asked
 }
 
 // idle reports whether nothing happens to the node because all of its pods wait
@@ -77,6 +102,7 @@ type podState struct {
 	blocked time.Time // since when it has waited for its budget
 	next    time.Time // the next try
 	tries   int
+	wait    wait.Backoff
 	message string // of the refusal
 	refused string // the budget's resource version when it refused
 }
@@ -94,7 +120,7 @@ func (p *podState) enter(to podPhase, now time.Time) {
 	}
 }
 
-// inOrder gives the node's pods in a steady order.
+// inOrder returns the node's pods in a steady order.
 func (n *nodeState) inOrder() []*podState {
 	return slices.SortedFunc(maps.Values(n.pods), func(a, b *podState) int { return strings.Compare(a.key(), b.key()) })
 }
@@ -104,15 +130,6 @@ type budgetState struct {
 	flying  int    // evictions under way
 	version string // of the status that spent refers to
 	spent   int    // evictions that succeeded against that status
-}
-
-// backoff gives a growing delay with jitter: half of it is chance.
-func backoff(first, most time.Duration, tries int) time.Duration {
-	d := min(most, first<<min(tries, 16))
-	if d <= 0 {
-		d = most
-	}
-	return d/2 + rand.N(d/2+1)
 }
 
 // Words of Progress.Phase.
@@ -131,6 +148,7 @@ type Progress struct {
 	Phase       string  `json:"phase"`
 	Left        int     `json:"left"` // pods that have to go and have not
 	Evicted     int     `json:"evicted"`
+	Asked       int     `json:"-"` // evictions that were accepted: Evicted, and those of pods that have not ended yet
 	Terminating int     `json:"terminating"`
 	Blocked     int     `json:"blocked"`
 	Blocks      []Block `json:"blocks,omitempty"` // the blocked pods, longest first, at most maxBlocks
@@ -153,11 +171,11 @@ const maxBlocks = 8
 
 func (p Progress) equal(o Progress) bool {
 	return p.Phase == o.Phase && p.Left == o.Left && p.Evicted == o.Evicted && p.Terminating == o.Terminating &&
-		p.Blocked == o.Blocked && slices.Equal(p.Blocks, o.Blocks)
+		p.Blocked == o.Blocked && p.Asked == o.Asked && slices.Equal(p.Blocks, o.Blocks)
 }
 
 func (n *nodeState) progress(guards budgets) Progress {
-	p := Progress{Evicted: n.evicted, Left: len(n.pods)}
+	p := Progress{Evicted: n.evicted, Asked: n.asked(), Left: len(n.pods)}
 	for _, pod := range n.inOrder() {
 		switch pod.phase {
 		case podTerminating:

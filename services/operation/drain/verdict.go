@@ -53,17 +53,17 @@ func newWorld(o Options, daemonSets map[types.UID]bool, now time.Time) (world, e
 	return world{options: o, selector: selector, daemonSets: daemonSets, now: now}, err
 }
 
-// filter is one rule: it gives the verdict on a pod with the reason, or "" when
+// filter is one rule: it returns the verdict on a pod with the reason, or "" when
 // the pod is none of its business.
 type filter func(w world, p *corev1.Pod) (v Verdict, field string, why *services.Error)
 
-// filters gives the rules in kubectl's order. A finished pod is where we
+// filters returns the rules in kubectl's order. A finished pod is where we
 // differ: kubectl deletes it, which frees nothing and loses its log.
 func filters() []filter {
 	return []filter{unselected, terminating, daemonSet, mirror, finished, emptyDir, unmanaged}
 }
 
-// judge gives the verdict on a pod, budgets left aside. Rules that keep a pod
+// judge returns the verdict on a pod, budgets left aside. Rules that keep a pod
 // decide alone; those that ask for a consent are all collected.
 func (w world) judge(p *corev1.Pod) Judged {
 	j := Judged{
@@ -183,7 +183,9 @@ func isReady(p *corev1.Pod) bool {
 }
 
 func hasVolumes(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil })
+	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.PersistentVolumeClaim != nil || v.Ephemeral != nil
+	})
 }
 
 func ownerOf(p *corev1.Pod) string {

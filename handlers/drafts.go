@@ -1,4 +1,4 @@
-package batch
+package handlers
 
 import (
 	"context"
@@ -15,20 +15,20 @@ import (
 	"kube-node-manager/services"
 )
 
-// Limits of Drafts. The forms of one person never push out those of others
+// Limits of drafts. The forms of one person never push out those of others
 // before all of them together are too much.
 const (
-	DraftLife   = 2 * time.Hour
+	draftLife   = 2 * time.Hour
 	draftsOfOne = 20
 	draftBytes  = 4 << 20  // of one form
 	draftsBytes = 64 << 20 // of all
 )
 
-// Drafts keeps forms that are too long for an address, so that a plan with
+// drafts keeps forms that are too long for an address, so that a plan with
 // hundreds of nodes has one that can be loaded again. They live in memory, are
-// found only by who made them, and are gone after DraftLife or a restart. Its
+// found only by who made them, and are gone after draftLife or a restart. Its
 // methods may be called from any goroutine.
-type Drafts struct {
+type drafts struct {
 	now    func() time.Time
 	secret []byte
 
@@ -44,16 +44,16 @@ type draft struct {
 	used  time.Time
 }
 
-// NewDrafts returns an empty store; now tells the time.
-func NewDrafts(now func() time.Time) *Drafts {
-	return &Drafts{now: now, secret: []byte(rand.Text())}
+// newDrafts returns an empty store; now tells the time.
+func newDrafts(now func() time.Time) *drafts {
+	return &drafts{now: now, secret: []byte(rand.Text())}
 }
 
 // Keep stores a form and returns its id. The same form of the same person has
 // the same id.
 //
 // Errors: CodeInvalid for a form that is too large.
-func (d *Drafts) Keep(ctx context.Context, form url.Values) (string, error) {
+func (d *drafts) Keep(ctx context.Context, form url.Values) (string, error) {
 	one := draft{owner: services.ActorFrom(ctx).ID, form: form.Encode(), used: d.now()}
 	if len(one.form) > draftBytes {
 		return "", services.NewError(services.CodeInvalid, "error_too_large")
@@ -73,7 +73,7 @@ func (d *Drafts) Keep(ctx context.Context, form url.Values) (string, error) {
 // Find returns a form that the actor has kept.
 //
 // Errors: CodeNotFound for one that is gone, or somebody else's.
-func (d *Drafts) Find(ctx context.Context, id string) (url.Values, error) {
+func (d *drafts) Find(ctx context.Context, id string) (url.Values, error) {
 	owner := services.ActorFrom(ctx).ID
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -86,7 +86,7 @@ func (d *Drafts) Find(ctx context.Context, id string) (url.Values, error) {
 }
 
 // trim drops what is too old, and the oldest of what is too much.
-func (d *Drafts) trim(owner int64) {
+func (d *drafts) trim(owner int64) {
 	d.expire()
 	mine := 0
 	for _, one := range d.kept {
@@ -104,13 +104,13 @@ func (d *Drafts) trim(owner int64) {
 	d.drop(func(draft) bool { return d.size > draftsBytes })
 }
 
-func (d *Drafts) expire() {
-	oldest := d.now().Add(-DraftLife)
+func (d *drafts) expire() {
+	oldest := d.now().Add(-draftLife)
 	d.drop(func(one draft) bool { return one.used.Before(oldest) })
 }
 
 // drop removes the drafts that gone names; it is asked about the oldest first.
-func (d *Drafts) drop(gone func(draft) bool) {
+func (d *drafts) drop(gone func(draft) bool) {
 	d.kept = slices.DeleteFunc(d.kept, func(one draft) bool {
 		if !gone(one) {
 			return false

@@ -1,0 +1,111 @@
+package batch
+
+import (
+	"context"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/operation"
+)
+
+// task is what a batch does: its kind, its parameters and the operation itself.
+type task struct {
+	define operation.Definition
+	params operation.Params
+	op     operation.Operation
+}
+
+// taskOf returns what a stored batch does.
+func (e *Engine) taskOf(ctx context.Context, b Batch) (task, error) {
+	define, err := operation.Find(b.Operation)
+	if err != nil {
+		return task{}, err
+	}
+	params, err := define.Decode(b.Params)
+	if err != nil {
+		return task{}, err
+	}
+	op, err := e.makeOperation(ctx, b, params)
+	return task{define, params, op}, err
+}
+
+// makeOperation makes the operation of a batch.
+func (e *Engine) makeOperation(ctx context.Context, b Batch, params operation.Params) (operation.Operation, error) {
+	records, err := e.records(ctx, operation.UndoOf(params))
+	if err != nil {
+		return nil, err
+	}
+	return params.Make(operation.Meta{
+		Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect, Records: records,
+	}), nil
+}
+
+// consents returns what is still asked for at the resume of a stored batch: what
+// Submit asked for, but for the number of pods that a taint evicts, which only the
+// plan knows.
+func (t task) consents(cluster string, nodes []string) []*operation.Consent {
+	return []*operation.Consent{
+		t.params.Consent(cluster),
+		operation.ProtectedConsent(t.op.Named(nodes), cluster),
+	}
+}
+
+// check says which consent an actor, who has typed this, does not give.
+func (t task) check(actor services.Actor, typed, cluster string, nodes []string) error {
+	for _, c := range t.consents(cluster, nodes) {
+		if err := c.Check(actor, typed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asks returns what has to be typed to resume a batch; nil for nothing. Only
+// administrators may, then.
+func (t task) asks(cluster string, nodes []string) *services.Error {
+	for _, c := range t.consents(cluster, nodes) {
+		if c != nil {
+			return c.Missing
+		}
+	}
+	return nil
+}
+
+// mayResume says why an actor may not resume a batch. It may hold what only an
+// administrator was allowed to ask for, and one that was stopped half way is
+// decided about anew.
+func (e *Engine) mayResume(ctx context.Context, b Batch, actor services.Actor, typed string) error {
+	t, nodes, err := e.openTask(ctx, b)
+	if err != nil {
+		return err
+	}
+	return t.check(actor, typed, b.Cluster, nodes)
+}
+
+// asksNow is asks for a batch that nothing is running for. One that cannot be read
+// asks for nothing; whoever resumes it learns why it cannot be.
+func (e *Engine) asksNow(ctx context.Context, b Batch) *services.Error {
+	t, nodes, err := e.openTask(ctx, b)
+	if err != nil {
+		return nil
+	}
+	return t.asks(b.Cluster, nodes)
+}
+
+// openTask returns what a stored batch does, and the nodes that it is still to be
+// done to, which only an undo depends on.
+func (e *Engine) openTask(ctx context.Context, b Batch) (task, []string, error) {
+	t, err := e.taskOf(ctx, b)
+	if err != nil || b.UndoOf == "" {
+		return t, nil, err
+	}
+	items, err := e.store.OpenItems(ctx, b.ID)
+	return t, nodesOf(items), err
+}
+
+func nodesOf(items []Item) []string {
+	names := make([]string, len(items))
+	for i, it := range items {
+		names[i] = it.Node
+	}
+	return names
+}
