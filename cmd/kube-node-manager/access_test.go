@@ -67,7 +67,8 @@ $`, a.ok("user", "list"))
 		require.Equal(t, "There is no user named bob.\n", a.refused("user", verb, "bob"))
 	}
 	for _, args := range [][]string{{"disable", "ada"}, {"delete", "ada"}, {"role", "ada", "user"}} {
-		require.Equal(t, "ada is the last administrator who can sign in. Create or enable another administrator first.\n",
+		require.Equal(t, "ada is the last administrator who can sign in. "+
+			"Create or enable another administrator first.\n",
 			a.refused(append([]string{"user"}, args...)...))
 	}
 	a.add("eve", "admin")
