@@ -385,7 +385,7 @@ func rolloutOptions(v View) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = textField(v, "wave_size", rolloutField(v, "wave_size"), ui.T(ctx, "rollout_none"), "numeric").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = textField(v, "wave_size", rolloutField(v, "wave_size"), ui.T(ctx, "rollout_many"), "numeric").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
