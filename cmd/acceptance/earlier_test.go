@@ -58,7 +58,7 @@ type earlierBatch struct {
 // later ones make new batches.
 func TestEarlier(t *testing.T) {
 	e := startEarlier(t)
-	t.Run("reachable", e.testAnswers)
+	t.Run("answers", e.testAnswers)
 	t.Run("pages", e.testPages)
 	t.Run("undo", e.testUndo)
 	t.Run("undo after a change by others", e.testUndoChanged)

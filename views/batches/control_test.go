@@ -106,7 +106,7 @@ func TestControl_gates(t *testing.T) {
 	viewer.MayControl = false
 	require.NotContains(t, viewstest.Render(t, "en", batches.Panel(viewer)), "<button")
 	turn := viewstest.Document(t, "<body>"+viewstest.Render(t, "en", batches.Panel(inTurn()))+"</body>").Find(".turn")
-	require.Equal(t, "Waiting on 3 nodes for another batch: b7 b8", viewstest.Squeezed(turn))
+	require.Equal(t, "3 nodes wait for another batch: b7 b8", viewstest.Squeezed(turn))
 	require.Equal(t, []string{"/batches/b7", "/batches/b8"}, viewstest.Attributes(turn.Find("a"), "href"))
 }
 
