@@ -65,9 +65,7 @@ func TestBrowser_accessible(t *testing.T) {
 	p.awaitBatch(t, partial.ID)
 	hold := make(chan struct{})
 	t.Cleanup(func() { close(hold) })
-	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Hold: hold})
-	running, _ := p.submit(t, c.Name, "cordon", names[2:12]...)
-	held.WaitHits(t, 1)
+	running := p.submitHeld(t, c, proxy, hold, names[2:12]...)
 
 	x := startBrowser(t).tab(p)
 	x.expect("422", "404")

@@ -100,9 +100,7 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 	require.Equal(t, "partial", p.awaitBatch(t, partial.ID).State)
 	hold := make(chan struct{})
 	t.Cleanup(func() { close(hold) })
-	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Hold: hold})
-	running, _ := p.submit(t, c.Name, "cordon", names[1:9]...)
-	held.WaitHits(t, 1)
+	running := p.submitHeld(t, c, proxy, hold, names[2:10]...)
 
 	nodes, batches := nodesPath(c.Name), "/clusters/"+c.Name+"/batches"
 	type request struct {

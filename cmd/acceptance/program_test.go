@@ -348,6 +348,21 @@ func (p *program) submit(t testing.TB, cluster, operation string, nodes ...strin
 	return b, response.StatusCode
 }
 
+// submitHeld starts a cordon whose calls wait in the proxy until hold is closed.
+// Calls for other nodes pass, so that plans of them need not wait.
+func (p *program) submitHeld(
+	t testing.TB, c *kubetest.Cluster, proxy *kubetest.Proxy, hold <-chan struct{}, nodes ...string,
+) batchDoc {
+	t.Helper()
+	var held *kubetest.Injected
+	for _, name := range nodes {
+		held = proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: name, Hold: hold})
+	}
+	b, _ := p.submit(t, c.Name, "cordon", nodes...)
+	held.WaitHits(t, 1)
+	return b
+}
+
 func (p *program) batch(t testing.TB, id string) batchDoc {
 	t.Helper()
 	var b batchDoc
