@@ -10,7 +10,7 @@ import (
 func TestBrowser_resumeAsksForTheName(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
-	p := startProgram(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig, followed)
 	id := p.halted(t, "/clusters/"+c.Name+"/batches", url.Values{
 		"operation": {"label"}, "node": names, "label": {"topology.kubernetes.io/zone=eu-9"}, "canary": {"1"}, "confirm": {c.Name},
 	})

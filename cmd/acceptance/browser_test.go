@@ -206,9 +206,17 @@ func (x *tab) signIn() *tab {
 	return x
 }
 
+// fill types into a field. A field that is replaced before that is found again.
 func (x *tab) fill(selector, text string) {
 	x.t.Helper()
-	x.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+	x.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		for {
+			_, err := chromedp.SendKeys(chromedp.CSS(selector), text)(ctx, t)
+			if err == nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+				return chromedp.Void{}, err
+			}
+		}
+	})
 }
 
 // press clicks the middle of an element with the mouse. Whoever presses a button

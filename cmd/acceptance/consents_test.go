@@ -97,7 +97,7 @@ func TestConsents_noWayRound(t *testing.T) {
 	for _, name := range names {
 		c.Pod(t, ns, "alone-"+name, name, tolerant)
 	}
-	p := startProgram(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig, followed)
 	user := p.asUser(t)
 	batches := "/clusters/" + c.Name + "/batches"
 	yes := []string{"confirm", c.Name, "confirm_pods", "999999"}
@@ -180,7 +180,7 @@ func TestConsents_noWayRound(t *testing.T) {
 func TestConsents_usersMayDrain(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
-	p := startProgram(t, c.Kubeconfig, "--users-may-drain")
+	p := startProgram(t, c.Kubeconfig, "--users-may-drain", followed)
 	user := p.asUser(t)
 	batches := "/clusters/" + c.Name + "/batches"
 	forced := p.made(t, batches, url.Values{"operation": {"drain"}, "node": {"ghost"}, "force": {"1"}, "confirm": {c.Name}})

@@ -112,9 +112,10 @@ func TestControl_retryAndUndo(t *testing.T) {
 func TestControl_refusals(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
-	p := startProgram(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig, followed)
 	p.run(t, adminPassword+"\n", "user", "add", "looker", "--role", "viewer", "--data", p.Data)
 	good, _ := p.submit(t, c.Name, "cordon", names...)
+	require.Equal(t, "succeeded", p.awaitBatch(t, good.ID).State)
 	drained := p.awaitBatch(t, p.forcedDrain(t, c.Name, "ghost").ID)
 	gated := p.label(t, c.Name, url.Values{"label": {"tier=gold"}, "canary": {"1"}}, names...)
 	post := func(path string, form url.Values) int {
@@ -162,7 +163,7 @@ func (p *program) forcedDrain(t testing.TB, cluster string, nodes ...string) bat
 func TestControl_rolloutAndTurns(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 6)
-	p := startProgram(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig, followed)
 	first := p.label(t, c.Name, url.Values{"label": {"tier=gold"}, "canary": {"2"}, "canary_wait": {"2h"}, "order": {"zone"}, "parallel": {"1"}, "max_failures": {"50%"}}, names...)
 	var doc controlDoc
 	require.Eventually(t, func() bool { doc = p.control(t, first.ID); return doc.Gate != nil }, patience, 20*time.Millisecond)

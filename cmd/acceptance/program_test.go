@@ -139,12 +139,16 @@ func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *program {
 	t.Helper()
 	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
-	// Tests ask faster than anybody.
-	// Who waits that long for a small batch sees its result, however busy the machine is.
+	// Tests send more requests than any person. A small batch ends within that wait,
+	// however busy the machine is; see also followed.
 	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(), "--sync-wait", "15s", "--user-rate", "0"}, args...)
 	t.Cleanup(p.client.CloseIdleConnections)
 	return p
 }
+
+// followed is the option of a program whose small batches wait on purpose, for a
+// person or for other batches: no request waits for their end.
+const followed = "--sync-limit=0"
 
 // startProgram is newProgram and start.
 func startProgram(t testing.TB, kubeconfig string, args ...string) *program {
