@@ -58,7 +58,8 @@ func TestAudit_batches(t *testing.T) {
 	found := p.audit(t, "object="+b.ID)
 	require.Equal(t, "batch.create ok, batch.end partial", actionsOf(found))
 	for _, e := range found {
-		require.Equal(t, []string{adminName, "127.0.0.1", c.Name, "kernel CVE"}, []string{e.Actor, e.Address, e.Cluster, e.Reason})
+		require.Equal(t, []string{adminName, "127.0.0.1", c.Name, "kernel CVE"},
+			[]string{e.Actor, e.Address, e.Cluster, e.Reason})
 		require.NotEmpty(t, e.RequestID)
 		require.EqualValues(t, 3, e.After["total"])
 	}
@@ -74,8 +75,10 @@ func TestAudit_batches(t *testing.T) {
 	for range 2 {
 		require.Equal(t, http.StatusOK, p.request(t, http.MethodPost, path, form, nil).StatusCode)
 	}
-	require.Equal(t, http.StatusUnprocessableEntity, p.request(t, http.MethodPost, path, url.Values{"operation": {"cordon"}}, nil).StatusCode)
-	require.Equal(t, "batch.create ok, batch.end partial, batch.create ok, batch.end ok", actionsOf(p.audit(t, "cluster="+c.Name)))
+	require.Equal(t, http.StatusUnprocessableEntity,
+		p.request(t, http.MethodPost, path, url.Values{"operation": {"cordon"}}, nil).StatusCode)
+	require.Equal(t, "batch.create ok, batch.end partial, batch.create ok, batch.end ok",
+		actionsOf(p.audit(t, "cluster="+c.Name)))
 	require.Len(t, p.audit(t, "action=batch.end&result=partial"), 1)
 	require.Empty(t, p.audit(t, "cluster=elsewhere"))
 	require.Empty(t, p.audit(t, "to=2020-01-01"))
@@ -92,15 +95,18 @@ func TestAudit_control(t *testing.T) {
 	b, status := p.submit(t, c.Name, "cordon", names...)
 	require.Equal(t, http.StatusAccepted, status)
 	for _, verb := range []string{"pause", "resume", "pause"} {
-		require.Equal(t, http.StatusOK, p.request(t, http.MethodPost, "/batches/"+b.ID+"/"+verb, url.Values{}, nil).StatusCode)
+		require.Equal(t, http.StatusOK,
+			p.request(t, http.MethodPost, "/batches/"+b.ID+"/"+verb, url.Values{}, nil).StatusCode)
 	}
 	p.end(t, syscall.SIGKILL)
 	p.start(t)
-	require.Equal(t, http.StatusOK, p.request(t, http.MethodPost, "/batches/"+b.ID+"/cancel", url.Values{}, nil).StatusCode)
+	require.Equal(t, http.StatusOK,
+		p.request(t, http.MethodPost, "/batches/"+b.ID+"/cancel", url.Values{}, nil).StatusCode)
 	ended := p.awaitBatch(t, b.ID)
 	require.Equal(t, "cancelled", ended.State)
 	found := p.audit(t, "object="+b.ID)
-	require.Equal(t, "batch.create ok, batch.pause ok, batch.resume ok, batch.pause ok, batch.cancel ok, batch.end cancelled", actionsOf(found))
+	require.Equal(t, "batch.create ok, batch.pause ok, batch.resume ok, batch.pause ok, batch.cancel ok, batch.end "+
+		"cancelled", actionsOf(found))
 	counts := found[5].After["counts"].(map[string]any)
 	for state, n := range ended.Counts {
 		require.EqualValues(t, n, counts[state], state)
@@ -127,7 +133,8 @@ func TestAudit_pages(t *testing.T) {
 	require.Equal(t, "template.create ok, template.update ok, template.update ok, template.delete ok", actionsOf(found))
 	require.Equal(t, "<GPU>", found[1].Before["name"])
 	require.Equal(t, "GPU", found[1].After["name"])
-	require.Equal(t, "template.export ok, template.import ok", actionsOf(p.audit(t, "q=labels&object=labels-templates.yaml"))+", "+actionsOf(p.audit(t, "action=template.import")))
+	require.Equal(t, "template.export ok, template.import ok",
+		actionsOf(p.audit(t, "q=labels&object=labels-templates.yaml"))+", "+actionsOf(p.audit(t, "action=template.import")))
 	require.Equal(t, "nodes.export ok", actionsOf(p.audit(t, "action=nodes.export&cluster="+c.Name)))
 
 	for _, lang := range []string{"en", "zh-CN"} {
@@ -165,7 +172,8 @@ func TestBrowser_audit(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	b, _ := p.submit(t, c.Name, "cordon", names[0], "ghost")
 	made := p.makeTemplate(t, "labels", "GPU pool", "pool=gpu|cpu")
-	p.request(t, http.MethodPost, fmt.Sprintf("/templates/labels/%d/edit", made.ID), url.Values{"name": {"GPU"}, "entry": {"pool=gpu"}}, nil)
+	p.request(t, http.MethodPost, fmt.Sprintf("/templates/labels/%d/edit", made.ID),
+		url.Values{"name": {"GPU"}, "entry": {"pool=gpu"}}, nil)
 	p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes.csv", nil, nil)
 	p.reader(t, "en", "").send(t, "POST", "/login", url.Values{"name": {adminName}, "password": {"wrong password"}})
 	x := startBrowser(t).tab(p)

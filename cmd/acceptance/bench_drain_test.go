@@ -35,7 +35,8 @@ func BenchmarkDrain(b *testing.B) {
 	for b.Loop() {
 		theirs := contest(b, c, proxy, victims, func() { kubectlDrain(b, c, kubeconfig, victims) })
 		ours := contest(b, c, proxy, victims, func() { p.drainAll(b, c.Name, victims) })
-		b.Logf("kubectl: %s, %d pods, %d calls; product: %s, %d pods, %d calls", theirs.took.Round(time.Second), theirs.pods, theirs.calls, ours.took.Round(time.Second), ours.pods, ours.calls)
+		b.Logf("kubectl: %s, %d pods, %d calls; product: %s, %d pods, %d calls", theirs.took.Round(time.Second), theirs.pods,
+			theirs.calls, ours.took.Round(time.Second), ours.pods, ours.calls)
 		b.ReportMetric(theirs.took.Seconds(), "kubectl-s")
 		b.ReportMetric(ours.took.Seconds(), "product-s")
 		b.ReportMetric(theirs.took.Seconds()/ours.took.Seconds(), "x-kubectl")
@@ -96,7 +97,8 @@ func contest(b *testing.B, c *kubetest.Cluster, proxy *kubetest.Proxy, victims [
 func uncordon(b *testing.B, c *kubetest.Cluster, names []string) {
 	b.Helper()
 	for _, name := range names {
-		_, err := c.Client.CoreV1().Nodes().Patch(b.Context(), name, "application/merge-patch+json", []byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
+		_, err := c.Client.CoreV1().Nodes().Patch(b.Context(), name, "application/merge-patch+json",
+			[]byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
 		require.NoError(b, err)
 	}
 }
@@ -114,7 +116,8 @@ func kubectlDrain(b *testing.B, c *kubetest.Cluster, kubeconfig string, names []
 func (p *program) drainAll(b *testing.B, cluster string, names []string) {
 	b.Helper()
 	var batch batchDoc
-	p.request(b, http.MethodPost, "/clusters/"+url.PathEscape(cluster)+"/batches", url.Values{"operation": {"drain"}, "node": names}, &batch)
+	p.request(b, http.MethodPost, "/clusters/"+url.PathEscape(cluster)+"/batches",
+		url.Values{"operation": {"drain"}, "node": names}, &batch)
 	events := p.follow(b, "batch="+batch.ID)
 	for {
 		select {

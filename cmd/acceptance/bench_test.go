@@ -38,9 +38,11 @@ type contender struct {
 // client can do, what the whole product does, and what kubectl does.
 func BenchmarkCordon(b *testing.B) {
 	compare(b, contender{
-		raw:     `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":"kernel CVE","bench.example/by":"admin"}},"spec":{"unschedulable":true}}`,
-		rawBack: `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":null,"bench.example/by":null}},"spec":{"unschedulable":null}}`,
-		form:    url.Values{"operation": {"cordon"}}, back: url.Values{"operation": {"uncordon"}},
+		raw: `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":"kernel CVE","bench.example/by":"admin"}},` +
+			`"spec":{"unschedulable":true}}`,
+		rawBack: `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":null,"bench.example/by":null}},` +
+			`"spec":{"unschedulable":null}}`,
+		form: url.Values{"operation": {"cordon"}}, back: url.Values{"operation": {"uncordon"}},
 		kubectl: []string{"cordon", "--"}, kubectlBack: []string{"uncordon", "--"},
 		done: func(n nodeRow) bool { return n.Unschedulable },
 	})
@@ -49,12 +51,13 @@ func BenchmarkCordon(b *testing.B) {
 // BenchmarkLabel does the same for two labels.
 func BenchmarkLabel(b *testing.B) {
 	compare(b, contender{
-		raw:     `{"metadata":{"uid":%q,"labels":{"tier":"gold","team":"storage"}}}`,
-		rawBack: `{"metadata":{"uid":%q,"labels":{"tier":null,"team":null}}}`,
-		form:    url.Values{"operation": {"label"}, "label": {"tier=gold,team=storage"}},
-		back:    url.Values{"operation": {"label"}, "label": {"tier-,team-"}},
-		kubectl: []string{"label", "node", "--", "tier=gold", "team=storage"}, kubectlBack: []string{"label", "node", "--", "tier-", "team-"},
-		done: func(n nodeRow) bool { return n.Labels["tier"] == "gold" && n.Labels["team"] == "storage" },
+		raw:         `{"metadata":{"uid":%q,"labels":{"tier":"gold","team":"storage"}}}`,
+		rawBack:     `{"metadata":{"uid":%q,"labels":{"tier":null,"team":null}}}`,
+		form:        url.Values{"operation": {"label"}, "label": {"tier=gold,team=storage"}},
+		back:        url.Values{"operation": {"label"}, "label": {"tier-,team-"}},
+		kubectl:     []string{"label", "node", "--", "tier=gold", "team=storage"},
+		kubectlBack: []string{"label", "node", "--", "tier-", "team-"},
+		done:        func(n nodeRow) bool { return n.Labels["tier"] == "gold" && n.Labels["team"] == "storage" },
 	})
 }
 
@@ -63,12 +66,13 @@ func BenchmarkLabel(b *testing.B) {
 // other writers' taints; the product never does.
 func BenchmarkTaint(b *testing.B) {
 	compare(b, contender{
-		raw:     `{"metadata":{"uid":%q},"spec":{"taints":[{"key":"maint","value":"now","effect":"NoSchedule"}]}}`,
-		rawBack: `{"metadata":{"uid":%q},"spec":{"taints":null}}`,
-		form:    url.Values{"operation": {"taint"}, "taint": {"maint=now:NoSchedule"}},
-		back:    url.Values{"operation": {"taint"}, "taint": {"maint:NoSchedule-"}},
-		kubectl: []string{"taint", "node", "--", "maint=now:NoSchedule"}, kubectlBack: []string{"taint", "node", "--", "maint:NoSchedule-"},
-		done: func(n nodeRow) bool { return n.Scheduling == "limited" },
+		raw:         `{"metadata":{"uid":%q},"spec":{"taints":[{"key":"maint","value":"now","effect":"NoSchedule"}]}}`,
+		rawBack:     `{"metadata":{"uid":%q},"spec":{"taints":null}}`,
+		form:        url.Values{"operation": {"taint"}, "taint": {"maint=now:NoSchedule"}},
+		back:        url.Values{"operation": {"taint"}, "taint": {"maint:NoSchedule-"}},
+		kubectl:     []string{"taint", "node", "--", "maint=now:NoSchedule"},
+		kubectlBack: []string{"taint", "node", "--", "maint:NoSchedule-"},
+		done:        func(n nodeRow) bool { return n.Scheduling == "limited" },
 	})
 }
 
@@ -88,7 +92,8 @@ func compare(b *testing.B, k contender) {
 			r.kubectl = rate(kubectlNodes, kubectl(b, c, k.kubectl, names[:kubectlNodes]))
 			kubectl(b, c, k.kubectlBack, names[:kubectlNodes])
 			rounds = append(rounds, r)
-			b.Logf("raw %.0f/s, product %.0f/s, kubectl %.1f/s, fresh table %s after the last write", r.raw, r.ours, r.kubectl, r.fresh.Round(time.Millisecond))
+			b.Logf("raw %.0f/s, product %.0f/s, kubectl %.1f/s, fresh table %s after the last write", r.raw, r.ours, r.kubectl,
+				r.fresh.Round(time.Millisecond))
 		}
 		report(b, rounds)
 	}
@@ -159,7 +164,8 @@ func (p plainClient) patchAll(b *testing.B, names []string, patch string) time.D
 	for range benchWorkers {
 		workers.Go(func() {
 			for name := range queue {
-				_, err := p.c.Client.CoreV1().Nodes().Patch(b.Context(), name, types.MergePatchType, fmt.Appendf(nil, patch, p.uids[name]), metav1.PatchOptions{FieldManager: "bench"})
+				_, err := p.c.Client.CoreV1().Nodes().Patch(b.Context(), name, types.MergePatchType,
+					fmt.Appendf(nil, patch, p.uids[name]), metav1.PatchOptions{FieldManager: "bench"})
 				require.NoError(b, err)
 			}
 		})
@@ -175,7 +181,9 @@ func (p plainClient) patchAll(b *testing.B, names []string, patch string) time.D
 // timedBatch runs an operation over every node: from the moment of the request
 // to the last event, in nodes per second; and from the last write of the batch
 // to a fresh table of all its nodes in the client's hands.
-func (p *program) timedBatch(b *testing.B, cluster string, form url.Values, done func(nodeRow) bool) (perSecond float64, fresh time.Duration) {
+func (p *program) timedBatch(
+	b *testing.B, cluster string, form url.Values, done func(nodeRow) bool,
+) (perSecond float64, fresh time.Duration) {
 	b.Helper()
 	began := time.Now()
 	var batch batchDoc

@@ -26,13 +26,19 @@ type violation struct {
 	Where []string `json:"where"`
 }
 
-const runAxe = `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }).then((r) =>
-	r.violations.map((v) => ({ id: v.id, help: v.help, where: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + " — " + n.failureSummary) })))`
+const runAxe = `axe.run(document, {
+	runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}).then((r) => r.violations.map((v) => ({
+	id: v.id,
+	help: v.help,
+	where: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + " — " + n.failureSummary),
+})))`
 
 // accessible checks the page as it is now, but for the rules that are named.
 func (x *tab) accessible(what string, except ...string) {
 	x.t.Helper()
-	x.until(`document.readyState === "complete" && !document.querySelector("[aria-busy=true], .htmx-request")`) // what loads is faint
+	// what loads is faint
+	x.until(`document.readyState === "complete" && !document.querySelector("[aria-busy=true], .htmx-request")`)
 	if !value[bool](x, `"axe" in window`) {
 		value[any](x, axe+";null")
 	}
@@ -153,5 +159,6 @@ func (x *tab) theme(name string) {
 	x.open("/login")
 	value[any](x, `window.before = true`)
 	x.press(fmt.Sprintf("button[name=theme][value=%q]", name))
-	x.until(fmt.Sprintf(`!window.before && document.documentElement.dataset.theme === %q && document.readyState === "complete"`, name))
+	x.until(fmt.Sprintf(`!window.before && document.documentElement.dataset.theme === %q && `+
+		`document.readyState === "complete"`, name))
 }

@@ -20,12 +20,16 @@ import (
 const watchTables = `(() => {
 	let answered = false, ended = false;
 	window.tables = [];
-	document.addEventListener("htmx:beforeOnLoad", (e) => { answered ||= e.detail.requestConfig.verb === "post" && e.detail.xhr.status === 200; });
+	document.addEventListener("htmx:beforeOnLoad", (e) => {
+		answered ||= e.detail.requestConfig.verb === "post" && e.detail.xhr.status === 200;
+	});
 	document.addEventListener("htmx:beforeRequest", (e) => {
 		const state = document.querySelector("#progress [data-batch]")?.dataset.state ?? "running";
 		if (e.detail.target.id === "nodes") ended = answered || state !== "running";
 	});
-	document.addEventListener("htmx:afterSettle", (e) => { if (e.target.id === "nodes") window.tables.push({ ended, rows: ` + statusOf + ` }); });
+	document.addEventListener("htmx:afterSettle", (e) => {
+		if (e.target.id === "nodes") window.tables.push({ ended, rows: ` + statusOf + ` });
+	});
 	return null;
 })()`
 
@@ -97,13 +101,16 @@ func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 	x.untilBatch("running")
 	held.WaitHits(t, 1)
 	x.until(`document.querySelector("#dock progress").value === 9 && document.querySelector("#dock progress").max === 10`)
-	x.until(`document.querySelector("#dock .bar-line rect")?.getBoundingClientRect().width > 0`)         // the bar is drawn
-	x.until(fmt.Sprintf(`document.querySelector("#dock .at-work")?.textContent.includes(%q)`, names[9])) // the node at work is named
+	// the bar is drawn
+	x.until(`document.querySelector("#dock .bar-line rect")?.getBoundingClientRect().width > 0`)
+	// the node at work is named
+	x.until(fmt.Sprintf(`document.querySelector("#dock .at-work")?.textContent.includes(%q)`, names[9]))
 	close(hold)
 	x.untilBatch("succeeded")
 	x.untilRows("Ready", names...)
 	x.noStaleTable("Ready", names...)
-	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch uncordon with progress"))
+	require.Equal(t, 1, strings.Count(p.log(t),
+		"Invalidated cache for cluster "+c.Name+" after batch uncordon with progress"))
 }
 
 // Some nodes fail: the others are fresh, the failed ones are named with why,
@@ -126,12 +133,14 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 	x.untilRows("Ready,SchedulingDisabled", names[:3]...)
 	x.noStaleTable("Ready,SchedulingDisabled", names[:3]...)
 
-	failures := value[map[string]string](x, `Object.fromEntries([...document.querySelectorAll("#dock .failures li")].map((li) => [li.querySelector("a").textContent, li.querySelector(".st").textContent.trim()]))`)
+	failures := value[map[string]string](x, `Object.fromEntries([...document.querySelectorAll("#dock .failures li")].map(
+		(li) => [li.querySelector("a").textContent, li.querySelector(".st").textContent.trim()]))`)
 	require.Equal(t, map[string]string{
 		names[3]: "This node does not exist in the cluster.",
 		names[4]: "This node does not exist in the cluster.",
 	}, failures)
-	require.Equal(t, []string{"3 done", "2 failed"}, value[[]string](x, `[...document.querySelectorAll("#dock .tally li")].map((li) => li.textContent.trim())`))
+	require.Equal(t, []string{"3 done", "2 failed"},
+		value[[]string](x, `[...document.querySelectorAll("#dock .tally li")].map((li) => li.textContent.trim())`))
 	b := p.batch(t, id)
 	require.Equal(t, "partial", b.State)
 	require.Equal(t, 3, b.Counts["succeeded"])
@@ -157,7 +166,8 @@ func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 	x.operate("cordon")
 	x.untilBatch("succeeded")
 	close(hold)
-	x.until(fmt.Sprintf(`((rows, names) => names.every((n) => rows[n] === "Ready,SchedulingDisabled"))(%s, %s)`, statusOf, jsList(names)))
+	x.until(fmt.Sprintf(`((rows, names) => names.every((n) => rows[n] === "Ready,SchedulingDisabled"))(%s, %s)`, statusOf,
+		jsList(names)))
 }
 
 // A batch belongs to nobody's page: a second browser finds it at work, a
@@ -198,7 +208,8 @@ func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 	b := p.batch(t, id)
 	require.Equal(t, 5, b.Counts["succeeded"])
 	require.Equal(t, 19, b.Counts["cancelled"])
-	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
+	require.Equal(t, 1, strings.Count(p.log(t),
+		"Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
 }
 
 // The program is killed and started again while a page looks on: the page

@@ -43,7 +43,8 @@ func TestBrowser_railFollows(t *testing.T) {
 	close(hold)
 	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 	x.until(row + `.includes("succeeded") && ` + row + `.includes("7 of 7")`)
-	x.until(`document.querySelector("#rail-running").textContent.trim() === "" && document.querySelector("#batches-running").textContent.trim() === ""`)
+	x.until(`document.querySelector("#rail-running").textContent.trim() === "" && ` +
+		`document.querySelector("#batches-running").textContent.trim() === ""`)
 	x.until(railMark + ` === "hold" && ` + railWords + `.endsWith("all nodes are cordoned")`)
 
 	c.Nodes(t, 1, kubetest.NotReady())
@@ -68,15 +69,18 @@ func TestBrowser_clusterComesAndGoes(t *testing.T) {
 	x.signIn()
 	x.open("/clusters")
 	const state = `document.querySelector("#clusters tbody td:nth-child(2)").innerText`
-	x.until(state + `.includes("unreachable") && ` + state + `.includes("first failed ") && ` + state + `.includes("Cannot connect to the cluster at ` + address + `")`)
+	x.until(state + `.includes("unreachable") && ` + state + `.includes("first failed ") && ` + state +
+		`.includes("Cannot connect to the cluster at ` + address + `")`)
 	x.until(railMark + ` === "bad" && document.querySelector(".rail .clusters .n").textContent === "unreachable"`)
 	value[any](x, `window.sameDocument = true`)
 	relay(t, address, upstream)
 	x.until(state + `.trim() === "reachable"`) // the probe tries again
-	x.until(`document.querySelector("#clusters tbody td:nth-child(3)").innerText.trim().endsWith("2") && ` + railMark + ` === "ok"`)
+	x.until(`document.querySelector("#clusters tbody td:nth-child(3)").innerText.trim().endsWith("2") && ` + railMark +
+		` === "ok"`)
 
 	gone := proxy.Inject(kubetest.Fault{Cut: kubetest.CutBefore, Connection: true})
-	require.GreaterOrEqual(t, p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil).StatusCode, http.StatusServiceUnavailable)
+	require.GreaterOrEqual(t, p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil).StatusCode,
+		http.StatusServiceUnavailable)
 	x.until(state + `.includes("unreachable") && ` + railMark + ` === "bad"`)
 	gone.Remove()
 	p.nodes(t, c.Name, "fresh=1")
@@ -98,16 +102,18 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	hole := proxy.Inject(kubetest.Fault{Hold: make(chan struct{})})
 
 	x.press("#refresh")
-	asking := fmt.Sprintf(`/^Waiting for %s… \d+ s$/.test(document.querySelector("#nodes-head .asking:not([hidden])")?.innerText.trim())`, c.Name)
+	asking := waitsFor("#nodes-head", c.Name)
 	x.until(asking)
 	require.Equal(t, "1", value[string](x, `getComputedStyle(document.querySelector("#nodes table")).opacity`))
-	x.until(fmt.Sprintf(`document.querySelector("#nodes-head .asking").innerText.trim() >= "Waiting for %s… 2 s"`, c.Name))
+	x.until(fmt.Sprintf(`document.querySelector("#nodes-head .asking").innerText.trim() >= "Waiting for %s… 2 s"`,
+		c.Name))
 	x.untilRows("Ready", names...)
 	x.tick(names[1]) // it can be worked with
 	x.until(`document.querySelector("#picked").textContent === "1 selected"`)
 	x.until(`document.querySelector("#nodes .stale")?.innerText.includes("The cluster did not respond in time.")`)
 	x.untilRows("Ready", names...)
-	x.until(`document.querySelector("#nodes-head .asking").hidden && document.querySelector(".as-of").classList.contains("late")`)
+	x.until(`document.querySelector("#nodes-head .asking").hidden && ` +
+		`document.querySelector(".as-of").classList.contains("late")`)
 	x.until(railMark + ` === "bad"`)
 
 	x.press("#refresh")
@@ -116,12 +122,18 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	x.until(`document.querySelector("#batches")`)
 	x.open("/clusters")
 	x.press("#clusters form button")
-	x.until(fmt.Sprintf(`/^Waiting for %s… \d+ s$/.test(document.querySelector("#clusters .asking:not([hidden])")?.innerText.trim())`, c.Name))
+	x.until(waitsFor("#clusters", c.Name))
 	x.until(`document.querySelector("#clusters tbody td:nth-child(2)").innerText.includes("did not respond in time")`)
 
 	hole.Remove()
 	x.open(nodesPath(c.Name) + "/" + names[0] + "?fresh=1")
 	x.until(`document.querySelector("#node h1") && !document.querySelector("#node .stale")`)
+}
+
+// waitsFor is whether a part of the page says how long it has waited for a cluster.
+func waitsFor(part, cluster string) string {
+	const text = `document.querySelector("%s .asking:not([hidden])")?.innerText.trim()`
+	return fmt.Sprintf(`/^Waiting for %s… \d+ s$/.test(`+text+`)`, cluster, part)
 }
 
 // A page promises no more than it knows: its age, which goes on, and amber when
@@ -134,10 +146,13 @@ func TestBrowser_ageInPlaceOfLive(t *testing.T) {
 	p.start(t)
 	x := startBrowser(t).tab(p).signIn()
 	x.expect("net::ERR_", "htmx:sendError")
-	const late = `getComputedStyle(document.querySelector(".as-of")).color === getComputedStyle(document.querySelector(".live-wait")).color`
-	for _, path := range []string{nodesPath(c.Name), nodesPath(c.Name) + "/" + names[0], "/clusters/" + c.Name + "/labels"} {
+	const late = `getComputedStyle(document.querySelector(".as-of")).color === ` +
+		`getComputedStyle(document.querySelector(".live-wait")).color`
+	nodes := nodesPath(c.Name)
+	for _, path := range []string{nodes, nodes + "/" + names[0], "/clusters/" + c.Name + "/labels"} {
 		x.open(path)
-		x.until(`document.body.dataset.live === "on" && /^as of [2-9] s ago$/.test(document.querySelector(".as-of").innerText.trim())`)
+		x.until(`document.body.dataset.live === "on" && ` +
+			`/^as of [2-9] s ago$/.test(document.querySelector(".as-of").innerText.trim())`)
 		require.NotRegexp(t, `(?i)\blive\b`, value[string](x, `document.querySelector("main").innerText`), path)
 		require.False(t, value[bool](x, late), path)
 		down := proxy.Inject(kubetest.Fault{Code: http.StatusServiceUnavailable})
@@ -148,7 +163,8 @@ func TestBrowser_ageInPlaceOfLive(t *testing.T) {
 		x.until(`!document.querySelector(".stale") && !(` + late + `)`)
 	}
 	p.end(t, syscall.SIGKILL)
-	x.until(`document.body.dataset.live === "wait" && ` + late + ` && document.querySelector(".live-wait").checkVisibility()`)
+	x.until(`document.body.dataset.live === "wait" && ` + late +
+		` && document.querySelector(".live-wait").checkVisibility()`)
 	p.start(t)
 	x.until(`document.body.dataset.live === "on" && !document.querySelector(".live-wait").checkVisibility()`)
 }

@@ -12,7 +12,8 @@ func TestBrowser_resumeAsksForTheName(t *testing.T) {
 	names := c.Nodes(t, 3)
 	p := startProgram(t, c.Kubeconfig, followed)
 	id := p.halted(t, "/clusters/"+c.Name+"/batches", url.Values{
-		"operation": {"label"}, "node": names, "label": {"topology.kubernetes.io/zone=eu-9"}, "canary": {"1"}, "confirm": {c.Name},
+		"operation": {"label"}, "node": names, "label": {"topology.kubernetes.io/zone=eu-9"},
+		"canary": {"1"}, "confirm": {c.Name},
 	})
 	x := startBrowser(t).tab(p).signIn()
 	x.open("/batches/" + id)

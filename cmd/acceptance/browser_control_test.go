@@ -67,11 +67,15 @@ func retryAndUndo(t *testing.T, scripts bool) {
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	x := startBrowser(t).tab(p)
 	if !scripts {
-		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true})
 		require.NoError(t, err)
 	}
 	x.signIn()
-	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: http.StatusUnprocessableEntity})
+	fault := proxy.Inject(kubetest.Fault{
+		Verb: "patch", Resource: "nodes", Name: names[1],
+		Code: http.StatusUnprocessableEntity,
+	})
 	x.open(nodesPath(c.Name))
 	x.untilRows("Ready", names...)
 	x.tick(names...)
@@ -95,7 +99,8 @@ func retryAndUndo(t *testing.T, scripts bool) {
 	x.open("/batches/" + first)
 	x.press("#batch-undo")
 	x.until(`document.querySelector("#plan-do")?.textContent === "Undo on 2 nodes"`)
-	require.Contains(t, value[string](x, `document.querySelector(".diff-groups .bad").textContent`), "Changed by somebody else since")
+	require.Contains(t, value[string](x, `document.querySelector(".diff-groups .bad").textContent`),
+		"Changed by somebody else since")
 	require.Contains(t, value[string](x, `document.querySelector(".diff-groups .run").textContent`), "Cordoned")
 	x.press("#opt-force")
 	if !scripts {
@@ -105,7 +110,8 @@ func retryAndUndo(t *testing.T, scripts bool) {
 	undone := x.untilBatch("succeeded")
 	require.Equal(t, first, *p.batch(t, undone).UndoOf)
 	x.press(".title a")
-	x.until(fmt.Sprintf(`((rows) => %s.every((n) => rows[n] === "Ready"))(%s)`, jsList([]string{names[0], names[2], names[3]}), statusOf))
+	x.until(fmt.Sprintf(`((rows) => %s.every((n) => rows[n] === "Ready"))(%s)`,
+		jsList([]string{names[0], names[2], names[3]}), statusOf))
 	x.until(fmt.Sprintf(`%s[%q] === "Ready,SchedulingDisabled"`, statusOf, names[1]))
 }
 
@@ -139,7 +145,8 @@ func TestBrowser_canaryGate(t *testing.T) {
 	x.fill("#opt-canary", "2")
 	x.press("#plan-do")
 	id := x.untilBatch("running")
-	x.until(`document.querySelector("#progress .gate")?.textContent.includes("The first 2 nodes are done, none failed. Continue?")`)
+	x.until(`document.querySelector("#progress .gate")?.textContent.includes("The first 2 nodes are done, ` +
+		`none failed. Continue?")`)
 	second.open("/batches/" + id)
 	second.until(`document.querySelector("#progress .gate")`)
 	require.Equal(t, 2, p.batch(t, id).Counts["succeeded"])

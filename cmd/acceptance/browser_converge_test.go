@@ -13,7 +13,8 @@ import (
 // taintedRows are the nodes that the table shows with the taint of a cordon,
 // with the word "limited" or as still changing.
 const taintedRows = `[...document.querySelectorAll("#nodes tr[data-node]")].filter((r) =>
-	r.querySelector(".status .word") || /unschedulable/.test(r.querySelector(".tags")?.innerHTML)).map((r) => r.dataset.node)`
+	r.querySelector(".status .word") || /unschedulable/.test(r.querySelector(".tags")?.innerHTML)
+).map((r) => r.dataset.node)`
 
 // watchDone notes what each table shows that was asked for after the page knew of
 // the batch's end.
@@ -21,7 +22,8 @@ const watchDone = `(() => {
 	window.afterDone = [];
 	let ended = false;
 	document.addEventListener("htmx:beforeRequest", (e) => {
-		if (e.detail.target.id === "nodes") ended = document.querySelector("#progress [data-batch]")?.dataset.state === "succeeded";
+		if (e.detail.target.id !== "nodes") return;
+		ended = document.querySelector("#progress [data-batch]")?.dataset.state === "succeeded";
 	});
 	document.addEventListener("htmx:afterSettle", (e) => {
 		if (e.target.id === "nodes" && ended) window.afterDone.push(` + taintedRows + `);
@@ -39,7 +41,8 @@ func TestBrowser_uncordonLeavesNoRowLimited(t *testing.T) {
 			slow := c.Proxy(t)
 			c.LifecycleThrough(t, slow)
 			names := c.Nodes(t, size)
-			p := startProgram(t, c.Kubeconfig, "--list-ttl", "1h", "--hard-age", "1h") // nothing but the batch makes the table fresh
+			// nothing but the batch makes the table fresh
+			p := startProgram(t, c.Kubeconfig, "--list-ttl", "1h", "--hard-age", "1h")
 			x := startBrowser(t).tab(p).signIn()
 			x.openNodes(c.Name, "")
 			x.untilRows("Ready", names...)

@@ -29,7 +29,8 @@ func TestBrowser_drainByItsPlan(t *testing.T) {
 	namespace := c.Namespace(t)
 	c.Deployment(t, namespace, "web", 4, kubetest.OnNodes(names[0], spare))
 	c.Budget(t, namespace, "web", 3)
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), spare, types.MergePatchType, []byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
+	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), spare, types.MergePatchType,
+		[]byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
 	require.NoError(t, err) // the pods have somewhere to go
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
@@ -123,7 +124,8 @@ func TestBrowser_drainGoesOnWhenItsBudgetIsRelaxed(t *testing.T) {
 	x.press("#plan-do")
 	id := x.untilBatch("running")
 	x.until(fmt.Sprintf(`document.querySelector("#progress .waits")?.textContent.includes(%q)`, namespace+"/web"))
-	_, err := c.Client.PolicyV1().PodDisruptionBudgets(namespace).Patch(t.Context(), "web", types.MergePatchType, []byte(`{"spec":{"minAvailable":1}}`), metav1.PatchOptions{})
+	_, err := c.Client.PolicyV1().PodDisruptionBudgets(namespace).Patch(t.Context(), "web", types.MergePatchType,
+		[]byte(`{"spec":{"minAvailable":1}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	require.Equal(t, id, x.untilBatch("succeeded"))
 	require.Empty(t, podsOn(t, c, victim))

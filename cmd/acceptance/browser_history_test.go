@@ -22,14 +22,18 @@ func TestBrowser_history(t *testing.T) {
 	x := startBrowser(t).tab(p).signIn()
 	x.open("/batches")
 	rows := func(want ...string) string {
-		return fmt.Sprintf(`JSON.stringify([...document.querySelectorAll("#batches tbody .name a")].map((a) => a.pathname.split("/")[2])) === JSON.stringify(%s)`, jsList(want))
+		const found = `[...document.querySelectorAll("#batches tbody .name a")].map((a) => a.pathname.split("/")[2])`
+		return fmt.Sprintf(`JSON.stringify(%s) === JSON.stringify(%s)`, found, jsList(want))
 	}
 	x.until(rows(uncordoned.ID, cordoned.ID))
 
 	// The filters work as one changes them, and the address keeps them.
 	value[any](x, `window.sameDocument = true`)
 	choose := func(name, choice string) {
-		value[any](x, fmt.Sprintf(`((s) => { s.value = %q; s.dispatchEvent(new Event("change", { bubbles: true })); })(document.querySelector("#find [name=%s]"))`, choice, name))
+		value[any](x, fmt.Sprintf(`((s) => {
+			s.value = %q;
+			s.dispatchEvent(new Event("change", { bubbles: true }));
+		})(document.querySelector("#find [name=%s]"))`, choice, name))
 	}
 	choose("state", "partial")
 	x.until(rows(cordoned.ID))
@@ -38,7 +42,9 @@ func TestBrowser_history(t *testing.T) {
 	x.until(rows(cordoned.ID))
 	choose("state", "failed")
 	x.until(`document.querySelector("#batches .empty")`)
-	require.Equal(t, "/batches?q=CVE "+names[1][5:]+"&state=failed", value[string](x, `location.pathname + "?" + [...new URLSearchParams(location.search)].map((p) => p.join("=")).sort().join("&")`))
+	const address = `location.pathname + "?" + ` +
+		`[...new URLSearchParams(location.search)].map((p) => p.join("=")).sort().join("&")`
+	require.Equal(t, "/batches?q=CVE "+names[1][5:]+"&state=failed", value[string](x, address))
 	require.True(t, value[bool](x, `window.sameDocument`))
 	x.press("#batches .empty a")
 	x.until(`location.search === "" && document.readyState === "complete"`)
@@ -47,12 +53,14 @@ func TestBrowser_history(t *testing.T) {
 	// Its reasons, its nodes by state, its report.
 	x.press(fmt.Sprintf(`#batches a[href="/batches/%s"]`, cordoned.ID))
 	x.at("/batches/" + cordoned.ID)
-	require.Equal(t, "This node does not exist in the cluster.", value[string](x, `document.querySelector("#items .reasons .text").textContent`))
+	require.Equal(t, "This node does not exist in the cluster.",
+		value[string](x, `document.querySelector("#items .reasons .text").textContent`))
 	x.press("#items .reasons summary")
 	x.until(`document.querySelector("#items .reasons a.mono").checkVisibility()`)
 	require.Equal(t, "ghost", value[string](x, `document.querySelector("#items .reasons a.mono").textContent`))
 	x.press(`#items .states-of a[href$="state=succeeded"]`)
-	x.until(`location.search === "?state=succeeded" && document.readyState === "complete" && document.querySelectorAll("#items tbody tr").length === 2`)
+	x.until(`location.search === "?state=succeeded" && document.readyState === "complete" && ` +
+		`document.querySelectorAll("#items tbody tr").length === 2`)
 	x.accessible("a batch by state")
 	report := value[string](x, `document.querySelector("#report").getAttribute("href")`)
 	answer := p.request(t, http.MethodGet, report, nil, nil)
@@ -62,7 +70,8 @@ func TestBrowser_history(t *testing.T) {
 	// On to a node, and from there to all that batches did to it.
 	x.press(fmt.Sprintf(`#items tbody a[href$="/nodes/%s"]`, names[1]))
 	x.at(nodesPath(c.Name) + "/" + names[1])
-	require.Equal(t, []any{"/batches/" + uncordoned.ID, "/batches/" + cordoned.ID}, value[any](x, `[...document.querySelectorAll("#history tbody th a")].map((a) => a.pathname)`))
+	require.Equal(t, []any{"/batches/" + uncordoned.ID, "/batches/" + cordoned.ID},
+		value[any](x, `[...document.querySelectorAll("#history tbody th a")].map((a) => a.pathname)`))
 	x.accessible("a node with a past")
 	x.press("#history .head a")
 	x.at("/batches")

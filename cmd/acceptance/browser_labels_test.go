@@ -28,7 +28,12 @@ type flow struct {
 // choose picks an option of a select, as the keyboard does.
 func (x *tab) choose(selector, value string) {
 	x.t.Helper()
-	x.until(fmt.Sprintf(`((s) => { if (!s) return false; s.value = %q; s.dispatchEvent(new Event("change", { bubbles: true })); return s.value === %q; })(document.querySelector(%q))`, value, value, selector))
+	x.until(fmt.Sprintf(`((s) => {
+		if (!s) return false;
+		s.value = %q;
+		s.dispatchEvent(new Event("change", { bubbles: true }));
+		return s.value === %q;
+	})(document.querySelector(%q))`, value, value, selector))
 }
 
 func addRow(key, value, effect string) func(x *tab) {
@@ -84,15 +89,40 @@ func seedFlows(labelTemplate, taintTemplate string) []flow {
 		}
 	}
 	return []flow{
-		{"add a label", bar("labels"), addRow("tier", "gold", ""), "#edit-plan", "label=tier%3Dgold", labelled("tier", "gold"), labels},
+		{
+			"add a label", bar("labels"), addRow("tier", "gold", ""), "#edit-plan", "label=tier%3Dgold",
+			labelled("tier", "gold"), labels,
+		},
 		{"delete a label", bar("labels"), removeRow("tier"), "#edit-plan", "label=env%3Ddev", labelled("tier", "-"), labels},
-		{"replace the labels", bar("labels"), replaceBy(addRow("only", "1", "")), "#edit-plan", "label=only", labelled("env", "-"), labels},
-		{"add a taint", bar("taints"), addRow("maint", "now", "NoSchedule"), "#edit-plan", "taint=maint%3Dnow:NoSchedule", tainted("maint:NoSchedule", "now"), taints},
-		{"delete a taint", bar("taints"), removeRow("maint:NoSchedule"), "#edit-plan", "label=only", tainted("maint:NoSchedule", "-"), taints},
-		{"replace the taints", bar("taints"), replaceBy(addRow("sole", "1", "PreferNoSchedule")), "#edit-plan", "taint=sole", tainted("spot:NoSchedule", "-"), taints},
-		{"copy taints", more("copy"), func(x *tab) { x.press("#source-1") }, "#edit-plan", "taint=gpu", tainted("gpu:NoSchedule", "a100"), "batch taint copy"},
-		{"apply a template of labels", more("template"), apply("labels", labelTemplate, func(x *tab) { x.choose(`[name="value.pool"]`, "blue") }), "#apply-do", "label=pool%3Dblue", labelled("pool", "blue"), labels},
-		{"apply a template of taints", more("template"), apply("taints", taintTemplate, func(*tab) {}), "#apply-do", "taint=team%3Da:NoSchedule", tainted("team:NoSchedule", "a"), taints},
+		{
+			"replace the labels", bar("labels"), replaceBy(addRow("only", "1", "")), "#edit-plan", "label=only",
+			labelled("env", "-"), labels,
+		},
+		{
+			"add a taint", bar("taints"), addRow("maint", "now", "NoSchedule"), "#edit-plan", "taint=maint%3Dnow:NoSchedule",
+			tainted("maint:NoSchedule", "now"), taints,
+		},
+		{
+			"delete a taint", bar("taints"), removeRow("maint:NoSchedule"), "#edit-plan", "label=only",
+			tainted("maint:NoSchedule", "-"), taints,
+		},
+		{
+			"replace the taints", bar("taints"), replaceBy(addRow("sole", "1", "PreferNoSchedule")), "#edit-plan", "taint=sole",
+			tainted("spot:NoSchedule", "-"), taints,
+		},
+		{
+			"copy taints", more("copy"), func(x *tab) { x.press("#source-1") }, "#edit-plan", "taint=gpu",
+			tainted("gpu:NoSchedule", "a100"), "batch taint copy",
+		},
+		{
+			"apply a template of labels", more("template"),
+			apply("labels", labelTemplate, func(x *tab) { x.choose(`[name="value.pool"]`, "blue") }),
+			"#apply-do", "label=pool%3Dblue", labelled("pool", "blue"), labels,
+		},
+		{
+			"apply a template of taints", more("template"), apply("taints", taintTemplate, func(*tab) {}), "#apply-do",
+			"taint=team%3Da:NoSchedule", tainted("team:NoSchedule", "a"), taints,
+		},
 	}
 }
 
@@ -115,7 +145,8 @@ func TestBrowser_labelsAndTaints(t *testing.T) {
 				kubetest.WithTaints(corev1.Taint{Key: "spot", Effect: corev1.TaintEffectNoSchedule}))
 			c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "a100", Effect: corev1.TaintEffectNoSchedule}))
 			p := startProgram(t, c.Kubeconfig)
-			flows := seedFlows(p.template(t, "labels", "pool", "pool=green|blue"), p.template(t, "taints", "team", "team=a|b:NoSchedule"))
+			flows := seedFlows(p.template(t, "labels", "pool", "pool=green|blue"),
+				p.template(t, "taints", "team", "team=a|b:NoSchedule"))
 			x := startBrowser(t).tab(p).signIn()
 			for i, f := range flows {
 				p.nodes(t, c.Name, "") // the table is cached

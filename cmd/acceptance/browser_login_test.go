@@ -24,7 +24,8 @@ func (x *tab) endSession() {
 // signInAgain signs in on the page that says that the session has ended.
 func (x *tab) signInAgain(name string) {
 	x.t.Helper()
-	x.until(`location.pathname === "/login" && document.querySelector("form.card .note b")?.textContent === "Your session has ended."`)
+	x.until(`location.pathname === "/login" && ` +
+		`document.querySelector("form.card .note b")?.textContent === "Your session has ended."`)
 	x.fill("#f-name", name)
 	x.fill("#f-password", adminPassword)
 	x.press("form.card button.primary")
@@ -59,7 +60,8 @@ func TestBrowser_sessionEndsDuringAnAction(t *testing.T) {
 	require.Equal(t, nodesPath(c.Name)+"?sort=name", value[string](x, `location.pathname + location.search`))
 	require.Equal(t, "kernel CVE-2026-1", value[string](x, `document.querySelector("#reason").value`))
 	require.Contains(t, value[string](x, pickedCount), "2")
-	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you typed has been restored.")
+	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`),
+		"What you typed has been restored.")
 	require.Zero(t, p.batchCount(t), "nothing was sent again by itself")
 
 	x.operate("cordon")
@@ -92,7 +94,8 @@ func TestBrowser_sessionEndsInAnEditor(t *testing.T) {
 	x.until(fmt.Sprintf(`document.querySelector(%q)?.value === "storage"`, field))
 	require.Equal(t, "/clusters/"+c.Name+"/labels/edit", value[string](x, `location.pathname`))
 	require.Contains(t, value[string](x, `document.body.innerText`), "Edit labels of 2 nodes")
-	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`), "What you typed has been restored.")
+	require.Contains(t, value[string](x, `document.querySelector("#flash").textContent`),
+		"What you typed has been restored.")
 	require.Zero(t, p.batchCount(t))
 }
 
@@ -128,7 +131,8 @@ func TestBrowser_nothingIsLeftToTheNextUser(t *testing.T) {
 	x.press(`form[action="/logout"] button`)
 	x.until(`location.pathname === "/login" && document.readyState === "complete"`)
 	require.NotRegexp(t, `user|selected|draft|secret`, value[string](x, `JSON.stringify({ ...sessionStorage })`))
-	require.False(t, value[bool](x, `Boolean(document.querySelector("form.card .note"))`), "signing out is no session that ended")
+	require.False(t, value[bool](x, `Boolean(document.querySelector("form.card .note"))`),
+		"signing out is no session that ended")
 	x.signIn()
 	nothingIsThere()
 }
@@ -155,7 +159,8 @@ func TestBrowser_marksWhatItLoadsByItself(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
-	value[any](x, `window.marks = []; document.addEventListener("htmx:beforeSend", (e) => window.marks.push(e.detail.requestConfig.headers["X-Background"] ?? "no")); null`)
+	value[any](x, `window.marks = []; document.addEventListener("htmx:beforeSend", `+
+		`(e) => window.marks.push(e.detail.requestConfig.headers["X-Background"] ?? "no")); null`)
 	b, _ := p.submit(t, c.Name, "cordon", names...)
 	p.awaitBatch(t, b.ID)
 	x.untilRows("Ready,SchedulingDisabled", names...)

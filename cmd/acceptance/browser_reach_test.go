@@ -23,12 +23,16 @@ func TestBrowser_reach(t *testing.T) {
 
 func reachesFar(t *testing.T, scripts bool) {
 	c := lease(t)
-	gpu := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"pool": "gpu", "node-role.kubernetes.io/control-plane": ""}))
+	gpu := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{
+		"pool":                                  "gpu",
+		"node-role.kubernetes.io/control-plane": "",
+	}))
 	rest := c.Nodes(t, 18)
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p)
 	if !scripts {
-		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true})
 		require.NoError(t, err)
 	}
 	x.signIn()
@@ -42,12 +46,15 @@ func reachesFar(t *testing.T, scripts bool) {
 	x.open(nodesPath(c.Name) + "?q=" + gpu[1])
 	x.press(fmt.Sprintf(`#nodes tr[data-node=%q] td.act button[id^=op-]`, gpu[1]))
 	x.until(`document.querySelectorAll("#plan-reach li").length === 2`)
-	require.Equal(t, "The control plane would have no schedulable node left (1 of 2 in this plan)", value[string](x, `document.querySelector("#plan-reach [data-reach=control-plane]").textContent`))
-	require.Equal(t, "Pool gpu would have no schedulable node left (1 of 2 in this plan)", value[string](x, `document.querySelector("#plan-reach [data-reach=pool][data-name=gpu]").textContent`))
+	require.Equal(t, "The control plane would have no schedulable node left (1 of 2 in this plan)",
+		value[string](x, `document.querySelector("#plan-reach [data-reach=control-plane]").textContent`))
+	require.Equal(t, "Pool gpu would have no schedulable node left (1 of 2 in this plan)",
+		value[string](x, `document.querySelector("#plan-reach [data-reach=pool][data-name=gpu]").textContent`))
 	require.Equal(t, gpu[:1], p.cordonedIn(t, c.Name), "a plan writes nothing")
 
 	// The address is the plan's own: it is loaded again, and Back leads away from it.
-	require.True(t, strings.HasPrefix(value[string](x, `location.pathname + location.search`), "/clusters/"+c.Name+"/batches/preview?"))
+	require.True(t, strings.HasPrefix(value[string](x, `location.pathname + location.search`),
+		"/clusters/"+c.Name+"/batches/preview?"))
 	address := value[string](x, `location.pathname + location.search`)
 	x.do(chromedp.Reload())
 	x.until(`document.querySelector("#plan-reach")`)
@@ -66,7 +73,8 @@ func reachesFar(t *testing.T, scripts bool) {
 	x.open(nodesPath(c.Name))
 	x.tick(rest[:10]...)
 	x.operate("cordon")
-	x.until(`document.querySelector("#plan-reach [data-reach=share]")?.textContent === "10 of 20 nodes in the cluster, 50%"`)
+	x.until(`document.querySelector("#plan-reach [data-reach=share]")?.textContent === "10 of 20 nodes in the cluster, ` +
+		`50%"`)
 	require.ElementsMatch(t, gpu, p.cordonedIn(t, c.Name))
 	x.agree()
 	x.untilBatch("succeeded")
@@ -88,7 +96,8 @@ func leavesOut(t *testing.T, scripts bool) {
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p)
 	if !scripts {
-		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true})
 		require.NoError(t, err)
 	}
 	x.signIn()
@@ -132,12 +141,15 @@ func TestBrowser_planAndBack(t *testing.T) {
 	x.until(`document.querySelector("#edit-form")`)
 	x.do(chromedp.Reload())
 	x.until(`document.querySelector("#edit-form [name=reason]")?.value === "kernel CVE"`)
-	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), names[4], "the form says which nodes")
+	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), names[4],
+		"the form says which nodes")
 	addRow("tier", "gold", "")(x)
 	x.press("#edit-plan")
 	x.until(`document.querySelector("#plan-do")`)
-	require.Equal(t, c.Name+" Nodes Labels", value[string](x, `[...document.querySelectorAll(".crumb li")].map((li) => li.textContent).join(" ")`))
-	require.Equal(t, nodesPath(c.Name)+query, value[string](x, `document.querySelector(".crumb li:nth-child(2) a").getAttribute("href")`))
+	require.Equal(t, c.Name+" Nodes Labels",
+		value[string](x, `[...document.querySelectorAll(".crumb li")].map((li) => li.textContent).join(" ")`))
+	require.Equal(t, nodesPath(c.Name)+query,
+		value[string](x, `document.querySelector(".crumb li:nth-child(2) a").getAttribute("href")`))
 	x.do(chromedp.Reload())
 	x.until(`document.querySelector("#plan-do")`)
 	x.do(chromedp.Click(chromedp.CSS("#opt-reason")))

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "make the pictures of docs/images again, on the clusters of \"devcluster run --workloads\"")
+var update = flag.Bool("update", false,
+	"make the pictures of docs/images again, on the clusters of \"devcluster run --workloads\"")
 
 const imagesDir = "../../docs/images"
 
@@ -59,7 +60,8 @@ func TestBrowser_screenshots(t *testing.T) {
 	x.consent(cluster)
 	x.press("#plan-do")
 	x.untilBatch("running")
-	x.until(`document.querySelectorAll("#progress .working tr").length > 4 && document.querySelector("#progress progress").value >= 4`)
+	x.until(`document.querySelectorAll("#progress .working tr").length > 4 && ` +
+		`document.querySelector("#progress progress").value >= 4`)
 	x.picture(t, "batch-light")
 
 	x = startBrowserWith(t, withFinger).tab(p).signIn()
@@ -104,7 +106,8 @@ func (x *tab) picture(t testing.TB, name string) {
 	t.Helper()
 	x.until(`document.fonts.status === "loaded"`)
 	value[any](x, `document.activeElement.blur()`)
-	shot, err := chromedp.Call(x.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
+	shot, err := chromedp.Call(x.ctx, page.CaptureScreenshot,
+		page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(imagesDir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(imagesDir, name+".png"), shot.Data, 0o644))

@@ -19,7 +19,11 @@ import (
 // paste puts text into a field at once, as from the clipboard.
 func (x *tab) paste(selector, text string) {
 	x.t.Helper()
-	value[any](x, fmt.Sprintf(`((f) => { f.focus(); f.value = %q; f.dispatchEvent(new Event("input", { bubbles: true })); })(document.querySelector(%q))`, text, selector))
+	value[any](x, fmt.Sprintf(`((f) => {
+		f.focus();
+		f.value = %q;
+		f.dispatchEvent(new Event("input", { bubbles: true }));
+	})(document.querySelector(%q))`, text, selector))
 }
 
 // untilNames waits until the table shows exactly these nodes.
@@ -57,7 +61,8 @@ func TestBrowser_search(t *testing.T) {
 	}
 	x.paste("#q", fine[0]+",\tnode-gone;node-lost")
 	x.untilNames(fine[0])
-	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`), "2 names in the list are not nodes of this cluster")
+	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`),
+		"2 names in the list are not nodes of this cluster")
 	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`), "node-gone, node-lost")
 	x.accessible("a list with names that no node has")
 
@@ -87,13 +92,19 @@ func TestBrowser_readersZone(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	b, _ := p.submit(t, c.Name, "cordon", names[0])
 	x := startBrowser(t).tab(p)
-	_, err := chromedp.Call(x.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
+	_, err := chromedp.Call(x.ctx, emulation.SetTimezoneOverride,
+		emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
 	require.NoError(t, err)
 	x.signIn()
 	tokyo := time.FixedZone("JST", 9*60*60)
-	for path, selector := range map[string]string{"/batches": "#batches tbody time", "/audit": "#audit time", "/batches/" + b.ID: ".facts time"} {
+	for path, selector := range map[string]string{
+		"/batches":         "#batches tbody time",
+		"/audit":           "#audit time",
+		"/batches/" + b.ID: ".facts time",
+	} {
 		x.open(path)
-		seen := value[[]string](x, fmt.Sprintf(`((t) => [t.dateTime, t.textContent, t.title])(document.querySelector(%q))`, selector))
+		seen := value[[]string](x,
+			fmt.Sprintf(`((t) => [t.dateTime, t.textContent, t.title])(document.querySelector(%q))`, selector))
 		at, err := time.Parse(time.RFC3339, seen[0])
 		require.NoError(t, err)
 		require.Equal(t, at.In(tokyo).Format("2006-01-02 15:04:05"), seen[1], path)
@@ -122,7 +133,8 @@ func TestBrowser_batchEndsInItsFacts(t *testing.T) {
 	require.NotContains(t, value[[]string](x, facts), "Ended")
 	close(hold)
 	x.until(facts + `.includes("Ended")`)
-	require.Equal(t, "6 nodes cordoned", value[string](x, `document.querySelector("#progress .verdict").textContent.trim()`))
+	require.Equal(t, "6 nodes cordoned",
+		value[string](x, `document.querySelector("#progress .verdict").textContent.trim()`))
 	require.Zero(t, value[int](x, `document.querySelectorAll("#progress .tally").length`))
 }
 

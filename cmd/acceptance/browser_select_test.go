@@ -16,7 +16,8 @@ import (
 // selected waits until the selection bar says so, in its own words.
 func (x *tab) selected(text string) {
 	x.t.Helper()
-	x.until(fmt.Sprintf(`document.body.hasAttribute("data-selected") && document.querySelector("#picked").textContent === %q`, text))
+	x.until(fmt.Sprintf(`document.body.hasAttribute("data-selected") && `+
+		`document.querySelector("#picked").textContent === %q`, text))
 }
 
 func (x *tab) nothingSelected() {
@@ -69,7 +70,8 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	x.press("#page-next")
 	x.untilFirst(names[19])
 	x.selected("3 selected")
-	x.until(fmt.Sprintf(`document.querySelector(%q).checked && document.querySelector(%q).checked`, box(names[3]), box(names[7])))
+	x.until(fmt.Sprintf(`document.querySelector(%q).checked && document.querySelector(%q).checked`, box(names[3]),
+		box(names[7])))
 	x.do(chromedp.Reload())
 	x.untilFirst(names[19])
 	x.selected("3 selected")
@@ -112,7 +114,8 @@ func TestBrowser_allThatMatch(t *testing.T) {
 	x.selected("59 of 60 selected")
 	x.press("#page-prev")
 	x.untilFirst(web[0])
-	x.until(fmt.Sprintf(`!document.querySelector(%q).checked && document.querySelector("#sel-page").indeterminate`, box(web[3])))
+	x.until(fmt.Sprintf(`!document.querySelector(%q).checked && document.querySelector("#sel-page").indeterminate`,
+		box(web[3])))
 
 	x.operate("cordon")
 	x.agree()
@@ -146,7 +149,8 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.press("#bar-labels")
 	x.until(`document.querySelector("#edit-form")`)
 	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), "55 nodes")
-	require.Zero(t, value[int](x, `document.querySelectorAll("#edit-form [name=every]:checked").length`), "a filter is nothing to set")
+	require.Zero(t, value[int](x, `document.querySelectorAll("#edit-form [name=every]:checked").length`),
+		"a filter is nothing to set")
 	x.do(chromedp.NavigateBack())
 	x.until(`document.querySelector("#bar")`)
 	x.settled()
@@ -245,7 +249,10 @@ func (x *tab) shiftClick(selector string) {
 		X float64 `json:"x"`
 		Y float64 `json:"y"`
 	}
-	at := value[point](x, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return { x: r.x + r.width / 2, y: r.y + r.height / 2 }; })()`, selector))
+	at := value[point](x, fmt.Sprintf(`(() => {
+		const r = document.querySelector(%q).getBoundingClientRect();
+		return { x: r.x + r.width / 2, y: r.y + r.height / 2 };
+	})()`, selector))
 	x.do(chromedp.MouseClickXY(at.X, at.Y, chromedp.ButtonModifiers(chromedp.ModifierShift)))
 }
 
@@ -272,7 +279,8 @@ func TestBrowser_nodePage(t *testing.T) {
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
 	x.press(fmt.Sprintf(`#nodes tr[data-node=%q] td.name a`, names[1]))
-	x.until(fmt.Sprintf(`document.querySelector("h1")?.textContent === %q && document.body.dataset.live === "on"`, names[1]))
+	x.until(fmt.Sprintf(`document.querySelector("h1")?.textContent === %q && document.body.dataset.live === "on"`,
+		names[1]))
 	x.fill("#reason", "disk swap")
 	x.press("#operate[value=cordon]")
 	x.untilBatch("succeeded")
@@ -301,7 +309,8 @@ func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
 	x.press("form.card button.primary")
 	x.until(fmt.Sprintf(`location.pathname + location.search === %q`, nodesPath(c.Name)+"?size=100"))
 	x.untilRows("Ready", names...)
-	p.Token = strings.TrimSpace(p.run(t, "", "user", "token", adminName, "--data", p.Data)) // the first ended with the password
+	// the first ended with the password
+	p.Token = strings.TrimSpace(p.run(t, "", "user", "token", adminName, "--data", p.Data))
 	response := p.request(t, http.MethodPost, "/logout", url.Values{}, nil)
 	require.Less(t, response.StatusCode, 400)
 }
@@ -324,9 +333,14 @@ func TestBrowser_columns(t *testing.T) {
 	p.run(t, adminPassword+"\n", "user", "add", "looker", "--role", "viewer", "--data", p.Data)
 	const reason = "kernel 6.12 after the advisory, rack 17, ticket 4711"
 	p.cordonFor(t, c.Name, reason, names[0])
-	const at = `[...document.querySelectorAll("#nodes thead th:not(.roles)")].slice(0, 9).map((h) => h.getBoundingClientRect().x)`
+	const at = `[...document.querySelectorAll("#nodes thead th:not(.roles)")].slice(0, 9)` +
+		`.map((h) => h.getBoundingClientRect().x)`
 	const apart = `[...document.querySelectorAll("#nodes thead th:is(.name, .status)")].map((h) => {
-		const left = (e) => { const r = document.createRange(); r.selectNodeContents(e.querySelector("a, .st svg") ?? e); return r.getBoundingClientRect().left; };
+		const left = (e) => {
+			const r = document.createRange();
+			r.selectNodeContents(e.querySelector("a, .st svg") ?? e);
+			return r.getBoundingClientRect().left;
+		};
 		const row = document.querySelector("#nodes tr.cordoned"), cell = row.cells[h.cellIndex];
 		return Math.abs(left(h) - cell.querySelector("a, .st").getBoundingClientRect().left);
 	}).every((d) => d < 1.5)`
@@ -341,7 +355,9 @@ func TestBrowser_columns(t *testing.T) {
 		x.untilFirst(names[0])
 		first := value[[]float64](x, at)
 		x.until(apart)
-		x.until(fmt.Sprintf(`[...document.querySelectorAll("#nodes .why")].every((w) => w.scrollHeight <= w.clientHeight + 1 && w.textContent.includes(%q))`, reason))
+		x.until(fmt.Sprintf(
+			`[...document.querySelectorAll("#nodes .why")].every((w) => w.scrollHeight <= w.clientHeight + 1 && `+
+				`w.textContent.includes(%q))`, reason))
 		x.press("#page-next")
 		x.untilFirst(last[0])
 		x.settled()
@@ -353,5 +369,6 @@ func TestBrowser_columns(t *testing.T) {
 	x := startBrowser(t).tab(p).signIn()
 	x.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1), chromedp.EmulateMobile))
 	x.open("/batches")
-	x.until(`(([h, c]) => h && h.paddingLeft === c.paddingLeft)([...document.querySelectorAll(".sheet tr > :first-child")].map((e) => getComputedStyle(e)))`)
+	x.until(`(([h, c]) => h && h.paddingLeft === c.paddingLeft)(` +
+		`[...document.querySelectorAll(".sheet tr > :first-child")].map((e) => getComputedStyle(e)))`)
 }

@@ -33,7 +33,9 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 	c := lease(t)
 	c.Nodes(t, 1)
 	p, invitation := startFirst(t, c.Kubeconfig)
-	found := regexp.MustCompile(`^There is no administrator yet\. Open (http://\S+/setup) within the next hour and enter this code: ([A-Z2-7-]{23})$`).FindStringSubmatch(invitation)
+	expected := regexp.MustCompile(`^There is no administrator yet\. Open (http://\S+/setup) ` +
+		`within the next hour and enter this code: ([A-Z2-7-]{23})$`)
+	found := expected.FindStringSubmatch(invitation)
 	require.NotNil(t, found, invitation)
 	require.Equal(t, p.URL+"/setup", found[1])
 
@@ -46,7 +48,8 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 	x.fill("#f-password", adminPassword)
 	x.fill("#f-password2", adminPassword)
 	x.press("form.card button.primary")
-	x.until(`document.querySelector("#e-code")?.textContent.trim() === "This is not the setup code that was printed at the last start."`)
+	x.until(`document.querySelector("#e-code")?.textContent.trim() === ` +
+		`"This is not the setup code that was printed at the last start."`)
 	require.Equal(t, "grace", value[string](x, `document.querySelector("#f-name").value`), "what was typed is kept")
 
 	value[any](x, `document.querySelector("#f-code").select()`)
@@ -69,7 +72,8 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 	names := c.Nodes(t, 7)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	x := startBrowser(t).tab(p)
-	_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	require.NoError(t, err)
 	x.signIn()
 	x.open(nodesPath(c.Name))
@@ -83,7 +87,8 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 	id := x.untilBatch("succeeded")
 	require.Equal(t, "kernel CVE", p.batch(t, id).Reason)
 	x.press(".title a")
-	x.until(fmt.Sprintf(`%[1]s[%[2]q] === "Ready,SchedulingDisabled" && %[1]s[%[3]q] === "Ready"`, statusOf, names[0], names[2]))
+	x.until(fmt.Sprintf(`%[1]s[%[2]q] === "Ready,SchedulingDisabled" && %[1]s[%[3]q] === "Ready"`, statusOf, names[0],
+		names[2]))
 	require.ElementsMatch(t, names[:2], p.cordonedIn(t, c.Name))
 
 	// The button of a row.
@@ -129,7 +134,8 @@ func TestBrowser_unreachableCluster(t *testing.T) {
 	x.until(`document.querySelector("tbody .st").textContent.includes("unreachable")`)
 	x.open(nodesPath(c.Name))
 	x.until(problem)
-	require.Equal(t, "Cannot connect to the cluster at "+address+".", value[string](x, `document.querySelector("#nodes .problem h2").textContent`))
+	require.Equal(t, "Cannot connect to the cluster at "+address+".",
+		value[string](x, `document.querySelector("#nodes .problem h2").textContent`))
 	x.press("#nodes .problem a.btn")
 	x.until(`location.search === "?fresh=1" && ` + problem)
 

@@ -28,7 +28,8 @@ func TestBrowser_templates(t *testing.T) {
 			x := startBrowser(t).tab(p)
 			x.expect("422")
 			if !scripts {
-				_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+				_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
+					emulation.SetScriptExecutionDisabledParams{Value: true})
 				require.NoError(t, err)
 			}
 			templateLife(x.signIn(), c.Name, scripts)
@@ -64,7 +65,8 @@ func templateLife(x *tab, cluster string, scripts bool) {
 	press("#more")
 	x.until(`document.readyState === "complete" && document.querySelectorAll("#rows input[name^=key]").length === 6`)
 	x.fill("#f-key-6", "team")
-	x.until(`document.querySelector("#f-values-1").value === "gpu,, cpu" && document.querySelector("#f-name").value === "Dedicated"`)
+	x.until(`document.querySelector("#f-values-1").value === "gpu,, cpu" && ` +
+		`document.querySelector("#f-name").value === "Dedicated"`)
 	press("#template-save")
 	x.until(`document.readyState === "complete" && document.querySelector("#f-values-1")?.ariaInvalid === "true"`)
 	require.Equal(x.t, "team", value[string](x, `document.querySelector("#f-key-2").value`))
@@ -73,10 +75,13 @@ func templateLife(x *tab, cluster string, scripts bool) {
 	value[any](x, `document.querySelector("#f-values-1").value = ""`)
 	x.fill("#f-values-1", `gpu, ""`)
 	press("#template-save")
-	x.until(`document.readyState === "complete" && location.pathname.match(/taints\/\d+$/) && document.querySelector("h1").textContent === "Dedicated"`)
+	x.until(`document.readyState === "complete" && location.pathname.match(/taints\/\d+$/) && ` +
+		`document.querySelector("h1").textContent === "Dedicated"`)
 	made := value[string](x, `location.pathname`)
-	require.Equal(x.t, []any{"gpu", "(empty)"}, value[any](x, `[...document.querySelectorAll("td .chip")].map((e) => e.textContent)`))
-	require.Equal(x.t, fmt.Sprintf("/clusters/%s/nodes?apply=taints-%s", cluster, made[len("/templates/taints/"):]), value[string](x, `document.querySelector("#apply a").getAttribute("href")`))
+	require.Equal(x.t, []any{"gpu", "(empty)"},
+		value[any](x, `[...document.querySelectorAll("td .chip")].map((e) => e.textContent)`))
+	require.Equal(x.t, fmt.Sprintf("/clusters/%s/nodes?apply=taints-%s", cluster, made[len("/templates/taints/"):]),
+		value[string](x, `document.querySelector("#apply a").getAttribute("href")`))
 
 	press(`.doings a[href$="/edit"]`)
 	x.at(made + "/edit")
@@ -84,10 +89,12 @@ func templateLife(x *tab, cluster string, scripts bool) {
 	press("input[name=cluster]")
 	press("#template-save")
 	x.at(made)
-	x.until(fmt.Sprintf(`document.querySelector(".facts").textContent.includes("for accelerators") && document.querySelector(".facts dd").textContent.includes(%q)`, cluster))
+	x.until(fmt.Sprintf(`document.querySelector(".facts").textContent.includes("for accelerators") && `+
+		`document.querySelector(".facts dd").textContent.includes(%q)`, cluster))
 
 	press(`.doings form button`)
-	x.until(`document.readyState === "complete" && location.pathname.endsWith("/edit") && document.querySelector("#f-name")?.value === "Dedicated (copy)"`)
+	x.until(`document.readyState === "complete" && location.pathname.endsWith("/edit") && ` +
+		`document.querySelector("#f-name")?.value === "Dedicated (copy)"`)
 	twin := value[string](x, `location.pathname.replace("/edit", "")`)
 	require.NotEqual(x.t, made, twin)
 
@@ -106,7 +113,8 @@ func templateLife(x *tab, cluster string, scripts bool) {
 	x.until(`document.querySelector("#templates .empty")`)
 	press("#example-dedicated")
 	x.until(`document.readyState === "complete" && location.pathname === "/templates/taints/new"`)
-	require.Equal(x.t, []any{"Dedicated nodes", "dedicated", "gpu, batch"}, value[any](x, `["#f-name", "#f-key-1", "#f-values-1"].map((s) => document.querySelector(s).value)`))
+	require.Equal(x.t, []any{"Dedicated nodes", "dedicated", "gpu, batch"},
+		value[any](x, `["#f-name", "#f-key-1", "#f-values-1"].map((s) => document.querySelector(s).value)`))
 	require.Equal(x.t, http.StatusNotFound, x.p.request(x.t, http.MethodGet, made, nil, nil).StatusCode)
 }
 
@@ -118,7 +126,10 @@ func TestBrowser_templatesAccessible(t *testing.T) {
 	p.makeTemplate(t, "labels", "GPU pool", "example.com/pool=gpu|cpu|", "tier=")
 	made := p.makeTemplate(t, "taints", "Dedicated", "dedicated=gpu|cpu:NoSchedule")
 	at := fmt.Sprintf("/templates/taints/%d", made.ID)
-	pages := []string{"/templates/labels", "/templates/labels?q=nothing", "/templates/taints", at, at + "/edit", at + "/delete", "/templates/labels/new", "/templates/labels/import"}
+	pages := []string{
+		"/templates/labels", "/templates/labels?q=nothing", "/templates/taints", at, at + "/edit",
+		at + "/delete", "/templates/labels/new", "/templates/labels/import",
+	}
 	check := func(x *tab, how string) {
 		for _, path := range pages {
 			x.open(path)

@@ -123,7 +123,8 @@ type tab struct {
 func (b *browser) tab(p *program) *tab {
 	b.t.Helper()
 	x := &tab{t: b.t, p: p}
-	x.expect("was preloaded using link preload but not used within a few seconds") // the browser's, on a machine that stalls
+	// the browser's, on a machine that stalls
+	x.expect("was preloaded using link preload but not used within a few seconds")
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(x.listen))
 	x.ctx = ctx
 	x.t.Cleanup(func() {
@@ -134,7 +135,8 @@ func (b *browser) tab(p *program) *tab {
 	})
 	x.do(chromedp.EmulateViewport(1440, 900))
 	// Windows of other tests come and go; each page is to act as the one in front.
-	_, err := chromedp.Call(x.ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	_, err := chromedp.Call(x.ctx, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	require.NoError(x.t, err)
 	return x
 }
@@ -240,7 +242,9 @@ func (x *tab) press(selector string) {
 // is believed: its listeners are not called, not even at once.
 const noteClicks = `((selector) => {
 	window.awaitsClick = false;
-	window.addEventListener("click", (e) => { if (e.target.closest(selector)) window.awaitsClick = false; }, { capture: true, once: true });
+	window.addEventListener("click", (e) => {
+		if (e.target.closest(selector)) window.awaitsClick = false;
+	}, { capture: true, once: true });
 	window.addEventListener("listens", () => { window.awaitsClick = true; }, { once: true });
 	window.dispatchEvent(new Event("listens"));
 })(%q)`
@@ -267,7 +271,10 @@ func (x *tab) click(ctx context.Context, t *chromedp.Target, selector string) er
 func (x *tab) key(name, code, text string, number int64) {
 	x.t.Helper()
 	x.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		params := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: name, Code: code, Text: text, WindowsVirtualKeyCode: number}
+		params := input.DispatchKeyEventParams{
+			Type: input.DispatchKeyEventTypeKeyDown,
+			Key:  name, Code: code, Text: text, WindowsVirtualKeyCode: number,
+		}
 		if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, params); err != nil {
 			return chromedp.Void{}, err
 		}
@@ -317,7 +324,8 @@ func (x *tab) until(js string) {
 func (x *tab) seen() string {
 	ctx, cancel := context.WithTimeout(x.ctx, 5*time.Second)
 	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 4000)`))
+	text, err := chromedp.Run(ctx,
+		chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 4000)`))
 	if err != nil {
 		return err.Error()
 	}
@@ -337,16 +345,19 @@ func (x *tab) openNodes(cluster, query string) {
 
 func (x *tab) settled() {
 	x.t.Helper()
-	x.until(`document.body.dataset.live === "on" && !document.querySelector("#nodes .wait") && document.querySelector("#nodes").getAttribute("aria-busy") !== "true"`)
+	x.until(`document.body.dataset.live === "on" && !document.querySelector("#nodes .wait") && ` +
+		`document.querySelector("#nodes").getAttribute("aria-busy") !== "true"`)
 }
 
 // statusOf is the STATUS column of the table by node, as a person reads it.
-const statusOf = `Object.fromEntries([...document.querySelectorAll("#nodes tr[data-node]")].map((r) => [r.dataset.node, r.querySelector(".status .st > span:not(.word)").textContent]))`
+const statusOf = `Object.fromEntries([...document.querySelectorAll("#nodes tr[data-node]")].map(
+	(r) => [r.dataset.node, r.querySelector(".status .st > span:not(.word)").textContent]))`
 
 // untilRows waits until the table shows exactly these nodes with that status.
 func (x *tab) untilRows(want string, names ...string) {
 	x.t.Helper()
-	x.until(fmt.Sprintf(`((rows, names) => Object.keys(rows).length === names.length && names.every((n) => rows[n] === %q))(%s, %s)`, want, statusOf, jsList(names)))
+	x.until(fmt.Sprintf(`((rows, names) => Object.keys(rows).length === names.length && `+
+		`names.every((n) => rows[n] === %q))(%s, %s)`, want, statusOf, jsList(names)))
 }
 
 func jsList(names []string) string {

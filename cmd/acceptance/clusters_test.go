@@ -18,7 +18,8 @@ import (
 // cordonBeside cordons a node as kubectl does: the program is not told.
 func cordonBeside(t testing.TB, c *kubetest.Cluster, name string) {
 	t.Helper()
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType,
+		[]byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 }
 
@@ -77,7 +78,8 @@ func TestNode_showsAForeignChangeAsSoonAsAListWould(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig, "--list-ttl", "100ms")
 	require.False(t, p.node(t, c.Name, names[0]).Unschedulable)
 	cordonBeside(t, c, names[0])
-	require.Eventually(t, func() bool { return p.node(t, c.Name, names[0]).Unschedulable }, patience/2, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return p.node(t, c.Name, names[0]).Unschedulable }, patience/2,
+		50*time.Millisecond)
 }
 
 // A page whose cluster has gone shows what is known, and why it is old; a script
@@ -90,7 +92,8 @@ func TestPages_ofAClusterThatHasGone(t *testing.T) {
 	p.nodes(t, c.Name, "")
 	p.node(t, c.Name, names[0])
 	proxy.Inject(kubetest.Fault{Code: http.StatusServiceUnavailable})
-	for _, path := range []string{"/nodes?fresh=1", "/labels?fresh=1", "/taints?fresh=1", "/nodes/" + names[0] + "?fresh=1"} {
+	for _, path := range []string{"/nodes", "/labels", "/taints", "/nodes/" + names[0]} {
+		path += "?fresh=1"
 		status, page := p.page(t, "/clusters/"+c.Name+path)
 		require.Equal(t, http.StatusOK, status, path)
 		require.Equal(t, 1, page.Find(".note.stale").Length(), path)
@@ -99,7 +102,8 @@ func TestPages_ofAClusterThatHasGone(t *testing.T) {
 		if !strings.Contains(path, "labels") && !strings.Contains(path, "taints") {
 			require.Contains(t, page.Find("main").Text(), names[0], path)
 		}
-		require.Equal(t, http.StatusServiceUnavailable, p.request(t, http.MethodGet, "/clusters/"+c.Name+path, nil, nil).StatusCode, path)
+		require.Equal(t, http.StatusServiceUnavailable,
+			p.request(t, http.MethodGet, "/clusters/"+c.Name+path, nil, nil).StatusCode, path)
 	}
 }
 
@@ -159,21 +163,26 @@ func TestPages_ofMistypedNames(t *testing.T) {
 	proxy := c.Proxy(t)
 	c.Nodes(t, 1)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
-	for _, name := range []string{"ghost", "../../", "..", ".", "a/b", "Upper", "two words", "%", "\x00", "\xff", "node?x=1", strings.Repeat("n", 4000)} {
+	for _, name := range []string{
+		"ghost", "../../", "..", ".", "a/b", "Upper", "two words", "%", "\x00", "\xff", "node?x=1", strings.Repeat("n", 4000),
+	} {
+		node, elsewhere := nodesPath(c.Name)+"/"+url.PathEscape(name), "/clusters/"+url.PathEscape(name)
 		for _, path := range []string{
-			nodesPath(c.Name) + "/" + url.PathEscape(name), nodesPath(c.Name) + "/" + url.PathEscape(name) + "?fresh=1",
-			"/clusters/" + url.PathEscape(name), "/clusters/" + url.PathEscape(name) + "/nodes", "/clusters/" + url.PathEscape(name) + "/nodes.csv",
-			"/clusters/" + url.PathEscape(name) + "/nodes/a", "/clusters/" + url.PathEscape(name) + "/labels", "/clusters/" + url.PathEscape(name) + "/taints?key=a",
+			node, node + "?fresh=1",
+			elsewhere, elsewhere + "/nodes", elsewhere + "/nodes.csv", elsewhere + "/nodes/a",
+			elsewhere + "/labels", elsewhere + "/taints?key=a",
 			"/events?cluster=" + url.QueryEscape(name),
 		} {
 			status, _ := p.page(t, path)
 			require.Equal(t, http.StatusNotFound, status, path)
 			require.Equal(t, http.StatusNotFound, p.request(t, http.MethodGet, path, nil, nil).StatusCode, path)
 		}
-		require.Equal(t, http.StatusNotFound, p.request(t, http.MethodPost, "/clusters/"+url.PathEscape(name)+"/test", url.Values{}, nil).StatusCode, name)
+		require.Equal(t, http.StatusNotFound,
+			p.request(t, http.MethodPost, elsewhere+"/test", url.Values{}, nil).StatusCode, name)
 	}
 	for _, r := range proxy.Requests() {
-		require.False(t, r.Verb == "get" && r.Resource == "nodes" && r.Name != "ghost", "the cluster was asked for %q", r.Name)
+		require.False(t, r.Verb == "get" && r.Resource == "nodes" && r.Name != "ghost", "the cluster was asked for %q",
+			r.Name)
 	}
 }
 

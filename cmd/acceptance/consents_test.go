@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,17 +84,28 @@ func plus(form url.Values, fields ...string) url.Values {
 	return out
 }
 
-const protectedKey = "node.kubernetes.io/out-of-service"
+const (
+	protectedKey = "node.kubernetes.io/out-of-service"
+	zone         = "topology.kubernetes.io/zone" // a protected label
+
+	// What a user is told who may not confirm, or has not.
+	onlyAdmin  = "Only an administrator"
+	thisNumber = "Confirm this number"
+	noBatch    = "This batch does not exist"
+)
 
 // A user who tries to go past a consent is told why not, whichever way is tried,
 // and nothing changes.
 func TestConsents_noWayRound(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 4, kubetest.WithLabels(map[string]string{"topology.kubernetes.io/zone": "eu-1"}), kubetest.WithTaints(
-		corev1.Taint{Key: "gone", Effect: corev1.TaintEffectNoExecute}, corev1.Taint{Key: protectedKey, Value: "x", Effect: corev1.TaintEffectNoSchedule},
-	))
+	names := c.Nodes(t, 4, kubetest.WithLabels(map[string]string{zone: "eu-1"}),
+		kubetest.WithTaints(
+			corev1.Taint{Key: "gone", Effect: corev1.TaintEffectNoExecute},
+			corev1.Taint{Key: protectedKey, Value: "x", Effect: corev1.TaintEffectNoSchedule},
+		))
 	ns := c.Namespace(t)
-	tolerant := kubetest.Tolerations(corev1.Toleration{Key: "gone", Operator: corev1.TolerationOpExists}, corev1.Toleration{Key: protectedKey, Operator: corev1.TolerationOpExists})
+	tolerant := kubetest.Tolerations(corev1.Toleration{Key: "gone", Operator: corev1.TolerationOpExists},
+		corev1.Toleration{Key: protectedKey, Operator: corev1.TolerationOpExists})
 	for _, name := range names {
 		c.Pod(t, ns, "alone-"+name, name, tolerant)
 	}
@@ -102,19 +114,36 @@ func TestConsents_noWayRound(t *testing.T) {
 	batches := "/clusters/" + c.Name + "/batches"
 	yes := []string{"confirm", c.Name, "confirm_pods", "999999"}
 	request := func(operation string, nodes []string, fields ...string) url.Values {
-		return plus(url.Values{"operation": {operation}, "node": nodes}, fields...)
+		form := plus(url.Values{"operation": {operation}}, fields...)
+		if len(nodes) > 0 {
+			form["node"] = nodes
+		}
+		return form
 	}
+	agreed := func(operation string, nodes []string, fields ...string) url.Values {
+		return plus(request(operation, nodes, yes...), fields...)
+	}
+	undo := func(b batchDoc) string { return "/batches/" + b.ID + "/undo" }
+	retry := func(b batchDoc) string { return "/batches/" + b.ID + "/retry" }
+	preview := batches + "/preview"
 
 	// What an administrator has done, and has left half done.
-	protected := p.made(t, batches, request("label", names[:2], "label", "topology.kubernetes.io/zone=eu-9", "confirm", c.Name))
-	partly := p.made(t, batches, request("label", []string{"ghost"}, "label", "topology.kubernetes.io/zone=eu-7", "confirm", c.Name))
-	halted := p.halted(t, batches, request("label", names[2:], "label", "topology.kubernetes.io/region=eu", "confirm", c.Name, "canary", "1"))
-	back := p.made(t, "/batches/"+protected.ID+"/undo", url.Values{"confirm": {c.Name}})
+	protected := p.made(t, batches,
+		request("label", names[:2], "label", zone+"=eu-9", "confirm", c.Name))
+	partly := p.made(t, batches,
+		request("label", []string{"ghost"}, "label", zone+"=eu-7", "confirm", c.Name))
+	halted := p.halted(t, batches,
+		request("label", names[2:], "label", "topology.kubernetes.io/region=eu", "confirm", c.Name, "canary", "1"))
+	back := p.made(t, undo(protected), url.Values{"confirm": {c.Name}})
 	lifted := p.made(t, batches, request("taint", names[:1], "taint", "gone-"))
 	c.Pod(t, ns, "fragile", names[0]) // it does not stand that taint, should it come back
 	forced := p.made(t, batches, request("drain", []string{"ghost"}, "force", "1", "confirm", c.Name))
-	template := p.template(t, "labels", "zones", "topology.kubernetes.io/zone=eu-8")
+	template := p.template(t, "labels", "zones", zone+"=eu-8")
 	evicting := p.template(t, "taints", "off", "off:NoExecute")
+
+	pod := []string{"pod", ns + "/alone-" + names[0], "uid", "x"}
+	copied := []string{"source", names[1], "mode", "merge"}
+	typed := append(slices.Clone(pod), "confirm", "alone-"+names[0])
 
 	before := p.portraits(t, c, names)
 	made := p.total(t)
@@ -124,33 +153,39 @@ func TestConsents_noWayRound(t *testing.T) {
 		status int
 		words  string
 	}{
-		"a protected label":            {batches, request("label", names, append(yes, "label", "topology.kubernetes.io/zone=x")...), 403, "Only an administrator"},
-		"a protected label, removed":   {batches, request("label", names, append(yes, "mode", "remove", "label", "topology.kubernetes.io/zone")...), 403, "Only an administrator"},
-		"a protected taint":            {batches, request("taint", names, append(yes, "taint", protectedKey+":NoSchedule")...), 403, "Only an administrator"},
-		"a protected taint, removed":   {batches, request("taint", names, append(yes, "taint", protectedKey+"-")...), 403, "Only an administrator"},
-		"a template":                   {batches, request("label", names, append(yes, "template", template)...), 403, "Only an administrator"},
-		"an undo":                      {"/batches/" + protected.ID + "/undo", plus(nil, yes...), 403, "Only an administrator"},
-		"an undo, forced":              {"/batches/" + protected.ID + "/undo", plus(nil, append(yes, "force", "1")...), 403, "Only an administrator"},
-		"an undo as a batch":           {batches, plus(nil, append(yes, "operation", "undo", "undo_of", protected.ID)...), 403, "Only an administrator"},
-		"an undo of the undo":          {"/batches/" + back.ID + "/undo", plus(nil, yes...), 403, "Only an administrator"},
-		"a retry":                      {"/batches/" + partly.ID + "/retry", plus(nil, yes...), 403, "Only an administrator"},
-		"a retry as a batch":           {batches, plus(nil, append(yes, "operation", "label", "retry_of", partly.ID, "label", "a=b")...), 403, "Only an administrator"},
-		"resuming":                     {"/batches/" + halted + "/resume", plus(nil, yes...), 403, "Only an administrator"},
-		"NoExecute":                    {batches, request("taint", names, "taint", "off:NoExecute"), 422, "Confirm this number"},
-		"NoExecute, any number":        {batches, request("taint", names, append(yes, "taint", "off:NoExecute")...), 422, "Confirm this number"},
-		"NoExecute by a template":      {batches, request("taint", names, append(yes, "template", evicting)...), 422, "Confirm this number"},
-		"NoExecute by a copy":          {batches, request("copy-taints", names[:1], append(yes, "source", names[1], "mode", "merge")...), 422, "Confirm this number"},
-		"NoExecute by an undo":         {"/batches/" + lifted.ID + "/undo", plus(nil, yes...), 422, "Confirm this number"},
-		"a drain":                      {batches, request("drain", names, yes...), 403, ""},
-		"a forced drain":               {batches, request("drain", names, append(yes, "force", "1")...), 403, ""},
-		"a retry of a forced drain":    {"/batches/" + forced.ID + "/retry", plus(nil, yes...), 403, ""},
-		"a drain as a retry":           {batches, plus(nil, append(yes, "operation", "drain", "retry_of", forced.ID)...), 403, ""},
-		"a plan of a drain":            {batches + "/preview", request("drain", names), 403, ""},
-		"deleting a pod":               {batches, request("delete-pod", names[:1], "pod", ns+"/alone-"+names[0], "uid", "x", "confirm", "alone-"+names[0]), 403, ""},
-		"a plan of deleting a pod":     {batches + "/preview", request("delete-pod", names[:1], "pod", ns+"/alone-"+names[0], "uid", "x"), 403, ""},
-		"a retry of what is no batch":  {batches, plus(nil, append(yes, "operation", "undo", "retry_of", "made-up")...), 422, "This batch does not exist"},
-		"an undo of what is no batch":  {batches, plus(nil, append(yes, "operation", "undo", "undo_of", "made-up")...), 422, "This batch does not exist"},
-		"a retry as something else":    {batches, plus(nil, append(yes, "operation", "undo", "retry_of", partly.ID)...), 422, "a different cluster or operation"},
+		"a protected label":          {batches, agreed("label", names, "label", zone+"=x"), 403, onlyAdmin},
+		"a protected label, removed": {batches, agreed("label", names, "mode", "remove", "label", zone), 403, onlyAdmin},
+		"a protected taint": {
+			batches, agreed("taint", names, "taint", protectedKey+":NoSchedule"), 403, onlyAdmin,
+		},
+		"a protected taint, removed": {batches, agreed("taint", names, "taint", protectedKey+"-"), 403, onlyAdmin},
+		"a template":                 {batches, agreed("label", names, "template", template), 403, onlyAdmin},
+		"an undo":                    {undo(protected), plus(nil, yes...), 403, onlyAdmin},
+		"an undo, forced":            {undo(protected), plus(nil, append(yes, "force", "1")...), 403, onlyAdmin},
+		"an undo as a batch":         {batches, agreed("undo", nil, "undo_of", protected.ID), 403, onlyAdmin},
+		"an undo of the undo":        {undo(back), plus(nil, yes...), 403, onlyAdmin},
+		"a retry":                    {retry(partly), plus(nil, yes...), 403, onlyAdmin},
+		"a retry as a batch": {
+			batches, agreed("label", nil, "retry_of", partly.ID, "label", "a=b"), 403, onlyAdmin,
+		},
+		"resuming":                    {"/batches/" + halted + "/resume", plus(nil, yes...), 403, onlyAdmin},
+		"NoExecute":                   {batches, request("taint", names, "taint", "off:NoExecute"), 422, thisNumber},
+		"NoExecute, any number":       {batches, agreed("taint", names, "taint", "off:NoExecute"), 422, thisNumber},
+		"NoExecute by a template":     {batches, agreed("taint", names, "template", evicting), 422, thisNumber},
+		"NoExecute by a copy":         {batches, agreed("copy-taints", names[:1], copied...), 422, thisNumber},
+		"NoExecute by an undo":        {undo(lifted), plus(nil, yes...), 422, thisNumber},
+		"a drain":                     {batches, agreed("drain", names), 403, ""},
+		"a forced drain":              {batches, agreed("drain", names, "force", "1"), 403, ""},
+		"a retry of a forced drain":   {retry(forced), plus(nil, yes...), 403, ""},
+		"a drain as a retry":          {batches, agreed("drain", nil, "retry_of", forced.ID), 403, ""},
+		"a plan of a drain":           {preview, request("drain", names), 403, ""},
+		"deleting a pod":              {batches, request("delete-pod", names[:1], typed...), 403, ""},
+		"a plan of deleting a pod":    {preview, request("delete-pod", names[:1], pod...), 403, ""},
+		"a retry of what is no batch": {batches, agreed("undo", nil, "retry_of", "made-up"), 422, noBatch},
+		"an undo of what is no batch": {batches, agreed("undo", nil, "undo_of", "made-up"), 422, noBatch},
+		"a retry as something else": {
+			batches, agreed("undo", nil, "retry_of", partly.ID), 422, "a different cluster or operation",
+		},
 		"a cluster that is no cluster": {"/clusters/..%2F../batches", request("cordon", names), 404, ""},
 		"a node that is no node":       {batches, request("cordon", []string{"../../"}), 422, "../../"},
 	} {
@@ -166,12 +201,12 @@ func TestConsents_noWayRound(t *testing.T) {
 	require.Equal(t, made, p.total(t), "and no batch was made")
 
 	// Plans are free: they need the right to the operation, and write nothing.
-	plan := user.ask(t, batches+"/preview", request("label", names, "label", "topology.kubernetes.io/zone=x"), false)
+	plan := user.ask(t, batches+"/preview", request("label", names, "label", zone+"=x"), false)
 	require.Equal(t, 200, plan.status)
 	require.Equal(t, before, p.portraits(t, c, names))
 
 	// With an administrator's consent, the same goes.
-	p.made(t, "/batches/"+back.ID+"/undo", url.Values{"confirm": {c.Name}})
+	p.made(t, undo(back), url.Values{"confirm": {c.Name}})
 	require.Equal(t, 200, p.ask(t, "/batches/"+halted+"/resume", url.Values{"confirm": {c.Name}}, true).status)
 	require.Equal(t, "succeeded", p.awaitBatch(t, halted).State)
 }
@@ -183,10 +218,16 @@ func TestConsents_usersMayDrain(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig, "--users-may-drain", followed)
 	user := p.asUser(t)
 	batches := "/clusters/" + c.Name + "/batches"
-	forced := p.made(t, batches, url.Values{"operation": {"drain"}, "node": {"ghost"}, "force": {"1"}, "confirm": {c.Name}})
-	halted := p.halted(t, batches, url.Values{"operation": {"drain"}, "node": names, "force": {"1"}, "confirm": {c.Name}, "canary": {"1"}})
+	forced := p.made(t, batches,
+		url.Values{"operation": {"drain"}, "node": {"ghost"}, "force": {"1"}, "confirm": {c.Name}})
+	halted := p.halted(t, batches,
+		url.Values{"operation": {"drain"}, "node": names, "force": {"1"}, "confirm": {c.Name}, "canary": {"1"}})
 	yes := url.Values{"confirm": {c.Name}}
-	for name, path := range map[string]string{"force": batches, "retry": "/batches/" + forced.ID + "/retry", "resume": "/batches/" + halted + "/resume"} {
+	for name, path := range map[string]string{
+		"force":  batches,
+		"retry":  "/batches/" + forced.ID + "/retry",
+		"resume": "/batches/" + halted + "/resume",
+	} {
 		form := yes
 		if name == "force" {
 			form = plus(yes, "operation", "drain", "node", names[1], "force", "1")

@@ -41,16 +41,28 @@ func TestContract_errors(t *testing.T) {
 		status       int
 		field        string
 	}{
-		"unknown cluster":    {http.MethodGet, "/clusters/nowhere/nodes", nil, 404, ""},
-		"unknown node":       {http.MethodGet, "/clusters/" + c.Name + "/nodes/ghost", nil, 404, ""},
-		"unknown batch":      {http.MethodGet, "/batches/ghost", nil, 404, ""},
-		"unknown page":       {http.MethodGet, "/nowhere", nil, 404, ""},
-		"wrong method":       {http.MethodPost, "/batches", url.Values{}, 405, ""},
-		"no nodes":           {http.MethodPost, batches, url.Values{"operation": {"cordon"}}, 422, "node"},
-		"bad node":           {http.MethodPost, batches, url.Values{"operation": {"cordon"}, "node": {"no such name"}}, 422, "node"},
-		"no operation":       {http.MethodPost, batches, url.Values{"node": {"a"}}, 422, "operation"},
-		"unknown operation":  {http.MethodPost, batches, url.Values{"operation": {"explode"}, "node": {"a"}}, 422, "operation"},
-		"reason too long":    {http.MethodPost, batches, url.Values{"operation": {"cordon"}, "node": {"a"}, "reason": {strings.Repeat("x", 201)}}, 422, "reason"},
+		"unknown cluster": {http.MethodGet, "/clusters/nowhere/nodes", nil, 404, ""},
+		"unknown node":    {http.MethodGet, "/clusters/" + c.Name + "/nodes/ghost", nil, 404, ""},
+		"unknown batch":   {http.MethodGet, "/batches/ghost", nil, 404, ""},
+		"unknown page":    {http.MethodGet, "/nowhere", nil, 404, ""},
+		"wrong method":    {http.MethodPost, "/batches", url.Values{}, 405, ""},
+		"no nodes":        {http.MethodPost, batches, url.Values{"operation": {"cordon"}}, 422, "node"},
+		"bad node": {
+			http.MethodPost, batches,
+			url.Values{"operation": {"cordon"}, "node": {"no such name"}},
+			422, "node",
+		},
+		"no operation": {http.MethodPost, batches, url.Values{"node": {"a"}}, 422, "operation"},
+		"unknown operation": {
+			http.MethodPost, batches,
+			url.Values{"operation": {"explode"}, "node": {"a"}},
+			422, "operation",
+		},
+		"reason too long": {
+			http.MethodPost, batches,
+			url.Values{"operation": {"cordon"}, "node": {"a"}, "reason": {strings.Repeat("x", 201)}},
+			422, "reason",
+		},
 		"bad page":           {http.MethodGet, "/clusters/" + c.Name + "/nodes?page=x", nil, 422, "page"},
 		"bad status":         {http.MethodGet, "/clusters/" + c.Name + "/nodes?status=Fine", nil, 422, "status"},
 		"bad sort":           {http.MethodGet, "/clusters/" + c.Name + "/nodes?sort=colour", nil, 422, "sort"},
@@ -67,7 +79,8 @@ func TestContract_errors(t *testing.T) {
 			continue
 		}
 		t.Run(name+", field", func(t *testing.T) {
-			r, err := http.NewRequestWithContext(t.Context(), want.method, p.URL+want.path, strings.NewReader(want.form.Encode()))
+			r, err := http.NewRequestWithContext(t.Context(), want.method, p.URL+want.path,
+				strings.NewReader(want.form.Encode()))
 			require.NoError(t, err)
 			r.Header.Set("Authorization", "Bearer "+p.Token)
 			r.Header.Set("Accept", "application/json")
@@ -97,7 +110,8 @@ func TestContract_allThatMatch(t *testing.T) {
 	c.Nodes(t, 5, kubetest.WithLabels(map[string]string{"team": "db"}))
 	p := startProgram(t, c.Kubeconfig)
 	var b batchDoc
-	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", url.Values{"operation": {"cordon"}, "all": {"1"}, "label": {"team=web"}}, &b)
+	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches",
+		url.Values{"operation": {"cordon"}, "all": {"1"}, "label": {"team=web"}}, &b)
 	b = p.awaitBatch(t, b.ID)
 	require.Equal(t, 60, b.Counts["succeeded"])
 	require.Equal(t, 60, p.nodes(t, c.Name, "sched=cordoned").Total)
@@ -116,7 +130,8 @@ func TestContract_unreachableCluster(t *testing.T) {
 	require.Equal(t, 1, p.nodes(t, c.Name, "").Total)
 	response := p.request(t, http.MethodGet, "/clusters/down/nodes", nil, nil)
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
-	response = p.request(t, http.MethodPost, "/clusters/down/batches", url.Values{"operation": {"cordon"}, "node": {"a"}}, nil)
+	response = p.request(t, http.MethodPost, "/clusters/down/batches", url.Values{"operation": {"cordon"}, "node": {"a"}},
+		nil)
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 	var clusters struct {
 		Items []struct{ Name, Problem string }
@@ -125,6 +140,7 @@ func TestContract_unreachableCluster(t *testing.T) {
 	p.request(t, http.MethodGet, "/clusters", nil, &clusters)
 	require.Len(t, clusters.Items, 2)
 	for _, item := range clusters.Items {
-		require.Equal(t, item.Name == "down", strings.Contains(item.Problem, "Cannot connect to the cluster at 127.0.0.1:1"), "%+v", item)
+		require.Equal(t, item.Name == "down", strings.Contains(item.Problem, "Cannot connect to the cluster at 127.0.0.1:1"),
+			"%+v", item)
 	}
 }

@@ -73,18 +73,23 @@ func TestControl_retryAndUndo(t *testing.T) {
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 4)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
-	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: http.StatusUnprocessableEntity})
+	fault := proxy.Inject(kubetest.Fault{
+		Verb: "patch", Resource: "nodes", Name: names[1],
+		Code: http.StatusUnprocessableEntity,
+	})
 	first := p.awaitBatch(t, p.label(t, c.Name, url.Values{"label": {"tier=gold"}, "reason": {"audit"}}, names...).ID)
 	require.Equal(t, []any{"partial", 1}, []any{first.State, first.Counts["failed"]})
 	fault.Remove()
 
 	retried := p.act(t, first.ID, "retry", nil)
-	require.Equal(t, []any{"succeeded", 1, "audit", first.ID}, []any{retried.State, retried.Total, retried.Reason, *retried.RetryOf})
+	require.Equal(t, []any{"succeeded", 1, "audit", first.ID},
+		[]any{retried.State, retried.Total, retried.Reason, *retried.RetryOf})
 	require.Equal(t, names[1], retried.Items[0].Node)
 	require.Equal(t, "gold", labels(t, c, names[1])["tier"])
 
 	undone := p.act(t, first.ID, "undo", url.Values{"node": {names[0], names[2]}, "reason": {"wrong tier"}})
-	require.Equal(t, []any{"succeeded", 2, "wrong tier", first.ID}, []any{undone.State, undone.Total, undone.Reason, *undone.UndoOf})
+	require.Equal(t, []any{"succeeded", 2, "wrong tier", first.ID},
+		[]any{undone.State, undone.Total, undone.Reason, *undone.UndoOf})
 	require.NotContains(t, labels(t, c, names[0]), "tier")
 	require.Equal(t, "gold", labels(t, c, names[3])["tier"], "nobody asked for that one")
 	again := p.act(t, undone.ID, "undo", nil)
@@ -126,17 +131,22 @@ func TestControl_refusals(t *testing.T) {
 	require.Equal(t, 409, post("/batches/"+good.ID+"/retry", url.Values{}), "nothing failed")
 	require.Equal(t, 409, post("/batches/"+gated.ID+"/undo", url.Values{}), "it has not ended")
 	require.Equal(t, 409, post("/batches/"+good.ID+"/undo", url.Values{"node": {"other"}}))
-	require.Contains(t, p.refusal(t, "/batches/"+drained.ID+"/retry", url.Values{}, 422), "confirm", "force needs the cluster's name again")
+	require.Contains(t, p.refusal(t, "/batches/"+drained.ID+"/retry", url.Values{}, 422), "confirm",
+		"force needs the cluster's name again")
 	require.Contains(t, p.refusal(t, "/batches/"+good.ID+"/undo", url.Values{"canary": {"some"}}, 422), "canary")
 	preview := "/clusters/" + c.Name + "/batches/preview"
 	require.Contains(t, p.refusal(t, preview, url.Values{"operation": {"undo"}}, 422), "undo_of")
 	require.Contains(t, p.refusal(t, preview, url.Values{"operation": {"undo"}, "undo_of": {"ghost"}}, 422), "undo_of")
-	require.Contains(t, p.refusal(t, preview, url.Values{"operation": {"cordon"}, "retry_of": {drained.ID}}, 422), "retry_of")
+	require.Contains(t, p.refusal(t, preview, url.Values{"operation": {"cordon"}, "retry_of": {drained.ID}}, 422),
+		"retry_of")
 
 	looker := p.reader(t, "en", "looker")
 	require.Equal(t, 403, looker.send(t, "POST", "/batches/"+good.ID+"/undo", url.Values{}).status)
 	require.Zero(t, looker.send(t, "GET", "/batches/"+drained.ID, nil).doc.Find(".afterwards").Length())
-	form := url.Values{"operation": {"label"}, "label": {"a=b"}, "node": names, "options": {"1"}, "canary": {"some"}, "order": {"zone"}, "reason": {"kept"}}
+	form := url.Values{
+		"operation": {"label"}, "label": {"a=b"}, "node": names, "options": {"1"}, "canary": {"some"},
+		"order": {"zone"}, "reason": {"kept"},
+	}
 	admin := p.reader(t, "en", adminName)
 	for _, path := range []string{preview, "/clusters/" + c.Name + "/batches"} {
 		page := admin.send(t, "POST", path, form)
@@ -154,7 +164,8 @@ func TestControl_refusals(t *testing.T) {
 func (p *program) forcedDrain(t testing.TB, cluster string, nodes ...string) batchDoc {
 	t.Helper()
 	var b batchDoc
-	p.request(t, http.MethodPost, "/clusters/"+cluster+"/batches", url.Values{"operation": {"drain"}, "force": {"1"}, "confirm": {cluster}, "node": nodes}, &b)
+	p.request(t, http.MethodPost, "/clusters/"+cluster+"/batches",
+		url.Values{"operation": {"drain"}, "force": {"1"}, "confirm": {cluster}, "node": nodes}, &b)
 	return b
 }
 
@@ -164,17 +175,26 @@ func TestControl_rolloutAndTurns(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 6)
 	p := startProgram(t, c.Kubeconfig, followed)
-	first := p.label(t, c.Name, url.Values{"label": {"tier=gold"}, "canary": {"2"}, "canary_wait": {"2h"}, "order": {"zone"}, "parallel": {"1"}, "max_failures": {"50%"}}, names...)
+	first := p.label(t, c.Name,
+		url.Values{
+			"label": {"tier=gold"}, "canary": {"2"}, "canary_wait": {"2h"}, "order": {"zone"}, "parallel": {"1"},
+			"max_failures": {"50%"},
+		}, names...)
 	var doc controlDoc
-	require.Eventually(t, func() bool { doc = p.control(t, first.ID); return doc.Gate != nil }, patience, 20*time.Millisecond)
-	require.Equal(t, map[string]any{"canary": 2.0, "canaryWait": 7200.0, "order": "zone", "parallel": 1.0, "maxFailedPercent": 50.0}, doc.Rollout)
+	require.Eventually(t, func() bool { doc = p.control(t, first.ID); return doc.Gate != nil }, patience,
+		20*time.Millisecond)
+	require.Equal(t, map[string]any{
+		"canary": 2.0, "canaryWait": 7200.0, "order": "zone", "parallel": 1.0,
+		"maxFailedPercent": 50.0,
+	}, doc.Rollout)
 	require.Equal(t, []any{true, 0.0}, []any{doc.Gate["canary"], doc.Gate["failed"]})
 	until, err := time.Parse(time.RFC3339Nano, doc.Gate["until"].(string))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(2*time.Hour), until, patience)
 
 	second := p.label(t, c.Name, url.Values{"label": {"tier=iron"}}, names[4:]...)
-	require.Eventually(t, func() bool { doc = p.control(t, second.ID); return len(doc.WaitsFor) > 0 }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { doc = p.control(t, second.ID); return len(doc.WaitsFor) > 0 }, patience,
+		20*time.Millisecond)
 	require.Equal(t, []string{first.ID}, doc.WaitsFor)
 	require.Equal(t, 2, doc.Counts["waiting"])
 	r := p.reader(t, "zh-CN", adminName)
@@ -204,7 +224,10 @@ func TestControl_refusalInThePlan(t *testing.T) {
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
-	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Code: http.StatusForbidden, Message: "the webhook says no"})
+	proxy.Inject(kubetest.Fault{
+		Verb: "patch", Resource: "nodes", Code: http.StatusForbidden,
+		Message: "the webhook says no",
+	})
 	form := url.Values{"operation": {"label"}, "label": {"tier=gold"}, "node": names}
 	var plan planDoc
 	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches/preview", form, &plan)
@@ -222,6 +245,7 @@ func TestControl_refusalInThePlan(t *testing.T) {
 func changeBehind(t testing.TB, c *kubetest.Cluster, name, patch string) {
 	t.Helper()
 	require.True(t, json.Valid([]byte(patch)))
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(patch),
+		metav1.PatchOptions{})
 	require.NoError(t, err)
 }

@@ -44,7 +44,8 @@ func TestArchitecture_tables(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	tables := map[string]bool{}
-	change := regexp.MustCompile(`(?im)^\s*(CREATE TABLE|DROP TABLE|ALTER TABLE)(?: IF (?:NOT )?EXISTS)? (\w+)(?: RENAME TO (\w+))?`)
+	change := regexp.MustCompile(`(?im)^\s*(CREATE TABLE|DROP TABLE|ALTER TABLE)` +
+		`(?: IF (?:NOT )?EXISTS)? (\w+)(?: RENAME TO (\w+))?`)
 	for _, path := range paths { // they are numbered, and sorted
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)

@@ -62,7 +62,8 @@ func taints(t testing.TB, c *kubetest.Cluster, name string) []string {
 // Without JavaScript: from the form to the plan, back, and on to the deed.
 func TestForms_labels(t *testing.T) {
 	c := lease(t)
-	names := append(c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"tier": "gold", "old": "1", "env": "dev"})), c.Nodes(t, 1, kubetest.WithLabels(map[string]string{"tier": "gold", "env": "prod"}))...)
+	names := append(c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"tier": "gold", "old": "1", "env": "dev"})),
+		c.Nodes(t, 1, kubetest.WithLabels(map[string]string{"tier": "gold", "env": "prod"}))...)
 	p := startProgram(t, c.Kubeconfig)
 	r := p.reader(t, "en", adminName)
 	edit, batches := "/clusters/"+c.Name+"/labels/edit", "/clusters/"+c.Name+"/batches"
@@ -118,7 +119,8 @@ func TestForms_check(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	r := p.reader(t, "zh-CN", adminName)
 	got := r.send(t, "POST", "/clusters/"+c.Name+"/taints/edit", url.Values{
-		"edit": {"taints"}, "new_key": {"gpu", "x y"}, "new_value": {"true", ""}, "new_effect": {"NoExecute", "NoSchedule"}, "unset": {"old:NoSchedule"},
+		"edit": {"taints"}, "new_key": {"gpu", "x y"}, "new_value": {"true", ""},
+		"new_effect": {"NoExecute", "NoSchedule"}, "unset": {"old:NoSchedule"},
 	}, "HX-Request", "true")
 	require.Equal(t, 200, got.status)
 	require.Zero(t, got.doc.Find("form").Length(), "what is typed stays where it is")
@@ -137,9 +139,11 @@ func TestForms_planThatMoved(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	r := p.reader(t, "en", adminName)
 	batches := "/clusters/" + c.Name + "/batches"
-	plan := r.send(t, "POST", batches+"/preview", url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"tier=gold"}, "node": names})
+	plan := r.send(t, "POST", batches+"/preview",
+		url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"tier=gold"}, "node": names})
 	require.Equal(t, 200, plan.status)
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), names[1], types.MergePatchType, []byte(`{"metadata":{"labels":{"mine":"1"}}}`), metav1.PatchOptions{})
+	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), names[1], types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"mine":"1"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil)
 
@@ -178,7 +182,8 @@ func TestForms_confirmations(t *testing.T) {
 	batches := "/clusters/" + c.Name + "/batches"
 	r := p.reader(t, "en", adminName)
 
-	plan := r.send(t, "POST", batches+"/preview", url.Values{"operation": {"taint"}, "taint": {"off:NoExecute"}, "node": names})
+	plan := r.send(t, "POST", batches+"/preview",
+		url.Values{"operation": {"taint"}, "taint": {"off:NoExecute"}, "node": names})
 	require.Contains(t, plan.doc.Find("#evictions").Text(), "1 pod on 1 node will be evicted, ignoring disruption budgets")
 	refused := r.send(t, "POST", batches, fields(plan, "#plan-form"))
 	require.Equal(t, 422, refused.status)
@@ -207,7 +212,8 @@ func TestForms_confirmations(t *testing.T) {
 // Taints are copied from a node that is chosen or typed.
 func TestForms_copy(t *testing.T) {
 	c := lease(t)
-	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}, corev1.Taint{Key: "node.kubernetes.io/mine", Effect: "NoSchedule"}))[0]
+	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"},
+		corev1.Taint{Key: "node.kubernetes.io/mine", Effect: "NoSchedule"}))[0]
 	names := c.Nodes(t, 2, kubetest.WithTaints(corev1.Taint{Key: "old", Effect: "NoSchedule"}))
 	p := startProgram(t, c.Kubeconfig)
 	r := p.reader(t, "en", adminName)
@@ -225,7 +231,8 @@ func TestForms_copy(t *testing.T) {
 	form.Set("source", source)
 	plan := r.send(t, "POST", batches+"/preview", form)
 	require.Equal(t, 200, plan.status)
-	require.Contains(t, plan.doc.Find(".copied").Text(), "node.kubernetes.io/mine:NoSchedule", "what stays behind is shown")
+	require.Contains(t, plan.doc.Find(".copied").Text(), "node.kubernetes.io/mine:NoSchedule",
+		"what stays behind is shown")
 	done := r.send(t, "POST", batches, fields(plan, "#plan-form"))
 	require.Less(t, done.status, 300)
 	p.awaitBatch(t, strings.TrimPrefix(done.url.Path, "/batches/"))
@@ -236,7 +243,8 @@ func TestForms_copy(t *testing.T) {
 
 func TestForms_overviews(t *testing.T) {
 	c := lease(t)
-	c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"tier": "gold"}), kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}))
+	c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"tier": "gold"}),
+		kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}))
 	c.Nodes(t, 1, kubetest.WithLabels(map[string]string{"tier": "silver"}))
 	p := startProgram(t, c.Kubeconfig)
 	var got struct {
@@ -279,8 +287,10 @@ func TestForms_refusals(t *testing.T) {
 		require.Equal(t, 403, viewer.send(t, "POST", "/clusters/"+c.Name+path, url.Values{"node": names}).status, path)
 		require.Equal(t, 422, admin.send(t, "POST", "/clusters/"+c.Name+path, url.Values{}).status, path)
 		require.Equal(t, 404, admin.send(t, "POST", "/clusters/nowhere"+path, url.Values{"node": names}).status, path)
-		require.Equal(t, 200, admin.send(t, "POST", "/clusters/"+c.Name+path, url.Values{"node": {"ghost"}, "mode": {"odd"}, "label": {"=,-,:"}, "every": {"", "x"}}).status, path)
-		require.Equal(t, 200, admin.send(t, "POST", "/clusters/"+c.Name+path, url.Values{"all": {"1"}, "q": {names[0]}}).status, path)
+		require.Equal(t, 200, admin.send(t, "POST", "/clusters/"+c.Name+path,
+			url.Values{"node": {"ghost"}, "mode": {"odd"}, "label": {"=,-,:"}, "every": {"", "x"}}).status, path)
+		require.Equal(t, 200, admin.send(t, "POST", "/clusters/"+c.Name+path,
+			url.Values{"all": {"1"}, "q": {names[0]}}).status, path)
 	}
 	for _, path := range []string{"/labels", "/taints"} {
 		require.Equal(t, 200, viewer.send(t, "GET", "/clusters/"+c.Name+path+"?q=%22&key=x", nil).status, path)
@@ -300,7 +310,8 @@ func TestForms_refusals(t *testing.T) {
 		require.NotZero(t, got.doc.Find(".wrong svg, #edit-problem").Length(), "%s: it says what is wrong", name)
 	}
 	var made struct{ ID json.Number }
-	p.request(t, http.MethodPost, "/templates/labels/new", url.Values{"name": {"gold"}, "entry": {"tier=gold|silver"}}, &made)
+	p.request(t, http.MethodPost, "/templates/labels/new", url.Values{"name": {"gold"}, "entry": {"tier=gold|silver"}},
+		&made)
 	wrong := url.Values{"operation": {"label"}, "template": {made.ID.String()}, "value.tier": {"tin"}, "node": names}
 	refused := admin.send(t, "POST", preview, wrong)
 	require.Equal(t, 422, refused.status)

@@ -15,20 +15,25 @@ import (
 // any field.
 func garbage() []string {
 	return []string{
-		"", " ", "0", "1", "-1", "99999999999999999999", "1e9", "a", "a=b", "a=b,c-", "=", "-", ":", "k=v:NoSchedule", "k:NoExecute-", "k=v:Never",
-		"a/b/c=d", "é=ü", "\x00", "\xff\xfe", "<script>alert(1)</script>", "'; DROP TABLE batches; --", "../../etc/passwd", "%2e%2e", "null", "{}", "[]",
-		"add", "remove", "replace", "merge", "zone", "10%", "101%", "15m", "-5s", "label", "taint", "copy-taints", "cordon", "drain", "undo", "delete-pod",
+		"", " ", "0", "1", "-1", "99999999999999999999", "1e9", "10%", "101%", "15m", "-5s",
+		"a", "a=b", "a=b,c-", "=", "-", ":", "k=v:NoSchedule", "k:NoExecute-", "k=v:Never", "a/b/c=d",
+		"é=ü", "\x00", "\xff\xfe", "<script>alert(1)</script>", "'; DROP TABLE batches; --",
+		"../../etc/passwd", "%2e%2e", "null", "{}", "[]", "add", "remove", "replace", "merge", "zone",
+		"label", "taint", "copy-taints", "cordon", "drain", "undo", "delete-pod",
 		"1970-01-01", "2026-13-45", strings.Repeat("x", 300), strings.Repeat("ab=c,", 2000),
 	}
 }
 
 func garbageFields() []string {
 	return []string{
-		"operation", "mode", "label", "taint", "overwrite", "source", "source_other", "template", "kind", "choose", "value.a", "value.", "confirm", "confirm_pods", "plan",
-		"node", "nodes", "all", "q", "status", "sched", "role", "sort", "dir", "page", "size", "filter.label", "filter.taint", "reason", "idempotency_key", "options", "edit",
-		"set.a", "was.a", "unset", "every", "new_key", "new_value", "new_effect", "more", "retry_of", "undo_of", "force", "pod", "uid",
-		"canary", "canary_wait", "order", "wave_pause", "parallel", "max_failures", "timeout", "grace_period", "pod_selector", "skip_wait_seconds",
-		"name", "description", "entry", "key", "values", "effect", "clusters", "updatedAt", "yaml", "replace", "id",
+		"operation", "mode", "label", "taint", "overwrite", "source", "source_other", "template", "kind",
+		"choose", "value.a", "value.", "confirm", "confirm_pods", "plan", "node", "nodes", "all", "q",
+		"status", "sched", "role", "sort", "dir", "page", "size", "filter.label", "filter.taint",
+		"reason", "idempotency_key", "options", "edit", "set.a", "was.a", "unset", "every", "new_key",
+		"new_value", "new_effect", "more", "retry_of", "undo_of", "force", "pod", "uid", "canary",
+		"canary_wait", "order", "wave_pause", "parallel", "max_failures", "timeout", "grace_period",
+		"pod_selector", "skip_wait_seconds", "name", "description", "entry", "key", "values", "effect",
+		"clusters", "updatedAt", "yaml", "replace", "id",
 	}
 }
 
@@ -36,7 +41,8 @@ func garbageFields() []string {
 func garbagePaths(cluster, batch, template string) []string {
 	c := "/clusters/" + cluster
 	paths := []string{
-		c + "/test", c + "/batches", c + "/batches/preview", c + "/labels/edit", c + "/taints/edit", c + "/taints/copy", c + "/templates/apply",
+		c + "/test", c + "/batches", c + "/batches/preview", c + "/labels/edit", c + "/taints/edit",
+		c + "/taints/copy", c + "/templates/apply",
 		"/clusters/nowhere/batches", "/clusters/nowhere/labels/edit", "/preferences",
 	}
 	for _, id := range []string{batch, "nothing"} {
@@ -45,7 +51,10 @@ func garbagePaths(cluster, batch, template string) []string {
 		}
 	}
 	for _, kind := range []string{"labels", "taints"} {
-		for _, rest := range []string{"/new", "/import", "/export", "/999/edit", "/x/delete", "/" + template + "/edit", "/" + template + "/duplicate"} {
+		for _, rest := range []string{
+			"/new", "/import", "/export", "/999/edit", "/x/delete",
+			"/" + template + "/edit", "/" + template + "/duplicate",
+		} {
 			paths = append(paths, "/templates/"+kind+rest)
 		}
 	}

@@ -44,8 +44,10 @@ func hostileYAML() map[string]string {
 	const size = 500 << 10 // what an import takes
 	fill := func(text string) string { return strings.Repeat(text, size/len(text)) }
 	return map[string]string{
-		"aliases of a long text": head + "x: &a \"" + strings.Repeat("z", 100_000) + "\"\ny: [" + strings.Repeat("*a,", 100_000) + "]\n",
-		"aliases of aliases": "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
+		"aliases of a long text": head + "x: &a \"" + strings.Repeat("z", 100_000) + "\"\ny: [" +
+			strings.Repeat("*a,", 100_000) + "]\n",
+		"aliases of aliases": "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c " +
+			"[*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
 			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
 		"merge keys":       head + "a: &a {b: c}\n" + strings.Repeat("d: {<<: *a}\n", 30_000),
 		"many anchors":     head + fill("- &a b\n"),
@@ -96,13 +98,26 @@ func hostileFields() []url.Values {
 		return url.Values{"operation": {operation}, "node": {"a"}, field: {text}}
 	}
 	return []url.Values{
-		with("label", "label", filled("a=b,")), with("label", "label", filled("a-,")), with("label", "label", filled("z")),
-		with("taint", "taint", filled("a=b:NoSchedule,")), with("taint", "taint", filled("a-,")), with("taint", "taint", filled(":")),
-		with("drain", "pod_selector", filled("a in (b,c),")), with("drain", "pod_selector", filled("(")), with("drain", "pod_selector", filled("a,")),
-		with("drain", "timeout", filled("9")), with("drain", "timeout", filled("1h")),
-		with("cordon", "reason", filled("z")), with("cordon", "idempotency_key", filled("z")), with("cordon", "nodes", filled("a_ ")),
-		with("cordon", "nodes", numbered("n%d ")), with("cordon", "canary", filled("9")), with("cordon", "max_failures", filled("9")+"%"),
-		with("copy-taints", "source", filled("a")), with("undo", "undo_of", filled("a")), with("cordon", "retry_of", filled("a")),
+		with("label", "label", filled("a=b,")),
+		with("label", "label", filled("a-,")),
+		with("label", "label", filled("z")),
+		with("taint", "taint", filled("a=b:NoSchedule,")),
+		with("taint", "taint", filled("a-,")),
+		with("taint", "taint", filled(":")),
+		with("drain", "pod_selector", filled("a in (b,c),")),
+		with("drain", "pod_selector", filled("(")),
+		with("drain", "pod_selector", filled("a,")),
+		with("drain", "timeout", filled("9")),
+		with("drain", "timeout", filled("1h")),
+		with("cordon", "reason", filled("z")),
+		with("cordon", "idempotency_key", filled("z")),
+		with("cordon", "nodes", filled("a_ ")),
+		with("cordon", "nodes", numbered("n%d ")),
+		with("cordon", "canary", filled("9")),
+		with("cordon", "max_failures", filled("9")+"%"),
+		with("copy-taints", "source", filled("a")),
+		with("undo", "undo_of", filled("a")),
+		with("cordon", "retry_of", filled("a")),
 		{"operation": {"cordon"}, "all": {"1"}, "q": {filled("a ")}},
 		{"operation": {"cordon"}, "all": {"1"}, "q": {filled("a,")}},
 		{"operation": {"cordon"}, "all": {"1"}, "filter.label": {filled("a=")}, "sched": {filled("x")}},
@@ -123,7 +138,10 @@ func hostilePosts(t *testing.T, cluster string) []hostile {
 	batches := "/clusters/" + cluster + "/batches"
 	var posts []hostile
 	for _, document := range hostileYAML() {
-		posts = append(posts, hostile{"/templates/labels/import", formKind, []byte(url.Values{"document": {document}}.Encode())})
+		posts = append(posts, hostile{
+			"/templates/labels/import", formKind,
+			[]byte(url.Values{"document": {document}}.Encode()),
+		})
 		body, kind := fileForm(t, document)
 		posts = append(posts, hostile{"/templates/labels/import", kind, body})
 	}
@@ -142,7 +160,10 @@ func hostilePosts(t *testing.T, cluster string) []hostile {
 		hostile{batches, formKind, []byte(numbered("k%d=&"))},
 		hostile{batches, formKind, []byte(filled("%"))},
 		hostile{batches, "multipart/form-data; boundary=a", []byte(filled("--a\r\n"))},
-		hostile{batches, "multipart/form-data; boundary=a", []byte(filled("--a\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n"))},
+		hostile{
+			batches, "multipart/form-data; boundary=a",
+			[]byte(filled("--a\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n")),
+		},
 		hostile{batches, "multipart/form-data; boundary=" + strings.Repeat("a", 200), []byte("--")},
 		hostile{batches, "text/yaml", []byte(filled("a: b\n"))},
 	)
@@ -182,11 +203,13 @@ func TestHostile_documentsCostNoMemory(t *testing.T) {
 	for i := range 1000 {
 		post := posts[i%len(posts)]
 		status, said := p.post(t, post)
-		require.True(t, status >= 400 && status < 500, "%s %s of %d bytes: %d %s", post.path, post.kind, len(post.body), status, said)
+		require.True(t, status >= 400 && status < 500, "%s %s of %d bytes: %d %s", post.path, post.kind, len(post.body),
+			status, said)
 		require.Contains(t, said, `"message"`)
 	}
 	grown, peak := p.resident(t, "VmRSS")-before, p.resident(t, "VmHWM")-before
-	t.Logf("%d kinds of posts; resident before %d MB, after %+d MB, most %+d MB", len(posts), before>>20, grown>>20, peak>>20)
+	t.Logf("%d kinds of posts; resident before %d MB, after %+d MB, most %+d MB", len(posts), before>>20, grown>>20,
+		peak>>20)
 	require.Less(t, grown, maxGrowth)
 	require.Less(t, peak, maxPeak)
 }

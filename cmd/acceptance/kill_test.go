@@ -52,7 +52,8 @@ type wanted struct{ label, extra, taint, reason string }
 
 // attempt sends a batch that may be cut off by the program's end.
 func (p *program) attempt(ctx context.Context, cluster string, form url.Values) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/clusters/"+url.PathEscape(cluster)+"/batches", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/clusters/"+url.PathEscape(cluster)+"/batches",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return
 	}
@@ -111,7 +112,10 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 	}
 	for _, name := range names {
 		n := c.Node(t, name)
-		got := wanted{label: n.Labels["round"], extra: n.Labels["extra"], reason: n.Annotations["kube-node-manager.io/cordon-reason"]}
+		got := wanted{
+			label: n.Labels["round"], extra: n.Labels["extra"],
+			reason: n.Annotations["kube-node-manager.io/cordon-reason"],
+		}
 		for _, taint := range n.Spec.Taints {
 			if taint.Key == "round" {
 				got.taint = taint.Value

@@ -46,7 +46,8 @@ func TestLaw1_doneMeansVisible(t *testing.T) {
 	}
 	e, _ := next(t, cluster)
 	require.Equal(t, "nodes", e.Name, "a page that follows the cluster only learns of it too")
-	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
+	require.Equal(t, 1, strings.Count(p.log(t),
+		"Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
 }
 
 // The sync path: a small batch answers with its result.
@@ -60,7 +61,8 @@ func TestSync_smallBatchAnswersWithItsResult(t *testing.T) {
 	require.Equal(t, "succeeded", b.State)
 	require.Len(t, b.Items, 5)
 	for _, n := range p.nodes(t, c.Name, "").Items {
-		require.Equal(t, []string{"Ready", "cordoned", "kernel CVE", adminName}, []string{n.Status, n.Scheduling, n.Reason, n.ReasonBy})
+		require.Equal(t, []string{"Ready", "cordoned", "kernel CVE", adminName},
+			[]string{n.Status, n.Scheduling, n.Reason, n.ReasonBy})
 		require.NotNil(t, n.ReasonSince)
 	}
 	require.Contains(t, p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon operation")
@@ -151,7 +153,8 @@ func TestLaw4_killedAndThenCancelledAdmitsWhatItCannotKnow(t *testing.T) {
 	cordoned := p.unschedulable(t, c.Name)
 	admitted := 0
 	for _, it := range b.Items {
-		require.True(t, !cordoned[it.Node] || it.State == "succeeded" || it.MayHaveChanged, "%s was cordoned, and its item is %s", it.Node, it.State)
+		require.True(t, !cordoned[it.Node] || it.State == "succeeded" || it.MayHaveChanged,
+			"%s was cordoned, and its item is %s", it.Node, it.State)
 		if it.MayHaveChanged {
 			admitted++
 		}
@@ -176,7 +179,10 @@ func TestTerminate_inTheMiddleOfABatch(t *testing.T) {
 	p := newProgram(t, proxy.Kubeconfig(t, c.Name), "--log-level", "debug")
 	p.start(t)
 	hold := make(chan struct{})
-	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Skip: 40, Delay: 200 * time.Millisecond, Hold: hold})
+	held := proxy.Inject(kubetest.Fault{
+		Verb: "patch", Resource: "nodes", Skip: 40, Delay: 200 * time.Millisecond,
+		Hold: hold,
+	})
 	b, _ := p.submit(t, c.Name, "cordon", names...)
 	p.follow(t, "cluster="+c.Name+"&batch="+b.ID)
 	held.WaitHits(t, 1)
@@ -210,7 +216,8 @@ func TestLaw5_viewerThatNeverReads(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(1024))
 		t.Cleanup(func() { _ = conn.Close() })
-		_, err = fmt.Fprintf(conn, "GET /events?cluster=%s&batch=%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", c.Name, b.ID, address, p.Token)
+		_, err = fmt.Fprintf(conn, "GET /events?cluster=%s&batch=%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
+			c.Name, b.ID, address, p.Token)
 		require.NoError(t, err)
 	}
 	events := p.follow(t, "batch="+b.ID)

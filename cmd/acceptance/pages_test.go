@@ -34,7 +34,8 @@ func (p *program) reader(t testing.TB, lang, name string) *reader {
 	r := &reader{p: p, lang: lang, client: &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{}}}
 	t.Cleanup(r.client.CloseIdleConnections)
 	if name != "" {
-		require.Equal(t, http.StatusOK, r.send(t, http.MethodPost, "/login", url.Values{"name": {name}, "password": {adminPassword}}).status)
+		require.Equal(t, http.StatusOK,
+			r.send(t, http.MethodPost, "/login", url.Values{"name": {name}, "password": {adminPassword}}).status)
 	}
 	return r
 }
@@ -75,7 +76,9 @@ func (r *reader) send(t testing.TB, method, path string, form url.Values, header
 	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	got := &answer{method: method, status: response.StatusCode, header: response.Header, url: response.Request.URL, body: string(raw)}
+	got := &answer{
+		method: method, status: response.StatusCode, header: response.Header, body: string(raw), url: response.Request.URL,
+	}
 	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
 		got.doc, err = goquery.NewDocumentFromReader(strings.NewReader(got.body))
 		require.NoError(t, err)
@@ -92,7 +95,8 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 	c.Pod(t, namespace, "alone", names[0], kubetest.EmptyDir(), kubetest.Requests("250m", "1Gi"))
 	down := c.Config()
 	down.Host = "https://127.0.0.1:1"
-	p := startProgram(t, proxy.Kubeconfig(t, c.Name)+string(os.PathListSeparator)+kubetest.WriteKubeconfig(t, "down/far away", down))
+	both := proxy.Kubeconfig(t, c.Name) + string(os.PathListSeparator) + kubetest.WriteKubeconfig(t, "down/far away", down)
+	p := startProgram(t, both)
 	p.run(t, adminPassword+"\n", "user", "add", "looker", "--role", "viewer", "--data", p.Data)
 
 	require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), names[59], metav1.DeleteOptions{}))
@@ -112,41 +116,83 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 		header []string
 	}
 	pages := map[string]request{
-		"sign-in":              {"", "GET", "/login", nil, 200, nil},
-		"sign-in refused":      {"", "POST", "/login", url.Values{"name": {"x"}, "password": {"y"}}, 401, nil},
-		"preferences refused":  {"", "POST", "/preferences", url.Values{"theme": {"pink"}}, 422, nil},
-		"no page, outside":     {"", "GET", "/nowhere", nil, 404, nil},
-		"from another site":    {"", "POST", "/login", url.Values{}, 403, []string{"Sec-Fetch-Site", "cross-site"}},
-		"nodes":                {adminName, "GET", nodes, nil, 200, nil},
-		"nodes with usage":     {adminName, "GET", nodes + "?usage=1&sort=pods&dir=desc", nil, 200, nil},
-		"nodes, second page":   {adminName, "GET", nodes + "?page=2", nil, 200, nil},
-		"nodes, filtered":      {adminName, "GET", nodes + "?q=" + names[3] + "&label=zone%3Deu&sched=schedulable", nil, 200, nil},
-		"nodes, none match":    {adminName, "GET", nodes + "?q=nothing", nil, 200, nil},
-		"nodes, wrong filter":  {adminName, "GET", nodes + "?status=Fine", nil, 422, nil},
-		"nodes, unreachable":   {adminName, "GET", nodesPath("down%2Ffar%20away"), nil, 503, nil},
-		"nodes, unknown":       {adminName, "GET", nodesPath("nowhere"), nil, 404, nil},
-		"nodes, for a viewer":  {"looker", "GET", nodes, nil, 200, nil},
-		"node":                 {adminName, "GET", nodes + "/" + names[0], nil, 200, nil},
-		"node, for a viewer":   {"looker", "GET", nodes + "/" + names[0], nil, 200, nil},
-		"node, unknown":        {adminName, "GET", nodes + "/ghost", nil, 404, nil},
-		"node, unreachable":    {adminName, "GET", nodesPath("down%2Ffar%20away") + "/ghost", nil, 503, nil},
-		"batches":              {adminName, "GET", "/batches", nil, 200, nil},
-		"batch, running":       {adminName, "GET", "/batches/" + running.ID, nil, 200, nil},
-		"batch, ended":         {adminName, "GET", "/batches/" + partial.ID, nil, 200, nil},
-		"batch, for a viewer":  {"looker", "GET", "/batches/" + running.ID, nil, 200, nil},
-		"batch, unknown":       {adminName, "GET", "/batches/ghost", nil, 404, nil},
-		"batch, empty":         {adminName, "POST", batches, url.Values{"operation": {"cordon"}}, 422, nil},
-		"batch, not allowed":   {"looker", "POST", batches, url.Values{"operation": {"cordon"}, "node": {names[0]}}, 403, nil},
+		"sign-in":             {"", "GET", "/login", nil, 200, nil},
+		"sign-in refused":     {"", "POST", "/login", url.Values{"name": {"x"}, "password": {"y"}}, 401, nil},
+		"preferences refused": {"", "POST", "/preferences", url.Values{"theme": {"pink"}}, 422, nil},
+		"no page, outside":    {"", "GET", "/nowhere", nil, 404, nil},
+		"from another site":   {"", "POST", "/login", url.Values{}, 403, []string{"Sec-Fetch-Site", "cross-site"}},
+		"nodes":               {adminName, "GET", nodes, nil, 200, nil},
+		"nodes with usage":    {adminName, "GET", nodes + "?usage=1&sort=pods&dir=desc", nil, 200, nil},
+		"nodes, second page":  {adminName, "GET", nodes + "?page=2", nil, 200, nil},
+		"nodes, filtered": {
+			adminName, "GET", nodes + "?q=" + names[3] + "&label=zone%3Deu&sched=schedulable", nil, 200, nil,
+		},
+		"nodes, none match":   {adminName, "GET", nodes + "?q=nothing", nil, 200, nil},
+		"nodes, wrong filter": {adminName, "GET", nodes + "?status=Fine", nil, 422, nil},
+		"nodes, unreachable":  {adminName, "GET", nodesPath("down%2Ffar%20away"), nil, 503, nil},
+		"nodes, unknown":      {adminName, "GET", nodesPath("nowhere"), nil, 404, nil},
+		"nodes, for a viewer": {"looker", "GET", nodes, nil, 200, nil},
+		"node":                {adminName, "GET", nodes + "/" + names[0], nil, 200, nil},
+		"node, for a viewer":  {"looker", "GET", nodes + "/" + names[0], nil, 200, nil},
+		"node, unknown":       {adminName, "GET", nodes + "/ghost", nil, 404, nil},
+		"node, unreachable":   {adminName, "GET", nodesPath("down%2Ffar%20away") + "/ghost", nil, 503, nil},
+		"batches":             {adminName, "GET", "/batches", nil, 200, nil},
+		"batch, running":      {adminName, "GET", "/batches/" + running.ID, nil, 200, nil},
+		"batch, ended":        {adminName, "GET", "/batches/" + partial.ID, nil, 200, nil},
+		"batch, for a viewer": {"looker", "GET", "/batches/" + running.ID, nil, 200, nil},
+		"batch, unknown":      {adminName, "GET", "/batches/ghost", nil, 404, nil},
+		"batch, empty":        {adminName, "POST", batches, url.Values{"operation": {"cordon"}}, 422, nil},
+		"batch, not allowed": {
+			"looker", "POST", batches,
+			url.Values{"operation": {"cordon"}, "node": {names[0]}},
+			403, nil,
+		},
 		"batch, ended already": {adminName, "POST", "/batches/" + partial.ID + "/cancel", url.Values{}, 409, nil},
-		"plan of a cordon":     {adminName, "POST", batches + "/preview", url.Values{"operation": {"cordon"}, "node": names[:3]}, 200, nil},
-		"plan of a drain":      {adminName, "POST", batches + "/preview", url.Values{"operation": {"drain"}, "node": names[:3]}, 200, nil},
-		"plan of labels":       {adminName, "POST", batches + "/preview", url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"tier=gold"}, "node": names[:9]}, 200, nil},
-		"plan of taints":       {adminName, "POST", batches + "/preview", url.Values{"operation": {"taint"}, "taint": {"off:NoExecute"}, "node": names[:3]}, 200, nil},
-		"edit labels":          {adminName, "POST", "/clusters/" + c.Name + "/labels/edit", url.Values{"all": {"1"}}, 200, nil},
-		"edit labels, refused": {adminName, "POST", batches + "/preview", url.Values{"edit": {"labels"}, "set.team": {"a b"}, "label": {"-"}, "node": names[:3]}, 422, nil},
-		"edit taints":          {adminName, "POST", "/clusters/" + c.Name + "/taints/edit", url.Values{"node": names[:3]}, 200, nil},
-		"edit, not allowed":    {"looker", "POST", "/clusters/" + c.Name + "/labels/edit", url.Values{"node": names[:3]}, 403, nil},
-		"copy taints":          {adminName, "POST", "/clusters/" + c.Name + "/taints/copy", url.Values{"node": names[:3]}, 200, nil},
+		"plan of a cordon": {
+			adminName, "POST", batches + "/preview",
+			url.Values{"operation": {"cordon"}, "node": names[:3]},
+			200, nil,
+		},
+		"plan of a drain": {
+			adminName, "POST", batches + "/preview",
+			url.Values{"operation": {"drain"}, "node": names[:3]},
+			200, nil,
+		},
+		"plan of labels": {
+			adminName, "POST", batches + "/preview",
+			url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"tier=gold"}, "node": names[:9]},
+			200, nil,
+		},
+		"plan of taints": {
+			adminName, "POST", batches + "/preview",
+			url.Values{"operation": {"taint"}, "taint": {"off:NoExecute"}, "node": names[:3]},
+			200, nil,
+		},
+		"edit labels": {
+			adminName, "POST", "/clusters/" + c.Name + "/labels/edit",
+			url.Values{"all": {"1"}},
+			200, nil,
+		},
+		"edit labels, refused": {
+			adminName, "POST", batches + "/preview",
+			url.Values{"edit": {"labels"}, "set.team": {"a b"}, "label": {"-"}, "node": names[:3]},
+			422, nil,
+		},
+		"edit taints": {
+			adminName, "POST", "/clusters/" + c.Name + "/taints/edit",
+			url.Values{"node": names[:3]},
+			200, nil,
+		},
+		"edit, not allowed": {
+			"looker", "POST", "/clusters/" + c.Name + "/labels/edit",
+			url.Values{"node": names[:3]},
+			403, nil,
+		},
+		"copy taints": {
+			adminName, "POST", "/clusters/" + c.Name + "/taints/copy",
+			url.Values{"node": names[:3]},
+			200, nil,
+		},
 		"labels":               {"looker", "GET", "/clusters/" + c.Name + "/labels", nil, 200, nil},
 		"labels of one key":    {adminName, "GET", "/clusters/" + c.Name + "/labels?key=zone&q=eu", nil, 200, nil},
 		"taints":               {adminName, "GET", "/clusters/" + c.Name + "/taints", nil, 200, nil},
@@ -178,7 +224,10 @@ func TestPages_setup(t *testing.T) {
 	p, _ := startFirst(t, c.Kubeconfig)
 	for _, lang := range []string{"en", "zh-CN"} {
 		r := p.reader(t, lang, "")
-		for _, got := range []*answer{r.send(t, "GET", "/setup", nil), r.send(t, "POST", "/setup", url.Values{"code": {"x"}}), r.send(t, "GET", "/", nil)} {
+		for _, got := range []*answer{
+			r.send(t, "GET", "/setup", nil), r.send(t, "POST", "/setup", url.Values{"code": {"x"}}),
+			r.send(t, "GET", "/", nil),
+		} {
 			require.Equal(t, "/setup", got.url.Path)
 			require.Empty(t, faults(got, lang))
 		}
@@ -248,11 +297,14 @@ func shapeOf(u *url.URL) string {
 
 // The check finds what it is there to find.
 func TestPages_faultsAreFound(t *testing.T) {
-	const good = `<!doctype html><html lang="en"><head><title>x</title></head><body><main><h1>x</h1>%s</main></body></html>`
+	const good = `<!doctype html><html lang="en"><head><title>x</title></head>` +
+		`<body><main><h1>x</h1>%s</main></body></html>`
 	header := http.Header{
 		"Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}, "Referrer-Policy": {"same-origin"},
-		"Cross-Origin-Opener-Policy": {"same-origin"}, "Content-Type": {"text/html; charset=utf-8"}, "X-Request-Id": {"1"}, "Vary": {"HX-Request"},
-		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
+		"Cross-Origin-Opener-Policy": {"same-origin"}, "Content-Type": {"text/html; charset=utf-8"},
+		"X-Request-Id": {"1"}, "Vary": {"HX-Request"},
+		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; " +
+			"base-uri 'none'; frame-ancestors 'none'"},
 	}
 	check := func(format, inner string, header http.Header) []string {
 		body := fmt.Sprintf(format, inner)
@@ -264,9 +316,10 @@ func TestPages_faultsAreFound(t *testing.T) {
 	}
 	require.Empty(t, check(good, `<label>Name <input></label><a href="/y">y</a>`, header))
 	for _, inner := range []string{
-		`<h1>again</h1>`, `<i id="a"></i><i id="a"></i>`, `<i id="a.b"></i>`, `<input>`, `<select><option>x</select>`, `<button></button>`,
-		`<textarea></textarea>`, `<a href="/y"></a>`, `<label for="none">x</label>`, `<p aria-describedby="none">x</p>`, `<script>1</script>`,
-		`<p style="x">x</p>`, `<p onclick="x">x</p>`, `<p hx-on:click="x">x</p>`, `<a href="javascript:x">x</a>`, `<a href="https://example.com/">x</a>`,
+		`<h1>again</h1>`, `<i id="a"></i><i id="a"></i>`, `<i id="a.b"></i>`, `<input>`, `<select><option>x</select>`,
+		`<button></button>`, `<textarea></textarea>`, `<a href="/y"></a>`, `<label for="none">x</label>`,
+		`<p aria-describedby="none">x</p>`, `<script>1</script>`, `<p style="x">x</p>`, `<p onclick="x">x</p>`,
+		`<p hx-on:click="x">x</p>`, `<a href="javascript:x">x</a>`, `<a href="https://example.com/">x</a>`,
 		`<form method="put"></form>`, `<table><tr><th>x</th></tr></table>`, `<p><no value></p>`, `<p>%!d(string=x)</p>`,
 	} {
 		require.NotEmpty(t, check(good, inner, header), inner)
@@ -320,10 +373,12 @@ func faults(p *answer, lang string) []string {
 			report("it has no name: %s", outer(s))
 		}
 	})
-	each("script:not([src]), style, [style]", func(s *goquery.Selection) { report("the content policy forbids %s", outer(s)) })
+	each("script:not([src]), style, [style]",
+		func(s *goquery.Selection) { report("the content policy forbids %s", outer(s)) })
 	each("*", func(s *goquery.Selection) {
 		for _, a := range s.Nodes[0].Attr {
-			if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(a.Key, "hx-on") || strings.HasPrefix(strings.TrimSpace(a.Val), "javascript:") {
+			if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(a.Key, "hx-on") ||
+				strings.HasPrefix(strings.TrimSpace(a.Val), "javascript:") {
 				report("script in an attribute: %s", outer(s))
 			}
 		}
@@ -371,7 +426,10 @@ func headFaults(p *answer, lang string, report func(format string, args ...any))
 		report("no request id")
 	}
 	policy := p.header.Get("Content-Security-Policy")
-	for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
+	for _, part := range []string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'",
+		"base-uri 'none'", "frame-ancestors 'none'",
+	} {
 		if !strings.Contains(policy, part) {
 			report("the content policy has no %s", part)
 		}

@@ -68,7 +68,8 @@ func makeProgram() (err error) {
 		return err
 	}
 	binary.path, binary.data = filepath.Join(binary.dir, "kube-node-manager"), filepath.Join(binary.dir, "data")
-	out, err := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary.path, "../kube-node-manager").CombinedOutput()
+	out, err := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary.path,
+		"../kube-node-manager").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -78,7 +79,8 @@ func makeProgram() (err error) {
 
 // addAdministrator makes the administrator and gives a token of theirs.
 func addAdministrator(path, data string) (token string, err error) {
-	if _, err := command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", data); err != nil {
+	_, err = command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", data)
+	if err != nil {
 		return "", err
 	}
 	token, err = command(path, "", "user", "token", adminName, "--data", data)
@@ -141,7 +143,10 @@ func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *progra
 	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
 	// Tests send more requests than any person. A small batch ends within that wait,
 	// however busy the machine is; see also followed.
-	p.args = append([]string{"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(), "--sync-wait", "15s", "--user-rate", "0"}, args...)
+	p.args = append([]string{
+		"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(),
+		"--sync-wait", "15s", "--user-rate", "0",
+	}, args...)
 	t.Cleanup(p.client.CloseIdleConnections)
 	return p
 }

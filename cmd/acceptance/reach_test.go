@@ -83,14 +83,18 @@ func TestBatches_except(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	batches := "/clusters/" + c.Name + "/batches"
 	var b batchDoc
-	response := p.request(t, http.MethodPost, batches, url.Values{"operation": {"cordon"}, "all": {"1"}, "except": {names[1], names[3] + " gone"}}, &b)
+	response := p.request(t, http.MethodPost, batches,
+		url.Values{"operation": {"cordon"}, "all": {"1"}, "except": {names[1], names[3] + " gone"}}, &b)
 	require.Less(t, response.StatusCode, 300)
 	require.Equal(t, 2, b.Total)
 	p.awaitBatch(t, b.ID)
 	require.ElementsMatch(t, []string{names[0], names[2]}, p.cordonedIn(t, c.Name))
-	require.Contains(t, p.refusal(t, batches, url.Values{"operation": {"cordon"}, "all": {"1"}, "except": names}, 422), "node")
-	require.Contains(t, p.refusal(t, batches, url.Values{"operation": {"undo"}, "undo_of": {b.ID}, "node": names, "except": names}, 422), "node", "none is not all")
-	require.Contains(t, p.refusal(t, batches, url.Values{"operation": {"undo"}, "undo_of": {b.ID}, "except": names[:1]}, 422), "except", "of which?")
+	require.Contains(t, p.refusal(t, batches, url.Values{"operation": {"cordon"}, "all": {"1"}, "except": names}, 422),
+		"node")
+	require.Contains(t, p.refusal(t, batches,
+		url.Values{"operation": {"undo"}, "undo_of": {b.ID}, "node": names, "except": names}, 422), "node", "none is not all")
+	require.Contains(t, p.refusal(t, batches, url.Values{"operation": {"undo"}, "undo_of": {b.ID}, "except": names[:1]},
+		422), "except", "of which?")
 }
 
 // Every page that a form leads to has an address that is loaded again, also
@@ -103,7 +107,11 @@ func TestAddresses(t *testing.T) {
 	r, other := p.reader(t, "en", adminName), p.reader(t, "en", "other")
 	at := "/clusters/" + c.Name
 	for path, form := range map[string]url.Values{
-		at + "/batches/preview": {"operation": {"drain"}}, at + "/labels/edit": {}, at + "/taints/edit": {}, at + "/taints/copy": {}, at + "/templates/apply": {},
+		at + "/batches/preview": {"operation": {"drain"}},
+		at + "/labels/edit":     {},
+		at + "/taints/edit":     {},
+		at + "/taints/copy":     {},
+		at + "/templates/apply": {},
 	} {
 		for _, count := range []int{1, 100} {
 			form["node"] = names[:count]
@@ -129,12 +137,15 @@ func TestAddresses(t *testing.T) {
 	for _, verb := range []string{"cancel", "pause", "resume", "retry", "undo"} {
 		require.Equal(t, "/batches/"+b.ID, r.send(t, "GET", "/batches/"+b.ID+"/"+verb, nil).url.Path)
 	}
-	refused := r.send(t, "POST", at+"/batches", url.Values{"operation": {"drain"}, "node": names[:1], "options": {"1"}, "parallel": {"x"}})
+	refused := r.send(t, "POST", at+"/batches",
+		url.Values{"operation": {"drain"}, "node": names[:1], "options": {"1"}, "parallel": {"x"}})
 	require.Equal(t, 422, refused.status)
 	require.Equal(t, 200, r.send(t, "GET", refused.url.RequestURI(), nil).status)
 
-	elsewhere := r.send(t, "POST", at+"/batches/preview", url.Values{"operation": {"cordon"}, "node": names[:1], "back": {"//example.com/"}})
+	elsewhere := r.send(t, "POST", at+"/batches/preview",
+		url.Values{"operation": {"cordon"}, "node": names[:1], "back": {"//example.com/"}})
 	require.Zero(t, elsewhere.doc.Find(`a[href*="example.com"]`).Length())
-	consent := r.send(t, "GET", at+"/batches/preview?"+url.Values{"operation": {"drain"}, "node": names[:1], "confirm": {c.Name}, "force": {"1"}}.Encode(), nil)
+	forced := url.Values{"operation": {"drain"}, "node": names[:1], "confirm": {c.Name}, "force": {"1"}}
+	consent := r.send(t, "GET", at+"/batches/preview?"+forced.Encode(), nil)
 	require.Empty(t, fields(consent, "#plan-form").Get("confirm"), "no address brings a consent with it")
 }

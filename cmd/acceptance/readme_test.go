@@ -104,12 +104,15 @@ func TestReadme_clusterRoleIsEnough(t *testing.T) {
 		b, _ := p.submit(t, c.Name, operation, names...)
 		require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 	}
-	require.Equal(t, http.StatusOK, p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches/preview", url.Values{"operation": {"drain"}, "node": names[:1]}, nil).StatusCode)
+	require.Equal(t, http.StatusOK,
+		p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches/preview",
+			url.Values{"operation": {"drain"}, "node": names[:1]}, nil).StatusCode)
 	b, _ := p.submit(t, c.Name, "drain", names[0])
 	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 	pod := c.WaitRunning(t, namespace, "web", 2)[0]
 	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", url.Values{
-		"operation": {"delete-pod"}, "node": {pod.Spec.NodeName}, "pod": {namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name},
+		"operation": {"delete-pod"}, "node": {pod.Spec.NodeName},
+		"pod": {namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name},
 	}, &b)
 	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 	require.Contains(t, p.log(t), "Invalidated cache for cluster "+c.Name+" after batch pod delete")

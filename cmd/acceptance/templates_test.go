@@ -43,7 +43,8 @@ type templateListDoc struct {
 func (p *program) makeTemplate(t testing.TB, kind, name string, entries ...string) templateDoc {
 	t.Helper()
 	var made templateDoc
-	response := p.request(t, http.MethodPost, "/templates/"+kind+"/new", url.Values{"name": {name}, "entry": entries}, &made)
+	response := p.request(t, http.MethodPost, "/templates/"+kind+"/new", url.Values{"name": {name}, "entry": entries},
+		&made)
 	require.Equal(t, http.StatusCreated, response.StatusCode)
 	require.Equal(t, fmt.Sprintf("/templates/%s/%d", kind, made.ID), response.Header.Get("Location"))
 	return made
@@ -79,11 +80,17 @@ func TestTemplates_json(t *testing.T) {
 	c := kubetest.Acquire(t)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "GPU pool", "example.com/pool=gpu|cpu|", "tier=")
-	require.Equal(t, []templateEntryDoc{{Key: "example.com/pool", Values: []string{"gpu", "cpu", ""}}, {Key: "tier", Values: []string{""}}}, made.Entries)
+	require.Equal(t, []templateEntryDoc{
+		{Key: "example.com/pool", Values: []string{"gpu", "cpu", ""}},
+		{Key: "tier", Values: []string{""}},
+	}, made.Entries)
 	require.Equal(t, []string{adminName, adminName}, []string{made.CreatedBy, made.UpdatedBy})
 	require.Nil(t, made.LastUsedAt)
 	taints := p.makeTemplate(t, "taints", "GPU pool", "dedicated=gpu|cpu:NoSchedule", "dedicated:NoExecute")
-	require.Equal(t, []templateEntryDoc{{"dedicated", "NoSchedule", []string{"gpu", "cpu"}}, {"dedicated", "NoExecute", []string{""}}}, taints.Entries)
+	require.Equal(t, []templateEntryDoc{
+		{"dedicated", "NoSchedule", []string{"gpu", "cpu"}},
+		{"dedicated", "NoExecute", []string{""}},
+	}, taints.Entries)
 
 	at := fmt.Sprintf("/templates/labels/%d", made.ID)
 	var got templateDoc
@@ -97,7 +104,8 @@ func TestTemplates_json(t *testing.T) {
 
 	var changed templateDoc
 	p.request(t, http.MethodPost, at+"/edit", url.Values{
-		"name": {"GPU pools"}, "description": {"two\nlines"}, "cluster": {c.Name, "gone"}, "key.3": {"a"}, "values.3": {`b, ""`},
+		"name": {"GPU pools"}, "description": {"two\nlines"}, "cluster": {c.Name, "gone"},
+		"key.3": {"a"}, "values.3": {`b, ""`},
 		"updatedAt": {made.UpdatedAt.Format(time.RFC3339Nano)},
 	}, &changed)
 	require.Equal(t, made.ID, changed.ID)
@@ -123,7 +131,8 @@ func TestTemplates_refuses(t *testing.T) {
 	p := startProgram(t, c.Kubeconfig)
 	old := p.makeTemplate(t, "labels", "taken", "a=b")
 	limited := p.makeTemplate(t, "taints", "limited", "a=b:NoExecute")
-	p.request(t, http.MethodPost, fmt.Sprintf("/templates/taints/%d/edit", limited.ID), url.Values{"name": {"limited"}, "cluster": {"other"}, "entry": {"a=b:NoExecute"}}, &limited)
+	p.request(t, http.MethodPost, fmt.Sprintf("/templates/taints/%d/edit", limited.ID),
+		url.Values{"name": {"limited"}, "cluster": {"other"}, "entry": {"a=b:NoExecute"}}, &limited)
 	edit, apply := fmt.Sprintf("/templates/labels/%d/edit", old.ID), "/clusters/"+c.Name+"/templates/apply"
 	for name, want := range map[string]struct {
 		path   string
@@ -131,25 +140,62 @@ func TestTemplates_refuses(t *testing.T) {
 		status int
 		fields []string
 	}{
-		"nothing":            {"/templates/labels/new", url.Values{}, 422, []string{"name", "entries"}},
-		"many things":        {"/templates/taints/new", url.Values{"name": {"a\tb"}, "cluster": {"\n"}, "key.1": {"a b"}, "values.1": {"c,,d"}, "effect.1": {"x"}}, 422, []string{"name", "cluster", "key.1", "values.1", "effect.1"}},
-		"entries":            {"/templates/taints/new", url.Values{"name": {"a"}, "entry": {"a", "b=c:Sometimes", "d=e f:NoExecute"}}, 422, []string{"entry.1", "entry.2", "entry.3"}},
-		"a name in use":      {"/templates/labels/new", url.Values{"name": {"TAKEN"}, "entry": {"a=b"}}, 422, []string{"name"}},
-		"no such version":    {edit, url.Values{"name": {"a"}, "entry": {"a=b"}, "updatedAt": {"yesterday"}}, 422, []string{"updatedAt"}},
-		"another version":    {edit, url.Values{"name": {"a"}, "entry": {"a=b"}, "updatedAt": {"2020-01-01T00:00:00Z"}}, 409, nil},
-		"unknown":            {"/templates/labels/999/edit", url.Values{"name": {"a"}, "entry": {"a=b"}}, 404, nil},
-		"of the other kind":  {fmt.Sprintf("/templates/taints/%d/delete", old.ID), url.Values{}, 404, nil},
-		"no number":          {"/templates/labels/x/delete", url.Values{}, 404, nil},
-		"no kind":            {"/templates/annotations/new", url.Values{"name": {"a"}}, 404, nil},
-		"unknown, copied":    {"/templates/labels/999/duplicate", url.Values{}, 404, nil},
-		"unknown, deleted":   {"/templates/labels/999/delete", url.Values{}, 404, nil},
-		"import of nothing":  {"/templates/labels/import", url.Values{}, 422, []string{"document"}},
-		"import of no YAML":  {"/templates/labels/import", url.Values{"document": {"a: ["}}, 422, []string{"document"}},
-		"apply to no nodes":  {apply, url.Values{"kind": {"labels"}, "template": {"1"}}, 422, []string{"node"}},
-		"apply nothing real": {apply, url.Values{"node": names, "kind": {"labels"}, "template": {"x"}}, 422, []string{"template"}},
-		"apply unknown":      {apply, url.Values{"node": names, "kind": {"labels"}, "template": {"999"}}, 404, nil},
-		"apply elsewhere":    {apply, url.Values{"node": names, "choose": {fmt.Sprintf("taints-%d", limited.ID)}}, 422, []string{"template"}},
-		"apply nowhere":      {"/clusters/nowhere/templates/apply", url.Values{"node": names}, 404, nil},
+		"nothing": {"/templates/labels/new", url.Values{}, 422, []string{"name", "entries"}},
+		"many things": {
+			"/templates/taints/new",
+			url.Values{
+				"name": {"a\tb"}, "cluster": {"\n"}, "key.1": {"a b"}, "values.1": {"c,,d"},
+				"effect.1": {"x"},
+			},
+			422,
+			[]string{"name", "cluster", "key.1", "values.1", "effect.1"},
+		},
+		"entries": {
+			"/templates/taints/new",
+			url.Values{"name": {"a"}, "entry": {"a", "b=c:Sometimes", "d=e f:NoExecute"}},
+			422,
+			[]string{"entry.1", "entry.2", "entry.3"},
+		},
+		"a name in use": {
+			"/templates/labels/new",
+			url.Values{"name": {"TAKEN"}, "entry": {"a=b"}},
+			422,
+			[]string{"name"},
+		},
+		"no such version": {
+			edit,
+			url.Values{"name": {"a"}, "entry": {"a=b"}, "updatedAt": {"yesterday"}},
+			422,
+			[]string{"updatedAt"},
+		},
+		"another version": {
+			edit,
+			url.Values{"name": {"a"}, "entry": {"a=b"}, "updatedAt": {"2020-01-01T00:00:00Z"}},
+			409, nil,
+		},
+		"unknown":           {"/templates/labels/999/edit", url.Values{"name": {"a"}, "entry": {"a=b"}}, 404, nil},
+		"of the other kind": {fmt.Sprintf("/templates/taints/%d/delete", old.ID), url.Values{}, 404, nil},
+		"no number":         {"/templates/labels/x/delete", url.Values{}, 404, nil},
+		"no kind":           {"/templates/annotations/new", url.Values{"name": {"a"}}, 404, nil},
+		"unknown, copied":   {"/templates/labels/999/duplicate", url.Values{}, 404, nil},
+		"unknown, deleted":  {"/templates/labels/999/delete", url.Values{}, 404, nil},
+		"import of nothing": {"/templates/labels/import", url.Values{}, 422, []string{"document"}},
+		"import of no YAML": {"/templates/labels/import", url.Values{"document": {"a: ["}}, 422, []string{"document"}},
+		"apply to no nodes": {apply, url.Values{"kind": {"labels"}, "template": {"1"}}, 422, []string{"node"}},
+		"apply nothing real": {
+			apply,
+			url.Values{"node": names, "kind": {"labels"}, "template": {"x"}},
+			422,
+			[]string{"template"},
+		},
+		"apply unknown": {apply, url.Values{"node": names, "kind": {"labels"}, "template": {"999"}}, 404, nil},
+		"apply elsewhere": {
+			apply,
+			url.Values{"node": names, "choose": {fmt.Sprintf("taints-%d", limited.ID)}},
+			422,
+			[]string{"template"},
+		},
+		"apply nowhere": {"/clusters/nowhere/templates/apply", url.Values{"node": names}, 404, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fields := p.refusal(t, want.path, want.form, want.status)
@@ -159,10 +205,18 @@ func TestTemplates_refuses(t *testing.T) {
 			}
 		})
 	}
+	long := strings.Repeat("x", 201)
 	for path, status := range map[string]int{
-		"/templates/labels?page=x": 422, "/templates/labels?q=%00": 422, "/templates/labels?q=" + strings.Repeat("x", 201): 422,
-		"/templates/annotations": 404, "/templates/labels/0": 404, "/templates/labels/999": 404, "/templates/labels/999/edit": 404,
-		"/templates/labels/export?id=x": 422, "/templates/labels/export?id=999": 404, "/templates/annotations/import": 404,
+		"/templates/labels?page=x":        422,
+		"/templates/labels?q=%00":         422,
+		"/templates/labels?q=" + long:     422,
+		"/templates/annotations":          404,
+		"/templates/labels/0":             404,
+		"/templates/labels/999":           404,
+		"/templates/labels/999/edit":      404,
+		"/templates/labels/export?id=x":   422,
+		"/templates/labels/export?id=999": 404,
+		"/templates/annotations/import":   404,
 	} {
 		require.Equal(t, status, p.request(t, http.MethodGet, path, nil, nil).StatusCode, path)
 	}
@@ -205,11 +259,13 @@ func TestTemplates_roles(t *testing.T) {
 			if role == "user" && strings.HasSuffix(tt.path, "/delete") && tt.method == "POST" {
 				continue // below, once the viewer has tried
 			}
-			require.Equal(t, status, p.reader(t, "en", role).send(t, tt.method, tt.path, tt.form).status, "%s %s as %s", tt.method, tt.path, role)
+			require.Equal(t, status, p.reader(t, "en", role).send(t, tt.method, tt.path, tt.form).status, "%s %s as %s",
+				tt.method, tt.path, role)
 		}
 	}
 	page := p.reader(t, "en", "viewer").send(t, "GET", "/templates/labels", nil)
-	require.Zero(t, page.doc.Find(`a[href$="/new"], a[href$="/edit"], main form[method=post]`).Length(), "nothing is offered that would be refused")
+	require.Zero(t, page.doc.Find(`a[href$="/new"], a[href$="/edit"], main form[method=post]`).Length(),
+		"nothing is offered that would be refused")
 	require.Equal(t, 200, p.reader(t, "en", "user").send(t, "POST", at+"/delete", url.Values{}).status)
 	require.Equal(t, 401, p.reader(t, "en", "").send(t, "GET", at, nil, "Accept", "application/json").status)
 }
@@ -310,7 +366,8 @@ func TestTemplates_pages(t *testing.T) {
 		require.Equal(t, 50, page("GET", "/templates/taints", nil, 200).doc.Find("#templates tbody tr").Length())
 		require.Equal(t, 3, page("GET", "/templates/taints?page=2", nil, 200).doc.Find("#templates tbody tr").Length())
 		show := page("GET", at, nil, 200)
-		require.Equal(t, fmt.Sprintf("/clusters/%s/nodes?apply=labels-%d", c.Name, made.ID), show.doc.Find("#apply a").AttrOr("href", ""))
+		require.Equal(t, fmt.Sprintf("/clusters/%s/nodes?apply=labels-%d", c.Name, made.ID),
+			show.doc.Find("#apply a").AttrOr("href", ""))
 		page("GET", at+"/delete", nil, 200)
 		page("GET", "/templates/labels/import", nil, 200)
 		page("POST", "/templates/labels/import", url.Values{"document": {"a: ["}}, 422)
@@ -318,7 +375,10 @@ func TestTemplates_pages(t *testing.T) {
 		page("GET", at+"/edit", nil, 200)
 
 		// More rows, and one less: nothing typed is lost, nothing is stored.
-		typed := url.Values{"name": {"x"}, "description": {"y"}, "cluster": {"gone", c.Name}, "key.1": {"a"}, "values.1": {"b,,c"}, "key.2": {"d"}, "values.2": {"e"}}
+		typed := url.Values{
+			"name": {"x"}, "description": {"y"}, "cluster": {"gone", c.Name}, "key.1": {"a"},
+			"values.1": {"b,,c"}, "key.2": {"d"}, "values.2": {"e"},
+		}
 		more := page("POST", "/templates/labels/new", with(typed, "more", "1"), 200)
 		require.Equal(t, 7, more.doc.Find("#rows input[name^=key]").Length())
 		require.Equal(t, "b,,c", more.doc.Find("#f-values-1").AttrOr("value", ""))
@@ -333,7 +393,10 @@ func TestTemplates_pages(t *testing.T) {
 		require.Equal(t, "y", again.doc.Find("#f-description").Text())
 
 		// Changed meanwhile: told once, then taken.
-		stale := url.Values{"name": {"GPU <pool>"}, "key.1": {"mine"}, "values.1": {"1"}, "updatedAt": {"2020-01-01T00:00:00Z"}}
+		stale := url.Values{
+			"name": {"GPU <pool>"}, "key.1": {"mine"}, "values.1": {"1"},
+			"updatedAt": {"2020-01-01T00:00:00Z"},
+		}
 		conflict := page("POST", at+"/edit", stale, 409)
 		require.Equal(t, "mine", conflict.doc.Find("#f-key-1").AttrOr("value", ""))
 		require.Equal(t, 1, conflict.doc.Find("#template-problem a").Length())
@@ -344,17 +407,25 @@ func TestTemplates_pages(t *testing.T) {
 		open := page("POST", apply, url.Values{"node": names}, 200)
 		require.Equal(t, 54, open.doc.Find("#f-choose option[value!='']").Length())
 		require.Zero(t, open.doc.Find("#apply-form [name=template]").Length())
-		chosen := page("POST", apply, url.Values{"node": names, "choose": {fmt.Sprintf("taints-%d", both.ID)}, "mode": {"replace"}, "reason": {"why"}, "value.dedicated:NoExecute": {"b"}}, 200)
+		chosen := page("POST", apply, url.Values{
+			"node": names, "choose": {fmt.Sprintf("taints-%d", both.ID)}, "mode": {"replace"}, "reason": {"why"},
+			"value.dedicated:NoExecute": {"b"},
+		}, 200)
 		form := chosen.doc.Find("#apply-form")
 		require.Equal(t, "/clusters/"+c.Name+"/batches/preview", form.AttrOr("action", ""))
 		for selector, want := range map[string]string{
-			"input[name=operation]": "taint", "input[name=template]": fmt.Sprint(both.ID), "input[name=mode][checked]": "replace", "input[name=reason]": "why",
-			`select[name="value.dedicated:NoSchedule"] option[selected]`: "gpu", `select[name="value.dedicated:NoExecute"] option[selected]`: "b",
+			"input[name=operation]":     "taint",
+			"input[name=template]":      fmt.Sprint(both.ID),
+			"input[name=mode][checked]": "replace",
+			"input[name=reason]":        "why",
+			`select[name="value.dedicated:NoSchedule"] option[selected]`: "gpu",
+			`select[name="value.dedicated:NoExecute"] option[selected]`:  "b",
 		} {
 			require.Equal(t, want, form.Find(selector).AttrOr("value", "none"), selector)
 		}
 		require.Equal(t, 3, form.Find("input[name=node]").Length())
-		all := page("POST", apply, url.Values{"all": {"1"}, "q": {names[1]}, "kind": {"labels"}, "template": {fmt.Sprint(made.ID)}}, 200)
+		all := page("POST", apply,
+			url.Values{"all": {"1"}, "q": {names[1]}, "kind": {"labels"}, "template": {fmt.Sprint(made.ID)}}, 200)
 		require.Equal(t, names[1], all.doc.Find("#apply-form input[name=node]").AttrOr("value", ""))
 		page("POST", apply, url.Values{"node": names, "kind": {"labels"}, "template": {"x"}}, 422)
 	}
@@ -396,7 +467,8 @@ func TestTemplates_examples(t *testing.T) {
 				require.Greater(t, len(made.Entries[0].Values), 1, "it shows what candidates are for")
 				p.request(t, http.MethodPost, fmt.Sprintf("/templates/%s/%d/delete", kind, made.ID), url.Values{}, nil)
 			}
-			require.Equal(t, http.StatusUnprocessableEntity, r.send(t, http.MethodGet, "/templates/"+kind+"/new?example=odd", nil).status)
+			require.Equal(t, http.StatusUnprocessableEntity,
+				r.send(t, http.MethodGet, "/templates/"+kind+"/new?example=odd", nil).status)
 		}
 	}
 }
@@ -407,7 +479,10 @@ func TestTemplates_asInTheReadme(t *testing.T) {
 	names := c.Nodes(t, 1)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "Environment", "env=prod|staging", "managed=yes")
-	require.Equal(t, []templateEntryDoc{{Key: "env", Values: []string{"prod", "staging"}}, {Key: "managed", Values: []string{"yes"}}}, made.Entries)
+	require.Equal(t, []templateEntryDoc{
+		{Key: "env", Values: []string{"prod", "staging"}},
+		{Key: "managed", Values: []string{"yes"}},
+	}, made.Entries)
 	var b batchDoc
 	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", url.Values{
 		"operation": {"label"}, "template": {fmt.Sprint(made.ID)}, "value.env": {"staging"}, "node": names,
