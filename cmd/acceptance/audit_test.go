@@ -29,7 +29,7 @@ type auditEntry struct {
 	Before, After                                                      map[string]any
 }
 
-// audit gives the entries that a query finds, oldest first.
+// audit returns the entries that a query finds, oldest first.
 func (p *program) audit(t testing.TB, query string) []auditEntry {
 	t.Helper()
 	var doc auditDoc
@@ -46,8 +46,8 @@ func actionsOf(entries []auditEntry) string {
 	return strings.Join(words, ", ")
 }
 
-// A batch is in the audit log from its start to its end, and the counts of the
-// log are those of the batch.
+// The audit log has the start and the end of a batch, with the counts of the
+// batch.
 func TestAudit_batches(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 3)
@@ -69,7 +69,7 @@ func TestAudit_batches(t *testing.T) {
 	}
 	require.WithinDuration(t, b.CreatedAt, found[0].At, time.Minute)
 
-	// The same form again is no second batch, and what is refused is none.
+	// Neither a repeated form nor a refused one makes a batch.
 	form := url.Values{"operation": {"uncordon"}, "node": {names[0]}, "idempotency_key": {"once"}}
 	path := "/clusters/" + c.Name + "/batches"
 	for range 2 {
@@ -84,8 +84,8 @@ func TestAudit_batches(t *testing.T) {
 	require.Empty(t, p.audit(t, "to=2020-01-01"))
 }
 
-// Who paused, resumed or cancelled a batch is on record, also when it ends after
-// a restart.
+// The log says who paused, resumed or cancelled a batch, even when it ends
+// after a restart.
 func TestAudit_control(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 30)
@@ -113,7 +113,8 @@ func TestAudit_control(t *testing.T) {
 	}
 }
 
-// Templates, exports and the pages, in both languages and for every role.
+// Templates and exports in the log, and its pages in both languages and for
+// every role.
 func TestAudit_pages(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 2)
@@ -164,8 +165,8 @@ func TestAudit_pages(t *testing.T) {
 	require.Contains(t, own.body, ",user,")
 }
 
-// The page of the audit log keeps WCAG 2.2 AA in both themes, filters without a
-// new page, and unfolds what a template was.
+// The page of the audit log is accessible in both themes, filters without a new
+// page, and unfolds what a template was before.
 func TestBrowser_audit(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)

@@ -20,7 +20,7 @@ import (
 const (
 	drainNodes    = 40
 	drainApps     = 30
-	drainReplicas = 20 // of each application; its budget lets a quarter of them go
+	drainReplicas = 20 // of each application; its budget allows a quarter of them to be evicted
 	drainSpare    = 20 // nodes that take the pods
 )
 
@@ -51,8 +51,8 @@ type turn struct {
 	pods, calls int
 }
 
-// contest fills the victims with fresh pods, gives the pods somewhere to go, and
-// lets one contestant drain.
+// contest fills the nodes to be drained with new pods, adds nodes that can take
+// the pods, and lets one contestant drain.
 func contest(b *testing.B, c *kubetest.Cluster, proxy *kubetest.Proxy, victims []string, drain func()) turn {
 	b.Helper()
 	uncordon(b, c, victims)
@@ -112,7 +112,7 @@ func kubectlDrain(b *testing.B, c *kubetest.Cluster, kubeconfig string, names []
 	require.NoError(b, cmd.Run(), "%s", out.String())
 }
 
-// drainAll drains with the options of an untouched form.
+// drainAll drains with the default options.
 func (p *program) drainAll(b *testing.B, cluster string, names []string) {
 	b.Helper()
 	var batch batchDoc

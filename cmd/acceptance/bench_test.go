@@ -20,13 +20,13 @@ import (
 
 const (
 	benchNodes   = 1000
-	benchWorkers = 16  // of the plain client; the product begins with as many
-	kubectlNodes = 100 // kubectl is slow enough to show itself on fewer
-	benchRounds  = 3   // of everything in turn: what counts is the median of the ratios
+	benchWorkers = 16  // of the plain client; the product starts with as many
+	kubectlNodes = 100 // kubectl is so slow that fewer nodes are enough
+	benchRounds  = 3   // of all contestants; the result is the median of the ratios
 )
 
-// contender is one operation as the three contestants do it, and undo it so that
-// the next turn begins with the same nodes.
+// contender is one operation as the three contestants do it, and its reverse,
+// so that each round starts with the same nodes.
 type contender struct {
 	raw, rawBack         string // merge patches; %q stands for the UID
 	form, back           url.Values
@@ -34,8 +34,8 @@ type contender struct {
 	done                 func(n nodeRow) bool
 }
 
-// BenchmarkCordon compares, on one control plane and in one run, what the plain
-// client can do, what the whole product does, and what kubectl does.
+// BenchmarkCordon compares a plain client, the whole product and kubectl on the
+// same control plane.
 func BenchmarkCordon(b *testing.B) {
 	compare(b, contender{
 		raw: `{"metadata":{"uid":%q,"annotations":{"bench.example/reason":"kernel CVE","bench.example/by":"admin"}},` +
@@ -61,9 +61,9 @@ func BenchmarkLabel(b *testing.B) {
 	})
 }
 
-// BenchmarkTaint does the same for a taint. The plain client and kubectl send the
-// list without the version that it was made from, which is quicker and loses
-// other writers' taints; the product never does.
+// BenchmarkTaint does the same for a taint. The plain client and kubectl send
+// the list without a resource version, which is faster but can lose the taints
+// of other writers; the product always sends it.
 func BenchmarkTaint(b *testing.B) {
 	compare(b, contender{
 		raw:         `{"metadata":{"uid":%q},"spec":{"taints":[{"key":"maint","value":"now","effect":"NoSchedule"}]}}`,
@@ -99,7 +99,7 @@ func compare(b *testing.B, k contender) {
 	}
 }
 
-// round is one turn of all contestants, in nodes per second.
+// round is the result of all contestants once, in nodes per second.
 type round struct {
 	raw, ours, kubectl float64
 	fresh              time.Duration
@@ -178,9 +178,9 @@ func (p plainClient) patchAll(b *testing.B, names []string, patch string) time.D
 	return time.Since(began)
 }
 
-// timedBatch runs an operation over every node: from the moment of the request
-// to the last event, in nodes per second; and from the last write of the batch
-// to a fresh table of all its nodes in the client's hands.
+// timedBatch runs an operation on every node. It returns the nodes per second
+// from the request to the last event, and the time from the last write of the
+// batch until the client has a fresh table of all its nodes.
 func (p *program) timedBatch(
 	b *testing.B, cluster string, form url.Values, done func(nodeRow) bool,
 ) (perSecond float64, fresh time.Duration) {
@@ -211,8 +211,7 @@ func (p *program) timedBatch(
 	return rate(benchNodes, took), seen.Sub(*last.EndedAt)
 }
 
-// kubectl runs kubectl over the nodes; their names stand in for the "--" among
-// its words.
+// kubectl runs kubectl on the nodes; their names replace the "--" in words.
 func kubectl(b *testing.B, c *kubetest.Cluster, words, names []string) time.Duration {
 	b.Helper()
 	args := []string{"--kubeconfig", c.Kubeconfig, "--context", c.Name}

@@ -13,8 +13,8 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// axe is axe-core, which checks a page against WCAG's rules; its licence lies
-// beside it.
+// axe is axe-core, which checks a page against the rules of WCAG. Its license is
+// in the same directory.
 //
 //go:embed testdata/axe-4.14.1.min.js
 var axe string
@@ -34,10 +34,10 @@ const runAxe = `axe.run(document, {
 	where: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + " — " + n.failureSummary),
 })))`
 
-// accessible checks the page as it is now, but for the rules that are named.
+// accessible checks the page in its present state, except for the named rules.
 func (x *tab) accessible(what string, except ...string) {
 	x.t.Helper()
-	// what loads is faint
+	// parts that are loading are pale
 	x.until(`document.readyState === "complete" && !document.querySelector("[aria-busy=true], .htmx-request")`)
 	if !value[bool](x, `"axe" in window`) {
 		value[any](x, axe+";null")
@@ -56,7 +56,7 @@ func (x *tab) accessible(what string, except ...string) {
 	}
 }
 
-// Every page in both themes keeps WCAG 2.2 AA, as far as a machine can tell.
+// Every page meets WCAG 2.2 AA in both themes, as far as a program can check.
 func TestBrowser_accessible(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -84,7 +84,7 @@ func TestBrowser_accessible(t *testing.T) {
 		}
 		x.openNodes(c.Name, "")
 		x.tick(names[3])
-		// The bar and the dock lie over the end of the table, which scrolls.
+		// The bar and the dock cover the end of the table, which scrolls.
 		x.accessible(theme+", nodes with a selection and a dock", "target-size")
 		x.press("[data-keys]")
 		x.until(`document.querySelector("#keys").open`)
@@ -153,7 +153,7 @@ func (x *tab) accessibleForms(cluster, theme string, names []string) {
 	x.accessible(theme + ", plan of taints")
 }
 
-// theme chooses the colours, as the button in the rail does.
+// theme selects a color theme with the button in the rail.
 func (x *tab) theme(name string) {
 	x.t.Helper()
 	x.open("/login")

@@ -15,8 +15,9 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// watchTables notes every table that comes into the page: whether the page knew
-// that the batch had ended when it asked for the table, and what that showed.
+// watchTables records every table that arrives in the page: whether the page
+// knew of the end of the batch when it requested the table, and what the table
+// showed.
 const watchTables = `(() => {
 	let answered = false, ended = false;
 	window.tables = [];
@@ -40,8 +41,8 @@ type seenTable struct {
 
 func (x *tab) watchTables() { x.t.Helper(); value[any](x, watchTables) }
 
-// noStaleTable checks that every table that was asked for after the page knew of
-// the batch's end showed these nodes with that status, and that there was one.
+// noStaleTable checks that every table requested after the end of the batch was
+// known showed these nodes with that status, and that there was at least one.
 func (x *tab) noStaleTable(want string, names ...string) {
 	x.t.Helper()
 	x.until(`window.tables.some((t) => t.ended)`)
@@ -55,12 +56,12 @@ func (x *tab) noStaleTable(want string, names ...string) {
 	}
 }
 
-// Cordon a few nodes: when the panel says that it is done, the table beside it
-// shows it, without anybody loading the page again.
+// Cordon a few nodes: when the panel says that the batch is done, the table
+// beside it shows the result without a reload.
 func TestBrowser_cordonThreeNodes(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"team": "web"}))
-	c.Nodes(t, 1) // takes the pods meanwhile
+	c.Nodes(t, 1) // can take the pods
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "?label=team%3Dweb")
@@ -74,7 +75,7 @@ func TestBrowser_cordonThreeNodes(t *testing.T) {
 	x.untilBatch("succeeded")
 	x.untilRows("Ready,SchedulingDisabled", names...)
 	x.noStaleTable("Ready,SchedulingDisabled", names...)
-	x.settled() // with the columns that come after the table
+	x.settled() // with the columns that are loaded after the table
 	require.Equal(t, "kernel CVE", value[string](x, `document.querySelector("#nodes .why .reason").textContent`))
 	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon operation"))
 	for _, name := range names {
@@ -82,8 +83,8 @@ func TestBrowser_cordonThreeNodes(t *testing.T) {
 	}
 }
 
-// Uncordon more nodes than answer at once: the progress is seen, and after its
-// end every row reads Ready.
+// Uncordon more nodes than one response waits for: the progress is shown, and
+// after the end every row reads Ready.
 func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -113,12 +114,12 @@ func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 		"Invalidated cache for cluster "+c.Name+" after batch uncordon with progress"))
 }
 
-// Some nodes fail: the others are fresh, the failed ones are named with why,
-// and the cache is cleared once.
+// Some nodes fail: the others are fresh, the failed ones are listed with the
+// reason, and the cache is cleared once.
 func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 5, kubetest.WithLabels(map[string]string{"team": "web"}))
-	c.Nodes(t, 1) // takes the pods meanwhile
+	c.Nodes(t, 1) // can take the pods
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "?label=team%3Dweb")
@@ -149,18 +150,18 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 	require.Equal(t, 1, strings.Count(p.log(t), "Invalidated cache"))
 }
 
-// A batch that ends while the table is loading is not missed: the load began
-// before the change and may not show it, so another one follows.
+// A batch that ends while the table is loading: the load started before the
+// change and may not show it, so another one follows.
 func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"team": "web"}))
-	c.Nodes(t, 1) // takes the pods meanwhile
+	c.Nodes(t, 1) // can take the pods
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	hold := make(chan struct{})
 	held := proxy.Inject(kubetest.Fault{Verb: "list", Resource: "pods", Hold: hold, Times: 1})
-	x := startBrowser(t).tab(p).signIn() // and on to the nodes of the only cluster
-	held.WaitHits(t, 1)                  // the columns that need pods are being loaded
+	x := startBrowser(t).tab(p).signIn() // which opens the nodes of the only cluster
+	held.WaitHits(t, 1)                  // the columns that need the pods are loading
 	x.until(`document.body.dataset.live === "on" && document.querySelector("#nodes").getAttribute("aria-busy") === "true"`)
 	x.tick(names...)
 	x.operate("cordon")
@@ -170,13 +171,13 @@ func TestBrowser_batchEndsDuringALoad(t *testing.T) {
 		jsList(names)))
 }
 
-// A batch belongs to nobody's page: a second browser finds it at work, a
-// reload finds it again, and either can cancel it.
+// A batch is not bound to a page: a second browser and a reload show it while
+// it runs, and each can cancel it.
 func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
 	c.Nodes(t, 24, kubetest.WithLabels(map[string]string{"team": "web"}))
-	c.Nodes(t, 1) // takes the pods meanwhile
+	c.Nodes(t, 1) // can take the pods
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name), "--guard-nodes", "1000")
 	chromium := startBrowser(t)
 	one, two := chromium.tab(p).signIn(), chromium.tab(p).signIn()
@@ -212,13 +213,13 @@ func TestBrowser_runningBatchIsFoundAndCancelled(t *testing.T) {
 		"Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
 }
 
-// The program is killed and started again while a page looks on: the page
-// comes back by itself, sees the batch end and a fresh table.
+// The program is killed and started again while a page is open: the page
+// reconnects by itself, sees the end of the batch and shows a fresh table.
 func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 20, kubetest.WithLabels(map[string]string{"team": "web"}))
-	c.Nodes(t, 1) // takes the pods meanwhile
+	c.Nodes(t, 1) // can take the pods
 	p := newProgram(t, proxy.Kubeconfig(t, c.Name), "--listen", freeAddress(t), "--guard-nodes", "1000")
 	p.start(t)
 	x := startBrowser(t).tab(p).signIn()
@@ -233,7 +234,7 @@ func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
 	value[any](x, `window.sameDocument = true`)
 	x.watchTables()
 
-	x.expect("net::ERR_", "htmx:sendError") // while nobody listens
+	x.expect("net::ERR_", "htmx:sendError") // while the program is down
 	p.end(t, syscall.SIGKILL)
 	x.until(`document.body.dataset.live === "wait"`)
 	p.start(t)
@@ -246,17 +247,17 @@ func TestBrowser_programIsKilledInMidBatch(t *testing.T) {
 	require.Equal(t, 20, p.batch(t, id).Counts["succeeded"])
 }
 
-// The program is started again and works before the page that follows only the
-// cluster is back: the page learns that its table is old.
+// The program is restarted and runs a batch before a page that follows only the
+// cluster reconnects: the page learns that its table is out of date.
 func TestBrowser_changesWhileThePageWasAway(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := newProgram(t, c.Kubeconfig, "--listen", freeAddress(t))
 	p.start(t)
-	p.submit(t, c.Name, "cordon", names[0]) // the cache has been cleared once, before and after the restart
+	p.submit(t, c.Name, "cordon", names[0]) // the cache has been cleared once, both before and after the restart
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
-	x.expect("net::ERR_", "htmx:sendError") // it was loading, perhaps
+	x.expect("net::ERR_", "htmx:sendError") // it may have been loading
 	p.end(t, syscall.SIGKILL)
 	x.until(`document.body.dataset.live === "wait"`)
 	p.start(t)
@@ -265,8 +266,8 @@ func TestBrowser_changesWhileThePageWasAway(t *testing.T) {
 	x.untilRows("Ready,SchedulingDisabled", names...)
 }
 
-// freeAddress gives an address to listen on again and again: its port is none
-// of those that the system hands out by itself.
+// freeAddress returns an address that can be listened on repeatedly: its port
+// is not one that the system assigns by itself.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {

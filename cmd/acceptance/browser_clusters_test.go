@@ -13,15 +13,15 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// railMark is the mark and the words of the first cluster in the rail.
+// The state of the first cluster in the rail, as a mark and in words.
 const (
 	railMark  = `document.querySelector(".rail .clusters .st").classList[1]`
 	railWords = `document.querySelector(".rail .clusters .line").title`
 )
 
-// An idle page of all batches: the rail counts what runs, and stops when it
-// ends; the row moves; the cluster's mark is that of its worst node. Nothing is
-// loaded again by hand.
+// An idle page of all batches: the rail counts running batches, the row of the
+// batch is updated, and the mark of the cluster is that of its worst node, all
+// without a reload.
 func TestBrowser_railFollows(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -48,13 +48,13 @@ func TestBrowser_railFollows(t *testing.T) {
 	x.until(railMark + ` === "hold" && ` + railWords + `.endsWith("all nodes are cordoned")`)
 
 	c.Nodes(t, 1, kubetest.NotReady())
-	p.nodes(t, c.Name, "fresh=1") // somebody else reads
+	p.nodes(t, c.Name, "fresh=1") // somebody else reads the nodes
 	x.until(railMark + ` === "bad" && ` + railWords + `.endsWith("1 of 8 nodes is not ready")`)
 	require.True(t, value[bool](x, `window.sameDocument === true`))
 }
 
-// The page of all clusters says by itself that a cluster has come and gone,
-// since when and why.
+// The page of all clusters shows by itself that a cluster becomes unreachable
+// and reachable again, since when and why.
 func TestBrowser_clusterComesAndGoes(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -65,7 +65,7 @@ func TestBrowser_clusterComesAndGoes(t *testing.T) {
 	config.Host = "https://" + address
 	p := startProgram(t, kubetest.WriteKubeconfig(t, c.Name, config))
 	x := startBrowser(t).tab(p)
-	x.expect("503") // the first page after the sign-in
+	x.expect("503") // of the first page after the sign-in
 	x.signIn()
 	x.open("/clusters")
 	const state = `document.querySelector("#clusters tbody td:nth-child(2)").innerText`
@@ -88,9 +88,9 @@ func TestBrowser_clusterComesAndGoes(t *testing.T) {
 	require.True(t, value[bool](x, `window.sameDocument === true`))
 }
 
-// A cluster that swallows every call: the page says at once what it waits for
-// and for how long, its table stays as it was, other pages work, and in the end
-// it says in words that there was no answer.
+// A cluster that never answers: the page says at once what it waits for and for
+// how long, keeps its table, other pages work, and in the end it says that the
+// cluster did not respond.
 func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -108,7 +108,7 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	x.until(fmt.Sprintf(`document.querySelector("#nodes-head .asking").innerText.trim() >= "Waiting for %s… 2 s"`,
 		c.Name))
 	x.untilRows("Ready", names...)
-	x.tick(names[1]) // it can be worked with
+	x.tick(names[1]) // the table stays usable
 	x.until(`document.querySelector("#picked").textContent === "1 selected"`)
 	x.until(`document.querySelector("#nodes .stale")?.innerText.includes("The cluster did not respond in time.")`)
 	x.untilRows("Ready", names...)
@@ -118,7 +118,7 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 
 	x.press("#refresh")
 	x.until(asking)
-	x.open("/batches") // nobody has to wait with it
+	x.open("/batches") // other pages do not wait
 	x.until(`document.querySelector("#batches")`)
 	x.open("/clusters")
 	x.press("#clusters form button")
@@ -130,14 +130,15 @@ func TestBrowser_clusterThatNeverAnswers(t *testing.T) {
 	x.until(`document.querySelector("#node h1") && !document.querySelector("#node .stale")`)
 }
 
-// waitsFor is whether a part of the page says how long it has waited for a cluster.
+// waitsFor tests whether a part of the page says how long it has been waiting
+// for a cluster.
 func waitsFor(part, cluster string) string {
 	const text = `document.querySelector("%s .asking:not([hidden])")?.innerText.trim()`
 	return fmt.Sprintf(`/^Waiting for %s… \d+ s$/.test(`+text+`)`, cluster, part)
 }
 
-// A page promises no more than it knows: its age, which goes on, and amber when
-// the last refresh failed or the page does not hear of changes.
+// The age of a page increases, and turns amber when the last refresh failed or
+// the page does not receive changes.
 func TestBrowser_ageInPlaceOfLive(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -169,8 +170,8 @@ func TestBrowser_ageInPlaceOfLive(t *testing.T) {
 	x.until(`document.body.dataset.live === "on" && !document.querySelector(".live-wait").checkVisibility()`)
 }
 
-// A foreign change shows on the page of a node no later than in the list, and
-// the page's age is never younger than what it shows.
+// A change by others shows on the page of a node no later than in the list, and
+// the age of the page is never lower than that of what it shows.
 func TestBrowser_nodePageShowsAForeignChange(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 1)

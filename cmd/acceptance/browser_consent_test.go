@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A batch with protected keys that has stopped half way says what has to be typed
-// before it goes on, and goes on when it was.
+// A batch with protected keys that is paused says what to type before it
+// continues, and continues once that is typed.
 func TestBrowser_resumeAsksForTheName(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)

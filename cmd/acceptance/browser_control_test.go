@@ -12,14 +12,15 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// planned waits for the page of a plan whose button says this, and presses it.
+// planned waits for the page of a plan whose button has this text, and presses
+// it.
 func (x *tab) planned(words string) {
 	x.t.Helper()
 	x.until(fmt.Sprintf(`document.querySelector("#plan-do")?.textContent === %q`, words))
 	x.press("#plan-do")
 }
 
-// A batch is paused, goes on where it was, and is cancelled.
+// A batch is paused, continues, and is cancelled.
 func TestBrowser_pauseResumeCancel(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -37,7 +38,7 @@ func TestBrowser_pauseResumeCancel(t *testing.T) {
 	first.WaitHits(t, 1)
 	x.press("#batch-pause")
 	x.until(`document.querySelector("#progress .st.pause") && document.querySelector("#batch-resume")`)
-	first.Remove() // those that it holds stay held
+	first.Remove() // calls that it holds stay held
 	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[39], Hold: stay})
 	close(hold)
 	before := p.batch(t, id).Counts["pending"]
@@ -52,8 +53,8 @@ func TestBrowser_pauseResumeCancel(t *testing.T) {
 	require.Equal(t, 39, p.batch(t, id).Counts["succeeded"])
 }
 
-// What failed is tried again from the panel, and everything is taken back: from
-// the plan to a table that shows it.
+// Failed nodes are retried from the panel, and everything is undone: from the
+// plan to a table that shows it.
 func TestBrowser_retryAndUndo(t *testing.T) {
 	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
 		t.Run(name, func(t *testing.T) { retryAndUndo(t, scripts) })
@@ -115,7 +116,7 @@ func retryAndUndo(t *testing.T, scripts bool) {
 	x.until(fmt.Sprintf(`%s[%q] === "Ready,SchedulingDisabled"`, statusOf, names[1]))
 }
 
-// reasonKey gives the annotation that holds a cordon's reason.
+// reasonKey returns the annotation that holds the reason of a cordon.
 func reasonKey(t testing.TB, c *kubetest.Cluster, name string) string {
 	t.Helper()
 	for key, value := range c.Node(t, name).Annotations {
@@ -127,7 +128,7 @@ func reasonKey(t testing.TB, c *kubetest.Cluster, name string) string {
 	return ""
 }
 
-// The first nodes go first; then a person says that it may go on.
+// The first nodes run first; then a person lets the rest continue.
 func TestBrowser_canaryGate(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 8)

@@ -16,8 +16,8 @@ const taintedRows = `[...document.querySelectorAll("#nodes tr[data-node]")].filt
 	r.querySelector(".status .word") || /unschedulable/.test(r.querySelector(".tags")?.innerHTML)
 ).map((r) => r.dataset.node)`
 
-// watchDone notes what each table shows that was asked for after the page knew of
-// the batch's end.
+// watchDone records what each table shows that was requested after the page
+// knew of the end of the batch.
 const watchDone = `(() => {
 	window.afterDone = [];
 	let ended = false;
@@ -31,9 +31,9 @@ const watchDone = `(() => {
 	return null;
 })()`
 
-// The taint of a cordon comes and goes a moment after us. A page that says that
-// an uncordon is done shows no row that is limited by it, however slow the
-// control plane is.
+// The control plane adds and removes the taint of a cordon some time after the
+// program changes the node. A page that says that an uncordon is done never
+// shows a row that is still limited by it, however slow the control plane is.
 func TestBrowser_uncordonLeavesNoRowLimited(t *testing.T) {
 	for _, size := range []int{3, 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestBrowser_uncordonLeavesNoRowLimited(t *testing.T) {
 			slow := c.Proxy(t)
 			c.LifecycleThrough(t, slow)
 			names := c.Nodes(t, size)
-			// nothing but the batch makes the table fresh
+			// only the batch makes the table fresh
 			p := startProgram(t, c.Kubeconfig, "--list-ttl", "1h", "--hard-age", "1h")
 			x := startBrowser(t).tab(p).signIn()
 			x.openNodes(c.Name, "")
@@ -54,7 +54,7 @@ func TestBrowser_uncordonLeavesNoRowLimited(t *testing.T) {
 				x.untilRows("Ready,SchedulingDisabled", names...)
 
 				value[any](x, watchDone)
-				if !value[bool](x, `document.querySelector("#sel-page").checked`) { // the tab keeps what was selected
+				if !value[bool](x, `document.querySelector("#sel-page").checked`) { // the tab keeps the selection
 					x.press("#sel-page")
 				}
 				x.operate("uncordon")

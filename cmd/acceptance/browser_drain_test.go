@@ -13,7 +13,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// podsOn gives the pods that are bound to a node.
+// podsOn returns the pods that are bound to a node.
 func podsOn(t testing.TB, c *kubetest.Cluster, node string) []corev1.Pod {
 	t.Helper()
 	list, err := c.Client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
@@ -21,8 +21,8 @@ func podsOn(t testing.TB, c *kubetest.Cluster, node string) []corev1.Pod {
 	return list.Items
 }
 
-// A drain shows its plan first, moves the pods that may go, and leaves the
-// nodes empty and cordoned.
+// A drain shows its plan first, evicts the pods that may be evicted, and leaves
+// the nodes empty and cordoned.
 func TestBrowser_drainByItsPlan(t *testing.T) {
 	c := lease(t)
 	names, spare := c.Nodes(t, 2), c.Nodes(t, 1, kubetest.Cordoned())[0]
@@ -31,7 +31,7 @@ func TestBrowser_drainByItsPlan(t *testing.T) {
 	c.Budget(t, namespace, "web", 3)
 	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), spare, types.MergePatchType,
 		[]byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
-	require.NoError(t, err) // the pods have somewhere to go
+	require.NoError(t, err) // there is a node for the pods
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
@@ -57,8 +57,9 @@ func TestBrowser_drainByItsPlan(t *testing.T) {
 	require.Contains(t, p.log(t), "Invalidated cache for cluster "+c.Name+" after batch drain operation")
 }
 
-// A drain that a budget holds up says so by name. An administrator may delete a
-// pod that waits, one at a time and by its name; and it ends when it is told to.
+// A drain that is blocked by a budget names it. An administrator may delete a
+// waiting pod, one at a time and by typing its name; and the drain ends when it
+// is cancelled.
 func TestBrowser_drainHeldUpByABudget(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -102,14 +103,14 @@ func TestBrowser_drainHeldUpByABudget(t *testing.T) {
 	require.Equal(t, pods[1].UID, podsOn(t, c, names[0])[0].UID, "the other pod is where it was")
 }
 
-// The whole way: a plan that asks for a word, a budget that blocks, somebody who
-// relaxes it, and a table that is fresh.
+// A plan that needs consent, a budget that blocks, somebody who relaxes it, and
+// a fresh table at the end.
 func TestBrowser_drainGoesOnWhenItsBudgetIsRelaxed(t *testing.T) {
 	c := lease(t)
 	victim, namespace := c.Nodes(t, 1)[0], c.Namespace(t)
 	c.Deployment(t, namespace, "web", 2, kubetest.EmptyDir())
 	c.Budget(t, namespace, "web", 2)
-	c.Nodes(t, 1) // the pods have somewhere to go
+	c.Nodes(t, 1) // there is a node for the pods
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")
@@ -118,7 +119,7 @@ func TestBrowser_drainGoesOnWhenItsBudgetIsRelaxed(t *testing.T) {
 	x.until(`document.querySelector("#plan-form")`)
 	x.expect("422")
 	x.press("#plan-do")
-	x.until(`document.querySelector("#wrong-delete_emptydir")`) // refused, and it says by which option
+	x.until(`document.querySelector("#wrong-delete_emptydir")`) // refused, with the option that is missing
 	require.Empty(t, p.cordonedIn(t, c.Name))
 	x.press("#opt-delete_emptydir")
 	x.press("#plan-do")

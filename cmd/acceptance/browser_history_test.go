@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Two batches; one is found by its filters, opened, followed to a node and from
-// there back into the history.
+// One of two batches is found by filters and opened; from there the links lead
+// to a node, and from the node back to the history.
 func TestBrowser_history(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
@@ -27,7 +27,7 @@ func TestBrowser_history(t *testing.T) {
 	}
 	x.until(rows(uncordoned.ID, cordoned.ID))
 
-	// The filters work as one changes them, and the address keeps them.
+	// Filters take effect as they are changed, and the address keeps them.
 	value[any](x, `window.sameDocument = true`)
 	choose := func(name, choice string) {
 		value[any](x, fmt.Sprintf(`((s) => {
@@ -37,7 +37,7 @@ func TestBrowser_history(t *testing.T) {
 	}
 	choose("state", "partial")
 	x.until(rows(cordoned.ID))
-	x.fill("#q", "CVE "+names[1][5:]) // a word of the reason, and a part of a name
+	x.fill("#q", "CVE "+names[1][5:]) // a word of the reason and a part of a name
 	x.until(`location.search.includes("q=CVE")`)
 	x.until(rows(cordoned.ID))
 	choose("state", "failed")
@@ -50,7 +50,7 @@ func TestBrowser_history(t *testing.T) {
 	x.until(`location.search === "" && document.readyState === "complete"`)
 	x.until(rows(uncordoned.ID, cordoned.ID))
 
-	// Its reasons, its nodes by state, its report.
+	// Its reasons of failure, its nodes by state, its report.
 	x.press(fmt.Sprintf(`#batches a[href="/batches/%s"]`, cordoned.ID))
 	x.at("/batches/" + cordoned.ID)
 	require.Equal(t, "This node does not exist in the cluster.",
@@ -67,7 +67,7 @@ func TestBrowser_history(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.Equal(t, "text/csv; charset=utf-8", answer.Header.Get("Content-Type"))
 
-	// On to a node, and from there to all that batches did to it.
+	// A node, and everything that batches did to it.
 	x.press(fmt.Sprintf(`#items tbody a[href$="/nodes/%s"]`, names[1]))
 	x.at(nodesPath(c.Name) + "/" + names[1])
 	require.Equal(t, []any{"/batches/" + uncordoned.ID, "/batches/" + cordoned.ID},
@@ -79,7 +79,7 @@ func TestBrowser_history(t *testing.T) {
 	x.accessible("the history of a node")
 }
 
-// A batch prints whole, without what nobody can press on paper.
+// A batch is printed completely, without controls.
 func TestBrowser_batchOnPaper(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)

@@ -13,19 +13,19 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// flow is one way to change the labels or taints of the selected nodes, from the
+// flow is one way to change labels or taints of the selected nodes, from the
 // selection bar to the plan.
 type flow struct {
 	name  string
-	press []string // of the selection bar
+	press []string // in the selection bar
 	fill  func(x *tab)
-	plan  string // the button that asks for it
-	query string // the table that shows the changed nodes then
+	plan  string // the button that opens it
+	query string // of the table that then shows the changed nodes
 	wants func(n *corev1.Node) bool
 	log   string
 }
 
-// choose picks an option of a select, as the keyboard does.
+// choose selects an option of a select element, as the keyboard does.
 func (x *tab) choose(selector, value string) {
 	x.t.Helper()
 	x.until(fmt.Sprintf(`((s) => {
@@ -75,8 +75,8 @@ func labelled(key, value string) func(n *corev1.Node) bool {
 	}
 }
 
-// seedFlows are the flows of the tool's first generation, each after the one
-// before on the same nodes.
+// seedFlows are the flows of the first version of this tool, one after the
+// other on the same nodes.
 func seedFlows(labelTemplate, taintTemplate string) []flow {
 	const labels, taints = "batch label update", "batch taint update"
 	bar := func(what string) []string { return []string{"#bar-" + what} }
@@ -126,7 +126,7 @@ func seedFlows(labelTemplate, taintTemplate string) []flow {
 	}
 }
 
-// template makes a template by the JSON contract and gives its number.
+// template makes a template through the JSON API and returns its number.
 func (p *program) template(t testing.TB, kind, name, entry string) string {
 	t.Helper()
 	var made struct{ ID int64 }
@@ -135,8 +135,8 @@ func (p *program) template(t testing.TB, kind, name, entry string) string {
 	return fmt.Sprint(made.ID)
 }
 
-// Every flow of the daily work, on few nodes and on many: from the selection to
-// the plan, to the deed, and to a table that is fresh at once.
+// Every common flow, on few nodes and on many: from the selection to the plan,
+// the batch, and a table that is fresh at once.
 func TestBrowser_labelsAndTaints(t *testing.T) {
 	for size, count := range map[string]int{"few": 3, "many": 8} {
 		t.Run(size, func(t *testing.T) {
@@ -149,10 +149,10 @@ func TestBrowser_labelsAndTaints(t *testing.T) {
 				p.template(t, "taints", "team", "team=a|b:NoSchedule"))
 			x := startBrowser(t).tab(p).signIn()
 			for i, f := range flows {
-				p.nodes(t, c.Name, "") // the table is cached
+				p.nodes(t, c.Name, "") // now the table is cached
 				x.openNodes(c.Name, "")
 				if i == 0 {
-					x.tick(names...) // the selection stays from flow to flow
+					x.tick(names...) // the selection is kept from flow to flow
 				}
 				x.selected(fmt.Sprintf("%d selected", count))
 				for _, button := range f.press {
@@ -168,7 +168,7 @@ func TestBrowser_labelsAndTaints(t *testing.T) {
 				require.Equal(t, count, b.Counts["succeeded"], "%s: %v", f.name, b.Counts)
 				rows := names
 				if f.name == "copy taints" {
-					rows = nil // the source has the taint too
+					rows = nil // the source node has the taint too
 				}
 				x.openNodes(c.Name, "?"+f.query)
 				if rows != nil {

@@ -13,8 +13,8 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// endSession makes the browser's login session end as one does that was idle for
-// too long: the page is not told.
+// endSession ends the login session of the browser like an idle timeout: the
+// page is not told.
 func (x *tab) endSession() {
 	x.t.Helper()
 	_, err := chromedp.Call(x.ctx, network.ClearBrowserCookies, cdp.Empty{})
@@ -41,9 +41,9 @@ func (p *program) batchCount(t testing.TB) int {
 	return len(list.Items)
 }
 
-// A session that ends in the middle of an action takes nothing along: the sign-in
-// page says that nothing was changed, and behind it are the page, the selection
-// and what was typed, to be sent by another click.
+// When a session ends during an action nothing is lost: the sign-in page says
+// that nothing was changed, and after the sign-in the page, the selection and
+// the typed text are there, ready to be sent again.
 func TestBrowser_sessionEndsDuringAnAction(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 4, kubetest.WithLabels(map[string]string{"team": "web"}))
@@ -72,8 +72,8 @@ func TestBrowser_sessionEndsDuringAnAction(t *testing.T) {
 	require.Empty(t, value[string](x, `document.querySelector("#reason").value`), "what was sent does not come back")
 }
 
-// The same for a form of its own: the sign-in leads back to its address, and it
-// has what was typed.
+// The same for a page with a form: the sign-in leads back to its address, with
+// what was typed.
 func TestBrowser_sessionEndsInAnEditor(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"team": "web"}))
@@ -99,8 +99,8 @@ func TestBrowser_sessionEndsInAnEditor(t *testing.T) {
 	require.Zero(t, p.batchCount(t))
 }
 
-// Neither the next user of a tab nor whoever comes after a sign-out finds what was
-// selected or typed.
+// What was selected or typed is visible neither to the next user of a tab nor
+// after signing out.
 func TestBrowser_nothingIsLeftToTheNextUser(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
@@ -137,8 +137,8 @@ func TestBrowser_nothingIsLeftToTheNextUser(t *testing.T) {
 	nothingIsThere()
 }
 
-// A page whose stream and loads are refused shows by itself that the session is
-// over.
+// A page whose stream and loads are refused shows by itself that the session
+// has ended.
 func TestBrowser_signOutInAnotherTab(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 1)
@@ -152,7 +152,8 @@ func TestBrowser_signOutInAnotherTab(t *testing.T) {
 	x.until(`location.pathname === "/login"`)
 }
 
-// What the page loads by itself says so, and what somebody clicks does not.
+// Requests that the page makes by itself are marked, requests after a click are
+// not.
 func TestBrowser_marksWhatItLoadsByItself(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -173,8 +174,8 @@ func TestBrowser_marksWhatItLoadsByItself(t *testing.T) {
 	require.Equal(t, "no", value[string](x, `window.marks[0]`))
 }
 
-// Leaving a page while it waits for an answer is no error, and neither is another
-// load in the place of one that has not been answered.
+// Leaving a page while it waits for a response is not an error, and neither is
+// a load that replaces an unfinished one.
 func TestBrowser_whatNobodyWaitsForIsQuiet(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -199,5 +200,5 @@ func TestBrowser_whatNobodyWaitsForIsQuiet(t *testing.T) {
 	x.press("#sort-name")
 	x.until(`location.search.includes("sort=name") || location.search.includes("dir=")`)
 	close(hold)
-	x.settled() // what the browser complains about fails the test at its end
+	x.settled() // errors in the console of the browser fail the test at its end
 }

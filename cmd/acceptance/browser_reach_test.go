@@ -13,8 +13,8 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// What reaches far shows its plan first, from every button that begins it; what
-// does not is one click.
+// A far-reaching operation shows its plan first, from every button that starts
+// it; any other is done with one click.
 func TestBrowser_reach(t *testing.T) {
 	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
 		t.Run(name, func(t *testing.T) { reachesFar(t, scripts) })
@@ -42,7 +42,7 @@ func reachesFar(t *testing.T, scripts bool) {
 	x.untilBatch("succeeded")
 	require.Equal(t, gpu[:1], p.cordonedIn(t, c.Name), "one of two is one click")
 
-	// The button of the last one of a pool.
+	// The row of the last schedulable node of a pool.
 	x.open(nodesPath(c.Name) + "?q=" + gpu[1])
 	x.press(fmt.Sprintf(`#nodes tr[data-node=%q] td.act button[id^=op-]`, gpu[1]))
 	x.until(`document.querySelectorAll("#plan-reach li").length === 2`)
@@ -52,13 +52,13 @@ func reachesFar(t *testing.T, scripts bool) {
 		value[string](x, `document.querySelector("#plan-reach [data-reach=pool][data-name=gpu]").textContent`))
 	require.Equal(t, gpu[:1], p.cordonedIn(t, c.Name), "a plan writes nothing")
 
-	// The address is the plan's own: it is loaded again, and Back leads away from it.
+	// The plan has an address of its own: it can be reloaded, and Back leaves it.
 	require.True(t, strings.HasPrefix(value[string](x, `location.pathname + location.search`),
 		"/clusters/"+c.Name+"/batches/preview?"))
 	address := value[string](x, `location.pathname + location.search`)
 	x.do(chromedp.Reload())
 	x.until(`document.querySelector("#plan-reach")`)
-	value[any](x, `history.back()`) // a page that is kept whole has no load to wait for
+	value[any](x, `history.back()`) // a page from the back-forward cache has no load to wait for
 	x.until(`location.pathname.endsWith("/nodes") && document.querySelector("#nodes tr")`)
 	require.Equal(t, gpu[:1], p.cordonedIn(t, c.Name))
 	x.open(address)
@@ -66,10 +66,10 @@ func reachesFar(t *testing.T, scripts bool) {
 	x.untilBatch("succeeded")
 	require.True(t, strings.HasPrefix(value[string](x, `location.pathname`), "/batches/"))
 	require.ElementsMatch(t, gpu, p.cordonedIn(t, c.Name))
-	x.do(chromedp.Reload()) // of the batch, which starts nothing
+	x.do(chromedp.Reload()) // of the batch, which starts nothing again
 	x.untilBatch("succeeded")
 
-	// A share of all.
+	// A large share of the cluster.
 	x.open(nodesPath(c.Name))
 	x.tick(rest[:10]...)
 	x.operate("cordon")
@@ -81,8 +81,8 @@ func reachesFar(t *testing.T, scripts bool) {
 	require.Len(t, p.cordonedIn(t, c.Name), 12)
 }
 
-// Nodes are left out of a plan and put back, one by one and in groups; the plan
-// is made again for the rest, and the batch is of the rest.
+// Nodes are removed from a plan and put back, one by one and in groups; the
+// plan is updated, and the batch has only the remaining nodes.
 func TestBrowser_leaveOut(t *testing.T) {
 	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
 		t.Run(name, func(t *testing.T) { leavesOut(t, scripts) })
@@ -125,7 +125,7 @@ func leavesOut(t *testing.T, scripts bool) {
 	require.ElementsMatch(t, append(control[1:], names[1:]...), p.cordonedIn(t, c.Name))
 }
 
-// From the table to a plan and back nothing is lost: filters, order, page,
+// Nothing is lost between the table and a plan: filters, order, page,
 // selection, reason.
 func TestBrowser_planAndBack(t *testing.T) {
 	c := lease(t)
@@ -163,7 +163,7 @@ func TestBrowser_planAndBack(t *testing.T) {
 	require.NotContains(t, labels(t, c, names[0]), "tier")
 }
 
-// A drain's plan follows its options, and so does its address.
+// The plan of a drain follows its options, and so does its address.
 func TestBrowser_planAddressFollowsOptions(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)

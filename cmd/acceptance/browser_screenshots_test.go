@@ -17,9 +17,9 @@ var update = flag.Bool("update", false,
 
 const imagesDir = "../../docs/images"
 
-// The pictures of the documentation show the program as it is. They are made on
-// the simulated clusters of "make demo", whose nodes and pods look like real
-// ones, and only when they are asked for: see "make screenshots".
+// The pictures in the documentation are taken from the program, on the
+// simulated clusters of "make demo", and only on request: see "make
+// screenshots".
 func TestBrowser_screenshots(t *testing.T) {
 	if !*update {
 		t.Skip("no pictures are wanted; -update makes them")
@@ -45,7 +45,7 @@ func TestBrowser_screenshots(t *testing.T) {
 	for _, theme := range []string{"light", "dark"} {
 		x.theme(theme)
 		x.openNodes(cluster, "?sort=status&dir=desc")
-		if theme == "light" { // the selection stays
+		if theme == "light" { // the selection is kept
 			for _, row := range []string{"8", "9", "11", "12"} {
 				x.press("#nodes tbody tr:nth-child(" + row + ") input[name=node]")
 			}
@@ -78,10 +78,10 @@ func (p *program) cordonFor(t testing.TB, cluster, reason string, names ...strin
 	require.Less(t, p.request(t, http.MethodPost, "/clusters/"+cluster+"/batches", form, nil).StatusCode, 300)
 }
 
-// planDrain asks for the plan of one pool.
+// planDrain opens the plan to drain one pool.
 func (x *tab) planDrain(cluster string) {
 	x.t.Helper()
-	value[any](x, `sessionStorage.clear()`) // with it goes what was selected before
+	value[any](x, `sessionStorage.clear()`) // this also clears the selection
 	x.openNodes(cluster, "?sort=zone&label=pool%3Dcompute")
 	x.press("#sel-page")
 	x.fill("#reason", "kernel 6.12 upgrade")
@@ -91,7 +91,7 @@ func (x *tab) planDrain(cluster string) {
 	x.until(`!document.querySelector(".htmx-request")`)
 }
 
-// consent agrees to whatever the plan still asks for.
+// consent gives every consent that the plan still needs.
 func (x *tab) consent(cluster string) {
 	x.t.Helper()
 	if value[bool](x, `document.querySelector("#plan-short").textContent.trim() !== ""`) {

@@ -16,7 +16,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// paste puts text into a field at once, as from the clipboard.
+// paste sets the text of a field at once, as from the clipboard.
 func (x *tab) paste(selector, text string) {
 	x.t.Helper()
 	value[any](x, fmt.Sprintf(`((f) => {
@@ -32,8 +32,8 @@ func (x *tab) untilNames(names ...string) {
 	x.until(fmt.Sprintf(`JSON.stringify(Object.keys(%s).sort()) === JSON.stringify(%s.sort())`, statusOf, jsList(names)))
 }
 
-// What the table says can be searched for: states, places, and a pasted list of
-// names of which one is wrong.
+// The search finds what the table shows: states, places, and a pasted list of
+// names, one of them unknown.
 func TestBrowser_search(t *testing.T) {
 	c := lease(t)
 	gpu := corev1.Taint{Key: "dedicated", Value: "ml", Effect: corev1.TaintEffectNoSchedule}
@@ -66,7 +66,7 @@ func TestBrowser_search(t *testing.T) {
 	require.Contains(t, value[string](x, `document.querySelector("#unknown-names").textContent`), "node-gone, node-lost")
 	x.accessible("a list with names that no node has")
 
-	// A node that has lost its kubelet reads as in kubectl, and says why.
+	// A node whose kubelet has stopped reads as in kubectl, and says why.
 	x.openNodes(c.Name, "?status=NoContact")
 	x.untilNames(dead...)
 	require.Equal(t, "NotReady", value[string](x, fmt.Sprintf(`%s[%q]`, statusOf, dead[0])))
@@ -85,7 +85,7 @@ func TestBrowser_search(t *testing.T) {
 	require.True(t, list.Items[0].NoContact)
 }
 
-// The browser names its zone; pages are written in it, and say so.
+// The browser sends its time zone; pages use it and say so.
 func TestBrowser_readersZone(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 1)
@@ -115,8 +115,7 @@ func TestBrowser_readersZone(t *testing.T) {
 	require.Equal(t, "times in Asia/Tokyo", value[string](x, `document.querySelector(".zone-note").textContent`))
 }
 
-// Who looks at a batch while it ends sees when it ended, without loading the page
-// again.
+// The page of a batch shows its end time without a reload.
 func TestBrowser_batchEndsInItsFacts(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 6)
@@ -138,8 +137,8 @@ func TestBrowser_batchEndsInItsFacts(t *testing.T) {
 	require.Zero(t, value[int](x, `document.querySelectorAll("#progress .tally").length`))
 }
 
-// A search that asks for too much, or is no text, is refused by name on every
-// page that has one.
+// A search that is too long, or not text, is refused with the name of the field
+// on every page that has a search.
 func TestSearch_refusals(t *testing.T) {
 	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)

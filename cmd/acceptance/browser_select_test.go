@@ -13,7 +13,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// selected waits until the selection bar says so, in its own words.
+// selected waits until the selection bar has this text.
 func (x *tab) selected(text string) {
 	x.t.Helper()
 	x.until(fmt.Sprintf(`document.body.hasAttribute("data-selected") && `+
@@ -25,13 +25,14 @@ func (x *tab) nothingSelected() {
 	x.until(`!document.body.hasAttribute("data-selected") && !document.querySelector("#nodes input[name=node]:checked")`)
 }
 
-// untilFirst waits until the table's first row is that node.
+// untilFirst waits until this node is in the first row of the table.
 func (x *tab) untilFirst(name string) {
 	x.t.Helper()
 	x.until(fmt.Sprintf(`document.querySelector("#nodes tr[data-node]")?.dataset.node === %q`, name))
 }
 
-// cordonedIn gives the nodes of a cluster that are cordoned, as it says itself.
+// cordonedIn returns the cordoned nodes of a cluster, read from the cluster
+// itself.
 func (p *program) cordonedIn(t testing.TB, cluster string) []string {
 	t.Helper()
 	var names []string
@@ -41,8 +42,8 @@ func (p *program) cordonedIn(t testing.TB, cluster string) []string {
 	return names
 }
 
-// What is ticked stays ticked through filters, orders, pages and a reload, and
-// is what the batch gets.
+// The selection is kept across filters, orders, pages and a reload, and is what
+// the batch gets.
 func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 120)
@@ -52,7 +53,7 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	x.tick(names[3], names[7])
 	x.selected("2 selected")
 
-	x.fill("#q", names[77]) // a filter that the first two do not pass
+	x.fill("#q", names[77]) // a filter that does not match the first two
 	x.untilRows("Ready", names[77])
 	x.selected("2 selected")
 	x.tick(names[77])
@@ -63,7 +64,7 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	x.enter()
 	x.untilFirst(names[0])
 
-	x.press("#sort-name") // the order that it has, the other way round
+	x.press("#sort-name") // the same order, reversed
 	x.untilFirst(names[119])
 	x.press("#page-next")
 	x.untilFirst(names[69])
@@ -83,8 +84,8 @@ func TestBrowser_selectionGoesOverAllPages(t *testing.T) {
 	require.ElementsMatch(t, []string{names[3], names[7], names[77]}, p.cordonedIn(t, c.Name))
 }
 
-// "All that match" is the query's matches over all pages, not what is shown, but
-// for those that were unticked; once acted on, it is the nodes that it was.
+// "All that match" selects the matches on all pages, except those that were
+// deselected; once a batch is started, the selection is fixed to its nodes.
 func TestBrowser_allThatMatch(t *testing.T) {
 	c := lease(t)
 	web := c.Nodes(t, 60, kubetest.WithLabels(map[string]string{"team": "web"}))
@@ -99,7 +100,7 @@ func TestBrowser_allThatMatch(t *testing.T) {
 	x.press("#pick-all")
 	x.selected("all 60 nodes selected")
 
-	// An exception stays one on the other page, and through a reload.
+	// A deselected node stays deselected on other pages and after a reload.
 	x.press(box(web[3]))
 	x.selected("59 of 60 selected")
 	x.press("#page-next")
@@ -124,7 +125,8 @@ func TestBrowser_allThatMatch(t *testing.T) {
 	cordoned := append(append([]string{}, web[:3]...), web[4:]...)
 	require.ElementsMatch(t, cordoned, p.cordonedIn(t, c.Name))
 
-	// The filter lets one through by now; the selection is still what was cordoned.
+	// The filter matches one node by now; the selection is still what was
+	// cordoned.
 	x.openNodes(c.Name, web60)
 	x.untilRows("Ready", web[3])
 	x.selected("59 selected")
@@ -135,7 +137,7 @@ func TestBrowser_allThatMatch(t *testing.T) {
 	x.selected("59 selected")
 }
 
-// Another filter means other nodes: "all" does not silently become theirs.
+// A changed filter matches other nodes: "all" does not silently apply to them.
 func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	c := lease(t)
 	web := c.Nodes(t, 55, kubetest.WithLabels(map[string]string{"team": "web"}))
@@ -155,7 +157,7 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.until(`document.querySelector("#bar")`)
 	x.settled()
 	x.selected("all 55 nodes selected")
-	x.press("#sort-name") // another order is not another filter
+	x.press("#sort-name") // a changed order is not a changed filter
 	x.untilFirst(web[54])
 	x.selected("all 55 nodes selected")
 	x.press("#tokens a")
@@ -164,8 +166,8 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.until(`document.querySelector("#flash").textContent.includes("Selection cleared")`)
 }
 
-// A batch of all that match that is begun from the table leaves its nodes
-// selected, whatever the filter shows then.
+// After a batch of all that match its nodes stay selected, whatever the filter
+// then shows.
 func TestBrowser_allThatMatchIsDoneBesideTheTable(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 55, kubetest.Cordoned())
@@ -195,7 +197,7 @@ func TestBrowser_keys(t *testing.T) {
 	x.tick(names[2])
 	x.shiftClick(box(names[5]))
 	x.selected("4 selected")
-	x.shiftClick(box(names[4])) // off again, from the last one on
+	x.shiftClick(box(names[4])) // deselected again, from the last one clicked
 	x.selected("2 selected")
 	x.escape()
 	x.nothingSelected()
@@ -204,7 +206,7 @@ func TestBrowser_keys(t *testing.T) {
 	x.until(`document.activeElement.id === "q"`)
 	x.tick(names[2], names[3])
 	x.press("#q")
-	x.letter('c') // in a field it is a letter
+	x.letter('c') // in a field it types a letter
 	x.until(`location.search.includes("q=c")`)
 	x.backspace()
 	x.until(`!location.search.includes("q=")`)
@@ -225,24 +227,24 @@ func TestBrowser_keys(t *testing.T) {
 
 	x.press("#bar .menu > summary")
 	x.until(`document.querySelector("#bar .menu").open`)
-	x.key("?", "Slash", "?", 191) // a dialog above the menu
+	x.key("?", "Slash", "?", 191) // a dialog on top of the menu
 	x.until(`document.querySelector("#keys").open`)
 	x.escape()
 	x.until(`!document.querySelector("#keys").open && document.querySelector("#bar .menu").open`)
-	x.escape() // the menu is the top layer
+	x.escape() // the menu is on top again
 	x.until(`!document.querySelector("#bar .menu").open && document.activeElement.closest(".menu")`)
 	x.selected("2 selected")
 
 	x.key("?", "Slash", "?", 191)
 	x.until(`document.querySelector("#keys").open`)
-	x.letter('c') // the dialog is open: nothing happens behind it
+	x.letter('c') // an open dialog blocks the keys
 	x.escape()
 	x.until(`!document.querySelector("#keys").open`)
 	x.selected("2 selected")
 	require.Empty(t, p.cordonedIn(t, c.Name))
 }
 
-// shiftClick clicks the middle of an element while Shift is down.
+// shiftClick clicks the middle of an element with Shift held down.
 func (x *tab) shiftClick(selector string) {
 	x.t.Helper()
 	type point struct {
@@ -256,7 +258,7 @@ func (x *tab) shiftClick(selector string) {
 	x.do(chromedp.MouseClickXY(at.X, at.Y, chromedp.ButtonModifiers(chromedp.ModifierShift)))
 }
 
-// The button of a row means this node and none that is ticked.
+// The button of a row acts on this node only, not on selected nodes.
 func TestBrowser_rowButton(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 4)
@@ -271,7 +273,8 @@ func TestBrowser_rowButton(t *testing.T) {
 	x.selected("2 selected")
 }
 
-// The page of a node does what its one button says, and shows it.
+// The page of a node has one button to cordon or uncordon, and shows the
+// result.
 func TestBrowser_nodePage(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -291,8 +294,8 @@ func TestBrowser_nodePage(t *testing.T) {
 	require.Empty(t, p.cordonedIn(t, c.Name))
 }
 
-// A login that has ended sends the page to the sign-in form, and back to where
-// it was; the table is never replaced by a form.
+// When the session has ended, the page goes to the sign-in form and back to
+// where it was; the table is never replaced by a form.
 func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -300,7 +303,7 @@ func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "?size=100")
 	x.expect("401")
-	p.run(t, adminPassword+"\n", "user", "passwd", adminName, "--data", p.Data) // ends every login
+	p.run(t, adminPassword+"\n", "user", "passwd", adminName, "--data", p.Data) // ends every session
 	x.press("#sort-name")
 	x.until(`location.pathname === "/login" && document.readyState === "complete"`)
 	require.Equal(t, nodesPath(c.Name)+"?size=100", value[string](x, `new URLSearchParams(location.search).get("next")`))
@@ -309,18 +312,19 @@ func TestBrowser_loginEndsWhileThePageIsOpen(t *testing.T) {
 	x.press("form.card button.primary")
 	x.until(fmt.Sprintf(`location.pathname + location.search === %q`, nodesPath(c.Name)+"?size=100"))
 	x.untilRows("Ready", names...)
-	// the first ended with the password
+	// the password change has revoked the first token
 	p.Token = strings.TrimSpace(p.run(t, "", "user", "token", adminName, "--data", p.Data))
 	response := p.request(t, http.MethodPost, "/logout", url.Values{}, nil)
 	require.Less(t, response.StatusCode, 400)
 }
 
-// The columns stay where they are from page to page, whatever stands in them; a
-// reason of two lines is read whole; heads stand above their cells, also on a
-// phone and where nothing can be ticked.
+// Columns keep their position from page to page, whatever their content; a
+// reason of two lines is fully visible; headings are above their cells, also on
+// a phone and where nothing can be selected.
 func TestBrowser_columns(t *testing.T) {
 	c := lease(t)
-	// Digits are all as wide, letters are not: the names differ in digits alone.
+	// All digits have the same width, letters do not: the names differ only in
+	// digits.
 	numbered := make([]string, 53)
 	for i := range numbered {
 		numbered[i] = fmt.Sprintf("node-%04d.test", i)

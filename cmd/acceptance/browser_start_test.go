@@ -18,8 +18,8 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// startFirst runs the program over an empty data directory and gives what it
-// says on standard output about making the first administrator.
+// startFirst runs the program with an empty data directory and returns what it
+// prints about creating the first administrator.
 func startFirst(t testing.TB, kubeconfig string) (*program, string) {
 	t.Helper()
 	p := emptyProgram(t, buildProgram(t), kubeconfig)
@@ -27,8 +27,8 @@ func startFirst(t testing.TB, kubeconfig string) (*program, string) {
 	return p, p.said.line(t, 1)
 }
 
-// The first start: only who can read the program's output can make the first
-// administrator, and only once.
+// At the first start only somebody who can read the output of the program can
+// create the first administrator, and only once.
 func TestBrowser_firstAdministrator(t *testing.T) {
 	c := lease(t)
 	c.Nodes(t, 1)
@@ -41,7 +41,7 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 
 	x := startBrowser(t).tab(p)
 	x.expect("422")
-	x.open("/clusters") // whatever one asks for
+	x.open("/clusters") // any address
 	x.until(`location.pathname === "/setup"`)
 	x.fill("#f-code", "AAAAA-AAAAA-AAAAA-AAAAA")
 	x.fill("#f-name", "grace")
@@ -53,19 +53,19 @@ func TestBrowser_firstAdministrator(t *testing.T) {
 	require.Equal(t, "grace", value[string](x, `document.querySelector("#f-name").value`), "what was typed is kept")
 
 	value[any](x, `document.querySelector("#f-code").select()`)
-	x.fill("#f-code", strings.ToLower(found[2])) // as people type
+	x.fill("#f-code", strings.ToLower(found[2])) // people may type it in lower case
 	x.fill("#f-password", adminPassword)
 	x.fill("#f-password2", adminPassword)
 	x.press("form.card button.primary")
 	x.until(fmt.Sprintf(`location.pathname === %q && document.querySelector("#nodes tr[data-node]")`, nodesPath(c.Name)))
 	require.Contains(t, value[string](x, `document.querySelector(".who").textContent`), "grace")
 
-	x.open("/setup") // it leads to the sign-in page, and that on to the nodes
+	x.open("/setup") // redirected to the sign-in page, and from there to the nodes
 	x.until(`location.pathname.startsWith("/clusters/")`)
 	require.NotContains(t, p.log(t), found[2], "the code is in the log")
 }
 
-// Everything works without JavaScript: forms, and pages that load again.
+// Everything works without JavaScript: forms, and pages that reload themselves.
 func TestBrowser_withoutJavaScript(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -96,7 +96,7 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 	x.untilBatch("succeeded")
 	require.ElementsMatch(t, names[1:2], p.cordonedIn(t, c.Name))
 
-	// A batch that takes its time: its page loads itself again until the end.
+	// The page of a longer batch reloads itself until the end.
 	x.open(nodesPath(c.Name))
 	hold := make(chan struct{})
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[6], Hold: hold})
@@ -115,8 +115,8 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 	x.untilRows("Ready,SchedulingDisabled", names[4])
 }
 
-// A cluster that cannot be reached says what is wrong, and comes back with the
-// button that the page offers.
+// The page of an unreachable cluster says what is wrong, and its button shows
+// the nodes once the cluster is reachable.
 func TestBrowser_unreachableCluster(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -147,7 +147,7 @@ func TestBrowser_unreachableCluster(t *testing.T) {
 	x.until(`document.querySelector("tbody .st").textContent.trim() === "reachable"`)
 }
 
-// relay listens on an address until the test's end and passes all bytes on.
+// relay listens on an address until the end of the test and forwards all bytes.
 func relay(t testing.TB, address, upstream string) {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
@@ -185,8 +185,8 @@ func relay(t testing.TB, address, upstream string) {
 	})
 }
 
-// The cluster goes away while the table is open: the table stays, and says how
-// old it is and why.
+// The cluster becomes unreachable while the table is open: the table is kept,
+// with its age and the reason.
 func TestBrowser_clusterGoesAway(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -197,7 +197,7 @@ func TestBrowser_clusterGoesAway(t *testing.T) {
 	down := proxy.Inject(kubetest.Fault{Resource: "nodes", Code: http.StatusInternalServerError})
 	for end := time.Now().Add(patience); !value[bool](x, `Boolean(document.querySelector("#nodes .stale"))`); {
 		require.True(t, time.Now().Before(end), x.seen())
-		x.press("#sort-name") // any load; one of them comes after a refresh that failed
+		x.press("#sort-name") // any load; one of them follows a failed refresh
 		x.settled()
 	}
 	x.untilRows("Ready", names...)

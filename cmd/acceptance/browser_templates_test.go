@@ -12,13 +12,14 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// at waits until the tab shows an address.
+// at waits until the address of the tab has this path.
 func (x *tab) at(path string) {
 	x.t.Helper()
 	x.until(fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, path))
 }
 
-// A template's life in a browser, with and without JavaScript.
+// A template is made, used and deleted in a browser, with and without
+// JavaScript.
 func TestBrowser_templates(t *testing.T) {
 	c := kubetest.Acquire(t)
 	c.Nodes(t, 2)
@@ -37,12 +38,12 @@ func TestBrowser_templates(t *testing.T) {
 	}
 }
 
-// templateLife makes a template, changes, copies and deletes it; the copy goes
-// too, so that nothing is left.
+// templateLife makes a template, changes, copies and deletes it, and deletes
+// the copy too.
 func templateLife(x *tab, cluster string, scripts bool) {
 	x.t.Helper()
 	press := x.press
-	if !scripts { // there the mouse's press may wait for a frame that never comes
+	if !scripts { // a mouse click may then wait for a frame that never comes
 		press = func(selector string) {
 			x.t.Helper()
 			x.until(fmt.Sprintf(`document.readyState === "complete" && document.querySelector(%q)`, selector))
@@ -58,7 +59,7 @@ func templateLife(x *tab, cluster string, scripts bool) {
 	press(`.doings a[href$="/new"]`)
 	x.at("/templates/taints/new")
 
-	// More rows: what was typed stays.
+	// More rows: what was typed is kept.
 	x.fill("#f-name", "Dedicated")
 	x.fill("#f-key-1", "dedicated")
 	x.fill("#f-values-1", "gpu,, cpu")
@@ -118,7 +119,7 @@ func templateLife(x *tab, cluster string, scripts bool) {
 	require.Equal(x.t, http.StatusNotFound, x.p.request(x.t, http.MethodGet, made, nil, nil).StatusCode)
 }
 
-// The pages of templates keep WCAG 2.2 AA in both themes and on a phone.
+// The pages of templates meet WCAG 2.2 AA in both themes and on a phone.
 func TestBrowser_templatesAccessible(t *testing.T) {
 	c := kubetest.Acquire(t)
 	c.Nodes(t, 2)

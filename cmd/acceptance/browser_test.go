@@ -21,20 +21,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// browser is one Chromium, which tests share; each of its tabs has cookies of
-// its own.
+// browser is one Chromium process that tests share; each of its tabs has its
+// own cookies.
 type browser struct {
 	t   testing.TB
 	ctx context.Context
 }
 
-// Without a screen Chromium cannot know what it is used with.
+// Without a screen Chromium cannot detect the pointing device.
 const (
 	withMouse  = "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"
 	withFinger = "primaryHoverType=1,availableHoverTypes=1,primaryPointerType=2,availablePointerTypes=2"
 )
 
-// startBrowser gives the Chromium that has a mouse.
+// startBrowser returns the Chromium with a mouse.
 func startBrowser(t testing.TB) *browser { t.Helper(); return startBrowserWith(t, withMouse) }
 
 func startBrowserWith(t testing.TB, input string) *browser {
@@ -44,8 +44,8 @@ func startBrowserWith(t testing.TB, input string) *browser {
 	return &browser{t: t, ctx: c.ctx}
 }
 
-// chromiums are the running ones, by what they are used with. Each starts when a
-// test first asks for it, and ends with the process: see TestMain.
+// chromiums are the running processes by pointing device. Each starts when a
+// test first needs it, and ends with the test process: see TestMain.
 var chromiums = chromiumSet{running: map[string]*chromium{}}
 
 type chromiumSet struct {
@@ -53,14 +53,15 @@ type chromiumSet struct {
 	running map[string]*chromium
 }
 
-// chromium is a running one.
+// chromium is one process.
 type chromium struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	data string
 }
 
-// start gives the one that runs, or a new one where there is none or it died.
+// start returns the running process, or starts one if there is none or it has
+// crashed.
 func (s *chromiumSet) start(input string) (*chromium, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +81,7 @@ func (s *chromiumSet) start(input string) (*chromium, error) {
 		chromedp.Flag("blink-settings", input),
 	)
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // it does not start as root otherwise
+		options = append(options, chromedp.NoSandbox) // as root it does not start with a sandbox
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
@@ -92,13 +93,13 @@ func (s *chromiumSet) start(input string) (*chromium, error) {
 	return s.running[input], nil
 }
 
-// stop ends all of them, once no test needs them.
+// stop ends all processes.
 func (s *chromiumSet) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for input, c := range s.running {
 		end, cancel := context.WithTimeout(c.ctx, patience)
-		_ = chromedp.Cancel(end) // what cannot be closed in order is killed with its allocator
+		_ = chromedp.Cancel(end) // a process that does not close is killed with its allocator
 		cancel()
 		c.stop()
 		_ = os.RemoveAll(c.data) // a helper process may still write there
@@ -106,9 +107,8 @@ func (s *chromiumSet) stop() {
 	}
 }
 
-// tab is one page of the program in a browser. Whatever the browser complains
-// about in it (exceptions, errors, violations of the content policy) fails the
-// test when it ends.
+// tab is one page of the program in a browser. Exceptions, errors and
+// violations of the content security policy in it fail the test when it ends.
 type tab struct {
 	t   testing.TB
 	p   *program
@@ -119,11 +119,11 @@ type tab struct {
 	expected   []string
 }
 
-// tab opens an empty page, as another person's browser would.
+// tab opens an empty page with its own cookies.
 func (b *browser) tab(p *program) *tab {
 	b.t.Helper()
 	x := &tab{t: b.t, p: p}
-	// the browser's, on a machine that stalls
+	// Chromium warns of this on a slow machine
 	x.expect("was preloaded using link preload but not used within a few seconds")
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(x.listen))
 	x.ctx = ctx
@@ -134,14 +134,15 @@ func (b *browser) tab(p *program) *tab {
 		require.Empty(x.t, x.complaints, "the browser's console")
 	})
 	x.do(chromedp.EmulateViewport(1440, 900))
-	// Windows of other tests come and go; each page is to act as the one in front.
+	// Windows of other tests open and close; each page has to act as if it had the
+	// focus.
 	_, err := chromedp.Call(x.ctx, emulation.SetFocusEmulationEnabled,
 		emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	require.NoError(x.t, err)
 	return x
 }
 
-// listen notes what the browser complains about.
+// listen records errors and warnings of the browser.
 func (x *tab) listen(ev any) {
 	text := ""
 	switch ev := ev.(type) {
@@ -173,25 +174,24 @@ func (x *tab) listen(ev any) {
 	}
 }
 
-// expect names complaints that the test causes on purpose.
+// expect lists messages that the test causes on purpose.
 func (x *tab) expect(parts ...string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.expected = append(x.expected, parts...)
 }
 
-// do runs steps, as patient as every wait here.
+// do runs steps, with the patience of all waits here.
 func (x *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	x.t.Helper()
-	if err := chromedp.Do(x.ctx); err != nil { // the tab must not begin under the limit below, and end with it
-		require.NoError(x.t, err)
-	}
+	// The tab must not be created under the timeout below, or it would end with it.
+	require.NoError(x.t, chromedp.Do(x.ctx))
 	ctx, cancel := context.WithTimeout(x.ctx, patience)
 	defer cancel()
 	require.NoError(x.t, chromedp.Do(ctx, steps...), "%s", x.seen())
 }
 
-// open goes to a path and waits until it is loaded.
+// open opens a path and waits until it is loaded.
 func (x *tab) open(path string) {
 	x.t.Helper()
 	x.do(chromedp.Navigate(x.p.URL + path))
@@ -208,7 +208,8 @@ func (x *tab) signIn() *tab {
 	return x
 }
 
-// fill types into a field. A field that is replaced before that is found again.
+// fill types into a field. If the field is replaced in between, it is looked up
+// again.
 func (x *tab) fill(selector, text string) {
 	x.t.Helper()
 	x.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
@@ -221,9 +222,9 @@ func (x *tab) fill(selector, text string) {
 	})
 }
 
-// press clicks the middle of an element with the mouse. Whoever presses a button
-// that is replaced under the pointer presses it again, and so does this: the
-// page itself says whether the element was clicked.
+// press clicks the middle of an element with the mouse. A person whose button
+// is replaced under the pointer clicks again, and so does press: the page tells
+// whether the element received the click.
 func (x *tab) press(selector string) {
 	x.t.Helper()
 	x.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
@@ -237,9 +238,9 @@ func (x *tab) press(selector string) {
 	})
 }
 
-// noteClicks notes in the page that a click arrived at an element. Another page
-// that comes of the click knows nothing of it, and one that may not run scripts
-// is believed: its listeners are not called, not even at once.
+// noteClicks records in the page that an element received a click. A page that
+// follows the click knows nothing of it. If the page may not run scripts, the
+// click is assumed to have arrived, because no listener is called.
 const noteClicks = `((selector) => {
 	window.awaitsClick = false;
 	window.addEventListener("click", (e) => {
@@ -265,9 +266,9 @@ func (x *tab) click(ctx context.Context, t *chromedp.Target, selector string) er
 	return nil
 }
 
-// key presses a key as a keyboard does, on whatever has the focus: a page that
-// takes the key for itself keeps its letter from being typed. text is what the
-// key types, if anything.
+// key presses a key on the focused element, like a keyboard: a page that
+// handles the key can prevent its letter from being typed. text is what the key
+// types, if anything.
 func (x *tab) key(name, code, text string, number int64) {
 	x.t.Helper()
 	x.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
@@ -293,7 +294,7 @@ func (x *tab) escape()    { x.t.Helper(); x.key("Escape", "Escape", "", 27) }
 func (x *tab) backspace() { x.t.Helper(); x.key("Backspace", "Backspace", "", 8) }
 func (x *tab) enter()     { x.t.Helper(); x.key("Enter", "Enter", "\r", 13) }
 
-// value evaluates JavaScript.
+// value returns the result of JavaScript.
 func value[T any](x *tab, js string) T {
 	x.t.Helper()
 	ctx, cancel := context.WithTimeout(x.ctx, patience)
@@ -303,8 +304,7 @@ func value[T any](x *tab, js string) T {
 	return v
 }
 
-// until waits until JavaScript is true, over as many loads of the page as it
-// takes.
+// until waits until JavaScript is true, across page loads.
 func (x *tab) until(js string) {
 	x.t.Helper()
 	var last error
@@ -320,7 +320,7 @@ func (x *tab) until(js string) {
 	require.Fail(x.t, "it did not come to that", "%s\nlast error: %v\n%s", js, last, x.seen())
 }
 
-// seen gives what the page shows, for a test that fails.
+// seen returns what the page shows, for the message of a failed test.
 func (x *tab) seen() string {
 	ctx, cancel := context.WithTimeout(x.ctx, 5*time.Second)
 	defer cancel()
@@ -335,8 +335,8 @@ func (x *tab) seen() string {
 // nodesPath is the path of a cluster's table.
 func nodesPath(cluster string) string { return "/clusters/" + cluster + "/nodes" }
 
-// openNodes shows the table of a cluster and waits until every part of it is
-// there and the page follows the cluster.
+// openNodes opens the table of a cluster and waits until all of it is loaded
+// and the page follows the cluster.
 func (x *tab) openNodes(cluster, query string) {
 	x.t.Helper()
 	x.open(nodesPath(cluster) + query)
@@ -349,7 +349,7 @@ func (x *tab) settled() {
 		`document.querySelector("#nodes").getAttribute("aria-busy") !== "true"`)
 }
 
-// statusOf is the STATUS column of the table by node, as a person reads it.
+// statusOf is the STATUS column of the table by node, as displayed.
 const statusOf = `Object.fromEntries([...document.querySelectorAll("#nodes tr[data-node]")].map(
 	(r) => [r.dataset.node, r.querySelector(".status .st > span:not(.word)").textContent]))`
 
@@ -370,7 +370,7 @@ func jsList(names []string) string {
 
 func box(name string) string { return fmt.Sprintf(`#nodes input[name=node][value=%q]`, name) }
 
-// tick ticks nodes with the mouse.
+// tick selects nodes with the mouse.
 func (x *tab) tick(names ...string) {
 	x.t.Helper()
 	for _, name := range names {
@@ -384,14 +384,15 @@ func (x *tab) operate(operation string) {
 	x.press(fmt.Sprintf("#bar button[value=%s]", operation))
 }
 
-// agree goes on from the plan that is shown of what reaches far.
+// agree confirms the plan that a far-reaching operation shows.
 func (x *tab) agree() {
 	x.t.Helper()
 	x.until(`document.querySelector("#plan-reach") && document.querySelector("#plan-do")`)
 	x.press("#plan-do")
 }
 
-// untilBatch waits until the progress panel is in a state, and gives the batch.
+// untilBatch waits until the progress panel shows a state, and returns the id
+// of the batch.
 func (x *tab) untilBatch(state string) string {
 	x.t.Helper()
 	x.until(fmt.Sprintf(`document.querySelector("#progress [data-batch]")?.dataset.state === %q`, state))

@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// cordonBeside cordons a node as kubectl does: the program is not told.
+// cordonBeside cordons a node as kubectl does, without the program knowing.
 func cordonBeside(t testing.TB, c *kubetest.Cluster, name string) {
 	t.Helper()
 	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType,
@@ -23,7 +23,7 @@ func cordonBeside(t testing.TB, c *kubetest.Cluster, name string) {
 	require.NoError(t, err)
 }
 
-// page asks for a page as a browser does.
+// page requests a page as a browser does.
 func (p *program) page(t testing.TB, path string) (int, *goquery.Document) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+path, nil)
@@ -50,8 +50,8 @@ func (p *program) node(t testing.TB, cluster, name string) nodeDoc {
 	return n
 }
 
-// What the list shows of a node its page shows too, and only what changed is
-// read again: its pods are not, and the page's age is theirs.
+// The page of a node is never older than the list, and only what has changed is
+// read again: not the pods, whose age is that of the page.
 func TestNode_isNeverOlderThanItsList(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -71,7 +71,7 @@ func TestNode_isNeverOlderThanItsList(t *testing.T) {
 	require.Equal(t, gets+1, proxy.Calls("get", "nodes"), "a node that the list shows unchanged is not read again")
 }
 
-// A node that is looked at alone is read as often as lists are.
+// A node that is only viewed on its own page is read as often as lists are.
 func TestNode_showsAForeignChangeAsSoonAsAListWould(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 1)
@@ -82,8 +82,8 @@ func TestNode_showsAForeignChangeAsSoonAsAListWould(t *testing.T) {
 		50*time.Millisecond)
 }
 
-// A page whose cluster has gone shows what is known, and why it is old; a script
-// that asks for a fresh read gets that or an error.
+// A page of an unreachable cluster shows what is known, and why it is old; a
+// script that asks for a fresh read gets that or an error.
 func TestPages_ofAClusterThatHasGone(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -122,8 +122,8 @@ func (p *program) cluster(t testing.TB, name string) clusterDoc {
 	return c
 }
 
-// Every call tells whether the cluster answers, in both directions: a list, the
-// detail of a node, a plan, a write.
+// Every call updates whether the cluster is reachable, in both directions: a
+// list, the detail of a node, a plan, a write.
 func TestCluster_stateFollowsEveryCall(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -157,7 +157,7 @@ func TestCluster_stateFollowsEveryCall(t *testing.T) {
 	require.True(t, *p.cluster(t, c.Name).Reachable, "without anybody pressing Check")
 }
 
-// A name that somebody mistyped is no fault of the cluster or of ours.
+// A mistyped name is an error neither of the cluster nor of the program.
 func TestPages_ofMistypedNames(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -186,8 +186,7 @@ func TestPages_ofMistypedNames(t *testing.T) {
 	}
 }
 
-// What the page of a node shows is what its pods have requested, which says
-// nothing of what they use.
+// The page of a node shows what its pods request, not what they use.
 func TestNode_showsWhatIsRequestedAndNotWhatIsInUse(t *testing.T) {
 	c := lease(t)
 	name := c.Nodes(t, 1)[0]

@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// asUser is a program seen by somebody with the role of a user.
+// asUser returns the program as seen by somebody with the role user.
 func (p *program) asUser(t *testing.T) *program {
 	t.Helper()
 	p.run(t, adminPassword+"\n", "user", "add", "worker", "--role", "user", "--data", p.Data)
@@ -24,7 +24,7 @@ func (p *program) asUser(t *testing.T) *program {
 	return &other
 }
 
-// refusal is what somebody is told who may not.
+// refusal is the response to somebody who lacks the permission or a consent.
 type refusal struct {
 	status int
 	Error  struct {
@@ -33,7 +33,7 @@ type refusal struct {
 	}
 }
 
-// words are what was said, of the fields too.
+// words returns the message and those of all fields.
 func (r refusal) words() string {
 	said := []string{r.Error.Message}
 	for _, text := range r.Error.Fields {
@@ -42,7 +42,7 @@ func (r refusal) words() string {
 	return strings.Join(said, " ")
 }
 
-// ask posts a form, or the same as JSON, and returns the answer.
+// ask posts a form, or the same as JSON, and returns the response.
 func (p *program) ask(t *testing.T, path string, form url.Values, asJSON bool) refusal {
 	t.Helper()
 	kind, body := "application/x-www-form-urlencoded", form.Encode()
@@ -64,7 +64,7 @@ func (p *program) ask(t *testing.T, path string, form url.Values, asJSON bool) r
 	return got
 }
 
-// made makes a batch as whoever asks and waits for its end.
+// made makes a batch and waits for its end.
 func (p *program) made(t *testing.T, path string, form url.Values) batchDoc {
 	t.Helper()
 	var b batchDoc
@@ -72,7 +72,7 @@ func (p *program) made(t *testing.T, path string, form url.Values) batchDoc {
 	return p.awaitBatch(t, b.ID)
 }
 
-// plus returns a form with more in it.
+// plus returns a copy of a form with more fields.
 func plus(form url.Values, fields ...string) url.Values {
 	out := url.Values{}
 	for name, values := range form {
@@ -88,14 +88,14 @@ const (
 	protectedKey = "node.kubernetes.io/out-of-service"
 	zone         = "topology.kubernetes.io/zone" // a protected label
 
-	// What a user is told who may not confirm, or has not.
+	// What a user without the permission or the consent is told.
 	onlyAdmin  = "Only an administrator"
 	thisNumber = "Confirm this number"
 	noBatch    = "This batch does not exist"
 )
 
-// A user who tries to go past a consent is told why not, whichever way is tried,
-// and nothing changes.
+// A user cannot bypass a consent: every way is refused with the reason, and
+// changes nothing.
 func TestConsents_noWayRound(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 4, kubetest.WithLabels(map[string]string{zone: "eu-1"}),
@@ -127,7 +127,7 @@ func TestConsents_noWayRound(t *testing.T) {
 	retry := func(b batchDoc) string { return "/batches/" + b.ID + "/retry" }
 	preview := batches + "/preview"
 
-	// What an administrator has done, and has left half done.
+	// What an administrator has done, and has left unfinished.
 	protected := p.made(t, batches,
 		request("label", names[:2], "label", zone+"=eu-9", "confirm", c.Name))
 	partly := p.made(t, batches,
@@ -136,7 +136,7 @@ func TestConsents_noWayRound(t *testing.T) {
 		request("label", names[2:], "label", "topology.kubernetes.io/region=eu", "confirm", c.Name, "canary", "1"))
 	back := p.made(t, undo(protected), url.Values{"confirm": {c.Name}})
 	lifted := p.made(t, batches, request("taint", names[:1], "taint", "gone-"))
-	c.Pod(t, ns, "fragile", names[0]) // it does not stand that taint, should it come back
+	c.Pod(t, ns, "fragile", names[0]) // it does not tolerate that taint, should it return
 	forced := p.made(t, batches, request("drain", []string{"ghost"}, "force", "1", "confirm", c.Name))
 	template := p.template(t, "labels", "zones", zone+"=eu-8")
 	evicting := p.template(t, "taints", "off", "off:NoExecute")
@@ -200,18 +200,19 @@ func TestConsents_noWayRound(t *testing.T) {
 	require.Equal(t, before, p.portraits(t, c, names), "nothing changed")
 	require.Equal(t, made, p.total(t), "and no batch was made")
 
-	// Plans are free: they need the right to the operation, and write nothing.
+	// A plan needs no consent, only the permission for the operation, and writes
+	// nothing.
 	plan := user.ask(t, batches+"/preview", request("label", names, "label", zone+"=x"), false)
 	require.Equal(t, 200, plan.status)
 	require.Equal(t, before, p.portraits(t, c, names))
 
-	// With an administrator's consent, the same goes.
+	// With the consent of an administrator the same requests succeed.
 	p.made(t, undo(back), url.Values{"confirm": {c.Name}})
 	require.Equal(t, 200, p.ask(t, "/batches/"+halted+"/resume", url.Values{"confirm": {c.Name}}, true).status)
 	require.Equal(t, "succeeded", p.awaitBatch(t, halted).State)
 }
 
-// Users who may drain may not do it past what nothing brings back.
+// Users who may drain cannot confirm the loss of pods without a controller.
 func TestConsents_usersMayDrain(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -243,7 +244,7 @@ func TestConsents_usersMayDrain(t *testing.T) {
 	require.Less(t, user.ask(t, batches, url.Values{"operation": {"drain"}, "node": names[1:]}, false).status, 300)
 }
 
-// halted makes a batch that rests after its first node.
+// halted makes a batch that pauses after its first node.
 func (p *program) halted(t *testing.T, path string, form url.Values) string {
 	t.Helper()
 	var b batchDoc
@@ -256,7 +257,7 @@ func (p *program) halted(t *testing.T, path string, form url.Values) string {
 	return b.ID
 }
 
-// portraits are the labels and taints of nodes.
+// portraits returns the labels and taints of nodes.
 func (p *program) portraits(t *testing.T, c *kubetest.Cluster, names []string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -272,7 +273,7 @@ func (p *program) portraits(t *testing.T, c *kubetest.Cluster, names []string) m
 	return out
 }
 
-// total is how many batches there are.
+// total returns the number of batches.
 func (p *program) total(t *testing.T) int {
 	t.Helper()
 	var list struct{ Items []struct{} }

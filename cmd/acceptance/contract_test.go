@@ -16,7 +16,7 @@ import (
 
 func unmarshal(raw []byte, into any) error { return json.Unmarshal(raw, into) }
 
-// Context names are free text; a cloud's own look like paths.
+// Context names are free text; those of clouds look like paths.
 func TestContract_oddClusterName(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -118,7 +118,7 @@ func TestContract_allThatMatch(t *testing.T) {
 	require.Equal(t, 5, p.nodes(t, c.Name, "q=!team%3Dweb").Total)
 }
 
-// A cluster that is down delays nobody: the program starts, and says what is
+// An unreachable cluster delays nothing: the program starts, and says what is
 // wrong.
 func TestContract_unreachableCluster(t *testing.T) {
 	c := lease(t)

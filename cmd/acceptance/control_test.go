@@ -14,7 +14,8 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// controlDoc is what a batch tells a script about others, and about its rollout.
+// controlDoc is what the JSON of a batch says of other batches, and of its
+// rollout.
 type controlDoc struct {
 	batchDoc
 	Rollout             map[string]any
@@ -43,7 +44,8 @@ func (p *program) control(t testing.TB, id string) controlDoc {
 	return b
 }
 
-// act posts to a batch and gives the new one that comes of it, once it has ended.
+// act posts to a batch, waits for the end of the new batch that this makes, and
+// returns it.
 func (p *program) act(t testing.TB, id, verb string, form url.Values) batchDoc {
 	t.Helper()
 	if form == nil {
@@ -66,8 +68,8 @@ func (p *program) label(t testing.TB, cluster string, form url.Values, nodes ...
 	return b
 }
 
-// A script retries what failed and takes the whole back, and every batch tells
-// of the others.
+// A script retries what failed and undoes everything, and every batch names the
+// others.
 func TestControl_retryAndUndo(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -113,7 +115,7 @@ func TestControl_retryAndUndo(t *testing.T) {
 	require.Equal(t, 1, page.doc.Find("#progress [data-batch]").Length())
 }
 
-// What a retry or an undo is refused for has a status and a word.
+// A refused retry or undo has a status and names the field.
 func TestControl_refusals(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -169,8 +171,8 @@ func (p *program) forcedDrain(t testing.TB, cluster string, nodes ...string) bat
 	return b
 }
 
-// The JSON of a batch tells of its rollout, of what it waits for, and of the
-// batch that is before it.
+// The JSON of a batch has its rollout, what it waits for, and the batch before
+// it.
 func TestControl_rolloutAndTurns(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 6)
@@ -218,7 +220,7 @@ func TestControl_rolloutAndTurns(t *testing.T) {
 	require.Equal(t, "iron", labels(t, c, names[5])["tier"], "the later batch has the last word")
 }
 
-// What the cluster would refuse is said in the plan.
+// The plan says what the cluster would refuse.
 func TestControl_refusalInThePlan(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -241,7 +243,7 @@ func TestControl_refusalInThePlan(t *testing.T) {
 	}
 }
 
-// changeBehind changes a node as somebody else.
+// changeBehind changes a node without the program knowing.
 func changeBehind(t testing.TB, c *kubetest.Cluster, name, patch string) {
 	t.Helper()
 	require.True(t, json.Valid([]byte(patch)))

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// firstCells are the code words of the first column of the tables in one chapter
-// of a document.
+// firstCells returns the code words in the first column of the tables in one
+// chapter of a document.
 func firstCells(t testing.TB, document, chapter string) []string {
 	t.Helper()
 	_, rest, ok := strings.Cut(readDocument(t, document), "\n## "+chapter+"\n")
@@ -32,13 +32,13 @@ func firstCells(t testing.TB, document, chapter string) []string {
 	return out
 }
 
-// The document for those who change the program names every package, once.
+// The architecture document lists every package, once.
 func TestArchitecture_packages(t *testing.T) {
 	want := append(slices.Collect(maps.Keys(rooms)), "cmd/devcluster") // a module of its own
 	require.ElementsMatch(t, want, firstCells(t, "docs/architecture.md", "Packages"))
 }
 
-// It names every table of the database, once.
+// It lists every table of the database, once.
 func TestArchitecture_tables(t *testing.T) {
 	paths, err := filepath.Glob("../../services/store/migrations/*.sql")
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestArchitecture_tables(t *testing.T) {
 	tables := map[string]bool{}
 	change := regexp.MustCompile(`(?im)^\s*(CREATE TABLE|DROP TABLE|ALTER TABLE)` +
 		`(?: IF (?:NOT )?EXISTS)? (\w+)(?: RENAME TO (\w+))?`)
-	for _, path := range paths { // they are numbered, and sorted
+	for _, path := range paths { // they are numbered and sorted
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		for _, m := range change.FindAllStringSubmatch(string(text), -1) {

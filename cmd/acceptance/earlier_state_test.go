@@ -14,8 +14,8 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// nodeState is what a batch's item says of a node; nil in a map stands for: is
-// not there.
+// nodeState is what an item of a batch records of a node; nil in a map means
+// that the key is absent.
 type nodeState struct {
 	Unschedulable       *bool
 	Labels, Annotations map[string]*string
@@ -32,7 +32,7 @@ func (it itemDoc) states(t testing.TB) (before, after nodeState) {
 	return before, after
 }
 
-// undoable reports whether an item has changed its node, as far as it says.
+// undoable reports whether an item has changed its node, or may have.
 func (it itemDoc) undoable(t testing.TB) bool {
 	t.Helper()
 	if it.State != "succeeded" && !it.MayHaveChanged {
@@ -42,8 +42,8 @@ func (it itemDoc) undoable(t testing.TB) bool {
 	return !reflect.DeepEqual(before, after)
 }
 
-// shown are the labels, taints and reasons that have changed, as a page has to
-// show them.
+// shown returns the labels, taints and reasons that have changed, which the
+// page has to show.
 func (it itemDoc) shown(t testing.TB) []string {
 	t.Helper()
 	before, after := it.states(t)
@@ -61,7 +61,8 @@ func (it itemDoc) shown(t testing.TB) []string {
 	return texts
 }
 
-// changedTexts are the keys of what has changed, with the values before and after.
+// changedTexts returns the keys that have changed, with their values before and
+// after.
 func changedTexts(before, after map[string]*string) []string {
 	var texts []string
 	for key, now := range after {
@@ -86,7 +87,7 @@ func (t *taintState) texts() []string {
 	return []string{t.Key, t.Value, t.Effect}
 }
 
-// put makes a node what a state says, as somebody would with kubectl.
+// put changes a node to a state, as somebody would with kubectl.
 func (s nodeState) put(t testing.TB, c *kubetest.Cluster, name string) {
 	t.Helper()
 	c.Eventually(t, func(ctx context.Context) error {
@@ -133,7 +134,7 @@ func set(values map[string]string, wanted map[string]*string) {
 	}
 }
 
-// require checks that a node is what the state says.
+// require checks that a node is in a state.
 func (s nodeState) require(t testing.TB, c *kubetest.Cluster, name, about string) {
 	t.Helper()
 	n := c.Node(t, name)
@@ -147,7 +148,7 @@ func (s nodeState) require(t testing.TB, c *kubetest.Cluster, name, about string
 	require.Equal(t, taintsByID(wanted), taintsByID(n), "%s: %s", about, name)
 }
 
-// taintsByID are a node's taints without their times.
+// taintsByID returns the taints of a node without their times.
 func taintsByID(n *corev1.Node) map[string]string {
 	out := map[string]string{}
 	for _, taint := range n.Spec.Taints {

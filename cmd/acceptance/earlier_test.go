@@ -53,8 +53,8 @@ type earlierBatch struct {
 	Rollout json.RawMessage
 }
 
-// TestEarlier shows that batches of an earlier version look as they did, and can
-// be undone, tried again and continued. Its parts run in this order, because the
+// TestEarlier shows that batches of an earlier version look as before, and can
+// be undone, retried and resumed. Its parts run in this order, because the
 // later ones make new batches.
 func TestEarlier(t *testing.T) {
 	e := startEarlier(t)
@@ -106,8 +106,8 @@ func unpack(t testing.TB, path string) []byte {
 	return raw
 }
 
-// adoptNodes creates the nodes of the database in the cluster, and writes the
-// identities that the cluster has given them into the database.
+// adoptNodes creates the nodes of the database in the cluster, and updates
+// their UIDs in the database.
 func adoptNodes(t testing.TB, c *kubetest.Cluster, database string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", database)
@@ -133,8 +133,8 @@ func earlierNode(i int, n *corev1.Node) {
 	n.Labels["team"] = "platform"
 }
 
-// testAnswers compares every answer with that of the earlier program. Only an
-// error's wording may differ, and there may be new fields.
+// testAnswers compares every response with that of the earlier program. Only
+// the wording of an error may differ, and there may be new fields.
 func (e *earlier) testAnswers(t *testing.T) {
 	entries := e.auditEntries(t)
 	for path, answer := range e.answers {
@@ -168,7 +168,7 @@ func decode(t testing.TB, raw json.RawMessage) any {
 }
 
 // differences lists where the second of two JSON documents lacks something of
-// the first, or says something else.
+// the first, or differs from it.
 func differences(want, got any, at string) []string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -208,7 +208,7 @@ func objectDifferences(want map[string]any, got any, at string) []string {
 	return found
 }
 
-// sameError reports whether both are the sentence of an error, whose words may
+// sameError reports whether both are the message of an error, whose wording may
 // change, or neither is.
 func sameError(at string, want, got any) bool {
 	text, ok := got.(string)
@@ -272,8 +272,7 @@ func compareAudit(t *testing.T, answer json.RawMessage, entries map[any]any) {
 	}
 }
 
-// testPages looks at the history and at the page of every batch, in both
-// languages.
+// testPages checks the history and the page of every batch, in both languages.
 func (e *earlier) testPages(t *testing.T) {
 	for _, lang := range []string{"en", "zh-CN"} {
 		r := e.reader(t, lang, adminName)
@@ -312,8 +311,8 @@ func (e *earlier) compareHistoryPage(t *testing.T, r *reader, path string, answe
 	}
 }
 
-// compareItems checks that the page of a batch has a line for every node, with
-// all that was changed on it.
+// compareItems checks that the page of a batch has a row for every node, with
+// all changes.
 func (e *earlier) compareItems(t *testing.T, b earlierBatch, page *answer) {
 	t.Helper()
 	rows := page.doc.Find("#items table.items tbody tr")

@@ -56,7 +56,7 @@ func (e *earlier) prepareUndo(t *testing.T, b earlierBatch) []itemDoc {
 			continue
 		}
 		before, after := it.states(t)
-		before.put(t, e.cluster, it.Node) // what the batch left as it was is only named here
+		before.put(t, e.cluster, it.Node) // also what the batch did not change
 		after.put(t, e.cluster, it.Node)
 		changed = append(changed, it)
 	}
@@ -120,7 +120,7 @@ func (e *earlier) find(t *testing.T, operation, about string, is func(earlierBat
 	return e.batches[i]
 }
 
-// testRetry retries every batch of which some nodes did not succeed.
+// testRetry retries every batch in which some nodes did not succeed.
 func (e *earlier) testRetry(t *testing.T) {
 	retried := map[string]int{}
 	for _, b := range e.batches {
@@ -174,8 +174,8 @@ func (e *earlier) retry(t *testing.T, b earlierBatch) earlierBatch {
 	return again
 }
 
-// prepareRetry makes it possible that the batch succeeds on a node now: what an
-// undo is to undo is there, and labels that must not be overwritten are not.
+// prepareRetry puts a node into a state in which the batch can succeed: an undo
+// finds its change, and labels that must not be overwritten are absent.
 func (e *earlier) prepareRetry(t *testing.T, b earlierBatch, it itemDoc) {
 	t.Helper()
 	if strings.HasPrefix(it.Node, "ghost-") {
@@ -212,7 +212,7 @@ func (e *earlier) requireRetried(t *testing.T, b, again earlierBatch) {
 	}
 }
 
-// testResume continues what was interrupted, to its end.
+// testResume resumes every interrupted batch until its end.
 func (e *earlier) testResume(t *testing.T) {
 	for _, b := range e.batches {
 		if b.EndedAt != nil {
@@ -243,7 +243,7 @@ func (e *earlier) testResume(t *testing.T) {
 	require.Empty(t, e.history(t, "state=interrupted"))
 }
 
-// resume continues a batch, also after each of its waves.
+// resume resumes a batch, also after each of its waves.
 func (e *earlier) resume(t *testing.T, b earlierBatch) batchDoc {
 	t.Helper()
 	path := "/batches/" + b.ID + "/resume"

@@ -17,7 +17,7 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// fields gives what a form of a page would send, as it stands there.
+// fields returns what a form on a page would send.
 func fields(a *answer, form string) url.Values {
 	out := url.Values{}
 	a.doc.Find(form).Find("input[name], select[name], textarea[name]").Each(func(_ int, s *goquery.Selection) {
@@ -39,7 +39,7 @@ func fields(a *answer, form string) url.Values {
 	return out
 }
 
-// labels gives a node's labels as the cluster has them.
+// labels returns the labels of a node, read from the cluster.
 func labels(t testing.TB, c *kubetest.Cluster, name string) map[string]string {
 	t.Helper()
 	n, err := c.Client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
@@ -47,7 +47,8 @@ func labels(t testing.TB, c *kubetest.Cluster, name string) map[string]string {
 	return n.Labels
 }
 
-// taints gives a node's taints as the cluster has them, as kubectl writes them.
+// taints returns the taints of a node, read from the cluster, as kubectl writes
+// them.
 func taints(t testing.TB, c *kubetest.Cluster, name string) []string {
 	t.Helper()
 	n, err := c.Client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
@@ -59,7 +60,7 @@ func taints(t testing.TB, c *kubetest.Cluster, name string) []string {
 	return out
 }
 
-// Without JavaScript: from the form to the plan, back, and on to the deed.
+// Without JavaScript: from the form to the plan, back, and on to the batch.
 func TestForms_labels(t *testing.T) {
 	c := lease(t)
 	names := append(c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"tier": "gold", "old": "1", "env": "dev"})),
@@ -113,7 +114,7 @@ func TestForms_labels(t *testing.T) {
 	require.Equal(t, "prod", labels(t, c, names[2])["env"])
 }
 
-// While a form is filled in, its fields are checked one by one.
+// Fields of a form are validated one by one while it is filled in.
 func TestForms_check(t *testing.T) {
 	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)
@@ -131,8 +132,8 @@ func TestForms_check(t *testing.T) {
 	require.Contains(t, effect, "驱逐")
 }
 
-// What was shown is what is done: a plan that has become another is shown again,
-// and nothing is written.
+// Only the plan that was shown is carried out: if it has changed, it is shown
+// again, and nothing is written.
 func TestForms_planThatMoved(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -171,8 +172,8 @@ func TestForms_planThatMoved(t *testing.T) {
 	require.NotContains(t, labels(t, c, names[1]), "mine", "the new plan said so")
 }
 
-// NoExecute needs the number of pods that go, a protected key an administrator
-// and the cluster's name.
+// A NoExecute taint needs the number of evicted pods, a protected key needs an
+// administrator and the name of the cluster.
 func TestForms_confirmations(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 1)
@@ -209,7 +210,7 @@ func TestForms_confirmations(t *testing.T) {
 	require.Contains(t, plan.doc.Find("#named").Text(), "Only an administrator")
 }
 
-// Taints are copied from a node that is chosen or typed.
+// Taints are copied from a node that is selected or typed.
 func TestForms_copy(t *testing.T) {
 	c := lease(t)
 	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"},
@@ -276,7 +277,7 @@ func TestForms_overviews(t *testing.T) {
 	})
 }
 
-// Who may not, what is not there, and what cannot be.
+// No permission, unknown names, and invalid input.
 func TestForms_refusals(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 1)

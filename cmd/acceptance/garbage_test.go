@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// garbage is what a person, a script or somebody with bad intentions may send in
-// any field.
+// garbage is what a person, a script or an attacker may send in any field.
 func garbage() []string {
 	return []string{
 		"", " ", "0", "1", "-1", "99999999999999999999", "1e9", "10%", "101%", "15m", "-5s",
@@ -37,7 +36,7 @@ func garbageFields() []string {
 	}
 }
 
-// garbagePaths are all addresses that take a form of somebody signed in.
+// garbagePaths returns all addresses that take a form from a signed-in user.
 func garbagePaths(cluster, batch, template string) []string {
 	c := "/clusters/" + cluster
 	paths := []string{
@@ -61,7 +60,7 @@ func garbagePaths(cluster, batch, template string) []string {
 	return paths
 }
 
-// Whatever is sent, nothing panics and nothing is answered with a fault of ours.
+// Whatever is sent, nothing panics and no response is an internal error.
 func TestForms_garbageIsNeverOurFault(t *testing.T) {
 	c := lease(t)
 	nodes := c.Nodes(t, 2)
@@ -70,7 +69,7 @@ func TestForms_garbageIsNeverOurFault(t *testing.T) {
 	p.awaitBatch(t, b.ID)
 	paths := garbagePaths(c.Name, b.ID, p.template(t, "labels", "one", "a=b|c"))
 	values, fields := append(garbage(), nodes...), garbageFields()
-	chance := rand.New(rand.NewPCG(1, 2)) // the same every time
+	chance := rand.New(rand.NewPCG(1, 2)) // the same sequence in every run
 	for range 600 {
 		path := paths[chance.IntN(len(paths))]
 		form := url.Values{"node": {nodes[1]}}
@@ -84,7 +83,7 @@ func TestForms_garbageIsNeverOurFault(t *testing.T) {
 	require.NotContains(t, p.log(t), "panic")
 }
 
-// send posts a form and gives the status of the answer.
+// send posts a form and returns the status of the response.
 func (p *program) send(t testing.TB, path, accept string, form url.Values) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -20,8 +20,8 @@ type historyDoc struct {
 	Older string
 }
 
-// history gives the ids of the batches that a query finds, newest first, over
-// all of its pages.
+// history returns the ids of the batches that a query finds, newest first, from
+// all pages.
 func (p *program) history(t testing.TB, query string) []string {
 	t.Helper()
 	found := []string{}
@@ -36,8 +36,7 @@ func (p *program) history(t testing.TB, query string) []string {
 	return found
 }
 
-// Each filter finds what it names, alone and with others, and stays over the
-// pages.
+// Each filter works alone and with others, and is kept from page to page.
 func TestHistory_filters(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
@@ -84,7 +83,7 @@ func TestHistory_filters(t *testing.T) {
 	}
 }
 
-// What nobody can look for is named; nothing that is in an address breaks it.
+// Invalid filters are refused by name; nothing in an address breaks the page.
 func TestHistory_refusals(t *testing.T) {
 	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)
@@ -129,12 +128,12 @@ func TestHistory_refusals(t *testing.T) {
 	require.NotEqual(t, http.StatusOK, outside.status, "nobody has signed in")
 }
 
-// A batch on paper: one row for each node, and the log says who took it along.
+// The report has one row for each node, and the audit log says who exported it.
 func TestHistory_report(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
-	ghosts := make([]string, 620) // more than a page, and than what is read at once
+	ghosts := make([]string, 620) // more than one page, and more than is read at once
 	for i := range ghosts {
 		ghosts[i] = fmt.Sprintf("ghost-%03d", i)
 	}
@@ -165,7 +164,7 @@ func TestHistory_report(t *testing.T) {
 	}
 	require.Equal(t, "batch.export ok", actionsOf(p.audit(t, "action=batch.export&object="+b.ID)))
 
-	// The page has a part of them, what failed first, and each reason once.
+	// The page shows some of them, failed nodes first, and each reason once.
 	page := r.send(t, "GET", "/batches/"+b.ID, nil).doc
 	require.Equal(t, 500, page.Find("#items tbody tr").Length())
 	require.Equal(t, 1, page.Find("#items .reasons details").Length())
@@ -182,7 +181,7 @@ func TestHistory_report(t *testing.T) {
 	require.Len(t, b.Items, 622, "JSON has no pages")
 }
 
-// The page of a node tells what batches did to it, newest first.
+// The page of a node lists what batches did to it, newest first.
 func TestHistory_ofANode(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)

@@ -18,13 +18,14 @@ import (
 )
 
 const (
-	// maxGrowth is how much more memory the program may hold after hostile posts.
+	// maxGrowth is how much memory the program may have gained after hostile
+	// posts.
 	maxGrowth = 50 << 20
-	// maxPeak is how much more it may have held in between, garbage included.
+	// maxPeak is how much it may have gained in between, garbage included.
 	maxPeak = 100 << 20
 )
 
-// hostile is a post that asks for more work or memory than it has bytes.
+// hostile is a post that costs more work or memory than its size suggests.
 type hostile struct {
 	path, kind string
 	body       []byte
@@ -32,16 +33,16 @@ type hostile struct {
 
 const formKind = "application/x-www-form-urlencoded"
 
-// nearLimit is the size of a body that the edge just lets through.
+// nearLimit is the size of a body that is just accepted.
 const nearLimit = 900 << 10
 
-// filled repeats a text until it is as long as a request may be.
+// filled repeats a text up to the size limit of a request.
 func filled(text string) string { return strings.Repeat(text, nearLimit/len(text)) }
 
-// hostileYAML are documents of templates.
+// hostileYAML returns documents of templates.
 func hostileYAML() map[string]string {
 	head := "apiVersion: kube-node-manager.io/v1\nkind: LabelTemplates\n"
-	const size = 500 << 10 // what an import takes
+	const size = 500 << 10 // the limit of an import
 	fill := func(text string) string { return strings.Repeat(text, size/len(text)) }
 	return map[string]string{
 		"aliases of a long text": head + "x: &a \"" + strings.Repeat("z", 100_000) + "\"\ny: [" +
@@ -71,7 +72,7 @@ func hostileYAML() map[string]string {
 	}
 }
 
-// hostileJSON are bodies of a batch.
+// hostileJSON returns bodies of a batch.
 func hostileJSON() map[string]string {
 	return map[string]string{
 		"deep lists":   `{"operation":"label","label":` + filled("["),
@@ -91,8 +92,8 @@ func hostileJSON() map[string]string {
 	}
 }
 
-// hostileFields are single fields of forms that are as long as they may be, with
-// what else the form needs.
+// hostileFields returns forms with one field of the maximal size, and the other
+// fields that the form needs.
 func hostileFields() []url.Values {
 	with := func(operation, field, text string) url.Values {
 		return url.Values{"operation": {operation}, "node": {"a"}, field: {text}}
@@ -124,7 +125,8 @@ func hostileFields() []url.Values {
 	}
 }
 
-// numbered is a text with a number, each time another, as long as it may be.
+// numbered repeats a text with increasing numbers up to the size limit of a
+// request.
 func numbered(format string) string {
 	var b strings.Builder
 	for i := 0; b.Len() < nearLimit; i++ {
@@ -169,7 +171,7 @@ func hostilePosts(t *testing.T, cluster string) []hostile {
 	)
 }
 
-// fileForm is the form of a page with a file.
+// fileForm returns a multipart form with a file.
 func fileForm(t *testing.T, document string) (body []byte, kind string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -182,9 +184,9 @@ func fileForm(t *testing.T, document string) (body []byte, kind string) {
 	return b.Bytes(), w.FormDataContentType()
 }
 
-// Hostile documents are refused with words by every parser, and cost nobody
-// memory: measured on the program as it is released, since the race detector
-// multiplies what is held.
+// Every parser refuses hostile documents with a message, and they cost no
+// memory. The program is measured as released, because the race detector
+// multiplies its memory.
 func TestHostile_documentsCostNoMemory(t *testing.T) {
 	c := lease(t)
 	released := filepath.Join(t.TempDir(), "kube-node-manager")
@@ -196,7 +198,8 @@ func TestHostile_documentsCostNoMemory(t *testing.T) {
 	p.path = released
 	p.start(t)
 	posts := hostilePosts(t, c.Name)
-	// One of each brings the program to its working size: what it loads once it keeps.
+	// One post of each kind brings the program to its working size: what it has
+	// loaded once it keeps.
 	p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes", nil, nil)
 	p.post(t, hostile{"/templates/labels/import", formKind, []byte(url.Values{"document": {filled("a")}}.Encode())})
 	before := p.resident(t, "VmRSS")
@@ -214,7 +217,7 @@ func TestHostile_documentsCostNoMemory(t *testing.T) {
 	require.Less(t, peak, maxPeak)
 }
 
-// post sends a body and returns the status and the beginning of the answer.
+// post sends a body and returns the status and the beginning of the response.
 func (p *program) post(t *testing.T, h hostile) (status int, said string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+h.path, bytes.NewReader(h.body))
@@ -230,7 +233,8 @@ func (p *program) post(t *testing.T, h hostile) (status int, said string) {
 	return response.StatusCode, string(answer)
 }
 
-// resident returns one of the kernel's figures of the program's memory, in bytes.
+// resident returns one of the memory figures of the kernel for the program, in
+// bytes.
 func (p *program) resident(t *testing.T, figure string) int {
 	t.Helper()
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -24,8 +24,8 @@ const (
 	killedNodes = 200
 )
 
-// mixed gives the form of the i-th of the batches, and notes what every node
-// must be like once it has ended.
+// mixed returns the form of the i-th batch, and records what every node must be
+// once it has ended.
 func mixed(i int, want *wanted) url.Values {
 	round := fmt.Sprintf("r%d", i)
 	switch i % 5 {
@@ -47,10 +47,10 @@ func mixed(i int, want *wanted) url.Values {
 	}
 }
 
-// wanted is what all batches together make of a node.
+// wanted is the expected state of a node after all batches.
 type wanted struct{ label, extra, taint, reason string }
 
-// attempt sends a batch that may be cut off by the program's end.
+// attempt sends a batch; the end of the program may cut the request off.
 func (p *program) attempt(ctx context.Context, cluster string, form url.Values) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/clusters/"+url.PathEscape(cluster)+"/batches",
 		strings.NewReader(form.Encode()))
@@ -65,22 +65,22 @@ func (p *program) attempt(ctx context.Context, cluster string, form url.Values) 
 	}
 }
 
-// Law 4 at length: the program is killed at any moment, again and again, while
-// batches of every kind are asked for and run over the same nodes. In the end
-// every node is as asked, every item has one final state, and no batch, item or
-// line of the audit log is lost or there twice.
+// Law 4, many times: the program is killed at random moments while batches of
+// every kind are submitted and run on the same nodes. In the end every node is
+// as requested, every item has one final state, and no batch, item or line of
+// the audit log is lost or doubled.
 func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, killedNodes)
-	p := startPlain(t, c.Kubeconfig) // fifty starts with the race detector take minutes
+	p := startPlain(t, c.Kubeconfig) // fifty starts with the race detector would take minutes
 	var want wanted
 	var ids []string
 	for i := range kills {
 		form := mixed(i, &want)
 		form["node"] = names
 		form.Set("idempotency_key", fmt.Sprintf("key-%d", i))
-		// Killed while it is being asked for, or some time later; either way it is
-		// asked for again: the key makes that one batch.
+		// Killed while the batch is submitted, or some time later; either way it is
+		// submitted again: the key makes both the same batch.
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
@@ -127,8 +127,8 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 	p.auditAgrees(t, ends)
 }
 
-// auditAgrees checks that the audit log has one line for the beginning and one
-// for the end of every batch, and that the end has the batch's counts.
+// auditAgrees checks that the audit log has one line for the start and one for
+// the end of every batch, and that the end has the counts of the batch.
 func (p *program) auditAgrees(t testing.TB, ends map[string]map[string]int) {
 	t.Helper()
 	begun, ended := map[string]int{}, map[string]any{}

@@ -15,13 +15,13 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// Law 1 from outside: the moment the last event says that the batch is done,
-// every reader finds it ended and the table fresh.
+// Law 1 from outside: when the last event says that the batch is done, every
+// reader sees its end and a fresh table.
 func TestLaw1_doneMeansVisible(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 30)
 	p := startProgram(t, c.Kubeconfig)
-	p.unschedulable(t, c.Name) // now it is cached
+	p.unschedulable(t, c.Name) // now the table is cached
 	cluster := p.follow(t, "cluster="+c.Name)
 	b, status := p.submit(t, c.Name, "cordon", names...)
 	require.Equal(t, http.StatusAccepted, status)
@@ -50,7 +50,7 @@ func TestLaw1_doneMeansVisible(t *testing.T) {
 		"Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
 }
 
-// The sync path: a small batch answers with its result.
+// The sync path: a small batch is answered with its result.
 func TestSync_smallBatchAnswersWithItsResult(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 5)
@@ -73,7 +73,7 @@ func TestSync_smallBatchAnswersWithItsResult(t *testing.T) {
 	require.Equal(t, "This node does not exist in the cluster.", b.Items[5].Error)
 }
 
-// A small batch that takes longer than a request may turns into one with
+// A small batch that takes longer than a request may wait becomes one with
 // progress.
 func TestSync_slowSmallBatchIsFollowed(t *testing.T) {
 	c := lease(t)
@@ -90,8 +90,8 @@ func TestSync_slowSmallBatchIsFollowed(t *testing.T) {
 	require.Contains(t, p.log(t), "Invalidated cache for cluster "+c.Name+" after batch cordon with progress")
 }
 
-// Law 4: kill -9 in the middle, several times; nothing is lost, nothing is
-// done twice with harm, and the batch ends.
+// Law 4: kill -9 while a batch runs, several times; nothing is lost, nothing is
+// repeated with harm, and the batch ends.
 func TestLaw4_killedInTheMiddle(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -126,12 +126,12 @@ func TestLaw4_killedInTheMiddle(t *testing.T) {
 	for name, cordoned := range p.unschedulable(t, c.Name) {
 		require.True(t, cordoned, name)
 	}
-	// Only what was under way at a kill is sent again.
+	// Only calls in flight at a kill are sent again.
 	require.LessOrEqual(t, proxy.Calls("patch", "nodes"), 200+3*64)
 }
 
-// A program that was killed cannot know what became of the calls under way. It
-// says so: every node that is another than before has an item that admits it.
+// A killed program cannot know the outcome of the calls in flight, and says so:
+// every node that has changed has an item that admits it.
 func TestLaw4_killedAndThenCancelledAdmitsWhatItCannotKnow(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -140,12 +140,12 @@ func TestLaw4_killedAndThenCancelledAdmitsWhatItCannotKnow(t *testing.T) {
 	p.start(t)
 	unanswered := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", HoldAnswer: make(chan struct{})})
 	b, _ := p.submit(t, c.Name, "cordon", names...)
-	unanswered.WaitAnswers(t, 16) // as many as a program sends before it has heard of one; no other is on its way
+	unanswered.WaitAnswers(t, 16) // as many as the program sends before the first response; no other call is in flight
 	p.end(t, syscall.SIGKILL)
 	proxy.Reset()
 	p.start(t)
 	require.Equal(t, "interrupted", p.batch(t, b.ID).State)
-	p.unschedulable(t, c.Name) // now it is cached
+	p.unschedulable(t, c.Name) // now the table is cached
 	p.request(t, http.MethodPost, "/batches/"+b.ID+"/cancel", url.Values{}, nil)
 	b = p.awaitBatch(t, b.ID)
 	require.Equal(t, "cancelled", b.State)
@@ -170,8 +170,8 @@ func field(t *testing.T, raw []byte, name string) string {
 	return fmt.Sprint(object[name])
 }
 
-// SIGTERM in the middle, with somebody watching: the program ends well and
-// soon, and the next one goes on.
+// SIGTERM while a batch runs and a browser follows it: the program exits
+// cleanly and soon, and the next process continues the batch.
 func TestTerminate_inTheMiddleOfABatch(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -186,7 +186,7 @@ func TestTerminate_inTheMiddleOfABatch(t *testing.T) {
 	b, _ := p.submit(t, c.Name, "cordon", names...)
 	p.follow(t, "cluster="+c.Name+"&batch="+b.ID)
 	held.WaitHits(t, 1)
-	go func() { // the calls under way end while the program waits for them
+	go func() { // the calls in flight end while the program waits for them
 		defer close(hold)
 		p.awaitLog("stop the web server") // the step before the batches
 	}()
@@ -201,7 +201,7 @@ func TestTerminate_inTheMiddleOfABatch(t *testing.T) {
 	require.Equal(t, 200-calls, proxy.Calls("patch", "nodes"), "calls under way had ended, so nothing is sent twice")
 }
 
-// Law 5: a browser that stops reading holds up neither the batch nor another
+// Law 5: a browser that stops reading blocks neither the batch nor another
 // browser.
 func TestLaw5_viewerThatNeverReads(t *testing.T) {
 	c := lease(t)
@@ -229,7 +229,7 @@ func TestLaw5_viewerThatNeverReads(t *testing.T) {
 	require.Equal(t, 400, p.batch(t, b.ID).Counts["succeeded"])
 }
 
-// Law 6: whoever comes late sees the present state at once.
+// Law 6: whoever connects late sees the present state at once.
 func TestLaw6_lateViewerSeesTheStateAtOnce(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -240,7 +240,7 @@ func TestLaw6_lateViewerSeesTheStateAtOnce(t *testing.T) {
 	b, _ := p.submit(t, c.Name, "cordon", names...)
 	held.WaitHits(t, 1)
 	require.Eventually(t, func() bool { return p.batch(t, b.ID).Counts["succeeded"] == 5 }, patience, 10*time.Millisecond)
-	e, _ := next(t, p.follow(t, "batch="+b.ID)) // nothing has changed since it began to follow
+	e, _ := next(t, p.follow(t, "batch="+b.ID)) // nothing has changed since the connection
 	require.Equal(t, "progress", e.Name)
 	require.Contains(t, e.Data, names[5], "the node at work")
 	close(hold)

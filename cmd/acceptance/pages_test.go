@@ -19,14 +19,14 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-// reader is somebody who looks at pages without a browser.
+// reader requests pages without a browser.
 type reader struct {
 	p      *program
 	client *http.Client
 	lang   string
 }
 
-// reader signs somebody in through the form; name "" stays outside.
+// reader signs a user in through the form; with name "" it stays signed out.
 func (p *program) reader(t testing.TB, lang, name string) *reader {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -40,7 +40,7 @@ func (p *program) reader(t testing.TB, lang, name string) *reader {
 	return r
 }
 
-// answer is one page.
+// answer is one response.
 type answer struct {
 	method string
 	status int
@@ -50,7 +50,7 @@ type answer struct {
 	doc    *goquery.Document
 }
 
-// send asks for a page; headers come in pairs.
+// send requests a page; headers come in pairs.
 func (r *reader) send(t testing.TB, method, path string, form url.Values, headers ...string) *answer {
 	t.Helper()
 	var body io.Reader
@@ -86,7 +86,7 @@ func (r *reader) send(t testing.TB, method, path string, form url.Values, header
 	return got
 }
 
-// Every page in every state keeps what a page has to keep, in both languages.
+// Every page in every state meets the rules of faults, in both languages.
 func TestPages_soundInBothLanguages(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
@@ -218,7 +218,7 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 	}
 }
 
-// The set-up page is there before anybody is.
+// The setup page works before there is any user.
 func TestPages_setup(t *testing.T) {
 	c := lease(t)
 	p, _ := startFirst(t, c.Kubeconfig)
@@ -234,9 +234,9 @@ func TestPages_setup(t *testing.T) {
 	}
 }
 
-// Every link and every address that HTMX loads leads somewhere. Addresses that
-// differ in nothing but their values are tried a few times, and what only turns
-// up after three steps is not looked into.
+// Every link and every address that HTMX loads exists. Addresses that differ
+// only in values are tried a few times, and links are followed three steps
+// deep.
 func TestPages_linksResolve(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 51, kubetest.WithLabels(map[string]string{"team": "web", "node-role.kubernetes.io/ingress": ""}))
@@ -284,7 +284,7 @@ func TestPages_linksResolve(t *testing.T) {
 	require.Greater(t, len(tried), 60, "too little was found: %v", shapes)
 }
 
-// shapeOf gives an address without what there are many of.
+// shapeOf returns an address without its variable parts.
 func shapeOf(u *url.URL) string {
 	shape := u.Path
 	for _, many := range []string{"/nodes/", "/batches/"} {
@@ -295,7 +295,7 @@ func shapeOf(u *url.URL) string {
 	return shape + "?" + strings.Join(slices.Sorted(maps.Keys(u.Query())), "&")
 }
 
-// The check finds what it is there to find.
+// The check finds every fault.
 func TestPages_faultsAreFound(t *testing.T) {
 	const good = `<!doctype html><html lang="en"><head><title>x</title></head>` +
 		`<body><main><h1>x</h1>%s</main></body></html>`
@@ -333,7 +333,7 @@ func TestPages_faultsAreFound(t *testing.T) {
 	}
 }
 
-// faults tells what is wrong with a page, whatever it is about.
+// faults lists what is wrong with a page, whatever it shows.
 func faults(p *answer, lang string) []string {
 	var found []string
 	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
@@ -409,7 +409,7 @@ func faults(p *answer, lang string) []string {
 	return found
 }
 
-// headFaults tells what is wrong with a page's headers and its head.
+// headFaults lists what is wrong with the headers and the head of a page.
 func headFaults(p *answer, lang string, report func(format string, args ...any)) {
 	for name, want := range map[string]string{
 		"Cache-Control":              "no-store",
@@ -451,7 +451,7 @@ func headFaults(p *answer, lang string, report func(format string, args ...any))
 	}
 }
 
-// nameOf gives the name of an element as a screen reader finds it.
+// nameOf returns the accessible name of an element.
 func nameOf(doc *goquery.Document, s *goquery.Selection) string {
 	name := s.AttrOr("aria-label", "") + s.AttrOr("title", "")
 	for id := range strings.FieldsSeq(s.AttrOr("aria-labelledby", "")) {
@@ -464,7 +464,7 @@ func nameOf(doc *goquery.Document, s *goquery.Selection) string {
 	if goquery.NodeName(s) != "select" {
 		name += s.Text()
 	}
-	// A link of a picture that is left out for those who cannot see it.
+	// A picture link that is hidden from screen readers.
 	if s.AttrOr("tabindex", "") == "-1" && s.Closest("[aria-hidden=true]").Length() > 0 {
 		name += "hidden"
 	}

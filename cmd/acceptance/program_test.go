@@ -1,6 +1,6 @@
-// Package acceptance tries the whole program from outside, as its users and
-// scripts do: the real binary against a real control plane, over HTTP and in a
-// real browser. It has tests only.
+// Package acceptance tests the whole program from outside, as users and scripts
+// use it: the real binary with a real control plane, over HTTP and in a real
+// browser. It has tests only.
 package acceptance
 
 import (
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		chromiums.stop()
 		return goleak.Find()
 	})
-	chromiums.stop() // after a failure nobody has asked
+	chromiums.stop() // after a failure the check above has not run
 	if binary.dir != "" {
 		_ = os.RemoveAll(binary.dir)
 	}
@@ -42,11 +42,11 @@ func TestMain(m *testing.M) {
 const (
 	adminName     = "admin"
 	adminPassword = "correct horse battery"
-	patience      = time.Minute // for what takes a second on an idle machine
+	patience      = time.Minute // for what takes up to a second on an idle machine
 )
 
-// binary is the program, built once with the race detector, and a data directory
-// that knows the administrator: every program begins with a copy of it.
+// binary is the program, built once with the race detector, and a data
+// directory with an administrator, of which every program gets a copy.
 var binary struct {
 	once  sync.Once
 	dir   string
@@ -77,7 +77,7 @@ func makeProgram() (err error) {
 	return err
 }
 
-// addAdministrator makes the administrator and gives a token of theirs.
+// addAdministrator creates the administrator and returns a token.
 func addAdministrator(path, data string) (token string, err error) {
 	_, err = command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", data)
 	if err != nil {
@@ -87,7 +87,7 @@ func addAdministrator(path, data string) (token string, err error) {
 	return strings.TrimSpace(token), err
 }
 
-// command runs one command of the program to its end.
+// command runs one command of the program to its end and returns its output.
 func command(path, stdin string, args ...string) (string, error) {
 	cmd := exec.Command(path, args...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -99,15 +99,15 @@ func command(path, stdin string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// lease gives a test a cluster to itself. Such a test mostly waits, so it runs
-// beside others.
+// lease leases a cluster for a test. Such a test mostly waits, so it runs in
+// parallel with others.
 func lease(t *testing.T) *kubetest.Cluster {
 	t.Helper()
 	t.Parallel()
 	return kubetest.Acquire(t)
 }
 
-// program is the running binary over a data directory.
+// program is the binary with a data directory.
 type program struct {
 	URL   string
 	Data  string
@@ -122,7 +122,8 @@ type program struct {
 	client *http.Client
 }
 
-// newProgram prepares a data directory with an administrator; start runs it.
+// newProgram prepares a data directory with an administrator; start runs the
+// program.
 func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 	t.Helper()
 	p := emptyProgram(t, buildProgram(t), kubeconfig, args...)
@@ -137,12 +138,12 @@ func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 	return p
 }
 
-// emptyProgram is a program that nobody has used yet.
+// emptyProgram prepares an empty data directory.
 func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *program {
 	t.Helper()
 	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
-	// Tests send more requests than any person. A small batch ends within that wait,
-	// however busy the machine is; see also followed.
+	// Tests send more requests than any person, hence no rate limit. Small batches
+	// end within the wait, however busy the machine is; see also followed.
 	p.args = append([]string{
 		"--listen", "127.0.0.1:0", "--data", p.Data, "--kubeconfig", kubeconfig, "--log-file", p.logFile(),
 		"--sync-wait", "15s", "--user-rate", "0",
@@ -151,11 +152,11 @@ func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *progra
 	return p
 }
 
-// followed is the option of a program whose small batches wait on purpose, for a
-// person or for other batches: no request waits for their end.
+// followed is the option of programs with small batches that wait on purpose,
+// for a person or for other batches: requests do not wait for their end.
 const followed = "--sync-limit=0"
 
-// startProgram is newProgram and start.
+// startProgram is newProgram followed by start.
 func startProgram(t testing.TB, kubeconfig string, args ...string) *program {
 	t.Helper()
 	p := newProgram(t, kubeconfig, args...)
@@ -165,7 +166,7 @@ func startProgram(t testing.TB, kubeconfig string, args ...string) *program {
 
 func (p *program) logFile() string { return filepath.Join(p.Data, "app.log") }
 
-// log gives what the program has logged.
+// log returns what the program has logged.
 func (p *program) log(t testing.TB) string {
 	t.Helper()
 	content, err := os.ReadFile(p.logFile())
@@ -173,7 +174,7 @@ func (p *program) log(t testing.TB) string {
 	return string(content)
 }
 
-// awaitLog waits until the program has logged something.
+// awaitLog waits until the program has logged a text.
 func (p *program) awaitLog(text string) {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if content, err := os.ReadFile(p.logFile()); err == nil && strings.Contains(string(content), text) {
@@ -190,7 +191,7 @@ func (p *program) run(t testing.TB, stdin string, args ...string) string {
 	return out
 }
 
-// start runs the program until the test's end and waits for its address.
+// start runs the program until the end of the test and waits for its address.
 func (p *program) start(t testing.TB) {
 	t.Helper()
 	p.said = &output{}
@@ -209,20 +210,20 @@ func (p *program) start(t testing.TB) {
 	require.True(t, strings.HasPrefix(p.URL, "http://127.0.0.1:"), greeting)
 }
 
-// output collects what a program says.
+// output collects the standard output of a program.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-// Write takes what the program says.
+// Write appends output.
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(b)
 }
 
-// line waits for the n-th whole line, from 0.
+// line waits for the n-th complete line, counted from 0.
 func (o *output) line(t testing.TB, n int) string {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
@@ -236,8 +237,8 @@ func (o *output) line(t testing.TB, n int) string {
 	}
 }
 
-// end sends a signal and waits for the program's end; a race or a goroutine
-// that hangs shows in the exit code.
+// end sends a signal and waits for the exit; a data race or a leaked goroutine
+// shows in the exit code.
 func (p *program) end(t testing.TB, signal syscall.Signal) {
 	t.Helper()
 	if p.cmd == nil {
@@ -261,7 +262,8 @@ func (p *program) end(t testing.TB, signal syscall.Signal) {
 	}
 }
 
-// request calls the program as a script does, and decodes its JSON.
+// request calls the program as a script does, and decodes the JSON of the
+// response.
 func (p *program) request(t testing.TB, method, path string, form url.Values, into any) *http.Response {
 	t.Helper()
 	var body io.Reader
@@ -289,7 +291,7 @@ func (p *program) request(t testing.TB, method, path string, form url.Values, in
 	return response
 }
 
-// The shapes of the HTTP contract, as a script would write them down.
+// The JSON shapes of the HTTP contract, as a script would declare them.
 type (
 	nodeList struct {
 		Cluster string
@@ -332,7 +334,8 @@ func (p *program) nodes(t testing.TB, cluster, query string) nodeList {
 	return list
 }
 
-// unschedulable gives every node of the cluster, a page at a time.
+// unschedulable returns whether each node of the cluster is cordoned, read page
+// by page.
 func (p *program) unschedulable(t testing.TB, cluster string) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
@@ -347,7 +350,7 @@ func (p *program) unschedulable(t testing.TB, cluster string) map[string]bool {
 	}
 }
 
-// submit starts a batch and gives it with the status of the answer.
+// submit starts a batch and returns it with the status of the response.
 func (p *program) submit(t testing.TB, cluster, operation string, nodes ...string) (batchDoc, int) {
 	t.Helper()
 	var b batchDoc
@@ -357,8 +360,8 @@ func (p *program) submit(t testing.TB, cluster, operation string, nodes ...strin
 	return b, response.StatusCode
 }
 
-// submitHeld starts a cordon whose calls wait in the proxy until hold is closed.
-// Calls for other nodes pass, so that plans of them need not wait.
+// submitHeld starts a cordon whose calls wait in the proxy until hold is
+// closed. Calls for other nodes are not held, so plans for them do not wait.
 func (p *program) submitHeld(
 	t testing.TB, c *kubetest.Cluster, proxy *kubetest.Proxy, hold <-chan struct{}, nodes ...string,
 ) batchDoc {
@@ -379,7 +382,7 @@ func (p *program) batch(t testing.TB, id string) batchDoc {
 	return b
 }
 
-// awaitBatch waits for a batch's end.
+// awaitBatch waits for the end of a batch.
 func (p *program) awaitBatch(t testing.TB, id string) batchDoc {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -394,7 +397,7 @@ func (p *program) awaitBatch(t testing.TB, id string) batchDoc {
 // event is one server-sent event.
 type event struct{ Name, Data string }
 
-// follow opens an event stream; its events come until it ends or the test does.
+// follow opens an event stream until the stream or the test ends.
 func (p *program) follow(t testing.TB, query string) <-chan event {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A person's form that reaches far is led to its plan; a script says what it
-// wants by JSON, and sees the reach in the plan.
+// A far-reaching form leads to its plan; a script states its intent in JSON,
+// and the plan has the reach.
 func TestReach_formsAndScripts(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
@@ -35,14 +35,14 @@ func TestReach_formsAndScripts(t *testing.T) {
 	require.Equal(t, 409, r.send(t, "POST", batches, made).status, "the consent is to one plan")
 	require.Empty(t, p.cordonedIn(t, c.Name))
 	made.Set("plan", digest)
-	made.Set("reason", "another") // is no other plan
+	made.Set("reason", "another") // does not change the plan
 	done := r.send(t, "POST", batches, made)
 	require.Equal(t, 200, done.status)
 	require.True(t, strings.HasPrefix(done.url.Path, "/batches/"))
 	require.Len(t, p.cordonedIn(t, c.Name), 2)
 	first := strings.TrimPrefix(done.url.Path, "/batches/")
 
-	// Taking an uncordon back closes the cluster too, and trying again does.
+	// Undoing an uncordon closes the cluster too, and so does a retry.
 	lifted, _ := p.submit(t, c.Name, "uncordon", names...)
 	p.awaitBatch(t, lifted.ID)
 	undo := r.send(t, "POST", "/batches/"+lifted.ID+"/undo", url.Values{})
@@ -53,7 +53,7 @@ func TestReach_formsAndScripts(t *testing.T) {
 	require.Len(t, p.cordonedIn(t, c.Name), 2)
 	require.Equal(t, first, p.batch(t, first).ID)
 
-	// A taint that keeps pods away, by its form.
+	// A taint that repels pods, from its form.
 	p.submit(t, c.Name, "uncordon", names...)
 	tainted := r.send(t, "POST", batches, url.Values{"operation": {"taint"}, "taint": {"off:NoSchedule"}, "node": names})
 	require.Equal(t, batches+"/preview", tainted.url.Path)
@@ -75,8 +75,8 @@ func TestReach_formsAndScripts(t *testing.T) {
 	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 }
 
-// The nodes of a batch are all that match but for the exceptions, for forms and
-// for scripts.
+// The nodes of a batch are all matches except those listed, for forms and for
+// scripts.
 func TestBatches_except(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 4)
@@ -97,8 +97,9 @@ func TestBatches_except(t *testing.T) {
 		422), "except", "of which?")
 }
 
-// Every page that a form leads to has an address that is loaded again, also
-// where the form is too long for it; what takes only forms leads somewhere.
+// Every page that a form leads to has an address that can be reloaded, even
+// when the form is too long for an address; addresses that only take forms
+// redirect.
 func TestAddresses(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 100)

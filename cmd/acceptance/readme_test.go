@@ -25,7 +25,7 @@ func readDocument(t testing.TB, path string) string {
 	return string(content)
 }
 
-// The README's table of settings is what the program itself says.
+// The table of settings in the README equals the output of the program.
 func TestReadme_settings(t *testing.T) {
 	cmd := exec.Command(buildProgram(t), "serve", "--help")
 	cmd.Env = append(os.Environ(), "COLUMNS=1000")
@@ -48,8 +48,8 @@ func TestReadme_settings(t *testing.T) {
 	require.Equal(t, want.String(), got)
 }
 
-// settingDefault gives a default in the table's form. A value in capitals is
-// only a word for what is expected.
+// settingDefault returns a default as the table shows it. A value in capitals
+// is only a placeholder.
 func settingDefault(flag, shown string) string {
 	switch value := strings.Trim(shown, `"`); {
 	case value == "" && strings.HasPrefix(flag, "--[no-]"):
@@ -63,7 +63,7 @@ func settingDefault(flag, shown string) string {
 	}
 }
 
-// Every file and picture that the documents link to is there.
+// Every file and picture that the documents link to exists.
 func TestReadme_links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
 	documents := []string{
@@ -81,8 +81,8 @@ func TestReadme_links(t *testing.T) {
 	}
 }
 
-// The rights that the documents give to the program's account are enough for
-// everything that it does, and name nothing that it does not ask for.
+// The permissions that the documents give to the account of the program are
+// sufficient for everything it does, and none is unused.
 func TestReadme_clusterRoleIsEnough(t *testing.T) {
 	_, rest, ok := strings.Cut(readDocument(t, "docs/configuration.md"), "```yaml\n")
 	require.True(t, ok)
@@ -100,7 +100,7 @@ func TestReadme_clusterRoleIsEnough(t *testing.T) {
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	require.Len(t, p.nodes(t, c.Name, "usage=1").Items, 3)
 	p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes/"+names[0], nil, new(map[string]any))
-	for _, operation := range []string{"cordon", "cordon", "uncordon"} { // a node that is as asked already is looked at
+	for _, operation := range []string{"cordon", "cordon", "uncordon"} { // a node that needs no change is read
 		b, _ := p.submit(t, c.Name, operation, names...)
 		require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 	}

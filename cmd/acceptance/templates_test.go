@@ -39,7 +39,7 @@ type templateListDoc struct {
 	Items             []templateDoc
 }
 
-// makeTemplate makes a template with the entries as scripts write them.
+// makeTemplate makes a template with entries as scripts write them.
 func (p *program) makeTemplate(t testing.TB, kind, name string, entries ...string) templateDoc {
 	t.Helper()
 	var made templateDoc
@@ -50,7 +50,7 @@ func (p *program) makeTemplate(t testing.TB, kind, name string, entries ...strin
 	return made
 }
 
-// refusal gives the fields that an answer names as wrong.
+// refusal returns the fields that a response reports as wrong.
 func (p *program) refusal(t testing.TB, path string, form url.Values, status int) map[string]string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+path, strings.NewReader(form.Encode()))
@@ -75,7 +75,7 @@ func (p *program) refusal(t testing.TB, path string, form url.Values, status int
 	return problem.Error.Fields
 }
 
-// A script makes, reads, changes, copies and deletes templates.
+// A script makes, reads, changes, duplicates and deletes templates.
 func TestTemplates_json(t *testing.T) {
 	c := kubetest.Acquire(t)
 	p := startProgram(t, c.Kubeconfig)
@@ -257,7 +257,7 @@ func TestTemplates_roles(t *testing.T) {
 	} {
 		for role, status := range map[string]int{"viewer": tt.viewer, "user": tt.user} {
 			if role == "user" && strings.HasSuffix(tt.path, "/delete") && tt.method == "POST" {
-				continue // below, once the viewer has tried
+				continue // done below, after the viewer has tried
 			}
 			require.Equal(t, status, p.reader(t, "en", role).send(t, tt.method, tt.path, tt.form).status, "%s %s as %s",
 				tt.method, tt.path, role)
@@ -318,7 +318,7 @@ func TestTemplates_exportAndImport(t *testing.T) {
 	}
 }
 
-// upload sends a file as a browser does, and gives the status.
+// upload sends a file as a browser does, and returns the status.
 func upload(t testing.TB, r *reader, path, content string) int {
 	t.Helper()
 	var body bytes.Buffer
@@ -340,7 +340,7 @@ func upload(t testing.TB, r *reader, path, content string) int {
 	return response.StatusCode
 }
 
-// Every page of templates keeps what a page has to keep, and what was typed.
+// Every page of templates is sound, and keeps what was typed.
 func TestTemplates_pages(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 3)
@@ -386,13 +386,13 @@ func TestTemplates_pages(t *testing.T) {
 		less := page("POST", "/templates/labels/new", with(typed, "remove", "1"), 200)
 		require.Equal(t, "d", less.doc.Find("#f-key-1").AttrOr("value", ""))
 
-		// Refused, it comes back with what is wrong at its place.
+		// When refused, the form shows each error at its field.
 		again := page("POST", "/templates/labels/new", typed, 422)
 		require.Equal(t, "true", again.doc.Find("#f-values-1").AttrOr("aria-invalid", ""))
 		require.Equal(t, "b,,c", again.doc.Find("#f-values-1").AttrOr("value", ""))
 		require.Equal(t, "y", again.doc.Find("#f-description").Text())
 
-		// Changed meanwhile: told once, then taken.
+		// Changed meanwhile: warned once, then saved.
 		stale := url.Values{
 			"name": {"GPU <pool>"}, "key.1": {"mine"}, "values.1": {"1"},
 			"updatedAt": {"2020-01-01T00:00:00Z"},
@@ -403,7 +403,7 @@ func TestTemplates_pages(t *testing.T) {
 		stale.Set("updatedAt", conflict.doc.Find("input[name=updatedAt]").AttrOr("value", ""))
 		require.Contains(t, page("POST", at+"/edit", stale, 200).doc.Find("main").Text(), "mine")
 
-		// Apply: the template may still be open, be chosen, or not fit.
+		// Apply: the template may be unselected, selected, or not applicable.
 		open := page("POST", apply, url.Values{"node": names}, 200)
 		require.Equal(t, 54, open.doc.Find("#f-choose option[value!='']").Length())
 		require.Zero(t, open.doc.Find("#apply-form [name=template]").Length())
@@ -431,7 +431,7 @@ func TestTemplates_pages(t *testing.T) {
 	}
 }
 
-// with gives a form with one more field.
+// with returns a form with one more field.
 func with(form url.Values, name, value string) url.Values {
 	out := url.Values{name: {value}}
 	for name, values := range form {
@@ -440,8 +440,8 @@ func with(form url.Values, name, value string) url.Values {
 	return out
 }
 
-// Whoever has no template yet is offered two of each kind. They lead to the form
-// as it would be typed, store nothing by themselves, and can be saved as they are.
+// Without any templates two examples of each kind are offered. They lead to the
+// filled-in form, store nothing by themselves, and can be saved unchanged.
 func TestTemplates_examples(t *testing.T) {
 	c := kubetest.Acquire(t)
 	p := startProgram(t, c.Kubeconfig)
@@ -473,7 +473,8 @@ func TestTemplates_examples(t *testing.T) {
 	}
 }
 
-// The README's way to make a template of candidates and to use it from a script.
+// The steps in the README to make a template with candidate values and to use
+// it in a script.
 func TestTemplates_asInTheReadme(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 1)
