@@ -31,7 +31,7 @@ func BenchmarkDrain(b *testing.B) {
 	victims := c.Nodes(b, drainNodes)
 	proxy := c.Proxy(b)
 	kubeconfig := proxy.Kubeconfig(b, c.Name)
-	p := startPlain(b, kubeconfig)
+	p := startReleased(b, kubeconfig)
 	for b.Loop() {
 		theirs := contest(b, c, proxy, victims, func() { kubectlDrain(b, c, kubeconfig, victims) })
 		ours := contest(b, c, proxy, victims, func() { p.drainAll(b, c.Name, victims) })
@@ -97,9 +97,7 @@ func contest(b *testing.B, c *kubetest.Cluster, proxy *kubetest.Proxy, victims [
 func uncordon(b *testing.B, c *kubetest.Cluster, names []string) {
 	b.Helper()
 	for _, name := range names {
-		_, err := c.Client.CoreV1().Nodes().Patch(b.Context(), name, "application/merge-patch+json",
-			[]byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
-		require.NoError(b, err)
+		changeBehind(b, c, name, `{"spec":{"unschedulable":null}}`)
 	}
 }
 

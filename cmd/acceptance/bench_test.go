@@ -79,7 +79,7 @@ func BenchmarkTaint(b *testing.B) {
 func compare(b *testing.B, k contender) {
 	c := kubetest.Acquire(b)
 	names := c.Nodes(b, benchNodes)
-	p := startPlain(b, c.Kubeconfig)
+	p := startReleased(b, c.Kubeconfig)
 	raw := plainClient{c: c, uids: uidsOf(b, c, names)}
 	for b.Loop() {
 		var rounds []round
@@ -125,13 +125,12 @@ func median(rounds []round, of func(round) float64) float64 {
 
 func rate(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
 
-// startPlain runs the program without the race detector.
-func startPlain(b testing.TB, kubeconfig string) *program {
+// startReleased runs the program as it is released.
+func startReleased(b testing.TB, kubeconfig string) *program {
 	b.Helper()
-	path := b.TempDir() + "/kube-node-manager"
-	out, err := exec.Command("go", "build", "-o", path, "../kube-node-manager").CombinedOutput()
-	require.NoError(b, err, "%s", out)
+	path := releaseBuild.binary(b)
 	p := emptyProgram(b, path, kubeconfig)
+	var err error
 	p.Token, err = addAdministrator(path, p.Data)
 	require.NoError(b, err)
 	p.start(b)

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services/kube/kubetest"
@@ -68,9 +66,7 @@ func retryAndUndo(t *testing.T, scripts bool) {
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	x := startBrowser(t).tab(p)
 	if !scripts {
-		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
-			emulation.SetScriptExecutionDisabledParams{Value: true})
-		require.NoError(t, err)
+		x.withoutScripts()
 	}
 	x.signIn()
 	fault := proxy.Inject(kubetest.Fault{

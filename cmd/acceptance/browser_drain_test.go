@@ -29,9 +29,7 @@ func TestBrowser_drainByItsPlan(t *testing.T) {
 	namespace := c.Namespace(t)
 	c.Deployment(t, namespace, "web", 4, kubetest.OnNodes(names[0], spare))
 	c.Budget(t, namespace, "web", 3)
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), spare, types.MergePatchType,
-		[]byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
-	require.NoError(t, err) // there is a node for the pods
+	changeBehind(t, c, spare, `{"spec":{"unschedulable":null}}`) // there is a node for the pods
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -31,9 +30,7 @@ func reachesFar(t *testing.T, scripts bool) {
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p)
 	if !scripts {
-		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
-			emulation.SetScriptExecutionDisabledParams{Value: true})
-		require.NoError(t, err)
+		x.withoutScripts()
 	}
 	x.signIn()
 	x.open(nodesPath(c.Name))
@@ -96,9 +93,7 @@ func leavesOut(t *testing.T, scripts bool) {
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p)
 	if !scripts {
-		_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
-			emulation.SetScriptExecutionDisabledParams{Value: true})
-		require.NoError(t, err)
+		x.withoutScripts()
 	}
 	x.signIn()
 	x.open(nodesPath(c.Name))

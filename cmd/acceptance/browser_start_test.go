@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services/kube/kubetest"
@@ -22,7 +20,7 @@ import (
 // prints about creating the first administrator.
 func startFirst(t testing.TB, kubeconfig string) (*program, string) {
 	t.Helper()
-	p := emptyProgram(t, buildProgram(t), kubeconfig)
+	p := emptyProgram(t, raceBuild.binary(t), kubeconfig)
 	p.start(t)
 	return p, p.said.line(t, 1)
 }
@@ -72,9 +70,7 @@ func TestBrowser_withoutJavaScript(t *testing.T) {
 	names := c.Nodes(t, 7)
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	x := startBrowser(t).tab(p)
-	_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
-		emulation.SetScriptExecutionDisabledParams{Value: true})
-	require.NoError(t, err)
+	x.withoutScripts()
 	x.signIn()
 	x.open(nodesPath(c.Name))
 	x.untilRows("Ready", names...)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -29,9 +28,7 @@ func TestBrowser_templates(t *testing.T) {
 			x := startBrowser(t).tab(p)
 			x.expect("422")
 			if !scripts {
-				_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
-					emulation.SetScriptExecutionDisabledParams{Value: true})
-				require.NoError(t, err)
+				x.withoutScripts()
 			}
 			templateLife(x.signIn(), c.Name, scripts)
 		})

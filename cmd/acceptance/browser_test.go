@@ -142,6 +142,14 @@ func (b *browser) tab(p *program) *tab {
 	return x
 }
 
+// withoutScripts turns JavaScript off for the rest of the test.
+func (x *tab) withoutScripts() {
+	x.t.Helper()
+	_, err := chromedp.Call(x.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
+	require.NoError(x.t, err)
+}
+
 // listen records errors and warnings of the browser.
 func (x *tab) listen(ev any) {
 	text := ""

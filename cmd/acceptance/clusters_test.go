@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,8 +10,6 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"kube-node-manager/services/kube/kubetest"
 )
@@ -18,22 +17,14 @@ import (
 // cordonBeside cordons a node as kubectl does, without the program knowing.
 func cordonBeside(t testing.TB, c *kubetest.Cluster, name string) {
 	t.Helper()
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType,
-		[]byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
+	changeBehind(t, c, name, `{"spec":{"unschedulable":true}}`)
 }
 
 // page requests a page as a browser does.
 func (p *program) page(t testing.TB, path string) (int, *goquery.Document) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+path, nil)
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
-	r.Header.Set("Accept", "text/html")
-	response, err := p.client.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	page, err := goquery.NewDocumentFromReader(response.Body)
+	response, raw := p.call(t, http.MethodGet, path, "text/html", "", nil)
+	page, err := goquery.NewDocumentFromReader(bytes.NewReader(raw))
 	require.NoError(t, err)
 	return response.StatusCode, page
 }

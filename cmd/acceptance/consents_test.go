@@ -45,22 +45,15 @@ func (r refusal) words() string {
 // ask posts a form, or the same as JSON, and returns the response.
 func (p *program) ask(t *testing.T, path string, form url.Values, asJSON bool) refusal {
 	t.Helper()
-	kind, body := "application/x-www-form-urlencoded", form.Encode()
+	kind, body := formKind, form.Encode()
 	if asJSON {
 		raw, err := json.Marshal(form)
 		require.NoError(t, err)
 		kind, body = "application/json", string(raw)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+path, strings.NewReader(body))
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Content-Type", kind)
-	response, err := p.client.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
+	response, raw := p.call(t, http.MethodPost, path, "application/json", kind, strings.NewReader(body))
 	got := refusal{status: response.StatusCode}
-	require.NoError(t, json.NewDecoder(response.Body).Decode(&got), path)
+	require.NoError(t, json.Unmarshal(raw, &got), path)
 	return got
 }
 

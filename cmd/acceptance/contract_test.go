@@ -2,7 +2,6 @@ package acceptance
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,8 +12,6 @@ import (
 
 	"kube-node-manager/services/kube/kubetest"
 )
-
-func unmarshal(raw []byte, into any) error { return json.Unmarshal(raw, into) }
 
 // Context names are free text; those of clouds look like paths.
 func TestContract_oddClusterName(t *testing.T) {
@@ -79,23 +76,14 @@ func TestContract_errors(t *testing.T) {
 			continue
 		}
 		t.Run(name+", field", func(t *testing.T) {
-			r, err := http.NewRequestWithContext(t.Context(), want.method, p.URL+want.path,
-				strings.NewReader(want.form.Encode()))
-			require.NoError(t, err)
-			r.Header.Set("Authorization", "Bearer "+p.Token)
-			r.Header.Set("Accept", "application/json")
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			response, err := p.client.Do(r)
-			require.NoError(t, err)
-			defer func() { _ = response.Body.Close() }()
 			var problem struct {
 				Error struct {
 					Code, Message string
 					Fields        map[string]string
 				}
 			}
-			raw, err := io.ReadAll(response.Body)
-			require.NoError(t, err)
+			body := strings.NewReader(want.form.Encode())
+			_, raw := p.call(t, want.method, want.path, "application/json", formKind, body)
 			require.NoError(t, json.Unmarshal(raw, &problem), "%s", raw)
 			require.Equal(t, "invalid", problem.Error.Code)
 			require.NotEmpty(t, problem.Error.Message)

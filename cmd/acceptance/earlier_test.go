@@ -71,7 +71,7 @@ func startEarlier(t *testing.T) *earlier {
 	c := lease(t)
 	production := kubetest.WriteKubeconfig(t, earlierCluster, c.Config())
 	staging := kubetest.WriteKubeconfig(t, "staging", c.Config())
-	p := emptyProgram(t, buildProgram(t), production+string(os.PathListSeparator)+staging,
+	p := emptyProgram(t, raceBuild.binary(t), production+string(os.PathListSeparator)+staging,
 		"--resume=false", "--users-may-drain", "--retain-batches", "0", "--retain-audit", "0")
 	database := filepath.Join(p.Data, "kube-node-manager.db")
 	require.NoError(t, os.WriteFile(database, unpack(t, earlierDatabase), 0o600))
@@ -221,14 +221,7 @@ func (e *earlier) compareReport(t *testing.T, path string, answer json.RawMessag
 	var lines []string
 	require.NoError(t, json.Unmarshal(answer, &lines))
 	want := rowsOf(t, strings.Join(lines, "\n"))
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.URL+path, nil)
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+e.Token)
-	response, err := e.client.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
+	_, raw := e.call(t, http.MethodGet, path, "text/csv", "", nil)
 	got := rowsOf(t, string(raw))
 	require.Len(t, got, len(want), path)
 	for i := range want {

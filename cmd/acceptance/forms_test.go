@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"kube-node-manager/services/kube/kubetest"
 )
@@ -143,9 +142,7 @@ func TestForms_planThatMoved(t *testing.T) {
 	plan := r.send(t, "POST", batches+"/preview",
 		url.Values{"operation": {"label"}, "mode": {"replace"}, "label": {"tier=gold"}, "node": names})
 	require.Equal(t, 200, plan.status)
-	_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), names[1], types.MergePatchType,
-		[]byte(`{"metadata":{"labels":{"mine":"1"}}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
+	changeBehind(t, c, names[1], `{"metadata":{"labels":{"mine":"1"}}}`)
 	p.request(t, http.MethodGet, nodesPath(c.Name)+"?fresh=1", nil, nil)
 
 	form := fields(plan, "#plan-form")

@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -86,15 +85,6 @@ func TestForms_garbageIsNeverOurFault(t *testing.T) {
 // send posts a form and returns the status of the response.
 func (p *program) send(t testing.TB, path, accept string, form url.Values) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+path, strings.NewReader(form.Encode()))
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
-	r.Header.Set("Accept", accept)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := p.client.Do(r)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
+	response, _ := p.call(t, http.MethodPost, path, accept, formKind, strings.NewReader(form.Encode()))
 	return response.StatusCode
 }

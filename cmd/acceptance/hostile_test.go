@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,8 +28,6 @@ type hostile struct {
 	path, kind string
 	body       []byte
 }
-
-const formKind = "application/x-www-form-urlencoded"
 
 // nearLimit is the size of a body that is just accepted.
 const nearLimit = 900 << 10
@@ -172,7 +168,7 @@ func hostilePosts(t *testing.T, cluster string) []hostile {
 }
 
 // fileForm returns a multipart form with a file.
-func fileForm(t *testing.T, document string) (body []byte, kind string) {
+func fileForm(t testing.TB, document string) (body []byte, kind string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -189,14 +185,7 @@ func fileForm(t *testing.T, document string) (body []byte, kind string) {
 // multiplies its memory.
 func TestHostile_documentsCostNoMemory(t *testing.T) {
 	c := lease(t)
-	released := filepath.Join(t.TempDir(), "kube-node-manager")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", released, "../kube-node-manager")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	p := newProgram(t, c.Kubeconfig)
-	p.path = released
-	p.start(t)
+	p := startReleased(t, c.Kubeconfig)
 	posts := hostilePosts(t, c.Name)
 	// One post of each kind brings the program to its working size: what it has
 	// loaded once it keeps.
@@ -220,17 +209,8 @@ func TestHostile_documentsCostNoMemory(t *testing.T) {
 // post sends a body and returns the status and the beginning of the response.
 func (p *program) post(t *testing.T, h hostile) (status int, said string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+h.path, bytes.NewReader(h.body))
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Content-Type", h.kind)
-	response, err := p.client.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 1000))
-	require.NoError(t, err)
-	return response.StatusCode, string(answer)
+	response, raw := p.call(t, http.MethodPost, h.path, "application/json", h.kind, bytes.NewReader(h.body))
+	return response.StatusCode, string(raw[:min(1000, len(raw))])
 }
 
 // resident returns one of the memory figures of the kernel for the program, in

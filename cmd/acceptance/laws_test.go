@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -166,7 +167,7 @@ func TestLaw4_killedAndThenCancelledAdmitsWhatItCannotKnow(t *testing.T) {
 func field(t *testing.T, raw []byte, name string) string {
 	t.Helper()
 	var object map[string]any
-	require.NoError(t, unmarshal(raw, &object))
+	require.NoError(t, json.Unmarshal(raw, &object))
 	return fmt.Sprint(object[name])
 }
 

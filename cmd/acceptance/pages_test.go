@@ -66,7 +66,7 @@ func (r *reader) send(t testing.TB, method, path string, form url.Values, header
 	request.Header.Set("Accept", "text/html")
 	request.Header.Set("Accept-Language", r.lang)
 	if form != nil {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header.Set("Content-Type", formKind)
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])

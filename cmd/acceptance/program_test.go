@@ -33,9 +33,8 @@ func TestMain(m *testing.M) {
 		return goleak.Find()
 	})
 	chromiums.stop() // after a failure the check above has not run
-	if binary.dir != "" {
-		_ = os.RemoveAll(binary.dir)
-	}
+	raceBuild.remove()
+	releaseBuild.remove()
 	os.Exit(code)
 }
 
@@ -44,38 +43,6 @@ const (
 	adminPassword = "correct horse battery"
 	patience      = time.Minute // for what takes up to a second on an idle machine
 )
-
-// binary is the program, built once with the race detector, and a data
-// directory with an administrator, of which every program gets a copy.
-var binary struct {
-	once  sync.Once
-	dir   string
-	path  string
-	data  string
-	token string
-	err   error
-}
-
-func buildProgram(t testing.TB) string {
-	t.Helper()
-	binary.once.Do(func() { binary.err = makeProgram() })
-	require.NoError(t, binary.err)
-	return binary.path
-}
-
-func makeProgram() (err error) {
-	if binary.dir, err = os.MkdirTemp("", "acceptance-"); err != nil {
-		return err
-	}
-	binary.path, binary.data = filepath.Join(binary.dir, "kube-node-manager"), filepath.Join(binary.dir, "data")
-	out, err := exec.Command("go", "build", "-race", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary.path,
-		"../kube-node-manager").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	binary.token, err = addAdministrator(binary.path, binary.data)
-	return err
-}
 
 // addAdministrator creates the administrator and returns a token.
 func addAdministrator(path, data string) (token string, err error) {
@@ -126,15 +93,8 @@ type program struct {
 // program.
 func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 	t.Helper()
-	p := emptyProgram(t, buildProgram(t), kubeconfig, args...)
-	p.Token = binary.token
-	files, err := os.ReadDir(binary.data)
-	require.NoError(t, err)
-	for _, f := range files {
-		content, err := os.ReadFile(filepath.Join(binary.data, f.Name()))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(p.Data, f.Name()), content, 0o600))
-	}
+	p := emptyProgram(t, raceBuild.binary(t), kubeconfig, args...)
+	p.Token = copySeed(t, p.Data)
 	return p
 }
 
@@ -270,25 +230,45 @@ func (p *program) request(t testing.TB, method, path string, form url.Values, in
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
+	response, raw := p.call(t, method, path, "application/json", formKind, body)
+	if into != nil {
+		require.Less(t, response.StatusCode, 300, "%s %s: %s", method, path, raw)
+		require.NoError(t, json.Unmarshal(raw, into), "%s", raw)
+	}
+	return response
+}
+
+// formKind is the content type of a form.
+const formKind = "application/x-www-form-urlencoded"
+
+// call sends a request with the administrator's token, and returns the response
+// with its body. kind is the content type of the body, if there is one.
+func (p *program) call(t testing.TB, method, path, accept, kind string, body io.Reader) (*http.Response, []byte) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, p.URL+path, body)
+	r, err := p.newRequest(ctx, method, path, body)
 	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
-	r.Header.Set("Accept", "application/json")
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", accept)
+	if body != nil {
+		r.Header.Set("Content-Type", kind)
 	}
 	response, err := p.client.Do(r)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	if into != nil {
-		require.Less(t, response.StatusCode, 300, "%s %s: %s", method, path, raw)
-		require.NoError(t, json.Unmarshal(raw, into), "%s", raw)
+	return response, raw
+}
+
+// newRequest returns a request with the administrator's token.
+func (p *program) newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, p.URL+path, body)
+	if err != nil {
+		return nil, err
 	}
-	return response
+	r.Header.Set("Authorization", "Bearer "+p.Token)
+	return r, nil
 }
 
 // The JSON shapes of the HTTP contract, as a script would declare them.
@@ -401,9 +381,8 @@ type event struct{ Name, Data string }
 func (p *program) follow(t testing.TB, query string) <-chan event {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/events?"+query, nil)
+	r, err := p.newRequest(ctx, http.MethodGet, "/events?"+query, nil)
 	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
 	transport := &http.Transport{}
 	response, err := transport.RoundTrip(r)
 	require.NoError(t, err)

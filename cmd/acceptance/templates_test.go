@@ -2,9 +2,9 @@ package acceptance
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,16 +53,7 @@ func (p *program) makeTemplate(t testing.TB, kind, name string, entries ...strin
 // refusal returns the fields that a response reports as wrong.
 func (p *program) refusal(t testing.TB, path string, form url.Values, status int) map[string]string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+path, strings.NewReader(form.Encode()))
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+p.Token)
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := p.client.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
+	response, raw := p.call(t, http.MethodPost, path, "application/json", formKind, strings.NewReader(form.Encode()))
 	require.Equal(t, status, response.StatusCode, "%s", raw)
 	var problem struct {
 		Error struct {
@@ -70,7 +61,7 @@ func (p *program) refusal(t testing.TB, path string, form url.Values, status int
 			Fields        map[string]string
 		}
 	}
-	require.NoError(t, unmarshal(raw, &problem))
+	require.NoError(t, json.Unmarshal(raw, &problem))
 	require.NotEmpty(t, problem.Error.Message)
 	return problem.Error.Fields
 }
@@ -321,16 +312,10 @@ func TestTemplates_exportAndImport(t *testing.T) {
 // upload sends a file as a browser does, and returns the status.
 func upload(t testing.TB, r *reader, path, content string) int {
 	t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", "templates.yaml")
+	body, kind := fileForm(t, content)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.p.URL+path, bytes.NewReader(body))
 	require.NoError(t, err)
-	_, err = io.WriteString(part, content)
-	require.NoError(t, err)
-	require.NoError(t, form.Close())
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.p.URL+path, &body)
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", form.FormDataContentType())
+	request.Header.Set("Content-Type", kind)
 	request.Header.Set("Accept", "text/html")
 	response, err := r.client.Do(request)
 	require.NoError(t, err)
