@@ -26,7 +26,8 @@ const watchTables = `(() => {
 	});
 	document.addEventListener("htmx:beforeRequest", (e) => {
 		const state = document.querySelector("#progress [data-batch]")?.dataset.state ?? "running";
-		if (e.detail.target.id === "nodes") ended = answered || state !== "running";
+		const open = state === "running" || state === "interrupted"; // interrupted until a restarted program resumes it
+		if (e.detail.target.id === "nodes") ended = answered || !open;
 	});
 	document.addEventListener("htmx:afterSettle", (e) => {
 		if (e.target.id === "nodes") window.tables.push({ ended, rows: ` + statusOf + ` });

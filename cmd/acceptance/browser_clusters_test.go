@@ -153,7 +153,7 @@ func TestBrowser_ageInPlaceOfLive(t *testing.T) {
 	for _, path := range []string{nodes, nodes + "/" + names[0], "/clusters/" + c.Name + "/labels"} {
 		x.open(path)
 		x.until(`document.body.dataset.live === "on" && ` +
-			`/^as of [2-9] s ago$/.test(document.querySelector(".as-of").innerText.trim())`)
+			`/^as of ([2-9]|[1-9][0-9]+) s ago$/.test(document.querySelector(".as-of").innerText.trim())`)
 		require.NotRegexp(t, `(?i)\blive\b`, value[string](x, `document.querySelector("main").innerText`), path)
 		require.False(t, value[bool](x, late), path)
 		down := proxy.Inject(kubetest.Fault{Code: http.StatusServiceUnavailable})

@@ -60,6 +60,7 @@ func (e *earlier) prepareUndo(t *testing.T, b earlierBatch) []itemDoc {
 		after.put(t, e.cluster, it.Node)
 		changed = append(changed, it)
 	}
+	e.nodes(t, b.Cluster, "fresh=1") // the program has not seen these changes
 	return changed
 }
 
@@ -136,6 +137,7 @@ func (e *earlier) testRetry(t *testing.T) {
 		for _, it := range left {
 			e.prepareRetry(t, b, it)
 		}
+		e.nodes(t, b.Cluster, "fresh=1") // the program has not seen these changes
 		again := e.retry(t, b)
 		require.Equal(t, nodesOf(left), nodesOf(again.Items))
 		requireSameParams(t, b, again)

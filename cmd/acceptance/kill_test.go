@@ -170,7 +170,7 @@ func TestDrain_killedKeepsItsCount(t *testing.T) {
 	c.Deployment(t, ns, "web", 5, kubetest.OnNodes(node))
 	c.Deployment(t, ns, "cart", 1, kubetest.OnNodes(node))
 	c.Budget(t, ns, "cart", 1) // keeps the drain from ending
-	p := startPlain(t, c.Kubeconfig)
+	p := startReleased(t, c.Kubeconfig)
 	b, _ := p.submit(t, c.Name, "drain", node)
 	require.Eventually(t, func() bool {
 		return p.evictedPods(t, b.ID) == 5
