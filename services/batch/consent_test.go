@@ -42,7 +42,7 @@ func text(err error) string {
 
 // Whoever takes a batch back needs the same consent as who made it.
 func TestUndo_asksForTheConsentOfTheFirst(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2, kubetest.WithTaints(corev1.Taint{Key: outOfService, Value: "x", Effect: corev1.TaintEffectNoExecute}))
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), protecting(t))
 	admin, user := as(t, services.RoleAdmin), as(t, services.RoleUser)
@@ -70,7 +70,7 @@ func TestUndo_asksForTheConsentOfTheFirst(t *testing.T) {
 
 // The number that is confirmed is the one that was shown.
 func TestEvictions_confirmTheNumber(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	name, ns := c.Nodes(t, 1)[0], c.Namespace(t)
 	for i := range 10 {
 		c.Pod(t, ns, "pod-"+strconv.Itoa(i), name)
@@ -92,7 +92,7 @@ func TestEvictions_confirmTheNumber(t *testing.T) {
 
 // A node that the cached list does not know yet is no way round the question.
 func TestEvictions_ofANodeThatIsNew(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	c.Nodes(t, 1)
 	p.table(t, c.Name) // now it is cached
@@ -106,8 +106,7 @@ func TestEvictions_ofANodeThatIsNew(t *testing.T) {
 // Who resumes a batch needs the rights and consents of who made it; to pause and
 // to cancel it is safe.
 func TestResume_asksForTheConsentOfTheBatch(t *testing.T) {
-	t.Parallel()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 4)
 	dir, o := t.TempDir(), protecting(t)
 	p := startProcess(t, c.Kubeconfig, dir, o)

@@ -66,7 +66,7 @@ func tableRows(nodes []*node.Node) map[string]kubectlRow {
 // The control plane adds and removes the taint of a cordon a moment after us.
 // However slow it is, "done" means that the table is what kubectl says.
 func TestDone_meansTheEndStateBehindASlowController(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	slow := c.Proxy(t)
 	c.LifecycleThrough(t, slow)
 	names := c.Nodes(t, 24)
@@ -106,7 +106,7 @@ func TestDone_meansTheEndStateWithoutAWatch(t *testing.T) {
 		"cut":       {Verb: "watch", Resource: "nodes", Cut: kubetest.CutBefore, Times: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := kubetest.Acquire(t)
+			c := lease(t)
 			slow, proxy := c.Proxy(t), c.Proxy(t)
 			c.LifecycleThrough(t, slow)
 			names := c.Nodes(t, 12)
@@ -131,8 +131,7 @@ func TestDone_meansTheEndStateWithoutAWatch(t *testing.T) {
 // A control plane that stands still does not hold a batch for ever. The table
 // says that the nodes are still changing, and is right as soon as they are.
 func TestDone_isBoundedWhenTheControllerStandsStill(t *testing.T) {
-	t.Parallel() // it mostly waits
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names, others := c.Nodes(t, 3), c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	viewer := as(t, services.RoleViewer)
@@ -178,7 +177,7 @@ func TestDone_isBoundedWhenTheControllerStandsStill(t *testing.T) {
 
 // The controller restores the beta labels that belong to stable ones.
 func TestDone_meansTheEndStateOfRestoredLabels(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	slow := c.Proxy(t)
 	c.LifecycleThrough(t, slow)
 	names := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{corev1.LabelOSStable: "linux", "beta.kubernetes.io/os": "linux"}))
@@ -199,7 +198,7 @@ func TestDone_meansTheEndStateOfRestoredLabels(t *testing.T) {
 // Pods that a NoExecute taint evicts leave after the batch has ended. The
 // figures of the table follow them, with nobody asking for a fresh read.
 func TestDone_figuresFollowPodsThatLeaveLater(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	name := c.Nodes(t, 1)[0]
 	namespace := c.Namespace(t)
 	c.Pod(t, namespace, "web", name)

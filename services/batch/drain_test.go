@@ -262,8 +262,7 @@ func settled(proxy *kubetest.Proxy) bool {
 }
 
 func TestDrain_restartWaitsForAPersonAndGoesOn(t *testing.T) {
-	t.Parallel()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	nodes := c.Nodes(t, 2)
 	ns := c.Namespace(t)
@@ -366,7 +365,7 @@ func TestDrain_podOfTheSameNameIsAnotherPod(t *testing.T) {
 }
 
 func TestDrain_forbiddenEvictionEndsTheBatch(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	nodes := c.Nodes(t, 3)
 	ns := c.Namespace(t)
 	c.Deployment(t, ns, "web", 6, kubetest.OnNodes(nodes...))
@@ -426,8 +425,7 @@ func TestDeletePod_isASeparateDecision(t *testing.T) {
 // What was evicted so far is stored as it happens: a process that is killed has not
 // forgotten it.
 func TestDrain_evictedPodsAreStoredAsTheyGo(t *testing.T) {
-	t.Parallel()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	nodes, ns := c.Nodes(t, 1), c.Namespace(t)
 	c.Deployment(t, ns, "web", 6, kubetest.OnNodes(nodes[0]))
 	c.Deployment(t, ns, "cart", 1, kubetest.OnNodes(nodes[0]))

@@ -32,6 +32,14 @@ func TestMain(m *testing.M) {
 	os.Exit(kubetest.Main(m, func() error { return goleak.Find() }))
 }
 
+// lease leases a cluster for a test. Such a test mostly waits, so it runs in
+// parallel with others.
+func lease(t *testing.T) *kubetest.Cluster {
+	t.Helper()
+	t.Parallel()
+	return kubetest.Acquire(t)
+}
+
 // process is the part of the program that runs batches, over a data directory
 // that another process may take up later.
 type process struct {
@@ -219,7 +227,7 @@ func (p *process) table(t *testing.T, cluster string) map[string]string {
 }
 
 func TestBatch_cordonAndUncordonLeaveTheTableFresh(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 8)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	require.Len(t, p.table(t, c.Name), 8) // now it is cached
@@ -249,7 +257,7 @@ func TestBatch_cordonAndUncordonLeaveTheTableFresh(t *testing.T) {
 
 // Law 1: whoever learns of the end finds the cache cleared and the end stored.
 func TestBatch_doneMeansVisible(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	p.table(t, c.Name)
@@ -271,7 +279,7 @@ func TestBatch_doneMeansVisible(t *testing.T) {
 
 // Law 3 and scenario 3 of the original: a failed half keeps nothing stale.
 func TestBatch_partialFailureClearsOnceAndSaysWhy(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	p.table(t, c.Name)
@@ -292,7 +300,7 @@ func TestBatch_partialFailureClearsOnceAndSaysWhy(t *testing.T) {
 }
 
 func TestBatch_nothingChangedClearsNothing(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	v := p.wait(t, p.submit(t, c.Name, "uncordon", names...).ID)
@@ -304,7 +312,7 @@ func TestBatch_nothingChangedClearsNothing(t *testing.T) {
 }
 
 func TestBatch_forbiddenEndsTheBatchAfterTheFirstRefusal(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 100)
 	p := startProcess(t, c.ViewerKubeconfig, t.TempDir(), usual)
 	v := p.wait(t, p.submit(t, c.Name, "cordon", names...).ID)
@@ -321,7 +329,7 @@ func TestBatch_forbiddenEndsTheBatchAfterTheFirstRefusal(t *testing.T) {
 }
 
 func TestSubmit_refusesWhatIsWrongByName(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	for name, want := range map[string]struct {
 		request batch.Request
@@ -363,7 +371,7 @@ func many(n int) []string {
 }
 
 func TestSubmit_sameFormTwiceIsOneBatch(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	request := batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: names, IdempotencyKey: "k1"}
@@ -385,7 +393,7 @@ func TestSubmit_sameFormTwiceIsOneBatch(t *testing.T) {
 }
 
 func TestPreview_writesNothing(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	plans, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: append(names, "ghost")})
@@ -400,7 +408,7 @@ func TestPreview_writesNothing(t *testing.T) {
 
 // What our account in the cluster may not do is said by the plan.
 func TestPreview_rehearsesTheFirstChange(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProcess(t, c.ViewerKubeconfig, t.TempDir(), usual)
 	for operation, form := range map[string]form.Fields{"cordon": nil, "label": {"label": {"a=b"}}, "taint": {"taint": {"a:NoSchedule"}}} {

@@ -18,8 +18,7 @@ import (
 // behind starts a process that reaches its cluster through a proxy.
 func behind(t *testing.T, o batch.Options) (*kubetest.Cluster, *kubetest.Proxy, *process) {
 	t.Helper()
-	t.Parallel() // such a test mostly waits
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	return c, proxy, startProcess(t, proxy.Kubeconfig(t, c.Name), t.TempDir(), o)
 }
@@ -173,8 +172,7 @@ func TestCancel_callThatHangsIsCalledOffAndCounted(t *testing.T) {
 
 // Law 4. The process stops in the middle; the next one finishes.
 func TestRestart_continuesWhereItStopped(t *testing.T) {
-	t.Parallel()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 200)
 	dir := t.TempDir()
@@ -199,8 +197,7 @@ func TestRestart_continuesWhereItStopped(t *testing.T) {
 func TestRestart_withoutResumeWaitsForAPerson(t *testing.T) {
 	careful := usual
 	careful.Resume = false
-	t.Parallel()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 100)
 	dir := t.TempDir()

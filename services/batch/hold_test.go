@@ -11,7 +11,6 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/kube"
-	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/store"
 )
 
@@ -75,7 +74,7 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 // A batch that is held goes on when somebody who may says so, and no longer says
 // that it is held.
 func TestStart_heldBatchIsResumedByAnother(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	dir := t.TempDir()
 	p := startProcess(t, c.Kubeconfig, dir, usual)

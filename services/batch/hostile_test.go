@@ -87,7 +87,7 @@ func theirTaint(n *corev1.Node) string {
 // Law 8: whatever another writer does meanwhile, nothing of it is lost, and all
 // of ours is there.
 func TestBatch_besideAHostileWriter(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 200)
 	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "copied", Effect: corev1.TaintEffectPreferNoSchedule}))[0]
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)

@@ -133,7 +133,7 @@ type court struct {
 
 func newCourt(t *testing.T, name string, l law) *court {
 	t.Helper()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	k := &court{law: l, c: c, proxy: c.Proxy(t), dir: t.TempDir()}
 	k.names = c.Nodes(t, l.count,
 		kubetest.WithLabels(map[string]string{"old": "1", "foreign": "stays"}),
@@ -177,6 +177,7 @@ func TestLaws_holdForEveryOperation(t *testing.T) {
 		l, known := table[d.Name]
 		require.True(t, known, "operation %s is not in the table of the laws: add it", d.Name)
 		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
 			t.Run("denied by default, and a plan writes nothing", func(t *testing.T) { newCourt(t, d.Name, l).denies(t) })
 			t.Run("done means visible, touches only what was asked, is accounted for", func(t *testing.T) { newCourt(t, d.Name, l).judge(t) })
 			t.Run("what nobody knows clears the cache", func(t *testing.T) { newCourt(t, d.Name, l).unknown(t) })

@@ -101,7 +101,7 @@ func TestLimits_openBatches(t *testing.T) {
 }
 
 func TestSubmit_boundsTheKey(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	request := batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: c.Nodes(t, 1), IdempotencyKey: strings.Repeat("é", 128)}
 	_, err := p.engine.Submit(person(t, 1), request)

@@ -46,7 +46,7 @@ func (p *process) undo(t *testing.T, id string, form form.Fields) batch.View {
 // An undo after any operation brings every node back, and an undo of the undo
 // does it again.
 func TestUndo_bringsEveryNodeBack(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	since := metav1.Now().Rfc3339Copy()
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "h100", Effect: corev1.TaintEffectNoSchedule}))[0]
@@ -119,7 +119,7 @@ func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 // What somebody else has changed since is named and left alone, unless the
 // request says otherwise.
 func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"env": "dev"}))
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"env=prod,tier=gold"}}})
@@ -152,7 +152,7 @@ func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
 }
 
 func TestUndo_ofAForeignCordonIsNone(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	name := c.Nodes(t, 1)[0]
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	first := p.submit(t, c.Name, "cordon", name)

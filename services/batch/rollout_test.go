@@ -40,7 +40,7 @@ func (p *process) atGate(t *testing.T, id string) batch.View {
 // The first nodes go first; the rest follows when a person says so, also after
 // a restart.
 func TestRollout_canaryWaitsForAPerson(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	proxy := c.Proxy(t)
 	names := c.Nodes(t, 10)
 	dir := t.TempDir()
@@ -122,7 +122,7 @@ func TestRollout_zonesAndParallel(t *testing.T) {
 
 // A drain takes its first nodes first as well: the others are not even cordoned.
 func TestRollout_canaryOfADrain(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Fields: form.Fields{"canary": {"1"}}})
@@ -165,7 +165,7 @@ func TestRollout_poolsOfADrain(t *testing.T) {
 
 // Waves of a size, with a gate between them that a person can end.
 func TestRollout_wavesOfASize(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 4)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	v := p.rollout(t, c.Name, names, "wave_size", "2", "wave_pause", "10m")
@@ -180,8 +180,7 @@ func TestRollout_wavesOfASize(t *testing.T) {
 
 // A retried drain may have other options; what it does not say is as it was.
 func TestRetry_ofADrainWithOtherOptions(t *testing.T) {
-	t.Parallel()
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	nodes, ns := c.Nodes(t, 1), c.Namespace(t)
 	c.Deployment(t, ns, "slow", 1, kubetest.OnNodes(nodes[0]), kubetest.Stuck())
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
