@@ -32,6 +32,7 @@ func adminPages() map[string]templ.Component {
 		"sign in":       admin.SignIn(admin.SignInForm{Next: "/x"}),
 		"sign in again": admin.SignIn(admin.SignInForm{Name: "a", Problem: &p}),
 		"setup":         admin.Setup(admin.SetupForm{}),
+		"setup, others": admin.Setup(admin.SetupForm{Others: true}),
 		"setup again":   admin.Setup(admin.SetupForm{Code: "c", Name: "n", Problem: &wrong}),
 		"clusters":      admin.ClustersPage(viewstest.Frame(), viewstest.Clusters()),
 		"no clusters":   admin.ClustersPage(viewstest.Frame(), nil),

@@ -8,8 +8,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// quantity gives an amount of a resource: "cpu" in cores of milli cores,
-// "memory" in binary units of bytes, anything else as a count.
+// quantity returns an amount of a resource: of "cpu", given in millicores, the
+// cores; of "memory", given in bytes, a binary unit; anything else is a count.
 func quantity(unit string, n int64) string {
 	switch {
 	case n < 0:
@@ -40,8 +40,8 @@ func bytesText(n int64) string {
 	return strconv.FormatFloat(value, 'f', digits, 64) + " " + []string{"", "Ki", "Mi", "Gi", "Ti"}[unit] + "B"
 }
 
-// percent gives part of whole in whole percents, and false when there is no
-// whole.
+// percent returns part as a percentage of whole, and false when one of them is not
+// known.
 func percent(part, whole int64) (int, bool) {
 	if whole <= 0 || part < 0 {
 		return 0, false
@@ -49,8 +49,7 @@ func percent(part, whole int64) (int, bool) {
 	return int(math.Round(float64(part) / float64(whole) * 100)), true
 }
 
-// useKind gives the colour of a bar: above these shares little can be moved
-// onto the node.
+// useKind returns the colour of a bar, by how little room the node has left.
 func useKind(percent int) string {
 	switch {
 	case percent > 90:

@@ -7,20 +7,21 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// ApplyTemplate is the template that nodes are chosen for. Name is "" for one
-// that is not there any more.
+// ApplyTemplate is the template for which nodes are selected. Name is "" when it no
+// longer exists.
 type ApplyTemplate struct {
 	Kind string // "labels" or "taints"
 	ID   int64
 	Name string
 }
 
-// applyURL is where the selection goes that a template is to be applied to.
+// applyURL returns the form that applies the template to the selection.
 func (a ApplyTemplate) applyURL(cluster string) string {
-	return ui.WithQuery(ui.ApplyURL(cluster), url.Values{"kind": {a.Kind}, "template": {strconv.FormatInt(a.ID, 10)}})
+	id := strconv.FormatInt(a.ID, 10)
+	return ui.WithQuery(ui.ApplyURL(cluster), url.Values{"kind": {a.Kind}, "template": {id}})
 }
 
-// withoutApply is the table for its own sake.
+// withoutApply returns the address of the table without the template.
 func withoutApply(v ListView) string {
 	q := firstPage(v.Page.Query)
 	q.Apply = ""

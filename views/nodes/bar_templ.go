@@ -12,8 +12,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// drainButton sends the selection to the plan. It leaves the page, so HTMX has
-// no part in it: see data-native in app.js.
+// drainButton posts the selection to the plan. It leaves the page, so it does not
+// use HTMX: see data-native in app.js.
 func drainButton(cluster, class string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -100,9 +100,9 @@ func drainButton(cluster, class string) templ.Component {
 	})
 }
 
-// selectionBar is what can be done with the ticked nodes. With JavaScript it
-// appears with the first tick and counts over all pages; without, it is always
-// there and takes what is ticked on this page.
+// selectionBar holds the operations for the selected nodes. With JavaScript it
+// appears with the first selected node, and the selection spans all pages; without
+// JavaScript it is always visible and the selection is that of the page.
 func selectionBar(v ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -526,8 +526,8 @@ func barEdit(cluster string, o operation.Traits) templ.Component {
 	})
 }
 
-// barForm leads with the selection to a form of its own. It leaves the page, so
-// HTMX has no part in it: see data-native in app.js.
+// barForm posts the selection to a page with a form. It leaves the page, so it does
+// not use HTMX: see data-native in app.js.
 func barForm(what, url, key string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

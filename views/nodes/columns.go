@@ -16,13 +16,13 @@ import (
 // column is a column of the table of nodes or of its CSV.
 type column = ui.Column[*node.Node]
 
-// Columns are those of the table and of its CSV, in the order of both. For the
-// CSV v may be empty.
+// Columns are the columns of the table and of its CSV, in the order of both. The
+// CSV does not need v.
 func Columns(v ListView) []column {
 	return slices.Concat(stateColumns(v), placeColumns(v), useColumns(v), recordColumns(v))
 }
 
-// cellOf returns the function that makes a cell of the table.
+// cellOf returns a function for Column.Cell from one that also takes the view.
 func cellOf(v ListView, cell func(ListView, *node.Node) templ.Component) func(*node.Node) templ.Component {
 	return func(n *node.Node) templ.Component { return cell(v, n) }
 }
@@ -30,7 +30,7 @@ func cellOf(v ListView, cell func(ListView, *node.Node) templ.Component) func(*n
 func stateColumns(v ListView) []column {
 	return []column{
 		{
-			Title: "col_name", Class: "name", Sort: "name", Spacer: nameRoom(v.Page.Summary.LongestName),
+			Title: "col_name", Class: "name", Sort: "name", Spacer: nameSpacer(v.Page.Summary.LongestName),
 			Cell: cellOf(v, nameCell), CSV: "name", Value: func(n *node.Node) string { return n.Name },
 		},
 		{
@@ -48,15 +48,15 @@ func stateColumns(v ListView) []column {
 func placeColumns(v ListView) []column {
 	return []column{
 		{
-			Title: "col_pool", Sort: "pool", Spacer: room(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
+			Title: "col_pool", Sort: "pool", Spacer: spacer(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
 			CSV: "pool", Value: func(n *node.Node) string { return n.Pool },
 		},
 		{
-			Title: "col_zone", Sort: "zone", Spacer: room(longestZone(v)), Cell: cellOf(v, zoneCell),
+			Title: "col_zone", Sort: "zone", Spacer: spacer(longestZone(v)), Cell: cellOf(v, zoneCell),
 			CSV: "zone", Value: func(n *node.Node) string { return n.Zone },
 		},
 		{
-			Title: "col_version", Sort: "version", Spacer: room(longest(v.Page.Summary.Versions)),
+			Title: "col_version", Sort: "version", Spacer: spacer(longest(v.Page.Summary.Versions)),
 			Cell: cellOf(v, versionCell), CSV: "version", Value: func(n *node.Node) string { return n.Version },
 		},
 	}

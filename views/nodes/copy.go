@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"slices"
 	"strconv"
 
 	"kube-node-manager/services/node"
@@ -12,41 +13,36 @@ type CopyView struct {
 	Cluster string
 	Names   []string // of the nodes that get the taints
 	Sets    []CopySet
-	Tainted []string // nodes that have something to copy
-	Source  string   // as chosen or typed
+	Tainted []string // nodes with taints to copy, as suggestions
+	Source  string   // the chosen or typed node
 	Mode    string   // operation.ModeReplace or operation.ModeMerge
 	Reason  string
 	Problem *ui.Problem
 	Back    string
 }
 
-// CopySet is taints that some nodes have alike; the first of them is the source.
+// CopySet is the nodes with the same taints; the first one is their source.
 type CopySet struct {
-	Taints []node.Taint // that are copied
-	Left   []node.Taint // protected, so they are not
+	Taints []node.Taint // to be copied
+	Left   []node.Taint // protected, so not copied
 	Nodes  []string
 }
 
-// source gives the node that stands for the set.
+// source returns the node whose taints are copied.
 func (s CopySet) source() string { return s.Nodes[0] }
 
-// inSets reports whether the source is one of those that are offered.
+// inSets reports whether the source is that of a set.
 func (v CopyView) inSets() bool {
-	for _, s := range v.Sets {
-		if s.source() == v.Source {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.Sets, func(s CopySet) bool { return s.source() == v.Source })
 }
 
-// OtherSource is the value of the choice "another node": its name is in the
-// field source_other then.
+// OtherSource is the value of the choice "another node", whose name is in the field
+// source_other.
 const OtherSource = "."
 
 func sourceID(i int) string { return "source-" + strconv.Itoa(i) }
 
-// copyProblem gives what is wrong with the form as a whole.
+// copyProblem returns what is wrong with the form as a whole, or "".
 func copyProblem(v CopyView) string {
 	if v.Problem.Field("source") != "" {
 		return ""

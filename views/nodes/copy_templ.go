@@ -12,7 +12,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// CopyPage chooses the node whose taints the selected ones get.
+// CopyPage copies the taints of a node to the selected ones.
 func CopyPage(f ui.Frame, v CopyView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -333,8 +333,8 @@ func copyMode(v CopyView, mode string) templ.Component {
 	})
 }
 
-// copySources offers the taints that exist, each set once, and any other node by
-// its name.
+// copySources offers each set of taints in the cluster once, and any other node by
+// name.
 func copySources(v CopyView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

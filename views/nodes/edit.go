@@ -15,36 +15,36 @@ import (
 type EditView struct {
 	Cluster   string
 	Page      operation.Page
-	Operation string   // that the form plans
-	Field     string   // of the pasted text, which is also that of the entries
+	Operation string   // of the form
+	Field     string   // name of the field for pasted entries
 	Names     []string // of the nodes
 	Found     int      // nodes that exist
 	Rows      []EditRow
-	Locked    []node.Spread // protected: shown, and left alone
-	New       []EditNew     // the rows to add
-	Text      string        // pasted, in kubectl's form
+	Locked    []node.Spread // protected: shown, but not changed
+	New       []EditNew     // rows for new ones
+	Text      string        // pasted entries, in the syntax of kubectl
 	Mode      string        // operation.ModeAdd or operation.ModeReplace
-	Keep      bool          // leave nodes alone that have another value
+	Keep      bool          // do not change nodes with another value
 	Reason    string
-	Keys      []string // suggestions: what exists in the cluster
+	Keys      []string // suggestions: what the cluster has
 	Values    []string
 	Effect    EditEffect
 	Problem   *ui.Problem // Fields names the fields of the form
-	Back      string      // URL of the table
+	Back      string      // address of the table
 }
 
-// EditRow is a key that some of the nodes have, and what is to become of it.
+// EditRow is a key that some of the nodes have, and how it is to change.
 type EditRow struct {
 	node.Spread
-	Value  string // in the field
-	Every  bool   // put it on all nodes, changed or not
+	Value  string // of the field
+	Every  bool   // set it on all nodes, even if the value has not changed
 	Remove bool
 }
 
-// EditNew is a row of the form for what is to be added.
+// EditNew is a row for a new entry.
 type EditNew struct{ Key, Value, Effect string }
 
-// EditEffect is what a form asks for so far, in kubectl's form.
+// EditEffect is what a form would do, with entries in the syntax of kubectl.
 type EditEffect struct {
 	Page    operation.Page
 	Replace bool
@@ -53,13 +53,13 @@ type EditEffect struct {
 	Wrong   bool // some of the fields cannot be read
 }
 
-// EditEntry is one entry, as kubectl writes it.
+// EditEntry is an entry in the syntax of kubectl.
 type EditEntry struct {
 	Text    string
 	Removes bool
 }
 
-// kind returns the page as ids of messages have it.
+// kind returns the page in the form that message ids use.
 func (v EditView) kind() string { return string(v.Page) }
 
 // ofTaints reports whether the form is about taints.
@@ -77,30 +77,27 @@ func lockedAbout(ctx context.Context, v EditView) string {
 // valuesShown is how many values a row lists before it counts the rest.
 const valuesShown = 3
 
-// id gives the number of a row for ids: keys have characters that no selector
-// takes.
+// id returns the element id of a row, whose key may hold any character.
 func (r EditRow) id() string { return ui.FieldID("set." + r.ID()) }
 
-// full reports whether all of the nodes have the same value, so that there is
-// nothing to spread.
+// full reports whether all nodes have the key with the same value.
 func (r EditRow) full(v EditView) bool {
 	_, common := r.Common()
 	return common && r.Nodes == v.Found
 }
 
-// was gives the value that stood in the field, and false when the nodes differ.
+// was returns the value of all nodes, and false when they differ.
 func (r EditRow) was() (string, bool) { return r.Common() }
 
-// newField gives the name under which a row to add is refused.
+// newField returns the name by which errors refer to a row for a new one.
 func newField(i int) string { return "new." + strconv.Itoa(i) }
 
-// manyValues says how a key's values spread, for the field of a row whose nodes
-// differ.
+// manyValues says how many values a key has.
 func manyValues(ctx context.Context, s node.Spread) string {
 	return ui.N(ctx, "edit_values", len(s.Values))
 }
 
-// onNodes says how many of the nodes have it.
+// onNodes says how many of the nodes have a key.
 func onNodes(ctx context.Context, v EditView, s node.Spread) string {
 	if s.Nodes == v.Found {
 		return ui.N(ctx, "edit_on_all", v.Found)
@@ -111,7 +108,7 @@ func onNodes(ctx context.Context, v EditView, s node.Spread) string {
 // effectLinesShown is how many entries the effect lists before it counts the rest.
 const effectLinesShown = 40
 
-// effectLines are the entries of a form, told apart by what they do.
+// effectLines returns the entries of a form, those to set before those to remove.
 func effectLines(e EditEffect) []ui.DiffLine {
 	out := make([]ui.DiffLine, 0, len(e.Entries))
 	for _, entry := range e.Entries {
@@ -125,7 +122,7 @@ func effectLines(e EditEffect) []ui.DiffLine {
 	return out
 }
 
-// effectWords are what becomes of everything that the form does not name.
+// effectWords says what happens to everything that the form does not name.
 func effectWords(ctx context.Context, e EditEffect) string {
 	switch {
 	case len(e.Entries) == 0 && e.Replace:
@@ -148,8 +145,8 @@ func hasNoExecute(e EditEffect) bool {
 	})
 }
 
-// editProblem gives what is wrong with the form as a whole: what no field of it
-// can show.
+// editProblem returns what is wrong with the form as a whole, or "". Other errors
+// are shown at their fields.
 func editProblem(v EditView) string {
 	if v.Problem == nil {
 		return ""
@@ -165,8 +162,8 @@ func editProblem(v EditView) string {
 	return v.Problem.Text
 }
 
-// EditFields lists the names of the fields of a form that can be wrong, as they
-// are when rows were posted.
+// EditFields returns the names of all fields of a form that can have an error:
+// those of its rows, of its blank rows, and that of the pasted text.
 func EditFields(posted []string, blank int, text string) []string {
 	out := slices.Clone(posted)
 	for i := range blank {

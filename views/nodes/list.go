@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/a-h/templ"
+
 	"kube-node-manager/services/node"
 	"kube-node-manager/views/ui"
 )
 
-// firstPage is a query on its first page and from the cache.
+// firstPage returns a query for its first page, from the cache.
 func firstPage(q node.Query) node.Query {
 	q.Page, q.Fresh = 0, false
 	return q
@@ -39,12 +41,12 @@ func schedulingOptions(ctx context.Context) []ui.Option {
 	}
 }
 
-// roleOptions are the roles that occur, and the one asked for even when it does
-// not: a filter that is on must be seen.
-func roleOptions(_ context.Context, v ListView) []ui.Option {
-	roles := v.Page.Summary.Roles
-	if q := v.Page.Query.Role; q != "" && !slices.Contains(roles, q) {
-		roles = append(slices.Clone(roles), q)
+// roleOptions are the roles that exist, and that of the filter even if no node has
+// it: a filter that is set must be visible.
+func roleOptions(v ListView) []ui.Option {
+	roles, filter := v.Page.Summary.Roles, v.Page.Query.Role
+	if filter != "" && !slices.Contains(roles, filter) {
+		roles = append(slices.Clone(roles), filter)
 	}
 	options := make([]ui.Option, len(roles))
 	for i, role := range roles {
@@ -53,25 +55,28 @@ func roleOptions(_ context.Context, v ListView) []ui.Option {
 	return options
 }
 
-// token is a filter in the search box and the address without it.
+// token is a filter in the search box and the address of the table without it.
 type token struct{ Value, Without string }
 
+// tokens are the filters that are set by a chip in the table.
 func tokens(ctx context.Context, v ListView) []token {
 	var out []token
-	if q := firstPage(v.Page.Query); q.Label != "" {
-		value := q.Label
-		q.Label = ""
-		out = append(out, token{value, ui.NodesURL(v.Cluster, q)})
+	q := firstPage(v.Page.Query)
+	if q.Label != "" {
+		without := q
+		without.Label = ""
+		out = append(out, token{q.Label, ui.NodesURL(v.Cluster, without)})
 	}
-	if q := firstPage(v.Page.Query); q.Taint != "" {
-		value := q.Taint
-		q.Taint = ""
-		out = append(out, token{ui.T(ctx, "token_taint", "Taint", value), ui.NodesURL(v.Cluster, q)})
+	if q.Taint != "" {
+		without := q
+		without.Taint = ""
+		out = append(out, token{ui.T(ctx, "token_taint", "Taint", q.Taint), ui.NodesURL(v.Cluster, without)})
 	}
 	return out
 }
 
-// keptFields are the parts of the query that the search form has no field for.
+// keptFields are the parts of the query for which the search form has only hidden
+// fields.
 func keptFields(q node.Query) []ui.Pair {
 	values := ui.QueryValues(firstPage(q))
 	var out []ui.Pair
@@ -83,8 +88,8 @@ func keptFields(q node.Query) []ui.Pair {
 	return out
 }
 
-// queryFields are the filters that say which nodes "all" means. Two of them have
-// the name of what an operation sets, and are told from that.
+// queryFields are the filters that say which nodes "all" means. Two of them would
+// have the same names as parameters of operations, so they have a prefix.
 func queryFields(q node.Query) []ui.Pair {
 	return []ui.Pair{
 		{Name: "q", Value: q.Text},
@@ -96,13 +101,17 @@ func queryFields(q node.Query) []ui.Pair {
 	}
 }
 
-// unfilteredURL keeps the order of the table and drops what narrows it.
+// unfilteredURL returns the table without filters, in the same order.
 func unfilteredURL(v ListView) string {
-	q := v.Page.Query
-	return ui.NodesURL(v.Cluster, node.Query{Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply})
+	return ui.NodesURL(v.Cluster, unfiltered(v.Page.Query))
 }
 
-// sortURL sorts by a column, or turns its order round.
+// unfiltered returns a query without filters, in the same order.
+func unfiltered(q node.Query) node.Query {
+	return node.Query{Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply}
+}
+
+// sortURL returns the table sorted by a column, in reverse if it already is.
 func sortURL(v ListView, c column) string {
 	q := firstPage(v.Page.Query)
 	if sortKey(q) == c.Sort {
@@ -126,10 +135,13 @@ func pageSize(q node.Query) int { return cmp.Or(q.Size, node.PageSizes()[0]) }
 
 func pageNumber(q node.Query) int { return max(q.Page, 1) }
 
-func pageURL(v ListView, number int) string {
-	q := v.Page.Query
-	q.Page, q.Fresh = number, false
-	return ui.NodesURL(v.Cluster, q)
+// pageURL returns the address of each page of the table.
+func pageURL(v ListView) func(page int) string {
+	return func(page int) string {
+		q := v.Page.Query
+		q.Page, q.Fresh = page, false
+		return ui.NodesURL(v.Cluster, q)
+	}
 }
 
 func sizeURL(v ListView, size int) string {
@@ -140,8 +152,8 @@ func sizeURL(v ListView, size int) string {
 
 func sizeID(size int) string { return "size-" + strconv.Itoa(size) }
 
-// pageRange gives the first and last row number of the page shown.
-func pageRange(p node.Page) (first, last int) {
+// rowRange returns the numbers of the first and the last row of a page.
+func rowRange(p node.Page) (first, last int) {
 	if len(p.Nodes) == 0 {
 		return 0, 0
 	}
@@ -149,12 +161,19 @@ func pageRange(p node.Page) (first, last int) {
 	return first, first + len(p.Nodes) - 1
 }
 
-// listShown is how many of the unknown names of a list are written out.
-const listShown = 20
+// unknownShown is how many unknown names are listed.
+const unknownShown = 20
 
-func listedNames(ctx context.Context, names []string) string {
-	if rest := len(names) - listShown; rest > 0 {
-		return ui.Joined(names[:listShown]) + " " + ui.T(ctx, "plan_more", "N", ui.Number(rest))
+// unknownText lists the first of the unknown names and counts the rest.
+func unknownText(ctx context.Context, names []string) string {
+	first, rest := ui.FirstNames(names, unknownShown)
+	if rest == 0 {
+		return ui.Joined(first)
 	}
-	return ui.Joined(names)
+	return ui.Joined(first) + " " + ui.T(ctx, "plan_more", "N", ui.Number(rest))
+}
+
+// intoTable returns the attributes of a link that replaces the table.
+func intoTable(address string) templ.Attributes {
+	return templ.Attributes{"hx-get": address, "hx-push-url": "true", "hx-swap": "innerHTML scroll:top"}
 }

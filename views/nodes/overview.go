@@ -2,36 +2,35 @@ package nodes
 
 import (
 	"net/url"
-	"slices"
 	"time"
 
 	"kube-node-manager/services/node"
 	"kube-node-manager/views/ui"
 )
 
-// OverviewView is every label, or every taint, of a cluster.
+// OverviewView is the overview of all labels, or all taints, of a cluster.
 type OverviewView struct {
 	Cluster string
 	Kind    string // "labels" or "taints"
-	Query   string // what was searched
-	Key     string // the one key that is shown, or ""
+	Query   string // the text of the search
+	Key     string // the only key that is shown, or ""
 	Free    []node.Spread
 	Locked  []node.Spread // protected
 	Nodes   int           // of the cluster
-	Total   int           // keys before the search
+	Total   int           // keys in the cluster
 	AsOf    time.Time
-	Stale   error // why they could not be read again
+	Stale   error // why the last refresh failed
 	Now     time.Time
-	Problem *ui.Problem // instead of all that, when the nodes cannot be read
+	Problem *ui.Problem // shown instead, when the nodes cannot be read
 }
 
-// How many values of a key are listed: some of each, many of one.
+// How many values of a key are listed: of each key, and of the only one.
 const (
 	overviewValues    = 12
 	overviewValuesOne = 1000
 )
 
-// values gives the values of a key that are listed, and how many are not.
+// values returns the values of a key that are listed, and how many are not.
 func (v OverviewView) values(s node.Spread) (shown []node.ValueCount, rest int) {
 	most := overviewValues
 	if v.Key != "" {
@@ -41,7 +40,7 @@ func (v OverviewView) values(s node.Spread) (shown []node.ValueCount, rest int) 
 	return shown, len(s.Values) - len(shown)
 }
 
-// keyURL gives the table of the nodes that have a key.
+// keyURL returns the table of the nodes that have a key.
 func (v OverviewView) keyURL(s node.Spread) string {
 	if v.Kind == "taints" {
 		return ui.NodesURL(v.Cluster, node.Query{Taint: s.ID()})
@@ -49,8 +48,8 @@ func (v OverviewView) keyURL(s node.Spread) string {
 	return ui.NodesURL(v.Cluster, node.Query{Label: s.Key})
 }
 
-// valueURL gives the table of the nodes that have a key with a value. An empty
-// value is a value too.
+// valueURL returns the table of the nodes that have a key with a value, which may
+// be empty.
 func (v OverviewView) valueURL(s node.Spread, value string) string {
 	if v.Kind == "taints" {
 		return ui.NodesURL(v.Cluster, node.Query{Taint: s.Key + "=" + value + ":" + s.Effect})
@@ -58,47 +57,44 @@ func (v OverviewView) valueURL(s node.Spread, value string) string {
 	return ui.NodesURL(v.Cluster, node.Query{Label: s.Key + "=" + value})
 }
 
-// oneURL shows one key with all of its values.
+// oneURL returns the overview of one key with all of its values.
 func (v OverviewView) oneURL(s node.Spread) string {
 	return ui.WithQuery(ui.OverviewURL(v.Cluster, v.Kind), url.Values{"key": {s.ID()}})
 }
 
-// labelledNodes is how many nodes a bar is of.
+// share returns the percentage of nodes that have a key.
 func (v OverviewView) share(s node.Spread) int {
 	p, _ := percent(int64(s.Nodes), int64(v.Nodes))
 	return min(100, p)
 }
 
-// tabs are the three tables of a cluster.
+// tabs are the tables of a cluster.
 func tabs() []string { return []string{"nodes", "labels", "taints"} }
 
 func tabURL(cluster, tab string) string {
-	if slices.Contains([]string{"labels", "taints"}, tab) {
-		return ui.OverviewURL(cluster, tab)
+	if tab == "nodes" {
+		return ui.AllNodesURL(cluster)
 	}
-	return ui.AllNodesURL(cluster)
+	return ui.OverviewURL(cluster, tab)
 }
 
-// FreshURL returns a path of ours with the wish for a new read.
+// FreshURL returns a path of ours that reads the cluster again.
 func FreshURL(path string) string {
-	u, err := url.Parse(path)
-	if err != nil {
-		return path
-	}
-	values := u.Query()
-	values.Set("fresh", "1")
-	u.RawQuery = values.Encode()
-	return u.RequestURI()
+	return changedQuery(path, func(values url.Values) { values.Set("fresh", "1") })
 }
 
-// staleURL is the way back from Fresh: an address to load again and again.
-func staleURL(path string) string {
+// cachedURL returns a path without the parameter of FreshURL.
+func cachedURL(path string) string {
+	return changedQuery(path, func(values url.Values) { values.Del("fresh") })
+}
+
+func changedQuery(path string, change func(url.Values)) string {
 	u, err := url.Parse(path)
 	if err != nil {
 		return path
 	}
 	values := u.Query()
-	values.Del("fresh")
+	change(values)
 	u.RawQuery = values.Encode()
 	return u.RequestURI()
 }

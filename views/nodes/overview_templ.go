@@ -14,8 +14,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// OverviewPage is every label, or every taint, of a cluster, and on how many
-// nodes each is.
+// OverviewPage is the overview of all labels, or all taints, of a cluster, with the
+// number of nodes that have them.
 func OverviewPage(f ui.Frame, v OverviewView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -199,9 +199,9 @@ func OverviewPage(f ui.Frame, v OverviewView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var10 string
-				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(staleURL(f.Path))
+				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(cachedURL(f.Path))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `nodes/overview.templ`, Line: 52, Col: 29}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `nodes/overview.templ`, Line: 52, Col: 30}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 				if templ_7745c5c3_Err != nil {
@@ -236,7 +236,7 @@ func OverviewPage(f ui.Frame, v OverviewView) templ.Component {
 	})
 }
 
-// clusterTabs lead to the three tables of a cluster.
+// clusterTabs links to the tables of a cluster.
 func clusterTabs(cluster, current string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -12,13 +13,13 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// intoNode has HTMX put an answer in the place of the whole node.
+// intoNode returns the attributes of a link that replaces the whole node.
 func intoNode() templ.Attributes {
 	return templ.Attributes{"hx-target": "#node", "hx-select": "#node", "hx-swap": "outerHTML"}
 }
 
-// conditionKind marks a condition: Ready is good when True, all others when
-// False.
+// conditionKind returns the mark of a condition. Ready is good when it is True, all
+// others when they are False.
 func conditionKind(c node.Condition) string {
 	good := "False"
 	if c.Type == "Ready" {
@@ -34,15 +35,10 @@ func conditionKind(c node.Condition) string {
 	}
 }
 
-// conditionText gives the message, or the reason when there is none.
-func conditionText(c node.Condition) string {
-	if c.Message != "" {
-		return c.Message
-	}
-	return c.Reason
-}
+// conditionText returns the message of a condition, or else its reason.
+func conditionText(c node.Condition) string { return cmp.Or(c.Message, c.Reason) }
 
-// podKind marks a pod by kubectl's word for it.
+// podKind returns the mark of a pod's status, as kubectl names it.
 func podKind(phase string) string {
 	switch phase {
 	case "Running":
@@ -61,7 +57,7 @@ func podKind(phase string) string {
 	}
 }
 
-// infoLines are a node's facts that are known.
+// infoLines returns the facts about a node that are known.
 func infoLines(ctx context.Context, v View) []ui.Pair {
 	n := v.Node
 	lines := []ui.Pair{

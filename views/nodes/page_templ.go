@@ -13,7 +13,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Page is one node.
+// Page is the page of one node.
 func Page(f ui.Frame, v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -358,7 +358,7 @@ func head(v View) templ.Component {
 	})
 }
 
-// operationCard is the one operation that makes sense, with a reason.
+// operationCard cordons or uncordons the node, with a reason.
 func operationCard(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

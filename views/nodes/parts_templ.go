@@ -758,8 +758,8 @@ func labels(v View) templ.Component {
 	})
 }
 
-// formButton leads to a form for this one node. It sends the card's form, so that
-// the reason goes along.
+// formButton opens a form for this node. It posts the form of the card, so that the
+// reason is carried along.
 func formButton(what, url string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -11,10 +11,10 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// tagsShown is how many chips a row has room for.
+// tagsShown is how many chips a row shows.
 const tagsShown = 3
 
-// statusKind gives a node's mark: the worst of its states wins.
+// statusKind returns the mark of a node's worst state.
 func statusKind(n *node.Node) string {
 	switch {
 	case n.Status != node.StatusReady:
@@ -28,8 +28,8 @@ func statusKind(n *node.Node) string {
 	}
 }
 
-// statusWords gives StatusText in two parts, since a phone puts the second on a
-// line of its own.
+// statusWords returns StatusText in two parts, because a phone shows the second one
+// on a separate line.
 func statusWords(n *node.Node) (head, tail string) {
 	head, tail, found := strings.Cut(n.StatusText(), ",")
 	if found {
@@ -44,7 +44,7 @@ func hasWhy(n *node.Node) bool {
 	return n.StatusReason != "" || n.Unschedulable && (n.Reason != "" || n.ReasonBy != "" || n.ReasonSince != nil)
 }
 
-// whyTitle is the whole of what the second line may have cut.
+// whyTitle returns the full text of the second line, which may be cut.
 func whyTitle(n *node.Node) string {
 	var lines []string
 	for _, line := range []string{n.Reason, n.ReasonBy, n.StatusReason} {
@@ -62,12 +62,13 @@ func rolesText(roles []string) string {
 	return ui.Joined(roles)
 }
 
-// splitName cuts a name where it may give way. Of a host name that is the
-// domain, which its neighbours share; of another long name its middle, since
-// cloud names differ at either end.
+// splitName splits a name where it can be shortened: a host name before its domain,
+// which is the same for all nodes; another long name near its end, because names in
+// clouds differ at both ends.
 func splitName(name string) (head, tail string, host bool) {
 	const keep = 12
-	if dot := strings.IndexByte(name, '.'); dot > 0 {
+	dot := strings.IndexByte(name, '.')
+	if dot > 0 {
 		return name[:dot], name[dot:], true
 	}
 	if len(name) <= 2*keep {
@@ -76,8 +77,8 @@ func splitName(name string) (head, tail string, host bool) {
 	return name[:len(name)-keep], name[len(name)-keep:], false
 }
 
-// splitZone cuts a zone's name after the region that all zones share:
-// "eu-central-1a" beside "eu-central-1b" reads as "1a".
+// splitZone splits a zone's name after the region, if all zones are in the same:
+// "1a" is enough to tell "eu-central-1a" from "eu-central-1b".
 func splitZone(zones []string, name string) (region, rest string) {
 	cut := strings.LastIndexByte(name, '-') + 1
 	for _, zone := range zones {
@@ -99,7 +100,7 @@ func longest(values []string) string {
 	return out
 }
 
-// longestZone returns the zone that needs the most room.
+// longestZone returns the longest zone as the table shows it.
 func longestZone(v ListView) string {
 	zones := make([]string, len(v.Page.Summary.Zones))
 	for i, name := range v.Page.Summary.Zones {
@@ -120,13 +121,13 @@ func podsNearFull(v ListView, n *node.Node) bool {
 	return ok && p > 90
 }
 
-// specialRoles gives the roles worth a chip where the roles have no column:
-// "worker" says nothing.
+// specialRoles returns the roles that get a chip when there is no column for roles:
+// all but "worker".
 func specialRoles(roles []string) []string {
 	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return role == "worker" })
 }
 
-// tag is a label or a taint as a chip that filters the table by itself.
+// tag is a label or a taint as a chip that filters the table.
 type tag struct {
 	Short string // without the prefix of its key
 	Full  string
@@ -134,7 +135,7 @@ type tag struct {
 	Taint bool
 }
 
-// tagsOf gives the chips of a row and how many labels and taints have none.
+// tagsOf returns the chips of a row, and how many labels and taints have none.
 func tagsOf(v ListView, n *node.Node) (shown []tag, rest int) {
 	all := len(n.Labels) + len(n.Taints)
 	for _, t := range n.Taints {
@@ -142,7 +143,7 @@ func tagsOf(v ListView, n *node.Node) (shown []tag, rest int) {
 			shown = append(shown, taintTag(v, t))
 		}
 	}
-	for _, key := range tellingLabels(n.Labels) {
+	for _, key := range shownLabels(n.Labels) {
 		if len(shown) == tagsShown {
 			break
 		}
@@ -163,27 +164,22 @@ func labelTag(v ListView, key, value string) tag {
 	return tag{Short: ui.Unprefixed(q.Label), Full: q.Label, URL: ui.NodesURL(v.Cluster, q)}
 }
 
-// quietTaint is true for the taint that repeats what the status says.
+// quietTaint reports whether a taint only repeats the status.
 func quietTaint(n *node.Node, t node.Taint) bool {
 	return n.Unschedulable && t.Key == "node.kubernetes.io/unschedulable"
 }
 
-// tellingLabels gives the keys of the labels that say something the other
-// columns do not, a team's own keys before those with a domain.
-func tellingLabels(labels map[string]string) []string {
-	keys := slices.DeleteFunc(slices.Collect(maps.Keys(labels)), quietLabel)
-	slices.SortFunc(keys, func(a, b string) int {
-		if da, db := strings.Contains(a, "/"), strings.Contains(b, "/"); da != db {
-			if da {
-				return 1
-			}
-			return -1
-		}
-		return strings.Compare(a, b)
-	})
-	return keys
+// shownLabels returns the keys of the labels that say more than the other columns:
+// a team's own keys before those with a domain.
+func shownLabels(labels map[string]string) []string {
+	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(labels)), quietLabel)
+	own := slices.DeleteFunc(slices.Clone(keys), hasDomain)
+	return append(own, slices.DeleteFunc(keys, func(key string) bool { return !hasDomain(key) })...)
 }
 
+func hasDomain(key string) bool { return strings.Contains(key, "/") }
+
+// quietLabel reports whether another column already shows a label, or few need it.
 func quietLabel(key string) bool {
 	domain, name, found := strings.Cut(key, "/")
 	if !found {
@@ -199,7 +195,7 @@ func quietLabel(key string) bool {
 	}
 }
 
-// allTags lists every taint and label, one a line.
+// allTags returns all taints and labels, one on each line.
 func allTags(n *node.Node) string {
 	lines := make([]string, 0, len(n.Taints)+len(n.Labels))
 	for _, t := range n.Taints {
@@ -211,7 +207,7 @@ func allTags(n *node.Node) string {
 	return strings.Join(lines, "\n")
 }
 
-// rowOperationOf gives the operation that makes sense for one node.
+// rowOperationOf returns the operation that makes sense for a node.
 func rowOperationOf(n *node.Node) string {
 	if n.Unschedulable {
 		return operation.Uncordon
@@ -219,7 +215,7 @@ func rowOperationOf(n *node.Node) string {
 	return operation.Cordon
 }
 
-// oneVals gives hx-vals for an operation on one node.
+// oneVals returns hx-vals for an operation on one node.
 func oneVals(operation, name string) string {
 	vals, err := json.Marshal(map[string]string{"operation": operation, "node": name})
 	if err != nil {

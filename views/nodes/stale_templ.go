@@ -13,8 +13,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// asOf says how old the page is that it heads. It is amber when it may be older
-// than it should: the last refresh failed, or news of changes does not arrive.
+// asOf says how old the data of the page is. It is amber when the data may be too
+// old: the last refresh failed, or there are no live updates.
 func asOf(at, now time.Time, stale error) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -123,8 +123,8 @@ func asOf(at, now time.Time, stale error) templ.Component {
 	})
 }
 
-// staleNote says that what follows is older than it should be, and why. again is
-// where Try again goes, with what HTMX needs to know beside that.
+// staleNote says that the data is too old, and why. again is the address of the
+// button "Try again", more are its attributes for HTMX.
 func staleNote(at, now time.Time, why error, again string, more templ.Attributes) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

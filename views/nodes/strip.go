@@ -5,7 +5,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// stripPart is one state of the strip; X and Width are of 1000.
+// stripPart is the part of one state; X and Width are out of stripWidth.
 type stripPart struct {
 	Kind    string // class: "ok", "warn", "hold", "bad"
 	Count   int
@@ -15,8 +15,8 @@ type stripPart struct {
 	Current bool
 }
 
-// stripParts lays the four states out in the strip. A part that exists is never
-// thinner than a person can see, at the cost of the widest.
+// stripParts returns the parts of the strip. The part of a rare state is widened so
+// that it can be seen, at the cost of the widest.
 func stripParts(v ListView) []stripPart {
 	s := v.Page.Summary
 	parts := []stripPart{
@@ -28,8 +28,9 @@ func stripParts(v ListView) []stripPart {
 	layStrip(parts)
 	here := ui.NodesURL(v.Cluster, firstPage(v.Page.Query))
 	for i := range parts {
-		if parts[i].Current = parts[i].URL == here; parts[i].Current {
-			parts[i].URL = stripURL(v, "", "") // a second click takes the filter off
+		parts[i].Current = parts[i].URL == here
+		if parts[i].Current {
+			parts[i].URL = stripURL(v, "", "") // a second click removes the filter
 		}
 	}
 	return parts
@@ -37,33 +38,23 @@ func stripParts(v ListView) []stripPart {
 
 const (
 	stripWidth = 1000
-	stripLeast = 6
-	stripGap   = 2
+	stripLeast = 6 // width of a part
+	stripGap   = 2 // between two parts
 )
 
+// layStrip sets the position and the width of each part.
 func layStrip(parts []stripPart) {
-	total, shown, widest := 0, 0, 0
-	for i, p := range parts {
+	total, shown := 0, 0
+	for _, p := range parts {
 		total += p.Count
 		if p.Count > 0 {
 			shown++
-		}
-		if p.Count > parts[widest].Count {
-			widest = i
 		}
 	}
 	if total == 0 {
 		return
 	}
-	room := stripWidth - stripGap*(shown-1)
-	left := room
-	for i := range parts {
-		if parts[i].Count > 0 {
-			parts[i].Width = max(parts[i].Count*room/total, stripLeast)
-			left -= parts[i].Width
-		}
-	}
-	parts[widest].Width += left
+	setWidths(parts, total, stripWidth-stripGap*(shown-1))
 	x := 0
 	for i := range parts {
 		parts[i].X = x
@@ -73,9 +64,25 @@ func layStrip(parts []stripPart) {
 	}
 }
 
-// stripURL filters by state alone: the strip counts the whole cluster, so what
-// it leads to must not be narrowed by the other filters.
+// setWidths divides the room among the parts by their counts.
+func setWidths(parts []stripPart, total, room int) {
+	left, widest := room, 0
+	for i, p := range parts {
+		if p.Count > 0 {
+			parts[i].Width = max(p.Count*room/total, stripLeast)
+			left -= parts[i].Width
+		}
+		if p.Count > parts[widest].Count {
+			widest = i
+		}
+	}
+	parts[widest].Width += left
+}
+
+// stripURL returns the table filtered only by state, because the strip counts the
+// nodes of the whole cluster.
 func stripURL(v ListView, status, scheduling string) string {
-	q := v.Page.Query
-	return ui.NodesURL(v.Cluster, node.Query{Status: status, Scheduling: scheduling, Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply})
+	q := unfiltered(v.Page.Query)
+	q.Status, q.Scheduling = status, scheduling
+	return ui.NodesURL(v.Cluster, q)
 }

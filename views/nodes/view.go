@@ -14,12 +14,12 @@ import (
 type ListView struct {
 	Cluster        string
 	Page           node.Page
-	Loading        bool        // the columns that need pods are on their way
-	Problem        *ui.Problem // instead of the table, when the nodes cannot be read
-	MayChange      bool        // show the operations
+	Loading        bool        // the columns that need pods come later
+	Problem        *ui.Problem // shown instead of the table, when the nodes cannot be read
+	MayChange      bool        // the user may change nodes
 	MayDrain       bool
 	IdempotencyKey string         // of the form
-	Apply          *ApplyTemplate // nodes are chosen for it; nil in the common case
+	Apply          *ApplyTemplate // the template for which nodes are selected, usually nil
 	Now            time.Time
 }
 
@@ -28,11 +28,11 @@ type View struct {
 	Cluster        string
 	Node           node.Detail
 	AsOf           time.Time // of its oldest part
-	Stale          error     // why a part could not be read again
+	Stale          error     // why the last refresh of a part failed
 	MayChange      bool
 	MayDrain       bool
 	IdempotencyKey string
 	PodsProblem    *ui.Problem
-	Past           []batch.NodeItem // what batches did here, newest first
+	Past           []batch.NodeItem // what batches did to the node, newest first
 	Now            time.Time
 }

@@ -20,6 +20,11 @@ func PageURL(kind, text string, page int) string {
 	return ui.WithQuery(ui.TemplatesURL(kind), values)
 }
 
+// pageURL returns the address of each page of a list.
+func pageURL(q template.Query) func(page int) string {
+	return func(page int) string { return PageURL(q.Kind, q.Text, page) }
+}
+
 // URL returns the page of one template.
 func URL(kind string, id int64) string {
 	return ui.TemplatesURL(kind) + "/" + strconv.FormatInt(id, 10)
