@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The controllers that a simulated cluster needs. Every other one only costs
-// time on an idle machine: there are no volumes, no services, no certificates.
+// The controllers that a simulated cluster needs. The others would only use CPU
+// time: there are no volumes, no services and no certificates.
 var controllers = []string{
 	"daemonset-controller",
 	"deployment-controller",
@@ -21,11 +21,12 @@ var controllers = []string{
 	"taint-eviction-controller",
 }
 
-// clientLimits raise what a component may ask of its API server, so that a
-// thousand nodes settle in seconds.
+// clientLimits raise a component's rate limit for calls to the API server, so that
+// a thousand nodes are ready in seconds.
 var clientLimits = []string{"--kube-api-qps=500", "--kube-api-burst=1000"}
 
-// etcdArgs: one member, without fsync, since its data never outlives the plane.
+// etcdArgs returns the arguments of a single member without fsync, since its data
+// is deleted with the plane.
 func etcdArgs(dataDir string, clientPort, peerPort int) []string {
 	client, peer := httpURL(clientPort), httpURL(peerPort)
 	return []string{
@@ -40,10 +41,11 @@ func etcdArgs(dataDir string, clientPort, peerPort int) []string {
 	}
 }
 
-// apiServerArgs: real authorization and admission, with two exceptions.
-// ServiceAccount would demand a token controller before any pod, and
-// TaintNodesByCondition gives each new node a taint that takes the node
-// lifecycle controller seconds to remove from a thousand nodes.
+// apiServerArgs returns the arguments of an API server with real authorization and
+// admission, except for two plugins: ServiceAccount would require a token
+// controller before any pod can be created, and TaintNodesByCondition would add a
+// taint to each new node, which the node lifecycle controller would need seconds to
+// remove from a thousand nodes.
 func (c *cluster) apiServerArgs(p *pki, tokenFile, etcd string) []string {
 	return []string{
 		"--etcd-servers=" + etcd,
@@ -65,8 +67,9 @@ func (c *cluster) apiServerArgs(p *pki, tokenFile, etcd string) []string {
 	}
 }
 
-// controllerManagerArgs: no leader election, no serving port. The node monitor
-// waits longer than its 50 s, because a busy test machine may renew late.
+// controllerManagerArgs returns the arguments of a controller manager without
+// leader election and without a port. The node monitor's grace period is longer than
+// the default of 50 s, because leases may be renewed late on a busy test machine.
 func (c *cluster) controllerManagerArgs() []string {
 	return append([]string{
 		"--kubeconfig=" + c.systemKubeconfig,
@@ -85,9 +88,9 @@ func (c *cluster) schedulerArgs() []string {
 	}, clientLimits...)
 }
 
-// kwokArgs: kwok renews a node's lease at a quarter of its duration. Without
-// leases the node lifecycle controller would declare every node dead, and the
-// disruption controller would see no healthy pod.
+// kwokArgs returns kwok's arguments. kwok renews a node's lease after a quarter of
+// its duration. Without leases the node lifecycle controller would set every node to
+// NotReady, and the disruption controller would see no healthy pods.
 func (c *cluster) kwokArgs(stages []string) []string {
 	return []string{
 		"--kubeconfig=" + c.systemKubeconfig,
@@ -97,7 +100,7 @@ func (c *cluster) kwokArgs(stages []string) []string {
 		"--node-lease-duration-seconds=40",
 		"--enable-crds=",
 		"--server-address=",
-		"--node-port=0", // No server on any address.
+		"--node-port=0", // No server.
 	}
 }
 

@@ -28,7 +28,8 @@ type options struct {
 	timeout time.Duration
 }
 
-// defaultDir is private to the user: the directory holds an administrator's token.
+// defaultDir returns a directory that only the user can read, since it contains an
+// administrator's token.
 func defaultDir() string {
 	cache, err := os.UserCacheDir()
 	if err != nil { // No $HOME.
@@ -37,8 +38,7 @@ func defaultDir() string {
 	return filepath.Join(cache, "devcluster")
 }
 
-// parse reads the flags of one subcommand; the flag package has then printed
-// what is wrong.
+// parse parses the flags of one subcommand. The flag package reports errors itself.
 func parse(set *flag.FlagSet, args []string) error {
 	err := set.Parse(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
@@ -47,23 +47,24 @@ func parse(set *flag.FlagSet, args []string) error {
 	return exitError{2}
 }
 
-// errInterrupted says that a signal came while the plane was starting.
+// errInterrupted is the error if a signal arrives while the plane is starting.
 var errInterrupted = errors.New("interrupted")
 
 // flags declares the flags that "up" and "run" share.
 func (o *options) flags(name string) *flag.FlagSet {
 	set := flag.NewFlagSet("devcluster "+name, flag.ContinueOnError)
-	set.StringVar(&o.dir, "dir", o.dir, "`directory` of the plane; \"run\" makes a temporary one when it is empty")
-	set.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up when the plane is not ready after this `time`")
+	set.StringVar(&o.dir, "dir", o.dir, "`directory` of the plane; if empty, \"run\" creates a temporary one")
+	set.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up if the plane is not ready after this `time`")
 	o.fleet.Flags(set)
 	return set
 }
 
-// up starts a plane and stays in the foreground until a signal comes.
+// up starts a plane and runs in the foreground until a signal arrives.
 func up(ctx context.Context, args []string) error {
 	o := options{dir: defaultDir()}
 	set := o.flags("up")
-	set.BoolVar(&o.stdin, "stdin", false, "stop also when standard input closes: the plane ends with the program that holds the other end")
+	set.BoolVar(&o.stdin, "stdin", false,
+		"also stop when standard input closes, so that the plane ends with the program that started it")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -81,12 +82,12 @@ func up(ctx context.Context, args []string) error {
 		}
 	})
 	if errors.Is(err, errInterrupted) {
-		return nil // To be told to stop is how it always ends.
+		return nil // A signal is the normal way to stop it.
 	}
 	return err
 }
 
-// untilClosed returns a context that also ends when nothing more can be read.
+// untilClosed returns a context that also ends when the input does.
 func untilClosed(ctx context.Context, input io.Reader) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
@@ -96,7 +97,7 @@ func untilClosed(ctx context.Context, input io.Reader) context.Context {
 	return ctx
 }
 
-// runCommand starts a plane for the life of one command.
+// runCommand runs one command, with a plane for as long as the command runs.
 func runCommand(ctx context.Context, args []string) error {
 	var o options
 	set := o.flags("run")
@@ -104,7 +105,7 @@ func runCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	if set.NArg() == 0 {
-		return errors.New("run: no command; write it after \"--\"")
+		return errors.New("run: the command is missing; write it after \"--\"")
 	}
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "devcluster-")
@@ -116,13 +117,13 @@ func runCommand(ctx context.Context, args []string) error {
 	}
 	err := withPlane(ctx, o, func(p *plane) error { return p.command(set.Args()) })
 	if errors.Is(err, errInterrupted) {
-		return exitError{130} // The command never ran: no success.
+		return exitError{130} // The command did not run, so this is not a success.
 	}
 	return err
 }
 
-// withPlane runs use while a plane is up in a directory that is locked for it.
-// It returns errInterrupted when the context ends during the start.
+// withPlane locks the directory, starts a plane in it, calls use, and stops the
+// plane. It returns errInterrupted if the context ends during the start.
 func withPlane(ctx context.Context, o options, use func(*plane) error) error {
 	specs, err := o.fleet.Clusters()
 	if err != nil {
@@ -131,7 +132,8 @@ func withPlane(ctx context.Context, o options, use func(*plane) error) error {
 	if err := checkVersion(); err != nil {
 		return err
 	}
-	if o.dir, err = filepath.Abs(o.dir); err != nil {
+	o.dir, err = filepath.Abs(o.dir)
+	if err != nil {
 		return err
 	}
 	lock, err := lockDir(o.dir)
@@ -150,8 +152,8 @@ func withPlane(ctx context.Context, o options, use func(*plane) error) error {
 	return use(p)
 }
 
-// startPlane tries twice: between finding a free port and a component's bind
-// another program may take it.
+// startPlane tries twice, because another program may take a port after freePorts
+// has found it and before the component listens on it.
 func startPlane(ctx context.Context, o options, specs []fleet.Cluster) (*plane, error) {
 	var errs []error
 	for range 2 {
@@ -167,21 +169,23 @@ func startPlane(ctx context.Context, o options, specs []fleet.Cluster) (*plane, 
 			return p, nil
 		}
 		p.stop()
-		if errs = append(errs, err); expired {
+		errs = append(errs, err)
+		if expired {
 			break
 		}
-		printProgress("start failed, once more: %v", err)
+		printProgress("the start failed, trying again: %v", err)
 	}
 	return nil, errors.Join(errs...)
 }
 
-// printProgress writes to standard error: standard output belongs to the
-// result of "up" and to the command of "run".
+// printProgress writes to standard error, since standard output is for the result
+// of "up" and for the command of "run".
 func printProgress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "devcluster: "+format+"\n", args...)
 }
 
-// command runs CMD with the plane in its environment and passes signals on.
+// command runs a command with the plane in its environment, and forwards signals to
+// it.
 func (p *plane) command(args []string) error {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -211,9 +215,9 @@ func (p *plane) command(args []string) error {
 	}
 }
 
-// forward passes a signal to the command. A Ctrl-C at a terminal is left out:
-// the terminal has sent it to the command already, and programs such as "go
-// test" take a second one for an order to drop everything.
+// forward sends a signal to the command. It does not forward Ctrl-C from a terminal:
+// the terminal has already sent it to the command, and programs such as "go test"
+// exit at once on a second one.
 func forward(process *os.Process, sig os.Signal) {
 	if sig == os.Interrupt && term.IsTerminal(int(os.Stdin.Fd())) {
 		return
@@ -221,14 +225,15 @@ func forward(process *os.Process, sig os.Signal) {
 	_ = process.Signal(sig) // It may have ended meanwhile.
 }
 
-// commandError turns the end of the command into devcluster's exit code, with
-// the shell's 128+n for a command that a signal ended.
+// commandError turns the error of the command into devcluster's exit code. If a
+// signal ended the command, it is 128 plus the signal's number, as in a shell.
 func commandError(err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() {
 		return exitError{128 + int(status.Signal())}
 	}
 	return exitError{exit.ExitCode()}
@@ -245,12 +250,12 @@ func down(_ context.Context, args []string) error {
 	return stopHolder(*dir, *timeout)
 }
 
-// kubeconfig prints where the kubeconfig file is, or what is in it.
+// kubeconfig prints the path of the kubeconfig file, or its content.
 func kubeconfig(_ context.Context, args []string) error {
 	set := flag.NewFlagSet("devcluster kubeconfig", flag.ContinueOnError)
 	dir := set.String("dir", defaultDir(), "`directory` of the plane")
 	raw := set.Bool("raw", false, "print the file's content")
-	viewer := set.Bool("viewer", false, "the file of the user who may only look")
+	viewer := set.Bool("viewer", false, "the file of the user who may only read")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -260,7 +265,7 @@ func kubeconfig(_ context.Context, args []string) error {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("no plane is up in %s: %w", *dir, err)
+		return fmt.Errorf("no plane runs in %s: %w", *dir, err)
 	}
 	if *raw {
 		_, err = os.Stdout.Write(content)
@@ -270,8 +275,8 @@ func kubeconfig(_ context.Context, args []string) error {
 	return err
 }
 
-// checkVersion refuses a binary that was linked without its version, because
-// clients refuse an API server that reports the placeholder.
+// checkVersion returns an error if the binary was linked without its version.
+// Clients refuse an API server that reports the placeholder instead.
 func checkVersion() error {
 	if strings.Contains(kubernetesVersion(), "$Format") {
 		return errors.New("built without the version of Kubernetes; use \"make plane\"")

@@ -5,7 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	_ "time/tzdata" // CronJobs name time zones, and this machine may have no database of them.
+	_ "time/tzdata" // CronJobs have time zones, and this machine may not have their database.
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -18,7 +18,7 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 )
 
-// Names of the programs that this binary can become.
+// Names of the programs in this binary.
 const (
 	etcdName              = "etcd"
 	apiServerName         = "kube-apiserver"
@@ -27,8 +27,8 @@ const (
 	kubectlName           = "kubectl"
 )
 
-// components maps a program's name to its entry point. Each reads os.Args and
-// returns its exit code, unless it exits on its own.
+// components returns the entry points of the programs by name. Each reads os.Args
+// and returns its exit code, unless it calls os.Exit.
 func components() map[string]func() int {
 	return map[string]func() int{
 		etcdName:              func() int { etcdmain.Main(os.Args); return 0 },
@@ -39,30 +39,29 @@ func components() map[string]func() int {
 	}
 }
 
-// component picks the entry point that the command line asks for, either by
-// the name under which the program was started (a symbolic link, or argv[0]
-// set by devcluster itself) or by a first argument: "devcluster kubectl get
-// nodes". In the second case that argument is removed from os.Args.
+// component returns the entry point that the command line names: either by the name
+// under which the program was started (a symbolic link, or argv[0] as devcluster
+// itself sets it), or by the first argument, as in "devcluster kubectl get nodes".
+// In the second case it removes that argument from os.Args.
 func component() (main func() int, found bool) {
 	all := components()
-	if main, found = all[filepath.Base(os.Args[0])]; found {
-		return main, true
+	main, found = all[filepath.Base(os.Args[0])]
+	if found || len(os.Args) < 2 {
+		return main, found
 	}
-	if len(os.Args) < 2 {
-		return nil, false
-	}
-	if main, found = all[os.Args[1]]; found {
+	main, found = all[os.Args[1]]
+	if found {
 		os.Args = os.Args[1:]
 	}
 	return main, found
 }
 
-// componentNames lists the programs in this binary, sorted.
+// componentNames returns the names of the programs in this binary, sorted.
 func componentNames() []string {
 	return slices.Sorted(maps.Keys(components()))
 }
 
-// runKubectl is kubectl's own main function, with its error texts.
+// runKubectl does the same as kubectl's own main function.
 func runKubectl() int {
 	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 		kubectlutil.CheckErr(err) // Exits.
@@ -70,7 +69,7 @@ func runKubectl() int {
 	return 0
 }
 
-// kubernetesVersion is the version that the API server reports.
+// kubernetesVersion returns the version that the API server reports.
 func kubernetesVersion() string {
 	return version.Get().GitVersion
 }

@@ -9,16 +9,16 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Users of every API server in the plane. RBAC and priority-and-fairness apply
-// to admin and viewer as to any person; the system user is exempt from both,
-// and serves the plane's own components.
+// Users of every API server in the plane. RBAC and priority-and-fairness apply to
+// admin and viewer. The system user, which the plane's own components use, is exempt
+// from both.
 const (
 	systemUser = "devcluster-system"
 	adminUser  = "admin"
 	viewerUser = "viewer"
 )
 
-// A user can log in to every cluster of the plane with a token.
+// A user has a token for every cluster of the plane.
 type user struct {
 	name  string
 	group string
@@ -42,8 +42,8 @@ func writeTokenFile(path string, users []user) error {
 	return os.WriteFile(path, lines, 0o600)
 }
 
-// writeKubeconfig writes a kubeconfig file in which a context for u is named
-// after each cluster. The first cluster is current.
+// writeKubeconfig writes a kubeconfig file with a context of u for each cluster. The
+// context of the first cluster is the current one.
 func writeKubeconfig(path string, ca []byte, u user, clusters ...*cluster) error {
 	config := clientcmdapi.NewConfig()
 	config.CurrentContext = clusters[0].name
@@ -58,13 +58,14 @@ func writeKubeconfig(path string, ca []byte, u user, clusters ...*cluster) error
 	return clientcmd.WriteToFile(*config, path)
 }
 
-// viewerRules let the viewer see everything that a node tool shows, and change
-// nothing. (The role "view" that Kubernetes brings does not show nodes.)
+// viewerRules allow to read everything that a tool for nodes shows, and no changes.
+// Kubernetes' own role "view" does not allow to read nodes.
 func viewerRules() []rbacv1.PolicyRule {
 	read := []string{"get", "list", "watch"}
+	apps := []string{"deployments", "daemonsets", "replicasets", "statefulsets"}
 	return []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"nodes", "pods", "namespaces", "events"}, Verbs: read},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "daemonsets", "replicasets", "statefulsets"}, Verbs: read},
+		{APIGroups: []string{"apps"}, Resources: apps, Verbs: read},
 		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: read},
 		{APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: read},
 		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: read},

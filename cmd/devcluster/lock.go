@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A dirLock marks a directory as used by one running devcluster. The kernel
-// drops the lock when the process ends, however it ends, so the lock and not
-// the number in the file says whether a plane runs.
+// A dirLock is the lock of a directory that a running devcluster uses. The kernel
+// drops it when the process ends, however it ends. So the lock, and not the process
+// ID in the file, says whether a plane runs.
 type dirLock struct{ file *os.File }
 
-// errLocked says that a devcluster runs in the directory.
+// errLocked is the error if another devcluster uses the directory.
 var errLocked = errors.New("a devcluster runs in this directory")
 
 func lockPath(dir string) string { return filepath.Join(dir, "devcluster.pid") }
 
-// lockDir takes the directory and writes this process's number into it.
+// lockDir locks the directory and writes the ID of this process into it.
 func lockDir(dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func lockDir(dir string) (*dirLock, error) {
 	return lock, nil
 }
 
-// try takes the lock, or returns errLocked at once.
+// try takes the lock, or returns errLocked without waiting.
 func (l *dirLock) try() error {
 	err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -60,17 +60,18 @@ func (l *dirLock) write(content string) error {
 }
 
 func (l *dirLock) release() {
-	_ = l.write("") // The lock decides; the number only helps "down".
+	_ = l.write("") // Only "down" reads the process ID, while the file is locked.
 	l.file.Close()
 }
 
-// stopHolder asks the devcluster that holds the directory to stop and waits
-// until it has. It is no error when none runs.
+// stopHolder stops the devcluster that uses the directory, if any, and waits until
+// it has ended.
 func stopHolder(dir string, timeout time.Duration) error {
 	file, err := os.Open(lockPath(dir))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
-	} else if err != nil {
+	}
+	if err != nil {
 		return err
 	}
 	lock := &dirLock{file}
@@ -79,17 +80,18 @@ func stopHolder(dir string, timeout time.Duration) error {
 		if err := lock.try(); !errors.Is(err, errLocked) {
 			return err
 		}
-		if pid := lock.holder(); pid > 0 {
-			_ = syscall.Kill(pid, syscall.SIGTERM) // Gone already: the next round sees it.
+		pid := lock.holder()
+		if pid > 0 {
+			_ = syscall.Kill(pid, syscall.SIGTERM) // If it has ended, the next try gets the lock.
 		}
 	}
 	return fmt.Errorf("%s: devcluster did not stop within %s", dir, timeout)
 }
 
-// holder reads the number of the process that wrote the file, or 0.
+// holder returns the ID of the process that wrote the file, or 0.
 func (l *dirLock) holder() int {
 	content := make([]byte, 32)
-	n, _ := l.file.ReadAt(content, 0) // Short as it is, it ends in io.EOF.
+	n, _ := l.file.ReadAt(content, 0) // The file is shorter, so the error is io.EOF.
 	pid, err := strconv.Atoi(strings.TrimSpace(string(content[:n])))
 	if err != nil {
 		return 0

@@ -1,10 +1,10 @@
-// Devcluster runs real Kubernetes control planes on this machine, with
-// simulated nodes, for development and tests. It needs no container engine and
-// downloads nothing: etcd, the API server, the controller manager, the
-// scheduler and kubectl are linked into this one program, which starts itself
-// under their names. Only kwok, which plays the kubelets, is a second binary
-// (devcluster-kwok, beside this one): it declares a --version flag that clashes
-// with that of the Kubernetes components.
+// Devcluster runs real Kubernetes control planes with simulated nodes on this
+// machine, for development and tests. It needs no container engine and downloads
+// nothing: etcd, the API server, the controller manager, the scheduler and kubectl
+// are linked into this program, which starts itself under their names. Only kwok,
+// which simulates the kubelets, is a separate binary (devcluster-kwok, in the same
+// directory), because its --version flag conflicts with that of the Kubernetes
+// components. The control planes that run together, with one etcd, are a plane.
 //
 //	devcluster up --nodes 60,12 --clusters 2 --names prod-cluster,staging --workloads
 //	devcluster kubectl --kubeconfig "$(devcluster kubeconfig)" get nodes
@@ -12,22 +12,22 @@
 //	devcluster run --nodes 0 -- go test ./...
 //
 // The command of "run" finds the plane through KUBECONFIG, DEVCLUSTER_DIR and
-// DEVCLUSTER_KUBECTL. Every cluster knows the users admin (bound to
-// cluster-admin) and viewer (may only look); each has a kubeconfig file.
+// DEVCLUSTER_KUBECTL. Every cluster has the users admin (bound to cluster-admin)
+// and viewer (may only read), each with a kubeconfig file.
 //
-// The simulated kubelets take orders. A node with the label
-// devcluster/kubelet=stopped has none at all. Annotations of a pod:
+// A node with the label devcluster/kubelet=stopped has no kubelet. Annotations of a
+// pod control the simulated kubelet:
 //
-//	devcluster/pending: "true"      never starts
-//	devcluster/unready: "true"      runs, but is never ready
-//	devcluster/stuck: "true"        once deleted, stays Terminating until forced
-//	devcluster/ready-delay: 5s      time until it runs (0.1 to 0.6 s)
-//	devcluster/delete-delay: 5s     time that its end takes (1 to 3 s)
-//	devcluster/complete-delay: 5s   time that the work of a Job's pod takes (1 to 3 s)
+//	devcluster/pending: "true"      the pod never starts
+//	devcluster/unready: "true"      the pod runs, but is never ready
+//	devcluster/stuck: "true"        once deleted, the pod stays Terminating until it is force-deleted
+//	devcluster/ready-delay: 5s      time until the pod runs (default 0.1 to 0.6 s)
+//	devcluster/delete-delay: 5s     time until a deleted pod ends (default 1 to 3 s)
+//	devcluster/complete-delay: 5s   time until the pod of a Job succeeds (default 1 to 3 s)
 //
-// Everything listens on the loopback address at ports picked free, keeps its
-// data in one directory, and ends with this program, even when it is killed.
-// The planes skip fsync and throw their data away: never keep anything in them.
+// All components listen on free ports of the loopback address, keep their data in
+// one directory, and end with this program, even if it is killed. Planes do not use
+// fsync and delete their data at the end: never keep anything in them.
 package main
 
 import (
@@ -44,11 +44,11 @@ import (
 
 const usage = `devcluster runs real Kubernetes control planes with simulated nodes.
 
-  devcluster up [flags]             start, and stay until SIGINT or SIGTERM
-  devcluster run [flags] -- CMD...  start, run CMD, stop; exits with CMD's code
-  devcluster down [--dir DIR]       stop what "up" started in DIR
+  devcluster up [flags]             start a plane, and run it until SIGINT or SIGTERM
+  devcluster run [flags] -- CMD...  start a plane, run CMD, stop; exits with CMD's code
+  devcluster down [--dir DIR]       stop the plane that "up" started in DIR
   devcluster kubeconfig [--dir DIR] print the path of the kubeconfig file (--raw: its content)
-  devcluster COMPONENT ARGS...      be one of: %s
+  devcluster COMPONENT ARGS...      run one of: %s
 
 "devcluster up -h" lists the flags.
 `
@@ -60,8 +60,8 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// exitError carries an exit code of which everything has been said: that of
-// the command that "run" started, or 2 for wrong flags.
+// exitError is an exit code without a message: that of the command that "run"
+// started, or 2 for wrong flags, which the flag package has reported.
 type exitError struct{ code int }
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
@@ -75,7 +75,7 @@ func run(args []string) int {
 		printUsage(os.Stderr)
 		return 2
 	}
-	// SIGHUP too: a closed terminal must not leave planes behind.
+	// SIGHUP, too: closing the terminal must end the planes.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return exitCode(commands[args[0]](ctx, args[1:]))
@@ -85,7 +85,7 @@ func printUsage(w io.Writer) {
 	fmt.Fprintf(w, usage, strings.Join(componentNames(), ", "))
 }
 
-// exitCode prints err, when it says anything new, and maps it to a code.
+// exitCode prints err, if it has a message, and returns the exit code for it.
 func exitCode(err error) int {
 	var command exitError
 	switch {

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// manifest is the content of clusters.json. The test helper package
-// services/kube/kubetest reads it: change both together.
+// manifest is the content of clusters.json. Package services/kube/kubetest reads it:
+// change both together.
 type manifest struct {
 	PID        int               `json:"pid"`
 	Version    string            `json:"version"`
@@ -22,13 +22,13 @@ type manifestCluster struct {
 	Admin  string `json:"adminKubeconfig"`
 	Viewer string `json:"viewerKubeconfig"`
 	System string `json:"systemKubeconfig"`
-	// ControllerManager is the process id of the cluster's controller manager. A
-	// test may halt it, to see what happens before the control plane has followed.
+	// ControllerManager is the process ID of the cluster's controller manager. Tests
+	// suspend it to see what happens before the controllers have reacted to a change.
 	ControllerManager int `json:"controllerManagerPID"`
 }
 
-// writeManifest makes clusters.json appear at once and whole: its existence
-// tells other programs that the plane is ready.
+// writeManifest creates clusters.json atomically. Its existence tells other programs
+// that the plane is ready.
 func (p *plane) writeManifest() error {
 	m := manifest{
 		PID: os.Getpid(), Version: kubernetesVersion(),

@@ -16,17 +16,18 @@ import (
 	"time"
 )
 
-// pki holds the paths of the certificates and keys that the API servers use,
-// and the authority's certificate that clients trust.
+// pki contains the paths of the certificates and keys of the API servers, and the
+// certificate of the authority that clients trust.
 type pki struct {
 	ca          []byte // PEM, for kubeconfig files.
 	servingCert string
 	servingKey  string
-	accountKey  string // Signs and checks service account tokens.
+	accountKey  string // Signs and verifies service account tokens.
 }
 
-// newPKI writes a fresh authority's serving certificate into dir. The
-// authority's key is not kept: nothing else is ever signed with it.
+// newPKI creates a certificate authority, and writes the certificate of the API
+// servers to dir. It discards the authority's key, since nothing else is signed with
+// it.
 func newPKI(dir string) (*pki, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func newPKI(dir string) (*pki, error) {
 		accountKey:  filepath.Join(dir, "service-account.key"),
 	}
 	if err := p.issue(); err != nil {
-		return nil, fmt.Errorf("make certificates: %w", err)
+		return nil, fmt.Errorf("create certificates: %w", err)
 	}
 	return p, nil
 }
@@ -66,7 +67,7 @@ func (p *pki) issue() error {
 	return err
 }
 
-// signServing writes the certificate that every API server of the plane shows.
+// signServing writes the certificate of all API servers of the plane.
 func (p *pki) signServing(ca *x509.Certificate, caKey, servingKey *ecdsa.PrivateKey) error {
 	serving := template("kube-apiserver", 2)
 	serving.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -77,11 +78,12 @@ func (p *pki) signServing(ca *x509.Certificate, caKey, servingKey *ecdsa.Private
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(p.servingCert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return os.WriteFile(p.servingCert, block, 0o600)
 }
 
-// template fills what all certificates share. The start lies an hour back, so
-// that a clock that is set back a little does not break a running plane.
+// template returns the fields that all certificates have. They are valid from an
+// hour ago, so that a running plane works after the clock has been set back a little.
 func template(name string, serial int64) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(serial),
@@ -91,7 +93,7 @@ func template(name string, serial int64) *x509.Certificate {
 	}
 }
 
-// newKey makes a key and writes it to path, readable by this user alone.
+// newKey creates a key and writes it to path, readable only by this user.
 func newKey(path string) (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

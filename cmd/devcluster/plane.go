@@ -28,22 +28,22 @@ type cluster struct {
 	adminKubeconfig  string
 	viewerKubeconfig string
 
-	client kubernetes.Interface // As the system user, without rate limit.
+	client kubernetes.Interface // As the system user, without a rate limit.
 }
 
 func (c *cluster) server() string {
 	return fmt.Sprintf("https://127.0.0.1:%d", c.port)
 }
 
-// A plane is a set of clusters over one etcd, and the processes that run them.
+// A plane is a set of clusters with one etcd, and the processes that run them.
 //
-// Its directory holds, for people and programs:
+// Its directory contains, for people and programs:
 //
-//	kubeconfig, kubeconfig-viewer   a context per cluster, as admin and as viewer
-//	clusters.json                   what runs here (see [manifest]); exists while the plane is ready
-//	clusters/NAME/*.kubeconfig      the same for one cluster
+//	kubeconfig, kubeconfig-viewer   a context for each cluster, as admin and as viewer
+//	clusters.json                   description of the plane (see [manifest]); exists while it is ready
+//	clusters/NAME/*.kubeconfig      kubeconfig files for one cluster
 //	bin/kubectl                     kubectl of the same version
-//	logs/*.log                      a log per component
+//	logs/*.log                      a log for each component
 type plane struct {
 	dir      string
 	progress func(format string, args ...any)
@@ -55,13 +55,13 @@ type plane struct {
 	users    []user
 	stages   []string
 
-	mu        sync.Mutex // Guards the two below.
+	mu        sync.Mutex // Guards processes and stopping.
 	processes []*process
 	stopping  bool
-	failed    chan error // Receives when a component ends by itself.
+	failed    chan error // Receives the error of a component that ends by itself.
 }
 
-// newPlane finds the binaries; nothing runs yet.
+// newPlane returns a plane that is not started yet.
 func newPlane(dir string, specs []fleet.Cluster, progress func(string, ...any)) (*plane, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -70,11 +70,11 @@ func newPlane(dir string, specs []fleet.Cluster, progress func(string, ...any)) 
 	p := &plane{
 		dir: dir, progress: progress, spawner: newSpawner(), self: self,
 		kwok: filepath.Join(filepath.Dir(self), "devcluster-kwok"),
-		// Room for every component, so that no report ever blocks.
+		// Room for an error of each component, so that no send blocks.
 		failed: make(chan error, 1+4*len(specs)),
 	}
 	if _, err := os.Stat(p.kwok); err != nil {
-		return nil, fmt.Errorf("kwok must be built as %s: %w", p.kwok, err)
+		return nil, fmt.Errorf("kwok is not built as %s: %w", p.kwok, err)
 	}
 	for _, spec := range specs {
 		home := filepath.Join(dir, "clusters", spec.Name)
@@ -88,8 +88,8 @@ func newPlane(dir string, specs []fleet.Cluster, progress func(string, ...any)) 
 	return p, nil
 }
 
-// start brings every cluster up with its nodes and workloads. On an error the
-// caller still has to call stop.
+// start starts all clusters with their nodes and workloads. The caller must call
+// stop, even after an error.
 func (p *plane) start(ctx context.Context) error {
 	begin := time.Now()
 	if err := p.prepare(); err != nil {
@@ -114,8 +114,8 @@ func (p *plane) start(ctx context.Context) error {
 	return p.writeManifest()
 }
 
-// prepare writes all files that the components read. What an earlier plane
-// left in the directory goes first.
+// prepare deletes the files of an earlier plane and writes all files that the
+// components read.
 func (p *plane) prepare() error {
 	p.clean()
 	for _, dir := range []string{"logs", "bin", "etcd"} {
@@ -130,11 +130,13 @@ func (p *plane) prepare() error {
 	for i, c := range p.clusters {
 		c.port = ports[i]
 	}
-	if p.pki, err = newPKI(filepath.Join(p.dir, "pki")); err != nil {
+	p.pki, err = newPKI(filepath.Join(p.dir, "pki"))
+	if err != nil {
 		return err
 	}
 	p.users = newUsers()
-	if p.stages, err = writeStages(filepath.Join(p.dir, "stages")); err != nil {
+	p.stages, err = writeStages(filepath.Join(p.dir, "stages"))
+	if err != nil {
 		return err
 	}
 	return errors.Join(
@@ -147,7 +149,8 @@ func (p *plane) prepare() error {
 func (p *plane) tokenFile() string { return filepath.Join(p.dir, "tokens.csv") }
 func (p *plane) kubectl() string   { return filepath.Join(p.dir, "bin", kubectlName) }
 
-// kubeconfigPath is the file with every cluster's admin context.
+// kubeconfigPath returns the path of the file with the admin contexts of all
+// clusters.
 func kubeconfigPath(dir string) string { return filepath.Join(dir, "kubeconfig") }
 
 func (p *plane) writeKubeconfigs() error {
@@ -166,7 +169,7 @@ func (p *plane) writeKubeconfigs() error {
 	return errors.Join(errs...)
 }
 
-// startServers starts etcd and the API servers, which wait for it themselves.
+// startServers starts etcd and the API servers, which wait for etcd themselves.
 func (p *plane) startServers() error {
 	ports, err := freePorts(2)
 	if err != nil {
@@ -185,8 +188,8 @@ func (p *plane) startServers() error {
 	return nil
 }
 
-// startCluster waits for the API server, starts what works against it and
-// creates nodes and workloads.
+// startCluster waits for the API server, starts the other components, and creates
+// the nodes and workloads.
 func (p *plane) startCluster(ctx context.Context, c *cluster) error {
 	if err := c.connect(); err != nil {
 		return err
@@ -198,11 +201,12 @@ func (p *plane) startCluster(ctx context.Context, c *cluster) error {
 	if err := c.grantRoles(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(
+	err := errors.Join(
 		p.runFor(c, controllerManagerName, p.self, c.controllerManagerArgs()),
 		p.runFor(c, schedulerName, p.self, c.schedulerArgs()),
 		p.runFor(c, "kwok", p.kwok, c.kwokArgs(p.stages)),
-	); err != nil {
+	)
+	if err != nil {
 		return err
 	}
 	return p.seed(ctx, c)
@@ -213,13 +217,14 @@ func (c *cluster) connect() error {
 	if err != nil {
 		return err
 	}
-	config.QPS = -1 // The system user is exempt from the server's limits too.
+	config.QPS = -1 // No limit. The server does not limit the system user, either.
 	config.WarningHandler = rest.NoWarnings{}
 	c.client, err = kubernetes.NewForConfig(config)
 	return err
 }
 
-// ready asks /readyz, which turns green when RBAC and all hooks are in place.
+// ready returns an error until /readyz succeeds, which is after RBAC and all hooks
+// are set up.
 func (c *cluster) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -230,11 +235,11 @@ func (p *plane) runFor(c *cluster, component, binary string, args []string) erro
 	return p.run(component+" of "+c.name, binary, args)
 }
 
-// run starts one component under its own name and watches for its end.
+// run starts one component. If it ends by itself, p.failed receives an error.
 func (p *plane) run(name, binary string, args []string) error {
 	component := filepath.Base(binary)
 	if binary == p.self {
-		component = firstWord(name) // This binary becomes what argv[0] says.
+		component = firstWord(name) // argv[0] selects the program in this binary.
 	}
 	cmd := &exec.Cmd{Path: binary, Args: append([]string{component}, args...), Dir: p.dir}
 	p.mu.Lock()
@@ -251,7 +256,7 @@ func (p *plane) run(name, binary string, args []string) error {
 	return nil
 }
 
-// pid returns the process id of a component, or 0 when it does not run.
+// pid returns the process ID of a component, or 0 if it was not started.
 func (p *plane) pid(name string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -263,7 +268,7 @@ func (p *plane) pid(name string) int {
 	return 0
 }
 
-// watch reports a component that ends while the plane should run.
+// watch waits for the end of a process, and reports it unless the plane is stopping.
 func (p *plane) watch(process *process) {
 	<-process.ended
 	p.mu.Lock()
@@ -273,8 +278,8 @@ func (p *plane) watch(process *process) {
 	}
 }
 
-// stop ends all processes, the youngest first, and removes the plane's data.
-// The logs stay.
+// stop ends all processes, the last one first, and deletes the plane's data except
+// for the logs.
 func (p *plane) stop() {
 	p.mu.Lock()
 	p.stopping = true
@@ -286,12 +291,12 @@ func (p *plane) stop() {
 	p.clean()
 }
 
-// clean removes everything that only makes sense while the plane runs.
+// clean deletes everything that is only of use while the plane runs.
 func (p *plane) clean() {
 	for _, name := range []string{
 		"clusters.json", "kubeconfig", "kubeconfig-viewer", "tokens.csv",
 		"clusters", "bin", "pki", "stages", "etcd",
 	} {
-		_ = os.RemoveAll(filepath.Join(p.dir, name)) // A leftover is rewritten by the next start.
+		_ = os.RemoveAll(filepath.Join(p.dir, name)) // The next start overwrites what is left.
 	}
 }

@@ -7,16 +7,16 @@ import (
 	"net"
 )
 
-// Ports below the range that Linux hands out to outgoing connections (from
-// 32768): a port from that range could be taken by any client between our
-// check and the component's bind.
+// Ports below the range that Linux uses for outgoing connections (from 32768). A
+// client could take a port of that range after the check and before the component
+// listens on it.
 const (
 	firstPort = 20000
 	lastPort  = 32767
 )
 
-// freePorts finds n different ports that nobody listens on at the moment. All
-// are held open until the last is found, so that they differ.
+// freePorts returns n different ports on which nobody listens. It holds all of them
+// open until it has found the last one, so that they differ.
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range 1000 {
@@ -25,8 +25,9 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		defer listener.Close() //nolint:gocritic // Closing them at the end is the point.
-		if ports = append(ports, port); len(ports) == n {
+		defer listener.Close() //nolint:gocritic // They must stay open until the end.
+		ports = append(ports, port)
+		if len(ports) == n {
 			return ports, nil
 		}
 	}

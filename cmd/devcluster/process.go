@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// A spawner starts child processes that die with this one.
+// A spawner starts child processes that end with this one.
 //
-// The kernel kills such a child when the *thread* that forked it ends, not the
-// process (prctl(2), PR_SET_PDEATHSIG), and the Go runtime ends threads as it
-// likes. So one thread, which never ends, does all the forking.
+// The kernel kills such a child when the thread that started it ends, not only when
+// the process does (prctl(2), PR_SET_PDEATHSIG), and the Go runtime may end threads
+// at any time. So one thread, which never ends, starts all children.
 type spawner struct {
 	requests chan func()
 }
@@ -34,7 +34,7 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start is cmd.Start on the spawner's thread.
+// start calls cmd.Start on the spawner's thread.
 func (s *spawner) start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -47,16 +47,16 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 
 // A process is a running component of the plane.
 type process struct {
-	name  string // For people: "kube-scheduler of staging".
-	log   string // Path of the file that has its output.
+	name  string // Such as "kube-scheduler of staging".
+	log   string // Path of the file with its output.
 	cmd   *exec.Cmd
 	ended chan struct{} // Closed when it has ended; err is set before.
 	err   error
 }
 
-// startProcess runs one component. Its output goes to a file of its own in
-// logDir. It gets its own process group, so that a Ctrl-C at the terminal
-// reaches devcluster alone, which then stops everything in order.
+// startProcess starts one component. Its output goes to a file in logDir. It gets its
+// own process group, so that Ctrl-C at the terminal reaches only devcluster, which
+// then stops all components in order.
 func (s *spawner) startProcess(name, logDir string, cmd *exec.Cmd) (*process, error) {
 	path := filepath.Join(logDir, strings.ReplaceAll(name, " of ", "-")+".log")
 	log, err := os.Create(path)
@@ -77,14 +77,15 @@ func (s *spawner) startProcess(name, logDir string, cmd *exec.Cmd) (*process, er
 	return p, nil
 }
 
-// kill ends the process at once and waits until it is gone. Nothing is lost by
-// not asking politely: the plane's data is thrown away with it.
+// kill kills the process and waits until it has ended. There is no need for a
+// graceful end, since the plane's data is deleted.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // Fails only when it has ended already.
+	_ = p.cmd.Process.Kill() // Fails only if it has ended already.
 	<-p.ended
 }
 
-// failure describes an end that nobody asked for, with the end of the log.
+// failure returns the error of a process that has ended by itself, with the last
+// lines of its log.
 func (p *process) failure() error {
 	why := "exit code 0"
 	if p.err != nil {
@@ -93,7 +94,7 @@ func (p *process) failure() error {
 	return fmt.Errorf("%s ended by itself (%s); end of %s:\n%s", p.name, why, p.log, tail(p.log, 2000))
 }
 
-// tail returns the last lines of a file, at most size bytes of them.
+// tail returns the last lines of a file, at most size bytes.
 func tail(path string, size int) string {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -106,16 +107,19 @@ func tail(path string, size int) string {
 	return strings.TrimSpace(string(content))
 }
 
-// poll calls check every 50 ms until it returns nil, the context ends or
-// failed receives. The error of the last check explains a timeout.
+// poll calls check every 50 ms until it returns nil, the context ends, or failed
+// receives an error. After the end of the context, the error contains that of the
+// last check.
 func poll(ctx context.Context, failed <-chan error, check func(context.Context) error) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	var last error
 	for {
-		if err := check(ctx); err == nil {
+		err := check(ctx)
+		if err == nil {
 			return nil
-		} else if ctx.Err() == nil {
+		}
+		if ctx.Err() == nil {
 			last = err
 		}
 		select {

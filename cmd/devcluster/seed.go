@@ -14,20 +14,21 @@ import (
 	"kube-node-manager/cmd/devcluster/internal/fleet"
 )
 
-// A node with this label has no kubelet: kwok leaves it alone, so that it gets
-// no lease and its pods neither start nor end.
+// A node with this label and value has no kubelet: kwok ignores it, so that it has no
+// lease, and its pods neither start nor end.
 const (
 	stoppedLabel = fleet.KubeletLabel
 	stoppedValue = fleet.KubeletStopped
 )
 
-// seedParallelism bounds the requests in flight while nodes are created.
+// seedParallelism is the number of concurrent calls that create nodes.
 const seedParallelism = 32
 
-// grantRoles gives the token file's users their rights.
+// grantRoles grants the users of the token file their permissions.
 func (c *cluster) grantRoles(ctx context.Context) error {
 	rbac := c.client.RbacV1()
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "devcluster:viewer"}, Rules: viewerRules()}
+	meta := metav1.ObjectMeta{Name: "devcluster:viewer"}
+	role := &rbacv1.ClusterRole{ObjectMeta: meta, Rules: viewerRules()}
 	if _, err := rbac.ClusterRoles().Create(ctx, role, metav1.CreateOptions{}); err != nil {
 		return err
 	}
@@ -44,8 +45,8 @@ func (c *cluster) grantRoles(ctx context.Context) error {
 	return nil
 }
 
-// seed fills the cluster. Nodes lose their kubelet last, so that the workloads
-// had time to put pods on them, as in a real outage.
+// seed creates the nodes and workloads of a cluster. It stops kubelets last, so that
+// these nodes have pods, as in a real outage.
 func (p *plane) seed(ctx context.Context, c *cluster) error {
 	nodes := c.spec.NodeObjects()
 	if err := p.createNodes(ctx, c, nodes); err != nil {
@@ -89,17 +90,19 @@ func (p *plane) createNodes(ctx context.Context, c *cluster, nodes []*corev1.Nod
 		return fmt.Errorf("create nodes: %w", err)
 	}
 	created := time.Since(begin)
-	if err := poll(ctx, p.failed, func(ctx context.Context) error { return c.nodesReady(ctx, len(nodes)) }); err != nil {
+	ready := func(ctx context.Context) error { return c.nodesReady(ctx, len(nodes)) }
+	if err := poll(ctx, p.failed, ready); err != nil {
 		return fmt.Errorf("wait for nodes: %w", err)
 	}
-	p.progress("%s: %d nodes created in %s, ready after %s", c.name, len(nodes), seconds(created), seconds(time.Since(begin)))
+	p.progress("%s: %d nodes created in %s, ready after %s",
+		c.name, len(nodes), seconds(created), seconds(time.Since(begin)))
 	return nil
 }
 
-// nodesReady checks that all nodes are Ready and that the taint with which
-// every node starts is gone, since nothing is scheduled before.
+// nodesReady returns an error until want nodes are Ready and no longer have the
+// taint of a new node. No pods are scheduled before.
 func (c *cluster) nodesReady(ctx context.Context, want int) error {
-	// From the server's cache: this is asked many times.
+	// From the server's cache, since this is called often.
 	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 	if err != nil {
 		return err
@@ -116,9 +119,9 @@ func (c *cluster) nodesReady(ctx context.Context, want int) error {
 	return nil
 }
 
-// stopKubelet makes a node NotReady for good, as when its machine died: the
-// label takes kwok's hands off, and the status says what the node lifecycle
-// controller would say after its grace period.
+// stopKubelet makes a node NotReady for good, as if its machine had failed. The label
+// makes kwok ignore the node, and the status is that which the node lifecycle
+// controller would set after its grace period.
 func (c *cluster) stopKubelet(ctx context.Context, name string) error {
 	label := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, stoppedLabel, stoppedValue)
 	if err := c.patchNode(ctx, name, label); err != nil {
@@ -128,12 +131,12 @@ func (c *cluster) stopKubelet(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, status, metav1.PatchOptions{}, "status")
-	return err
+	return c.patchNode(ctx, name, string(status), "status")
 }
 
-func (c *cluster) patchNode(ctx context.Context, name, patch string) error {
-	_, err := c.client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+func (c *cluster) patchNode(ctx context.Context, name, patch string, subresources ...string) error {
+	_, err := c.client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType,
+		[]byte(patch), metav1.PatchOptions{}, subresources...)
 	return err
 }
 

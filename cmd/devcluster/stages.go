@@ -9,12 +9,12 @@ import (
 	nodelease "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
 )
 
-// The pod stages are our own; kwok's for nodes come from its module.
+// podStages are devcluster's own stages for pods. Those for nodes are kwok's.
 //
 //go:embed stages/*.yaml
 var podStages embed.FS
 
-// writeStages writes what kwok plays into dir and returns the files' paths.
+// writeStages writes kwok's configuration to dir and returns the paths of the files.
 func writeStages(dir string) ([]string, error) {
 	stages := map[string]string{
 		"node-initialize.yaml":           nodefast.DefaultNodeInit,

@@ -19,7 +19,7 @@ func (p *plane) createWorkloads(ctx context.Context, c *cluster) error {
 		return fmt.Errorf("create workloads: %w", err)
 	}
 	if c.spec.Nodes == 0 {
-		return nil // Their pods wait for nodes.
+		return nil // The pods cannot run without nodes.
 	}
 	if err := poll(ctx, p.failed, c.workloadsReady); err != nil {
 		return fmt.Errorf("wait for workloads: %w", err)
@@ -35,9 +35,10 @@ func (c *cluster) applyWorkloads(ctx context.Context, w fleet.Workloads) error {
 			return err
 		}
 	}
-	// Budgets first: their status is then right as soon as the pods run.
+	// Budgets first, so that their status is correct as soon as the pods run.
 	for _, object := range w.Budgets {
-		if _, err := c.client.PolicyV1().PodDisruptionBudgets(object.Namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
+		budgets := c.client.PolicyV1().PodDisruptionBudgets(object.Namespace)
+		if _, err := budgets.Create(ctx, object, metav1.CreateOptions{}); err != nil {
 			return err
 		}
 	}
@@ -45,12 +46,14 @@ func (c *cluster) applyWorkloads(ctx context.Context, w fleet.Workloads) error {
 		return err
 	}
 	for _, object := range w.Jobs {
-		if _, err := c.client.BatchV1().Jobs(object.Namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
+		jobs := c.client.BatchV1().Jobs(object.Namespace)
+		if _, err := jobs.Create(ctx, object, metav1.CreateOptions{}); err != nil {
 			return err
 		}
 	}
 	for _, object := range w.Pods {
-		if _, err := c.client.CoreV1().Pods(object.Namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
+		pods := c.client.CoreV1().Pods(object.Namespace)
+		if _, err := pods.Create(ctx, object, metav1.CreateOptions{}); err != nil {
 			return err
 		}
 	}
@@ -77,7 +80,7 @@ func (c *cluster) applyApps(ctx context.Context, w fleet.Workloads) error {
 	return nil
 }
 
-// workloadsReady names the first workload that is not there yet.
+// workloadsReady returns an error that names the first workload that is not ready.
 func (c *cluster) workloadsReady(ctx context.Context) error {
 	cached := metav1.ListOptions{ResourceVersion: "0"}
 	if err := c.appsReady(ctx, cached); err != nil {
@@ -98,7 +101,8 @@ func (c *cluster) workloadsReady(ctx context.Context) error {
 	}
 	for _, b := range budgets.Items {
 		if b.Status.CurrentHealthy < b.Status.DesiredHealthy || b.Status.ExpectedPods == 0 {
-			return fmt.Errorf("budget %s/%s: %d of %d pods are healthy", b.Namespace, b.Name, b.Status.CurrentHealthy, b.Status.DesiredHealthy)
+			return fmt.Errorf("budget %s/%s: %d of %d pods are healthy",
+				b.Namespace, b.Name, b.Status.CurrentHealthy, b.Status.DesiredHealthy)
 		}
 	}
 	return nil
@@ -112,7 +116,7 @@ func (c *cluster) appsReady(ctx context.Context, options metav1.ListOptions) err
 	}
 	for _, d := range deployments.Items {
 		if d.Status.ReadyReplicas < *d.Spec.Replicas {
-			return fmt.Errorf("deployment %s/%s: %d of %d pods are ready", d.Namespace, d.Name, d.Status.ReadyReplicas, *d.Spec.Replicas)
+			return notReady("deployment", d.ObjectMeta, d.Status.ReadyReplicas, *d.Spec.Replicas)
 		}
 	}
 	sets, err := apps.StatefulSets("").List(ctx, options)
@@ -121,7 +125,7 @@ func (c *cluster) appsReady(ctx context.Context, options metav1.ListOptions) err
 	}
 	for _, s := range sets.Items {
 		if s.Status.ReadyReplicas < *s.Spec.Replicas {
-			return fmt.Errorf("stateful set %s/%s: %d of %d pods are ready", s.Namespace, s.Name, s.Status.ReadyReplicas, *s.Spec.Replicas)
+			return notReady("stateful set", s.ObjectMeta, s.Status.ReadyReplicas, *s.Spec.Replicas)
 		}
 	}
 	daemons, err := apps.DaemonSets("").List(ctx, options)
@@ -129,11 +133,16 @@ func (c *cluster) appsReady(ctx context.Context, options metav1.ListOptions) err
 		return err
 	}
 	for _, d := range daemons.Items {
-		if s := d.Status; s.NumberReady < s.DesiredNumberScheduled || int(s.DesiredNumberScheduled) < c.spec.Nodes {
-			return fmt.Errorf("daemon set %s/%s: %d of %d pods are ready", d.Namespace, d.Name, s.NumberReady, c.spec.Nodes)
+		s := d.Status
+		if s.NumberReady < s.DesiredNumberScheduled || int(s.DesiredNumberScheduled) < c.spec.Nodes {
+			return notReady("daemon set", d.ObjectMeta, s.NumberReady, int32(c.spec.Nodes))
 		}
 	}
 	return nil
+}
+
+func notReady(kind string, meta metav1.ObjectMeta, ready, want int32) error {
+	return fmt.Errorf("%s %s/%s: %d of %d pods are ready", kind, meta.Namespace, meta.Name, ready, want)
 }
 
 func complete(job batchv1.Job) bool {

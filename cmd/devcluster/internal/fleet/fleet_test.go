@@ -23,7 +23,8 @@ func clusters(t *testing.T, args ...string) ([]Cluster, error) {
 }
 
 func TestClusters(t *testing.T) {
-	got, err := clusters(t, "--clusters", "2", "--names", "prod-cluster,staging", "--nodes", "60,12", "--not-ready", "1")
+	got, err := clusters(t,
+		"--clusters", "2", "--names", "prod-cluster,staging", "--nodes", "60,12", "--not-ready", "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,15 +32,21 @@ func TestClusters(t *testing.T) {
 		name            string
 		nodes, notReady int
 	}{{"prod-cluster", 60, 1}, {"staging", 12, 1}} {
-		if c := got[i]; c.Name != want.name || c.Nodes != want.nodes || c.NotReady != want.notReady {
+		c := got[i]
+		if c.Name != want.name || c.Nodes != want.nodes || c.NotReady != want.notReady {
 			t.Errorf("cluster %d is %+v, want %+v", i, c, want)
 		}
 	}
-	if got, _ := clusters(t, "--clusters", "3"); len(got) != 3 || got[2].Name != "dev-3" {
-		t.Errorf("three clusters without names are %+v", got)
+}
+
+func TestClusters_defaultNames(t *testing.T) {
+	got, err := clusters(t, "--clusters", "3")
+	if err != nil || len(got) != 3 || got[2].Name != "dev-3" {
+		t.Errorf("three clusters without names are %+v (%v)", got, err)
 	}
-	if got, _ := clusters(t); len(got) != 1 || got[0].Name != "devcluster" {
-		t.Errorf("no flags give %+v", got)
+	got, err = clusters(t)
+	if err != nil || len(got) != 1 || got[0].Name != "devcluster" {
+		t.Errorf("without flags, the clusters are %+v (%v)", got, err)
 	}
 }
 
@@ -54,14 +61,17 @@ func TestWrongOptions(t *testing.T) {
 		{"--zones", ""},
 	} {
 		if got, err := clusters(t, args...); err == nil {
-			t.Errorf("%v gives %+v", args, got)
+			t.Errorf("%v is accepted: %+v", args, got)
 		}
 	}
 }
 
 func TestNodeObjects(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 12, 1000} {
-		c := Cluster{Name: "prod-cluster", Nodes: n, Pools: []string{"general", "compute", "gpu"}, Zones: []string{"a", "b", "c"}, Region: "eu-central-1"}
+		c := Cluster{
+			Name: "prod-cluster", Nodes: n, Region: "eu-central-1",
+			Pools: []string{"general", "compute", "gpu"}, Zones: []string{"a", "b", "c"},
+		}
 		nodes := c.NodeObjects()
 		names, addresses := map[string]bool{}, map[string]bool{}
 		for _, node := range nodes {
@@ -73,8 +83,9 @@ func TestNodeObjects(t *testing.T) {
 		if len(nodes) != n || len(names) != n || len(addresses) != n {
 			t.Errorf("%d nodes: got %d with %d names and %d addresses", n, len(nodes), len(names), len(addresses))
 		}
-		if again := c.NodeObjects(); n > 0 && !reflect.DeepEqual(again[n-1].Labels, nodes[n-1].Labels) {
-			t.Error("the same options give other nodes")
+		again := c.NodeObjects()
+		if n > 0 && !reflect.DeepEqual(again[n-1].Labels, nodes[n-1].Labels) {
+			t.Error("the same options return other nodes")
 		}
 	}
 }
@@ -85,7 +96,8 @@ func TestPoolsAreMixed(t *testing.T) {
 	for _, node := range c.NodeObjects() {
 		count[node.Labels["pool"]]++
 	}
-	if want := map[string]int{"control-plane": 3, "general": 5, "compute": 3, "gpu": 1}; !reflect.DeepEqual(count, want) {
+	want := map[string]int{"control-plane": 3, "general": 5, "compute": 3, "gpu": 1}
+	if !reflect.DeepEqual(count, want) {
 		t.Errorf("pools are %v, want %v", count, want)
 	}
 }

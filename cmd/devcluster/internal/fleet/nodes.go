@@ -12,13 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A node with this label and value has no kubelet: kwok leaves it alone.
+// A node with this label and value has no kubelet: kwok ignores it.
 const (
 	KubeletLabel   = "devcluster/kubelet"
 	KubeletStopped = "stopped"
 )
 
-// Labels of the simulated nodes that no Kubernetes package names.
+// Labels of the simulated nodes that are not constants of a Kubernetes package.
 const (
 	poolLabel         = "pool"
 	nodegroupLabel    = "eks.amazonaws.com/nodegroup"
@@ -26,13 +26,13 @@ const (
 	controlPlaneLabel = "node-role.kubernetes.io/control-plane"
 )
 
-// controlPlanePool holds the nodes that carry the control plane's taint.
+// controlPlanePool is the pool of the nodes with the control plane's taint.
 const controlPlanePool = "control-plane"
 
 // A Cluster describes one simulated cluster.
 type Cluster struct {
 	Name      string
-	Index     int // Distinguishes the clusters' addresses.
+	Index     int // Part of the addresses of its nodes, so that those of clusters differ.
 	Nodes     int
 	NotReady  int
 	Cordoned  int
@@ -42,7 +42,7 @@ type Cluster struct {
 	Workloads bool
 }
 
-// A shape is what the nodes of a pool have in common.
+// A shape is the properties that all nodes of a pool share.
 type shape struct {
 	weight       int // Share of the nodes, relative to the other pools.
 	instanceType string
@@ -59,8 +59,12 @@ func shapes() map[string]shape {
 			instanceType: "m6i.xlarge", cpu: 4, memory: 16, teams: []string{"platform"},
 			taints: []corev1.Taint{{Key: controlPlaneLabel, Effect: corev1.TaintEffectNoSchedule}},
 		},
-		"general": {weight: 6, instanceType: "m6i.2xlarge", cpu: 8, memory: 32, teams: []string{"shop", "checkout", "search"}},
-		"compute": {weight: 3, instanceType: "c6i.4xlarge", cpu: 16, memory: 32, teams: []string{"data"}},
+		"general": {
+			weight: 6, instanceType: "m6i.2xlarge", cpu: 8, memory: 32, teams: []string{"shop", "checkout", "search"},
+		},
+		"compute": {
+			weight: 3, instanceType: "c6i.4xlarge", cpu: 16, memory: 32, teams: []string{"data"},
+		},
 		"gpu": {
 			weight: 1, instanceType: "g5.8xlarge", cpu: 32, memory: 128, gpus: 1, teams: []string{"ml"},
 			taints: []corev1.Taint{{Key: "gpu", Value: "true", Effect: corev1.TaintEffectNoSchedule}},
@@ -68,7 +72,7 @@ func shapes() map[string]shape {
 	}
 }
 
-// shapeOf gives a pool that this package does not know a common shape.
+// shapeOf returns the shape of a pool. An unknown pool gets an average one.
 func shapeOf(pool string) shape {
 	if s, known := shapes()[pool]; known {
 		return s
@@ -76,11 +80,11 @@ func shapeOf(pool string) shape {
 	return shape{weight: 3, instanceType: "m6i.xlarge", cpu: 4, memory: 16, teams: []string{pool}}
 }
 
-// kubeletVersions are those of a cluster whose upgrade is under way.
+// kubeletVersions returns the versions in a cluster during an upgrade.
 func kubeletVersions() []string { return []string{"v1.36.2", "v1.37.2", "v1.36.3", "v1.37.2"} }
 
-// NodeObjects makes the nodes, complete with the status that a kubelet sends
-// when it registers: one request creates a node that is Ready.
+// NodeObjects returns the nodes with the status that a kubelet sets when it
+// registers, so that one call creates a node that is Ready.
 func (c *Cluster) NodeObjects() []*corev1.Node {
 	nodes := make([]*corev1.Node, 0, c.Nodes)
 	seen := map[string]int{} // Nodes so far per pool and per zone.
@@ -94,8 +98,8 @@ func (c *Cluster) NodeObjects() []*corev1.Node {
 	return nodes
 }
 
-// poolOfEach deals the nodes out to the pools by weight, evenly mixed. The
-// first nodes are the control plane.
+// poolOfEach returns the pool of each node. It mixes the pools evenly by their
+// weights. The first nodes are the control plane.
 func (c *Cluster) poolOfEach() []string {
 	var pools []string
 	for range c.controlPlaneNodes() {
@@ -124,12 +128,13 @@ func (c *Cluster) controlPlaneNodes() int {
 		return 3
 	case c.Nodes >= 3:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
-// node makes node i of the cluster, the inPool-th of its pool and the
-// inZone-th of its zone. Like cloud providers do, it is named after its address.
+// node returns node i of the cluster, which is node inPool of its pool and node
+// inZone of its zone. It is named after its address, as at cloud providers.
 func (c *Cluster) node(i int, pool, zone string, inPool, inZone int) *corev1.Node {
 	s := shapeOf(pool)
 	third := 16*(1+slices.Index(c.Zones, zone)) + inZone/250
@@ -159,7 +164,8 @@ func (c *Cluster) node(i int, pool, zone string, inPool, inZone int) *corev1.Nod
 	}
 }
 
-// kubelet gives the control plane the new version, as an upgrade would.
+// kubelet returns the version of a kubelet. The control plane has the new version,
+// since an upgrade begins with it.
 func (c *Cluster) kubelet(i int, pool string) string {
 	versions := kubeletVersions()
 	if pool == controlPlanePool {
@@ -168,7 +174,7 @@ func (c *Cluster) kubelet(i int, pool string) string {
 	return versions[i%len(versions)]
 }
 
-// domain is the first word of the cluster's name: prod for prod-cluster.
+// domain returns the first word of the cluster's name: "prod" for "prod-cluster".
 func (c *Cluster) domain() string {
 	word, _, _ := strings.Cut(c.Name, "-")
 	return word
@@ -177,11 +183,11 @@ func (c *Cluster) domain() string {
 func (s shape) status(name, ip, kubelet string) corev1.NodeStatus {
 	capacity := s.capacity()
 	allocatable := maps.Clone(capacity)
-	// What the kubelet keeps for the system: 100m and 1 GiB.
+	// The kubelet reserves 100m and 1 GiB for the system.
 	allocatable[corev1.ResourceCPU] = *resource.NewMilliQuantity(s.cpu*1000-100, resource.DecimalSI)
 	allocatable[corev1.ResourceMemory] = *resource.NewQuantity((s.memory-1)<<30, resource.BinarySI)
 	return corev1.NodeStatus{
-		Phase:       corev1.NodeRunning, // Deprecated, but kwok's heartbeat stage asks for it.
+		Phase:       corev1.NodeRunning, // Deprecated, but kwok's heartbeat stage requires it.
 		Capacity:    capacity,
 		Allocatable: allocatable,
 		Conditions:  healthy(metav1.Now()),
@@ -210,24 +216,34 @@ func (s shape) capacity() corev1.ResourceList {
 	return capacity
 }
 
-// healthy are the conditions of a node whose kubelet is content.
+// healthy returns the conditions of a healthy node.
 func healthy(now metav1.Time) []corev1.NodeCondition {
-	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
-		return corev1.NodeCondition{
-			Type: kind, Status: status, Reason: reason, Message: message,
-			LastHeartbeatTime: now, LastTransitionTime: now,
-		}
+	conditions := []corev1.NodeCondition{
+		{
+			Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse,
+			Reason: "KubeletHasSufficientMemory", Message: "kubelet has sufficient memory available",
+		},
+		{
+			Type: corev1.NodeDiskPressure, Status: corev1.ConditionFalse,
+			Reason: "KubeletHasNoDiskPressure", Message: "kubelet has no disk pressure",
+		},
+		{
+			Type: corev1.NodePIDPressure, Status: corev1.ConditionFalse,
+			Reason: "KubeletHasSufficientPID", Message: "kubelet has sufficient PID available",
+		},
+		{
+			Type: corev1.NodeReady, Status: corev1.ConditionTrue,
+			Reason: "KubeletReady", Message: "kubelet is posting ready status",
+		},
 	}
-	return []corev1.NodeCondition{
-		condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-		condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-		condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-		condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady", "kubelet is posting ready status"),
+	for i := range conditions {
+		conditions[i].LastHeartbeatTime, conditions[i].LastTransitionTime = now, now
 	}
+	return conditions
 }
 
-// LostStatusPatch is the strategic merge patch of a node's status with which
-// the node lifecycle controller gives a silent kubelet up.
+// LostStatusPatch returns the strategic merge patch that the node lifecycle
+// controller applies to a node's status when the kubelet has stopped reporting.
 func LostStatusPatch(now metav1.Time) ([]byte, error) {
 	conditions := healthy(now)
 	for i := range conditions {
@@ -238,8 +254,7 @@ func LostStatusPatch(now metav1.Time) ([]byte, error) {
 	return json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
 }
 
-// Ready tells whether the node is Ready and past the taint with which every
-// node starts.
+// Ready reports whether the node is Ready and no longer has the taint of a new node.
 func Ready(node *corev1.Node) bool {
 	for _, taint := range node.Spec.Taints {
 		if taint.Key == corev1.TaintNodeNotReady {
@@ -254,8 +269,8 @@ func Ready(node *corev1.Node) bool {
 	return false
 }
 
-// Troubled names the nodes that lose their kubelet and those to cordon: the
-// last workers of the first pool, where most pods are, then any others.
+// Troubled returns the names of the nodes whose kubelet to stop, and of those to
+// cordon: first the last nodes of the first pool, where most pods are, then others.
 func (c *Cluster) Troubled(nodes []*corev1.Node) (notReady, cordoned []string) {
 	var first, others []string
 	for _, node := range slices.Backward(nodes) {

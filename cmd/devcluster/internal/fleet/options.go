@@ -1,6 +1,6 @@
-// Package fleet describes simulated clusters: which nodes they have and which
-// workloads run on them. It only makes objects; creating them is the caller's
-// work. The same options always give the same objects.
+// Package fleet describes simulated clusters: their nodes and workloads. It only
+// returns the objects; the caller creates them in a cluster. It returns the same
+// objects for the same options.
 package fleet
 
 import (
@@ -14,21 +14,21 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Options describe all clusters of a plane, as flags do. A list that is
-// shorter than the number of clusters repeats its last value.
+// Options describe all clusters of a plane. Each is a flag. If a list is shorter than
+// the number of clusters, its last value applies to the remaining clusters.
 type Options struct {
-	Count     int    // Number of clusters; 0 means one per name.
-	Names     List   // Context names.
-	Nodes     Counts // Nodes per cluster.
-	NotReady  Counts // Nodes per cluster whose kubelet is gone.
-	Cordoned  Counts // Nodes per cluster that are unschedulable.
+	Count     int    // Number of clusters; 0 means one for each name.
+	Names     List   // Names of the clusters and of their contexts.
+	Nodes     Counts // Nodes of each cluster.
+	NotReady  Counts // Nodes without a kubelet in each cluster.
+	Cordoned  Counts // Cordoned nodes in each cluster.
 	Pools     List
 	Zones     List
 	Region    string
 	Workloads bool
 }
 
-// Flags declares the options in set and gives them their defaults.
+// Flags declares the options as flags in set and sets their defaults.
 func (o *Options) Flags(set *flag.FlagSet) {
 	o.Nodes, o.NotReady, o.Cordoned = Counts{12}, Counts{0}, Counts{0}
 	o.Pools, o.Zones = List{"general", "compute", "gpu"}, List{"a", "b", "c"}
@@ -40,11 +40,12 @@ func (o *Options) Flags(set *flag.FlagSet) {
 	set.Var(&o.Pools, "pools", "node `pools`")
 	set.Var(&o.Zones, "zones", "`zones` of the region")
 	set.StringVar(&o.Region, "region", "eu-central-1", "`region` of the nodes")
-	set.BoolVar(&o.Workloads, "workloads", false, "run Deployments, a StatefulSet, DaemonSets, a Job and a bare pod, with budgets")
+	set.BoolVar(&o.Workloads, "workloads", false,
+		"run Deployments, a StatefulSet, DaemonSets, a Job and a bare pod, with budgets")
 }
 
-// Clusters checks the options and describes each cluster. The error names
-// every wrong option.
+// Clusters checks the options and returns the clusters. The error names every wrong
+// option.
 func (o *Options) Clusters() ([]Cluster, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -69,11 +70,13 @@ func (o *Options) check() error {
 		errs = append(errs, errors.New("--pools and --zones need at least one name each"))
 	}
 	for _, name := range slices.Concat(o.Names, o.Pools, o.Zones) {
-		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+		problems := validation.IsDNS1123Label(name)
+		if len(problems) > 0 {
 			errs = append(errs, fmt.Errorf("name %q: %s", name, problems[0]))
 		}
 	}
-	if sorted := slices.Sorted(slices.Values(o.Names)); len(slices.Compact(sorted)) < len(o.Names) {
+	sorted := slices.Sorted(slices.Values(o.Names))
+	if len(slices.Compact(sorted)) < len(o.Names) {
 		errs = append(errs, errors.New("--names must differ"))
 	}
 	return errors.Join(errs...)
@@ -99,18 +102,19 @@ type List []string
 // String joins the values with commas.
 func (l *List) String() string { return strings.Join(*l, ",") }
 
-// Set splits the value of a flag; an empty value is an empty list.
+// Set parses the value of a flag. An empty value is an empty list.
 func (l *List) Set(value string) error {
 	*l = nil
 	for item := range strings.SplitSeq(value, ",") {
-		if item = strings.TrimSpace(item); item != "" {
+		item = strings.TrimSpace(item)
+		if item != "" {
 			*l = append(*l, item)
 		}
 	}
 	return nil
 }
 
-// Counts is a flag of the form "60,12": numbers from 0, one per cluster.
+// Counts is a flag of the form "60,12": a number from 0 for each cluster.
 type Counts []int
 
 // String joins the values with commas.

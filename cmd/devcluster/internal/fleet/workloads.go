@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"strings"
+
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +23,7 @@ type Workloads struct {
 	Budgets      []*policyv1.PodDisruptionBudget
 }
 
-// An app is what a workload's pods have in common.
+// An app is the properties that all pods of a workload share.
 type app struct {
 	namespace string
 	name      string
@@ -32,21 +34,22 @@ type app struct {
 	gpu       bool // Runs in the gpu pool.
 }
 
-// WorkloadObjects makes one workload of every kind that a drain treats in a
-// way of its own. They grow with the cluster and never fill it.
+// WorkloadObjects returns a workload of each kind that a drain treats differently.
+// The number of their pods grows with the cluster, but they never fill it.
 func (c *Cluster) WorkloadObjects() Workloads {
 	scale := func(perNodes, most int) int32 { return int32(min(max(2, c.Nodes/perNodes), most)) }
-	frontend := app{namespace: "shop", name: "frontend", image: "shop/frontend:4.2.0", cpu: "250m", memory: "256Mi"}
-	catalog := app{namespace: "shop", name: "catalog", image: "shop/catalog:2.9.1", cpu: "500m", memory: "1Gi"}
-	cart := app{namespace: "checkout", name: "cart", image: "shop/cart:1.18.3", cpu: "200m", memory: "512Mi"}
-	payments := app{namespace: "checkout", name: "payments", image: "shop/payments:3.0.7", cpu: "500m", memory: "2Gi"}
-	query := app{namespace: "search", name: "query", image: "search/query:7.1.0", cpu: "750m", memory: "3Gi"}
-	indexer := app{namespace: "search", name: "indexer", image: "search/indexer:7.1.0", cpu: "1", memory: "2Gi", emptyDir: true}
-	worker := app{namespace: "batch", name: "worker", image: "batch/worker:0.31.0", cpu: "400m", memory: "768Mi"}
-	report := app{namespace: "batch", name: "monthly-report", image: "batch/report:0.31.0", cpu: "100m", memory: "128Mi"}
-	shell := app{namespace: "batch", name: "debug-shell", image: "busybox:1.37", cpu: "50m", memory: "64Mi"}
-	agent := app{namespace: "kube-system", name: "node-agent", image: "monitoring/node-agent:1.9.0", cpu: "50m", memory: "96Mi"}
-	network := app{namespace: "kube-system", name: "network", image: "network/cni:1.21.0", cpu: "100m", memory: "128Mi"}
+	frontend := newApp("shop/frontend", "shop/frontend:4.2.0", "250m", "256Mi")
+	catalog := newApp("shop/catalog", "shop/catalog:2.9.1", "500m", "1Gi")
+	cart := newApp("checkout/cart", "shop/cart:1.18.3", "200m", "512Mi")
+	payments := newApp("checkout/payments", "shop/payments:3.0.7", "500m", "2Gi")
+	query := newApp("search/query", "search/query:7.1.0", "750m", "3Gi")
+	indexer := newApp("search/indexer", "search/indexer:7.1.0", "1", "2Gi")
+	indexer.emptyDir = true
+	worker := newApp("batch/worker", "batch/worker:0.31.0", "400m", "768Mi")
+	report := newApp("batch/monthly-report", "batch/report:0.31.0", "100m", "128Mi")
+	shell := newApp("batch/debug-shell", "busybox:1.37", "50m", "64Mi")
+	agent := newApp("kube-system/node-agent", "monitoring/node-agent:1.9.0", "50m", "96Mi")
+	network := newApp("kube-system/network", "network/cni:1.21.0", "100m", "128Mi")
 
 	w := Workloads{
 		Namespaces: []string{"shop", "checkout", "search", "batch"},
@@ -61,7 +64,7 @@ func (c *Cluster) WorkloadObjects() Workloads {
 		Budgets: []*policyv1.PodDisruptionBudget{
 			frontend.budget(policyv1.PodDisruptionBudgetSpec{MaxUnavailable: value(intstr.FromString("25%"))}),
 			catalog.budget(policyv1.PodDisruptionBudgetSpec{MaxUnavailable: value(intstr.FromInt32(1))}),
-			// As many as there are: this budget blocks every eviction.
+			// Equal to the number of pods: this budget blocks every eviction.
 			cart.budget(policyv1.PodDisruptionBudgetSpec{MinAvailable: value(intstr.FromInt32(3))}),
 			payments.budget(policyv1.PodDisruptionBudgetSpec{MaxUnavailable: value(intstr.FromInt32(1))}),
 			query.budget(policyv1.PodDisruptionBudgetSpec{MinAvailable: value(intstr.FromString("50%"))}),
@@ -71,7 +74,7 @@ func (c *Cluster) WorkloadObjects() Workloads {
 	return w
 }
 
-// addTraining adds pods for the gpu nodes, if there are any: one each.
+// addTraining adds one pod for each gpu node.
 func (c *Cluster) addTraining(w *Workloads) {
 	gpus := 0
 	for _, pool := range c.poolOfEach() {
@@ -82,9 +85,16 @@ func (c *Cluster) addTraining(w *Workloads) {
 	if gpus == 0 {
 		return
 	}
-	trainer := app{namespace: "ml", name: "trainer", image: "ml/trainer:2026.11", cpu: "6", memory: "48Gi", emptyDir: true, gpu: true}
+	trainer := newApp("ml/trainer", "ml/trainer:2026.11", "6", "48Gi")
+	trainer.emptyDir, trainer.gpu = true, true
 	w.Namespaces = append(w.Namespaces, trainer.namespace)
 	w.Deployments = append(w.Deployments, trainer.deployment(int32(gpus)))
+}
+
+// newApp returns an app without extra features. name is "namespace/name".
+func newApp(name, image, cpu, memory string) app {
+	namespace, name, _ := strings.Cut(name, "/")
+	return app{namespace: namespace, name: name, image: image, cpu: cpu, memory: memory}
 }
 
 func (a app) meta() metav1.ObjectMeta {
@@ -115,7 +125,8 @@ func (a app) podSpec() corev1.PodSpec {
 		}},
 	}
 	if a.emptyDir {
-		spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		emptyDir := corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
+		spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: emptyDir}}
 		spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "scratch", MountPath: "/scratch"}}
 	}
 	if a.gpu {
@@ -124,8 +135,8 @@ func (a app) podSpec() corev1.PodSpec {
 	return spec
 }
 
-// template spreads the pods over the nodes, which the scheduler's defaults
-// would only do for pods behind a Service.
+// template returns a template whose pods the scheduler spreads over the nodes. By
+// default it does so only for the pods of a Service.
 func (a app) template() corev1.PodTemplateSpec {
 	spec := a.podSpec()
 	spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
@@ -147,13 +158,12 @@ func (a app) statefulSet(replicas int32) *appsv1.StatefulSet {
 		ObjectMeta: a.meta(),
 		Spec: appsv1.StatefulSetSpec{
 			Replicas: &replicas, Selector: a.selector(), Template: a.template(), ServiceName: a.name,
-			// All at once: pods of a database that bootstraps in parallel.
-			PodManagementPolicy: appsv1.ParallelPodManagement,
+			PodManagementPolicy: appsv1.ParallelPodManagement, // Start all pods at once.
 		},
 	}
 }
 
-// daemonSet runs on every node, whatever its taints.
+// daemonSet returns a DaemonSet that tolerates every taint.
 func (a app) daemonSet() *appsv1.DaemonSet {
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: a.labels()}, Spec: a.podSpec()}
 	template.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
@@ -164,7 +174,7 @@ func (a app) daemonSet() *appsv1.DaemonSet {
 	}
 }
 
-// job leaves a finished pod behind.
+// job returns a Job whose finished pod stays.
 func (a app) job() *batchv1.Job {
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: a.labels()}, Spec: a.podSpec()}
 	template.Spec.RestartPolicy = corev1.RestartPolicyNever
