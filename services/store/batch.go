@@ -18,16 +18,17 @@ const (
 	StatePartial     State = "partial"
 	StateFailed      State = "failed"
 	StateCancelled   State = "cancelled"
-	StateInterrupted State = "interrupted" // the program stopped; it can be resumed
+	StateInterrupted State = "interrupted" // the program stopped; the batch can be resumed
 )
 
 // Ended reports whether the state is final.
 func (s State) Ended() bool { return s != StateRunning && s != StateInterrupted }
 
-// Hold says why an interrupted batch is not continued in the name of its actor.
+// Hold says why an interrupted batch must not continue in the name of its actor:
+// what has happened to that user. "" means that it may continue.
 type Hold string
 
-// The holds; "" is none.
+// The holds.
 const (
 	HoldDeleted  Hold = "deleted"
 	HoldDisabled Hold = "disabled"
@@ -43,7 +44,7 @@ const (
 	ItemRunning   ItemState = "running"
 	ItemWaiting   ItemState = "waiting"
 	ItemSucceeded ItemState = "succeeded"
-	ItemUnchanged ItemState = "unchanged" // it was so already
+	ItemUnchanged ItemState = "unchanged" // no change was needed
 	ItemFailed    ItemState = "failed"
 	ItemSkipped   ItemState = "skipped"
 	ItemCancelled ItemState = "cancelled"
@@ -66,9 +67,9 @@ type Batch struct {
 	Address         string          `json:"-"`
 	RequestID       string          `json:"requestId,omitempty"`
 	IdempotencyKey  string          `json:"-"`
-	Fingerprint     string          `json:"-"` // of what was asked, to tell a repeat from a clash
+	Fingerprint     string          `json:"-"` // hash of the request, to notice another request with the same key
 	CancelRequested bool            `json:"-"`
-	Sync            bool            `json:"-"` // ended within the request that asked for it
+	Sync            bool            `json:"-"` // ended within the request that created it
 	State           State           `json:"state"`
 	Paused          bool            `json:"paused"`
 	CreatedAt       time.Time       `json:"createdAt"`
@@ -79,8 +80,8 @@ type Batch struct {
 	Rollout         json.RawMessage `json:"rollout,omitempty"`
 	RetryOf         string          `json:"retryOf,omitempty"`
 	UndoOf          string          `json:"undoOf,omitempty"`
-	TemplateID      int64           `json:"-"` // the template that it came from, 0 for none; it may be gone since
-	ActorRole       services.Role   `json:"-"` // of the actor at that time; "" in batches of earlier versions
+	TemplateID      int64           `json:"-"` // of the template it used, which may have been deleted; 0 for none
+	ActorRole       services.Role   `json:"-"` // the actor's role at the time; "" in batches of earlier versions
 	Held            Hold            `json:"held,omitempty"`
 }
 
@@ -88,26 +89,26 @@ type Batch struct {
 type Item struct {
 	Seq       int           `json:"-"`
 	Node      string        `json:"node"`
-	UID       string        `json:"-"` // of the node as planned; "" when it was not known then
+	UID       string        `json:"-"` // of the node when the batch was planned; "" if it was unknown
 	State     ItemState     `json:"state"`
 	ErrorCode string        `json:"errorCode,omitempty"`
 	Error     *Text         `json:"-"`                        // why it failed or was skipped
-	Unknown   bool          `json:"mayHaveChanged,omitempty"` // not succeeded, but its node may be another than before
+	Unknown   bool          `json:"mayHaveChanged,omitempty"` // it did not succeed, but may have changed the node
 	Attempts  int           `json:"attempts,omitempty"`
-	Before    *change.State `json:"before"` // nil when the node was not known
-	After     *change.State `json:"after"`  // nil when it is not known, or nothing happened
+	Before    *change.State `json:"before"` // nil if the node was unknown
+	After     *change.State `json:"after"`  // nil if it is unknown, or nothing happened
 	StartedAt *time.Time    `json:"startedAt"`
 	EndedAt   *time.Time    `json:"endedAt"`
 }
 
-// Text is a stored sentence: a message id with its placeholders, so that every
-// reader sees it in their own language.
+// Text is a stored message: a message id with the values of its placeholders, so
+// that every reader sees it in their own language.
 type Text struct {
 	ID   string         `json:"id"`
 	Args map[string]any `json:"args,omitempty"`
 }
 
-// Counts says how many items are in each state.
+// Counts is the number of items in each state.
 type Counts struct {
 	Pending   int `json:"pending"`
 	Running   int `json:"running"`
@@ -119,29 +120,51 @@ type Counts struct {
 	Cancelled int `json:"cancelled"`
 }
 
-// Total adds all counts.
+// Total returns the sum of all counts.
 func (c Counts) Total() int {
 	return c.Pending + c.Running + c.Waiting + c.Succeeded + c.Unchanged + c.Failed + c.Skipped + c.Cancelled
 }
 
-// Add counts n more items in state s.
+// Add adds n to the count of a state.
 func (c *Counts) Add(s ItemState, n int) {
+	count := c.field(s)
+	if count != nil {
+		*count += n
+	}
+}
+
+// Of returns the count of a state; "" means all items.
+func (c Counts) Of(s ItemState) int {
+	if s == "" {
+		return c.Total()
+	}
+	count := c.field(s)
+	if count == nil {
+		return 0
+	}
+	return *count
+}
+
+// field returns the count of a state, or nil if there is no such state.
+func (c *Counts) field(s ItemState) *int {
 	switch s {
 	case ItemPending:
-		c.Pending += n
+		return &c.Pending
 	case ItemRunning:
-		c.Running += n
+		return &c.Running
 	case ItemWaiting:
-		c.Waiting += n
+		return &c.Waiting
 	case ItemSucceeded:
-		c.Succeeded += n
+		return &c.Succeeded
 	case ItemUnchanged:
-		c.Unchanged += n
+		return &c.Unchanged
 	case ItemFailed:
-		c.Failed += n
+		return &c.Failed
 	case ItemSkipped:
-		c.Skipped += n
+		return &c.Skipped
 	case ItemCancelled:
-		c.Cancelled += n
+		return &c.Cancelled
+	default:
+		return nil
 	}
 }

@@ -2,8 +2,9 @@ package store
 
 import (
 	"fmt"
-	"strconv"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"kube-node-manager/services/change"
 )
 
-// ids gives the ids of the batches that a query asks for.
+// ids returns the ids of the batches that match a query.
 func ids(t *testing.T, s *Store, q BatchQuery) []string {
 	t.Helper()
 	if q.Limit == 0 {
@@ -27,9 +28,13 @@ func ids(t *testing.T, s *Store, q BatchQuery) []string {
 	return out
 }
 
-func TestBatches_filters(t *testing.T) {
-	s := openTest(t)
-	day := func(n int) time.Time { return time.Date(2026, 11, n, 12, 0, 0, 0, time.UTC) }
+// november returns noon of a day.
+func november(day int) time.Time { return time.Date(2026, 11, day, 12, 0, 0, 0, time.UTC) }
+
+// fiveBatches inserts the batches b1 to b5, each different from the others in one
+// field. Each has the node a and one of its own, such as "b1.x".
+func fiveBatches(t *testing.T, s *Store) {
+	t.Helper()
 	for i, change := range []func(b *Batch){
 		func(b *Batch) { b.Reason = "100% sure" },
 		func(b *Batch) { b.Cluster = "edge" },
@@ -38,11 +43,16 @@ func TestBatches_filters(t *testing.T) {
 		func(b *Batch) { b.State = StatePartial },
 	} {
 		b := aBatch(fmt.Sprintf("b%d", i+1))
-		b.CreatedAt = day(i + 1)
+		b.CreatedAt = november(i + 1)
 		change(&b)
 		items := []Item{{Node: "a", State: ItemPending}, {Seq: 1, Node: b.ID + ".x", State: ItemPending}}
 		require.NoError(t, s.InsertBatch(t.Context(), b, items))
 	}
+}
+
+func TestBatches_filters(t *testing.T) {
+	s := openTest(t)
+	fiveBatches(t, s)
 	for name, tt := range map[string]struct {
 		q    BatchQuery
 		want []string
@@ -54,8 +64,8 @@ func TestBatches_filters(t *testing.T) {
 		"operation":   {BatchQuery{Operation: "drain"}, []string{"b3"}},
 		"state":       {BatchQuery{State: StatePartial}, []string{"b5"}},
 		"who":         {BatchQuery{By: "bob'; --"}, []string{"b4"}},
-		"from":        {BatchQuery{From: day(4)}, []string{"b5", "b4"}},
-		"to":          {BatchQuery{To: day(2)}, []string{"b1"}},
+		"from":        {BatchQuery{From: november(4)}, []string{"b5", "b4"}},
+		"to":          {BatchQuery{To: november(2)}, []string{"b1"}},
 		"node":        {BatchQuery{Node: "b2.x"}, []string{"b2"}},
 		"node of all": {BatchQuery{Node: "a", Limit: 2, Before: "b5"}, []string{"b4", "b3"}},
 		"both":        {BatchQuery{Node: "a", Cluster: "edge"}, []string{"b2"}},
@@ -82,23 +92,24 @@ func TestBatches_searchesByIndex(t *testing.T) {
 	}{
 		{BatchQuery{Cluster: "prod", Before: "b"}, "batches_history"},
 		{BatchQuery{Node: "a"}, "batch_items_node"},
-		{BatchQuery{Words: []string{"a"}}, "SCAN batch_items USING COVERING INDEX batch_items_node"}, // not the items themselves
+		// A search reads the index, not the items.
+		{BatchQuery{Words: []string{"a"}}, "SCAN batch_items USING COVERING INDEX batch_items_node"},
 	} {
-		where, args := tt.q.where()
-		rows, err := s.r.QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT id FROM batches WHERE `+where+` ORDER BY id DESC LIMIT ?`, append(args, 50)...)
+		c := tt.q.conditions()
+		query := `SELECT id FROM batches WHERE ` + c.where() + ` ORDER BY id DESC LIMIT ?`
+		steps, err := list(t.Context(), s.r, "explain", scanPlan, `EXPLAIN QUERY PLAN `+query, append(c.args, 50)...)
 		require.NoError(t, err)
-		plan := ""
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			plan += detail + "\n"
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		plan := strings.Join(steps, "\n")
 		require.Contains(t, plan, tt.want)
-		require.NotContains(t, plan, "TEMP B-TREE", "the newest come first without sorting: %s", plan)
+		require.NotContains(t, plan, "TEMP B-TREE", "the batches are sorted: %s", plan)
 	}
+}
+
+// scanPlan reads a row of EXPLAIN QUERY PLAN.
+func scanPlan(row scanner) (detail string, err error) {
+	var id, parent, unused int
+	err = row.Scan(&id, &parent, &unused, &detail)
+	return detail, err
 }
 
 func TestNodeItems(t *testing.T) {
@@ -106,9 +117,14 @@ func TestNodeItems(t *testing.T) {
 	for i := range 5 {
 		b := aBatch(fmt.Sprintf("b%d", i))
 		if i == 3 {
-			b.Cluster = "edge" // which has a node of that name too
+			b.Cluster = "edge" // which has a node of that name, too
 		}
-		require.NoError(t, s.InsertBatch(t.Context(), b, []Item{{Node: "a", State: ItemSucceeded, After: &change.State{Notes: change.Notes{EvictedPods: i}}}, {Seq: 1, Node: "b", State: ItemPending}}))
+		after := &change.State{Notes: change.Notes{EvictedPods: i}}
+		items := []Item{
+			{Node: "a", State: ItemSucceeded, After: after},
+			{Seq: 1, Node: "b", State: ItemPending},
+		}
+		require.NoError(t, s.InsertBatch(t.Context(), b, items))
 	}
 	found, err := s.NodeItems(t.Context(), BatchQuery{Cluster: "prod", Node: "a", Limit: 3})
 	require.NoError(t, err)
@@ -123,50 +139,65 @@ func TestNodeItems(t *testing.T) {
 	require.Empty(t, found)
 }
 
-func TestItems_pagesAndReasons(t *testing.T) {
-	s := openTest(t)
-	states := []ItemState{ItemSucceeded, ItemCancelled, ItemFailed, ItemPending, ItemFailed, ItemRunning, ItemSkipped, ItemFailed}
+// why returns an error of an item.
+func why(n string) *Text { return &Text{ID: "why", Args: map[string]any{"N": n}} }
+
+// eightItems inserts the batch b1 with the items 0 to 7, in various states and with
+// two different errors.
+func eightItems(t *testing.T, s *Store) {
+	t.Helper()
 	var items []Item
-	for i, state := range states {
+	for i, state := range []ItemState{
+		ItemSucceeded, ItemCancelled, ItemFailed, ItemPending,
+		ItemFailed, ItemRunning, ItemSkipped, ItemFailed,
+	} {
 		items = append(items, Item{Seq: i, Node: fmt.Sprintf("n%d", i), State: state})
 	}
 	require.NoError(t, s.InsertBatch(t.Context(), aBatch("b1"), items))
-	why := func(args ...any) *Text { return &Text{ID: "why", Args: map[string]any{"N": args[0]}} }
 	for i, text := range map[int]*Text{2: why("x"), 3: why("x"), 4: why("y"), 6: why("y"), 7: why("y")} {
 		items[i].Error = text
 	}
 	require.NoError(t, s.UpdateItems(t.Context(), "b1", items))
+}
 
-	seqs := func(q ItemQuery) []int {
-		if q.Limit == 0 {
-			q.Limit = 100
-		}
-		found, err := s.ItemPage(t.Context(), "b1", q)
-		require.NoError(t, err)
-		out := make([]int, len(found))
-		for i, it := range found {
-			out[i] = it.Seq
-		}
-		return out
+func seqs(items []Item) []int {
+	out := make([]int, len(items))
+	for i, it := range items {
+		out[i] = it.Seq
 	}
-	require.Equal(t, []int{2, 4, 7, 5, 1, 6, 0, 3}, seqs(ItemQuery{}), "what failed stands first")
-	require.Equal(t, []int{7, 5, 1}, seqs(ItemQuery{Offset: 2, Limit: 3}))
-	require.Equal(t, []int{4, 7}, seqs(ItemQuery{State: ItemFailed, Offset: 1}))
+	return out
+}
 
-	after := []int{}
-	for last := -1; ; {
-		part, err := s.ItemsAfter(t.Context(), "b1", last, 3)
+func TestItemPage(t *testing.T) {
+	s := openTest(t)
+	eightItems(t, s)
+	for _, tt := range []struct {
+		q    ItemQuery
+		want []int
+	}{
+		{ItemQuery{Limit: 100}, []int{2, 4, 7, 5, 1, 6, 0, 3}},
+		{ItemQuery{Offset: 2, Limit: 3}, []int{7, 5, 1}},
+		{ItemQuery{State: ItemFailed, Offset: 1, Limit: 100}, []int{4, 7}},
+	} {
+		found, err := s.ItemPage(t.Context(), "b1", tt.q)
 		require.NoError(t, err)
-		if len(part) == 0 {
-			break
-		}
-		for _, it := range part {
-			last = it.Seq
-			after = append(after, it.Seq)
-		}
+		require.Equal(t, tt.want, seqs(found))
 	}
-	require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7}, after)
+}
 
+func TestItemsAfter(t *testing.T) {
+	s := openTest(t)
+	eightItems(t, s)
+	for after, want := range map[int][]int{-1: {0, 1, 2}, 2: {3, 4, 5}, 5: {6, 7}, 7: {}} {
+		part, err := s.ItemsAfter(t.Context(), "b1", after, 3)
+		require.NoError(t, err)
+		require.Equal(t, want, seqs(part))
+	}
+}
+
+func TestGroupErrors(t *testing.T) {
+	s := openTest(t)
+	eightItems(t, s)
 	groups, err := s.GroupErrors(t.Context(), "b1", 10, 1)
 	require.NoError(t, err)
 	require.Equal(t, []ItemErrors{
@@ -185,7 +216,10 @@ func TestItems_pagesAndReasons(t *testing.T) {
 
 func TestCounts_of(t *testing.T) {
 	c := Counts{1, 2, 3, 4, 5, 6, 7, 8}
-	all := []ItemState{ItemPending, ItemRunning, ItemWaiting, ItemSucceeded, ItemUnchanged, ItemFailed, ItemSkipped, ItemCancelled}
+	all := []ItemState{
+		ItemPending, ItemRunning, ItemWaiting, ItemSucceeded,
+		ItemUnchanged, ItemFailed, ItemSkipped, ItemCancelled,
+	}
 	for i, state := range all {
 		require.Equal(t, i+1, c.Of(state), state)
 	}

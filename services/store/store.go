@@ -3,7 +3,8 @@
 // the audit log. It writes an audit entry in the same transaction as the change
 // that the entry describes; the author is the actor of the context. The package
 // owns the schema (migrations/*.sql, applied at start) and every query, with one
-// file per aggregate. Of this project it imports only package services.
+// file per aggregate. Of this project it imports only the packages services and
+// services/change.
 //
 // There are two connection pools. All writes use one connection, whose
 // transactions take the write lock when they begin. With several writers, or with
