@@ -3,14 +3,12 @@ package kube
 import (
 	"context"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"kube-node-manager/services"
 )
@@ -18,8 +16,8 @@ import (
 const (
 	// singleReads is up to how many nodes are read one by one; more are listed.
 	singleReads = 10
-	// firstPause and lastPause bound the pause after a failed attempt to follow
-	// nodes. It doubles with each failure.
+	// firstPause and lastPause are the first and the longest pause after a failed
+	// attempt to follow nodes; see NewBackoff.
 	firstPause = 100 * time.Millisecond
 	lastPause  = 2 * time.Second
 )
@@ -104,12 +102,12 @@ func (c *Converging) forgetVersions() {
 // nodes have left the set. It watches the nodes from their known versions, which
 // costs the API server one watch and no reads.
 func (c *Converging) Follow(ctx context.Context, client *Client, progressed func()) {
-	pauses := wait.Backoff{Duration: firstPause, Factor: 2, Cap: lastPause, Steps: math.MaxInt}
+	pauses := NewBackoff(firstPause, lastPause)
 	for c.Len() > 0 {
 		if c.read(ctx, client, progressed) == nil && c.watch(ctx, client, progressed) == nil {
 			continue
 		}
-		if sleep(ctx, pauses.Step()) != nil {
+		if Sleep(ctx, pauses.Step()) != nil {
 			return
 		}
 		c.forgetVersions()

@@ -68,7 +68,7 @@ func (l *Limiter) try() (time.Duration, bool) {
 // wait waits for d, or until a slot is free if d is 0.
 func (l *Limiter) wait(ctx context.Context, d time.Duration) error {
 	if d > 0 {
-		return sleep(ctx, d)
+		return Sleep(ctx, d)
 	}
 	ready := make(chan struct{})
 	if !l.enqueue(ready) {
@@ -79,18 +79,6 @@ func (l *Limiter) wait(ctx context.Context, d time.Duration) error {
 		l.abandon(ready)
 		return context.Cause(ctx)
 	case <-ready:
-		return nil
-	}
-}
-
-// sleep waits for d or until ctx ends, which is an error.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
 		return nil
 	}
 }
