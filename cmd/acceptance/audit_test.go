@@ -49,7 +49,7 @@ func actionsOf(entries []auditEntry) string {
 // The audit log has the start and the end of a batch, with the counts of the
 // batch.
 func TestAudit_batches(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProgram(t, c.Kubeconfig)
 	b, status := p.submit(t, c.Name, "cordon", names[0], names[1], "ghost")
@@ -87,7 +87,7 @@ func TestAudit_batches(t *testing.T) {
 // The log says who paused, resumed or cancelled a batch, even when it ends
 // after a restart.
 func TestAudit_control(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 30)
 	proxy := c.Proxy(t)
 	proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: time.Second})
@@ -116,7 +116,7 @@ func TestAudit_control(t *testing.T) {
 // Templates and exports in the log, and its pages in both languages and for
 // every role.
 func TestAudit_pages(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
 	for _, role := range []string{"viewer", "user"} {

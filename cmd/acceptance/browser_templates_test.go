@@ -7,8 +7,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
-
-	"kube-node-manager/services/kube/kubetest"
 )
 
 // at waits until the address of the tab has this path.
@@ -20,7 +18,7 @@ func (x *tab) at(path string) {
 // A template is made, used and deleted in a browser, with and without
 // JavaScript.
 func TestBrowser_templates(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
 	for _, scripts := range []bool{true, false} {
@@ -118,7 +116,7 @@ func templateLife(x *tab, cluster string, scripts bool) {
 
 // The pages of templates meet WCAG 2.2 AA in both themes and on a phone.
 func TestBrowser_templatesAccessible(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
 	p.makeTemplate(t, "labels", "GPU pool", "example.com/pool=gpu|cpu|", "tier=")

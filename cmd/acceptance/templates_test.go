@@ -13,8 +13,6 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
-
-	"kube-node-manager/services/kube/kubetest"
 )
 
 // templateDoc is a template of the HTTP contract.
@@ -68,7 +66,7 @@ func (p *program) refusal(t testing.TB, path string, form url.Values, status int
 
 // A script makes, reads, changes, duplicates and deletes templates.
 func TestTemplates_json(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "GPU pool", "example.com/pool=gpu|cpu|", "tier=")
 	require.Equal(t, []templateEntryDoc{
@@ -117,7 +115,7 @@ func TestTemplates_json(t *testing.T) {
 }
 
 func TestTemplates_refuses(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig)
 	old := p.makeTemplate(t, "labels", "taken", "a=b")
@@ -218,7 +216,7 @@ func TestTemplates_refuses(t *testing.T) {
 
 // What a viewer may see, and what only others may do.
 func TestTemplates_roles(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 1)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "a", "a=b")
@@ -271,7 +269,7 @@ templates:
 `
 
 func TestTemplates_exportAndImport(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "a: b", "pool=true|1.10|")
 	r := p.reader(t, "en", adminName)
@@ -327,7 +325,7 @@ func upload(t testing.TB, r *reader, path, content string) int {
 
 // Every page of templates is sound, and keeps what was typed.
 func TestTemplates_pages(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "GPU <pool>", "example.com/pool=gpu|cpu", "tier=")
@@ -428,7 +426,7 @@ func with(form url.Values, name, value string) url.Values {
 // Without any templates two examples of each kind are offered. They lead to the
 // filled-in form, store nothing by themselves, and can be saved unchanged.
 func TestTemplates_examples(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	p := startProgram(t, c.Kubeconfig)
 	for _, kind := range []string{"labels", "taints"} {
 		for _, lang := range []string{"en", "zh-CN"} {
@@ -461,7 +459,7 @@ func TestTemplates_examples(t *testing.T) {
 // The steps in the README to make a template with candidate values and to use
 // it in a script.
 func TestTemplates_asInTheReadme(t *testing.T) {
-	c := kubetest.Acquire(t)
+	c := lease(t)
 	names := c.Nodes(t, 1)
 	p := startProgram(t, c.Kubeconfig)
 	made := p.makeTemplate(t, "labels", "Environment", "env=prod|staging", "managed=yes")
