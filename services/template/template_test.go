@@ -418,11 +418,11 @@ func TestParseEntry(t *testing.T) {
 		kind, text string
 		want       operation.TemplateEntry
 	}{
-		{"labels", "a=b", operation.TemplateEntry{Key: "a", Values: []string{"b"}}},
-		{"labels", "a=", operation.TemplateEntry{Key: "a", Values: []string{""}}},
-		{"labels", "example.com/a=b||c", operation.TemplateEntry{Key: "example.com/a", Values: []string{"b", "", "c"}}},
-		{"taints", "a=b|c:NoExecute", operation.TemplateEntry{Key: "a", Effect: "NoExecute", Values: []string{"b", "c"}}},
-		{"taints", "a:NoExecute", operation.TemplateEntry{Key: "a", Effect: "NoExecute", Values: []string{""}}},
+		{"labels", "a=b", label("a", "b")},
+		{"labels", "a=", label("a", "")},
+		{"labels", "example.com/a=b||c", label("example.com/a", "b", "", "c")},
+		{"taints", "a=b|c:NoExecute", taint("a", "NoExecute", "b", "c")},
+		{"taints", "a:NoExecute", taint("a", "NoExecute", "")},
 	} {
 		got, err := ParseEntry(tt.kind, "entry.1", tt.text)
 		require.NoError(t, err, tt.text)
