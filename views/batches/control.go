@@ -2,6 +2,7 @@ package batches
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"kube-node-manager/services/batch"
@@ -10,8 +11,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// retryable is how many nodes of an ended batch did not get there. The deletion
-// of a pod is asked for on the page of its node.
+// retryable returns on how many nodes an ended batch did not succeed. The deletion
+// of a pod cannot be retried.
 func retryable(v batch.View) int {
 	if !v.State.Ended() || operation.TraitsOf(v.Operation).Final {
 		return 0
@@ -19,14 +20,14 @@ func retryable(v batch.View) int {
 	return v.Counts.Failed + v.Counts.Skipped + v.Counts.Cancelled
 }
 
-// undoable reports whether an ended batch has changed a node, or may have: then
-// the cache was cleared. Nothing brings a deleted pod back.
+// undoable reports whether an ended batch has changed a node, or may have: then the
+// cache was cleared. The deletion of a pod cannot be undone.
 func undoable(v batch.View) bool {
 	return v.State.Ended() && v.ClearedAt != nil && !operation.TraitsOf(v.Operation).Final
 }
 
-// undoWord is what the button does that takes a batch back: nothing brings the
-// pods of a drain back, its nodes are uncordoned.
+// undoWord returns the text of the button that undoes a batch. Undoing a drain only
+// uncordons its nodes.
 func undoWord(ctx context.Context, v batch.View) string {
 	if operation.TraitsOf(v.Operation).Drains {
 		return ui.T(ctx, "do_undo_drain")
@@ -34,38 +35,42 @@ func undoWord(ctx context.Context, v batch.View) string {
 	return ui.T(ctx, "do_undo")
 }
 
-// rolloutLines say how a batch goes through its nodes; nothing for all at once.
+// rolloutLines describes the rollout of a batch, one property on each line. A batch
+// without one has no lines.
 func rolloutLines(ctx context.Context, r batch.Rollout) []string {
-	var out []string
-	switch {
-	case r.Canary > 0 && r.CanaryWait > 0:
-		out = append(out, ui.N(ctx, "rollout_says_canary_wait", r.Canary, "Span", ui.SecondsField(r.CanaryWait)))
-	case r.Canary > 0:
-		out = append(out, ui.N(ctx, "rollout_says_canary", r.Canary))
-	}
+	lines := []string{canaryLine(ctx, r)}
 	if r.Order != "" {
-		out = append(out, ui.T(ctx, "rollout_says_"+r.Order))
+		lines = append(lines, ui.T(ctx, "rollout_says_"+r.Order))
 	}
-	if r.WaveSize > 0 {
-		out = append(out, ui.N(ctx, "rollout_says_wave_size", r.WaveSize))
-	}
+	lines = append(lines, countLine(ctx, "rollout_says_wave_size", r.WaveSize))
 	if r.WavePause > 0 {
-		out = append(out, ui.T(ctx, "rollout_says_pause", "Span", ui.SecondsField(r.WavePause)))
+		lines = append(lines, ui.T(ctx, "rollout_says_pause", "Span", ui.SecondsField(r.WavePause)))
 	}
-	if r.Parallel > 0 {
-		out = append(out, ui.N(ctx, "rollout_says_parallel", r.Parallel))
-	}
-	if r.MaxFailures > 0 {
-		out = append(out, ui.N(ctx, "rollout_says_failures", r.MaxFailures))
-	}
+	lines = append(lines,
+		countLine(ctx, "rollout_says_parallel", r.Parallel), countLine(ctx, "rollout_says_failures", r.MaxFailures))
 	if r.MaxFailedPercent > 0 {
-		out = append(out, ui.T(ctx, "rollout_says_percent", "Percent", strconv.Itoa(r.MaxFailedPercent)))
+		lines = append(lines, ui.T(ctx, "rollout_says_percent", "Percent", strconv.Itoa(r.MaxFailedPercent)))
 	}
-	return out
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 }
 
-// gateWords say what a batch waits for between two portions of its nodes; "#"
-// stands for the time when it goes on by itself.
+func canaryLine(ctx context.Context, r batch.Rollout) string {
+	if r.Canary > 0 && r.CanaryWait > 0 {
+		return ui.N(ctx, "rollout_says_canary_wait", r.Canary, "Span", ui.SecondsField(r.CanaryWait))
+	}
+	return countLine(ctx, "rollout_says_canary", r.Canary)
+}
+
+// countLine returns the message of a count, "" for none.
+func countLine(ctx context.Context, id string, n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return ui.N(ctx, id, n)
+}
+
+// gateWords says what a batch waits for between two waves; "#" stands for the time
+// when it continues.
 func gateWords(ctx context.Context, v batch.View) string {
 	done := ui.N(ctx, "gate_wave", batch.Done(v.Counts))
 	if v.Gate.Canary {
@@ -81,7 +86,7 @@ func gateWords(ctx context.Context, v batch.View) string {
 	return ui.T(ctx, "gate_goes_on", "Done", done, "Failed", failed, "Time", "#", "Zone", ui.ZoneAt(ctx, *v.Gate.Until))
 }
 
-// gateClock is when a wait ends, for who listens.
+// gateClock returns when a wait ends, for screen readers.
 func gateClock(ctx context.Context, g *batch.Gate) string {
 	if g.Until == nil {
 		return ""
@@ -89,7 +94,7 @@ func gateClock(ctx context.Context, g *batch.Gate) string {
 	return ui.ClockTime(ctx, *g.Until)
 }
 
-// goOnWord is what the button does that continues a batch.
+// goOnWord returns the text of the button that continues a batch.
 func goOnWord(ctx context.Context, v batch.View) string {
 	switch {
 	case v.Gate == nil || v.Gate.Until != nil && v.Paused:
@@ -101,21 +106,21 @@ func goOnWord(ctx context.Context, v batch.View) string {
 	}
 }
 
-// mayGoOn reports whether there is something to continue: a pause, a wait
-// between two portions, or an interruption.
+// mayGoOn reports whether the user can continue the batch.
 func mayGoOn(v View) bool {
-	return v.MayControl && (v.Asks == nil || v.MayForce) && (paused(v.View) || v.Gate != nil || v.State == store.StateInterrupted)
+	stopped := paused(v.View) || v.Gate != nil || v.State == store.StateInterrupted
+	return stopped && v.MayControl && (v.Asks == nil || v.MayForce)
 }
 
-// turning reports whether a batch does nothing but wait for another.
+// turning reports whether all that a batch does is wait for other batches.
 func turning(v batch.View) bool {
 	return v.State == store.StateRunning && len(v.WaitsFor) > 0 && len(v.Running) == 0
 }
 
-// hasPace reports whether a batch works, so that its pace tells something.
+// hasPace reports whether a batch is making progress, so that its pace is known.
 func hasPace(v batch.View) bool { return v.Gate == nil && !paused(v) && !turning(v) }
 
-// panelMark changes when a page that follows a batch has something to say.
+// panelMark returns a value that changes whenever screen readers should be told.
 func panelMark(v batch.View) string {
 	mark := strconv.Itoa(milestone(v))
 	if v.Gate != nil {
@@ -124,7 +129,7 @@ func panelMark(v batch.View) string {
 	return mark
 }
 
-// interruptedNote says why an interrupted batch waits.
+// interruptedNote says why a batch is interrupted.
 func interruptedNote(ctx context.Context, v batch.View) string {
 	if v.Held == "" {
 		return ui.T(ctx, "interrupted_note")

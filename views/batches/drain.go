@@ -12,19 +12,17 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// How much of a drain at work is shown. The dock shows the first of it: see
-// app.css.
+// How much of a running drain is shown. The dock shows less: see app.css.
 const (
-	dockNodesShown = 4
-	queueShown     = 10
-	blocksShown    = 20
+	dockNodesShown = 4  // nodes in the dock
+	queueShown     = 10 // of the nodes that have not begun
+	blocksShown    = 20 // pods that wait
 )
 
-// draining reports whether a batch is a drain at work.
+// draining reports whether a batch is a drain that has not ended.
 func draining(v batch.View) bool { return v.Drain != nil && !v.State.Ended() }
 
-// panelKind and panelWord are the state of a batch; a pause is a state of its
-// own for who looks at it.
+// panelKind returns the mark of a batch's state, where a pause is a state as well.
 func panelKind(v batch.View) string {
 	if paused(v) {
 		return "pause"
@@ -32,6 +30,7 @@ func panelKind(v batch.View) string {
 	return stateKind(v.State)
 }
 
+// panelWord returns the state that panelKind marks.
 func panelWord(ctx context.Context, v batch.View) string {
 	if paused(v) {
 		return ui.T(ctx, "state_paused")
@@ -41,7 +40,7 @@ func panelWord(ctx context.Context, v batch.View) string {
 
 func paused(v batch.View) bool { return v.Paused && v.State == store.StateRunning }
 
-// viewTime is when the view was made.
+// viewTime returns the time of the view.
 func viewTime(v batch.View) time.Time {
 	if v.StartedAt == nil {
 		return v.CreatedAt
@@ -49,7 +48,7 @@ func viewTime(v batch.View) time.Time {
 	return v.StartedAt.Add(v.Elapsed)
 }
 
-// drainTally gives the numbers of a drain at work: its pods, and then its nodes.
+// drainTally returns the counts of a running drain: its pods, and failed nodes.
 func drainTally(v batch.View) []ui.Count {
 	d, c := v.Drain, v.Counts
 	out := []ui.Count{
@@ -61,19 +60,15 @@ func drainTally(v batch.View) []ui.Count {
 	if c.Failed > 0 {
 		out = append(out, ui.Count{ID: "count_failed", Count: c.Failed, Class: "bad"})
 	}
-	for i := range out {
-		if out[i].Count == 0 {
-			out[i].Class = "none"
-		}
-	}
-	return out
+	return dimmed(out)
 }
 
-// fewNodes is up to how many nodes every single one that ends is news.
+// fewNodes is the number of nodes up to which the page is told of each that ends.
 const fewNodes = 50
 
-// endedNodes is how many nodes of a small drain have ended: at each the page of
-// the batch loads its nodes again. Of a larger one the milestones have to do.
+// endedNodes returns how many nodes of a small drain have ended; whenever it changes,
+// the page of the batch reloads its nodes. For a large drain it is 0, and the page
+// reloads them at milestones only.
 func endedNodes(v batch.View) int {
 	if v.Drain == nil || v.Total > fewNodes {
 		return 0
@@ -81,22 +76,26 @@ func endedNodes(v batch.View) int {
 	return batch.Done(v.Counts)
 }
 
-// drainParts continue the bar with the nodes at work, each by the share of its
-// pods that have left, and by the share that waits for a budget.
+// drainParts returns the parts of the bar for the nodes being drained: the share of
+// their pods that are gone, and the share that waits for a budget.
 func drainParts(v batch.View) []barPart {
 	if v.Total == 0 || !draining(v) {
 		return nil
 	}
 	gone, stuck := 0, 0
 	for _, n := range v.Drain.Nodes {
-		if all := n.Evicted + n.Left; all > 0 {
+		all := n.Evicted + n.Left
+		if all > 0 {
 			gone += n.Evicted * 1000 / all
 			stuck += n.Blocked * 1000 / all
 		}
 	}
 	x := batch.Done(v.Counts) * 1000 / v.Total
 	var out []barPart
-	for _, p := range []barPart{{Class: "f-accent half", Width: gone / v.Total}, {Class: "f-warn", Width: stuck / v.Total}} {
+	for _, p := range []barPart{
+		{Class: "f-accent half", Width: gone / v.Total},
+		{Class: "f-warn", Width: stuck / v.Total},
+	} {
 		if p.Width > 0 {
 			out = append(out, barPart{p.Class, x, p.Width})
 			x += p.Width
@@ -105,8 +104,8 @@ func drainParts(v batch.View) []barPart {
 	return out
 }
 
-// workingNodes gives the nodes that the panel lists: those at work, and of those
-// that wait their turn the first, as long as the list is short.
+// workingNodes returns the nodes that the panel lists, and how many it leaves out:
+// all that have begun, and those that have not while the list is short.
 func workingNodes(v batch.View) (shown []batch.DrainNode, rest int) {
 	for _, n := range v.Drain.Nodes {
 		if n.Phase != drain.PhaseQueued || len(shown) < queueShown {
@@ -116,8 +115,8 @@ func workingNodes(v batch.View) (shown []batch.DrainNode, rest int) {
 	return shown, max(0, v.Total-batch.Done(v.Counts)-len(shown))
 }
 
-// heldUp gives how many nodes cannot begin because every one at work waits for
-// a budget.
+// heldUp returns how many nodes cannot begin because all nodes being drained wait
+// for a budget.
 func heldUp(v batch.View) int {
 	working := 0
 	for _, n := range v.Drain.Nodes {
@@ -132,13 +131,13 @@ func heldUp(v batch.View) int {
 	return max(0, v.Total-batch.Done(v.Counts)-working)
 }
 
-// blocked is a pod that waits for its budget, with its node.
+// blocked is a pod that cannot be evicted yet, with its node.
 type blocked struct {
 	drain.Block
 	Node string
 }
 
-// blockedPods gives the pods that wait, the longest wait first.
+// blockedPods returns the pods that wait, the longest wait first.
 func blockedPods(d *batch.Drain) []blocked {
 	var out []blocked
 	for _, n := range d.Nodes {
@@ -150,7 +149,7 @@ func blockedPods(d *batch.Drain) []blocked {
 	return out
 }
 
-// waitingFor says what a drain waits for when it is no budget.
+// waitingFor says what a drain waits for when no pod is blocked.
 func waitingFor(ctx context.Context, v batch.View) string {
 	d := v.Drain
 	switch {
@@ -167,7 +166,7 @@ func waitingFor(ctx context.Context, v batch.View) string {
 
 func phaseWord(ctx context.Context, phase string) string { return ui.T(ctx, "phase_"+phase) }
 
-// phaseKind gives the mark of what a node is doing.
+// phaseKind returns the mark of a node's phase.
 func phaseKind(phase string) string {
 	switch phase {
 	case drain.PhaseBlocked:
@@ -181,8 +180,8 @@ func phaseKind(phase string) string {
 	}
 }
 
-// nodePhase is what a node is doing; one that evicts and is held up as well says
-// so.
+// nodePhase returns the phase of a node, which is blocked if one of its pods is and
+// the others are only terminating.
 func nodePhase(n batch.DrainNode) string {
 	if n.Blocked > 0 && n.Phase == drain.PhaseTerminating {
 		return drain.PhaseBlocked
@@ -190,14 +189,14 @@ func nodePhase(n batch.DrainNode) string {
 	return n.Phase
 }
 
-// aroundTime cuts a sentence at its time, which has an element of its own.
+// aroundTime returns the parts of a sentence before and after its time, "#".
 func aroundTime(sentence string) (before, after string) {
 	before, after, _ = strings.Cut(sentence, "#")
 	return before, after
 }
 
-// podsLeft gives how many pods have to go from a node; before its cordon nobody
-// has looked.
+// podsLeft returns how many pods a node still has; it is not known before the node
+// is cordoned.
 func podsLeft(n batch.DrainNode) string {
 	if n.Left == 0 && n.Phase == drain.PhaseCordoning {
 		return ui.Unknown

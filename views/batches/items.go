@@ -15,7 +15,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// itemTook is how long a node took, once it has begun.
+// itemTook returns how long a node took or has taken so far, and false before it has
+// begun.
 func itemTook(it batch.Item, now time.Time) (time.Duration, bool) {
 	if it.StartedAt == nil {
 		return 0, false
@@ -27,7 +28,7 @@ func itemTook(it batch.Item, now time.Time) (time.Duration, bool) {
 	return end.Sub(*it.StartedAt), true
 }
 
-// stateOf returns a state that may not be known; the zero State then.
+// stateOf returns a state, the zero State if it is not known.
 func stateOf(s *change.State) change.State {
 	if s == nil {
 		return change.State{}
@@ -35,10 +36,13 @@ func stateOf(s *change.State) change.State {
 	return *s
 }
 
-// itemDiffs are the labels, taints and annotations that an item changed, once it has ended
-// well, or nobody knows how.
+// mayHaveChanged reports whether an item has changed its node, or may have.
+func mayHaveChanged(it batch.Item) bool { return it.State == store.ItemSucceeded || it.Unknown }
+
+// itemDiffs returns the labels, taints and annotations that an item changed, or may
+// have changed.
 func itemDiffs(it batch.Item) []ui.DiffLine {
-	if it.State != store.ItemSucceeded && !it.Unknown {
+	if !mayHaveChanged(it) {
 		return nil
 	}
 	lines := ui.InDiffOrder(ui.Diffs(stateOf(it.Before), stateOf(it.After)))
@@ -48,10 +52,10 @@ func itemDiffs(it batch.Item) []ui.DiffLine {
 // recomputed reports whether an item's node had changed since the plan.
 func recomputed(it batch.Item) bool { return stateOf(it.After).Recomputed }
 
-// itemDiffsShown is how many changes of a node a line has room for.
+// itemDiffsShown is how many changes of a node are listed.
 const itemDiffsShown = 4
 
-// diffTitle lists changes for a title, one a line.
+// diffTitle returns changes for a title, one on each line.
 func diffTitle(ctx context.Context, lines []ui.DiffLine) string {
 	out := make([]string, len(lines))
 	for i, d := range lines {
@@ -63,22 +67,21 @@ func diffTitle(ctx context.Context, lines []ui.DiffLine) string {
 	return strings.Join(out, "\n")
 }
 
-// fact is one thing beside labels, taints and annotations that an operation did to
-// a node.
+// fact is a change of a node that is not a label, taint or annotation by itself.
 type fact struct {
-	Key, Before, After string // "" stands for: absent
+	Key, Before, After string // "" for none
 }
 
-// Keys of facts; that of an annotation is its own.
+// The keys of facts beside the keys of annotations.
 const (
 	factScheduling = "unschedulable"
 	factPod        = "pod"
 )
 
-// switched reports whether the fact is a switch turned on or off.
+// switched reports whether the fact is a switch that was turned on or off.
 func (f fact) switched() bool { return f.After == "true" || f.After == "false" }
 
-// switchWord says what a switch does, not what its field is called.
+// switchWord returns what a switch did.
 func switchWord(ctx context.Context, f fact) string {
 	if f.Key != factScheduling {
 		return f.Key
@@ -89,7 +92,8 @@ func switchWord(ctx context.Context, f fact) string {
 	return ui.T(ctx, "change_uncordoned")
 }
 
-// switchClass strikes out what was turned off, unless its word says so itself.
+// switchClass returns the class of a switch: struck out when it was turned off, unless
+// its word already says so.
 func switchClass(f fact) string {
 	if f.After == "false" && f.Key != factScheduling {
 		return "del"
@@ -97,7 +101,7 @@ func switchClass(f fact) string {
 	return "add"
 }
 
-// explanationWord says in short what became of the annotations that explain a
+// explanationWord says in short what happened to the annotations that explain a
 // cordon.
 func explanationWord(ctx context.Context, explanation []fact) string {
 	for _, f := range explanation {
@@ -112,10 +116,10 @@ func explanationWord(ctx context.Context, explanation []fact) string {
 	return "+" + strconv.Itoa(len(explanation))
 }
 
-// factsOf compares what an item recorded before and after: the scheduling and the
-// pod, and the annotations that explain a cordon.
+// factsOf returns what an item changed beside its diffs: the scheduling or the pod,
+// and the annotations that explain a cordon.
 func factsOf(it batch.Item) (facts, explanation []fact) {
-	if it.State != store.ItemSucceeded && !it.Unknown || it.After == nil {
+	if !mayHaveChanged(it) || it.After == nil {
 		return nil, nil
 	}
 	before, after := stateOf(it.Before), stateOf(it.After)
@@ -131,7 +135,8 @@ func factsOf(it batch.Item) (facts, explanation []fact) {
 		case line.Part == change.Scheduling:
 			facts = append(facts, fact{factScheduling, *line.Before, *line.After})
 		case line.Part == change.Annotations:
-			explanation = append(explanation, fact{ui.Unprefixed(line.Key), orNothing(line.Before), orNothing(line.After)})
+			key := ui.Unprefixed(line.Key)
+			explanation = append(explanation, fact{key, orNothing(line.Before), orNothing(line.After)})
 		}
 	}
 	return facts, explanation
@@ -144,7 +149,7 @@ func orNothing(s *string) string {
 	return *s
 }
 
-// factLines lists facts for a title, one a line.
+// factLines returns facts for a title, one on each line.
 func factLines(facts []fact) string {
 	lines := make([]string, len(facts))
 	for i, f := range facts {
@@ -159,11 +164,11 @@ func itemPodCounts(it batch.Item) (evicted, stayed int) {
 	return after.EvictedPods, after.SkippedPods
 }
 
-// ReportURL gives every node of a batch as CSV.
+// ReportURL returns all nodes of a batch as CSV.
 func ReportURL(id string) string { return ui.BatchURL(id) + "/report.csv" }
 
-// ItemsURL gives the page of a batch with some of its nodes; what q leaves at
-// its default is left out.
+// ItemsURL returns the page of a batch with some of its nodes; parameters with
+// default values are left out.
 func ItemsURL(id string, q batch.ItemQuery) string {
 	values := url.Values{}
 	if q.State != "" {
@@ -175,23 +180,30 @@ func ItemsURL(id string, q batch.ItemQuery) string {
 	return ui.WithQuery(ui.BatchURL(id), values)
 }
 
-// itemTab is a state that a page of nodes can be limited to.
+// itemTab is a link that limits the nodes to a state.
 type itemTab struct {
 	Word    string
-	Kind    string // of the shape; "" for the first, which is all
+	Kind    string // of the mark; "" for the first, which shows all
 	Count   int
 	URL     string
 	Current bool
 }
 
-// itemTabs are all nodes, and each state that some of them have. Where all are
-// in one state there is nothing to choose.
+// itemTabs returns a tab for all nodes and one for each state that some of them have.
+// It returns none when all nodes are in the same state.
 func itemTabs(ctx context.Context, v PageView) []itemTab {
-	id, state := v.Batch.ID, v.Query.State
-	tabs := []itemTab{{Word: ui.T(ctx, "items_all"), Count: v.Counts.Total(), URL: ItemsURL(id, batch.ItemQuery{}), Current: state == ""}}
+	state := v.Query.State
+	tabs := []itemTab{{
+		Word: ui.T(ctx, "items_all"), Count: v.Counts.Total(),
+		URL: ItemsURL(v.Batch.ID, batch.ItemQuery{}), Current: state == "",
+	}}
 	for _, s := range batch.ItemStates() {
-		if n := v.Counts.Of(s); n > 0 || string(s) == state {
-			tabs = append(tabs, itemTab{itemWord(ctx, v.Batch.Batch, s), itemKind(s), n, ItemsURL(id, batch.ItemQuery{State: string(s)}), string(s) == state})
+		n, current := v.Counts.Of(s), string(s) == state
+		if n > 0 || current {
+			tabs = append(tabs, itemTab{
+				Word: itemWord(ctx, v.Batch.Batch, s), Kind: itemKind(s), Count: n,
+				URL: ItemsURL(v.Batch.ID, batch.ItemQuery{State: string(s)}), Current: current,
+			})
 		}
 	}
 	if len(tabs) < 3 && state == "" {
@@ -200,7 +212,7 @@ func itemTabs(ctx context.Context, v PageView) []itemTab {
 	return tabs
 }
 
-// itemRange gives the numbers of the first and the last node of a page.
+// itemRange returns the numbers of the first and the last node of a page.
 func itemRange(p batch.ItemPage) (first, last int) {
 	if len(p.Items) == 0 {
 		return 0, 0
@@ -209,13 +221,14 @@ func itemRange(p batch.ItemPage) (first, last int) {
 	return first, first + len(p.Items) - 1
 }
 
-// turned gives a query for another page.
-func turned(q batch.ItemQuery, by int) batch.ItemQuery {
-	q.Page += by
-	return q
+// itemsURL returns the address of each page of the nodes.
+func itemsURL(v PageView) func(page int) string {
+	return func(page int) string {
+		return ItemsURL(v.Batch.ID, batch.ItemQuery{State: v.Query.State, Page: page})
+	}
 }
 
-// errorGroups are the groups that a page shows.
+// errorGroups returns the groups of errors that a page shows.
 func errorGroups(p batch.ItemPage) []batch.ItemErrors {
 	return p.Errors[:min(len(p.Errors), batch.ErrorsShown)]
 }

@@ -9,14 +9,14 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// ListView is a page of the history.
+// ListView is a page of the list of batches.
 type ListView struct {
 	Page    batch.Page
 	Problem *ui.Problem // what is wrong with the filters
 	Now     time.Time
 }
 
-// listColumns are the columns of the history.
+// listColumns are the columns of the list.
 func listColumns(v ListView) []ui.Column[batch.View] {
 	return []ui.Column[batch.View]{
 		{Title: "col_batch", Class: "name", Cell: batchCell},
@@ -30,8 +30,11 @@ func listColumns(v ListView) []ui.Column[batch.View] {
 	}
 }
 
-// HistoryURL gives the history that a query asks for, from the newest batch.
-func HistoryURL(q batch.Query) string {
+// HistoryURL returns the list of the batches that match a query, newest first.
+func HistoryURL(q batch.Query) string { return ui.WithQuery(ui.AllBatchesURL, filters(q)) }
+
+// filters returns the parameters of a query that are set.
+func filters(q batch.Query) url.Values {
 	values := url.Values{}
 	for name, value := range map[string]string{
 		"cluster": q.Cluster, "operation": q.Operation, "state": q.State, "by": q.By,
@@ -41,25 +44,24 @@ func HistoryURL(q batch.Query) string {
 			values.Set(name, value)
 		}
 	}
+	return values
+}
+
+// OlderURL returns the page of older batches.
+func OlderURL(p batch.Page) string {
+	values := filters(p.Query)
+	values.Set("before", p.Older)
 	return ui.WithQuery(ui.AllBatchesURL, values)
 }
 
-// OlderURL gives the page after this one.
-func OlderURL(p batch.Page) string {
-	u, _ := url.Parse(HistoryURL(p.Query)) // it is ours
-	values := u.Query()
-	values.Set("before", p.Older)
-	return ui.WithQuery(u.Path, values)
-}
-
-// withoutNode is a query of the history for all nodes.
+// withoutNode returns the address of the list for all nodes.
 func withoutNode(q batch.Query) string {
 	q.Node = ""
 	return HistoryURL(q)
 }
 
-// filtered reports whether a query of the history asks for less than all.
-func filtered(q batch.Query) bool { return HistoryURL(q) != ui.AllBatchesURL }
+// filtered reports whether a filter is set.
+func filtered(q batch.Query) bool { return len(filters(q)) > 0 }
 
 func operationOptions(ctx context.Context) []ui.Option {
 	var out []ui.Option
@@ -77,17 +79,17 @@ func stateOptions(ctx context.Context) []ui.Option {
 	return out
 }
 
-// clusterOptions are the clusters of the rail, and the one that is asked for
-// when it is gone from there.
-func clusterOptions(f ui.Frame, asked string) []ui.Option {
+// clusterOptions are the clusters of the rail, and that of the filter even if it no
+// longer exists.
+func clusterOptions(f ui.Frame, filter string) []ui.Option {
 	var out []ui.Option
-	gone := asked != ""
+	gone := filter != ""
 	for _, c := range f.Clusters {
 		out = append(out, ui.Option{Value: c.Name, Text: c.Name})
-		gone = gone && c.Name != asked
+		gone = gone && c.Name != filter
 	}
 	if gone {
-		out = append(out, ui.Option{Value: asked, Text: asked})
+		out = append(out, ui.Option{Value: filter, Text: filter})
 	}
 	return out
 }

@@ -11,7 +11,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// milestone is the last quarter that the batch has passed, in percent.
+// milestone returns the last quarter that the batch has completed, in percent.
 func milestone(v batch.View) int {
 	if v.State.Ended() {
 		return 100
@@ -22,7 +22,7 @@ func milestone(v batch.View) int {
 	return min(batch.Done(v.Counts)*4/v.Total*25, 75)
 }
 
-// sayMilestone is what a screen reader hears at a milestone.
+// sayMilestone returns what a screen reader reads at a milestone.
 func sayMilestone(ctx context.Context, v batch.View) string {
 	title := title(ctx, v.Batch)
 	switch {
@@ -39,12 +39,12 @@ func sayMilestone(ctx context.Context, v batch.View) string {
 	}
 }
 
-// allWell reports whether a batch has ended and nothing is left to explain.
+// allWell reports whether a batch has succeeded on all its nodes.
 func allWell(v batch.View) bool {
 	return v.State == store.StateSucceeded && v.Counts.Succeeded+v.Counts.Unchanged == v.Total
 }
 
-// verdict is the end of a batch in a sentence, made of what the items say.
+// verdict returns the result of an ended batch in one sentence.
 func verdict(ctx context.Context, v batch.View) string {
 	c := v.Counts
 	if allWell(v) {
@@ -55,8 +55,8 @@ func verdict(ctx context.Context, v batch.View) string {
 		"Left", ui.Number(c.Cancelled+c.Skipped))
 }
 
-// success says what a batch did, in the words of its operation: how many nodes
-// it changed, and how many needed nothing.
+// success says on how many nodes a batch made a change, and how many needed none, in
+// the words of its operation.
 func success(ctx context.Context, v batch.View) string {
 	id := ui.OperationID(v.Operation)
 	if !ui.HasMessage(ctx, "ended_"+id) {
@@ -72,8 +72,8 @@ func success(ctx context.Context, v batch.View) string {
 	return strings.Join(parts, ui.T(ctx, "list_comma"))
 }
 
-// leftCordoned is how many nodes an ended drain has left cordoned: those that it
-// emptied.
+// leftCordoned returns how many nodes an ended drain has drained, which stay
+// cordoned.
 func leftCordoned(v batch.View) int {
 	if !operation.TraitsOf(v.Operation).Drains || !v.State.Ended() {
 		return 0
@@ -81,7 +81,7 @@ func leftCordoned(v batch.View) int {
 	return v.Counts.Succeeded + v.Counts.Unchanged
 }
 
-// idleWord says what a batch without a node at work is doing.
+// idleWord says what a batch does when no node is being changed.
 func idleWord(ctx context.Context, v batch.View) string {
 	switch {
 	case v.State == store.StateInterrupted:
@@ -95,9 +95,18 @@ func idleWord(ctx context.Context, v batch.View) string {
 	}
 }
 
-// tally gives the counts in the order in which a node passes through them. What
-// is rare stands there only when it happened.
+// tally returns the counts of a batch. Rare ones are left out when they are 0; once
+// the batch has ended, all that are 0.
 func tally(v batch.View) []ui.Count {
+	out := resultCounts(v)
+	if v.State.Ended() {
+		return slices.DeleteFunc(out, func(c ui.Count) bool { return c.Count == 0 })
+	}
+	return dimmed(append(out, openCounts(v)...))
+}
+
+// resultCounts returns how many nodes have ended in which state.
+func resultCounts(v batch.View) []ui.Count {
 	c := v.Counts
 	out := []ui.Count{
 		{ID: "count_succeeded", Count: c.Succeeded, Class: "ok"},
@@ -110,54 +119,76 @@ func tally(v batch.View) []ui.Count {
 	if c.Cancelled > 0 {
 		out = append(out, ui.Count{ID: cancelledID(v.Batch, "count_cancelled"), Count: c.Cancelled})
 	}
-	if !v.State.Ended() {
-		if len(v.WaitsFor) > 0 {
-			out = append(out, ui.Count{ID: "count_running", Count: c.Running, Class: "run"}, ui.Count{ID: "count_waiting", Count: c.Waiting}, ui.Count{ID: "count_left", Count: c.Pending})
-		} else {
-			out = append(out, ui.Count{ID: "count_running", Count: c.Running + c.Waiting, Class: "run"}, ui.Count{ID: "count_left", Count: c.Pending})
-		}
-	}
-	if v.State.Ended() {
-		return slices.DeleteFunc(out, func(c ui.Count) bool { return c.Count == 0 })
-	}
-	for i := range out {
-		if out[i].Count == 0 {
-			out[i].Class = "none"
-		}
-	}
 	return out
 }
 
-// barPart is one part of the bar; X and Width are of 1000.
+// openCounts returns how many nodes have not ended. Those that wait are a number of
+// their own only while they wait for another batch.
+func openCounts(v batch.View) []ui.Count {
+	c := v.Counts
+	if len(v.WaitsFor) == 0 {
+		return []ui.Count{
+			{ID: "count_running", Count: c.Running + c.Waiting, Class: "run"},
+			{ID: "count_left", Count: c.Pending},
+		}
+	}
+	return []ui.Count{
+		{ID: "count_running", Count: c.Running, Class: "run"},
+		{ID: "count_waiting", Count: c.Waiting},
+		{ID: "count_left", Count: c.Pending},
+	}
+}
+
+// dimmed sets the class of the counts that are 0.
+func dimmed(counts []ui.Count) []ui.Count {
+	for i := range counts {
+		if counts[i].Count == 0 {
+			counts[i].Class = "none"
+		}
+	}
+	return counts
+}
+
+// barPart is one part of the bar; X and Width are out of 1000.
 type barPart struct {
 	Class    string
 	X, Width int
 }
 
-// barParts lays the final states out from the left in the order of the tally.
+// barParts returns the parts of the bar for the nodes that have ended, from the left
+// in the order of the tally.
 func barParts(v batch.View) []barPart {
 	if v.Total == 0 {
 		return nil
 	}
-	c := v.Counts
-	done := "f-accent"
-	if v.State.Ended() {
-		done = "f-ok"
-	}
 	var out []barPart
 	sum := 0
-	for _, p := range []ui.Count{{Count: c.Succeeded, Class: done}, {Count: c.Unchanged, Class: done + " half"}, {Count: c.Failed, Class: "f-bad"}, {Count: c.Skipped + c.Cancelled, Class: "f-off"}} {
+	for _, p := range barCounts(v) {
 		x := sum * 1000 / v.Total
 		sum += p.Count
-		if width := sum*1000/v.Total - x; p.Count > 0 {
-			out = append(out, barPart{p.Class, x, max(width, 3)})
+		if p.Count > 0 {
+			out = append(out, barPart{p.Class, x, max(sum*1000/v.Total-x, 3)})
 		}
 	}
 	return out
 }
 
-// resultCount gives how far a batch has come; once it has ended, how many of
-// its nodes are as asked.
+func barCounts(v batch.View) []ui.Count {
+	done := "f-accent"
+	if v.State.Ended() {
+		done = "f-ok"
+	}
+	c := v.Counts
+	return []ui.Count{
+		{Count: c.Succeeded, Class: done},
+		{Count: c.Unchanged, Class: done + " half"},
+		{Count: c.Failed, Class: "f-bad"},
+		{Count: c.Skipped + c.Cancelled, Class: "f-off"},
+	}
+}
+
+// resultCount returns how many nodes have ended; of an ended batch, on how many nodes
+// it succeeded.
 func resultCount(v batch.View) int {
 	if v.State.Ended() {
 		return v.Counts.Succeeded + v.Counts.Unchanged

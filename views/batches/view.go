@@ -10,20 +10,20 @@ import (
 	"kube-node-manager/services/operation"
 )
 
-// View is a batch for the dock and its page.
+// View is a batch for its panel, with what the user may do to it.
 type View struct {
 	batch.View
 	MayControl     bool
-	MayForce       bool   // the person may delete a pod past its budget
-	MayUndo        bool   // the person may take it back
-	IdempotencyKey string // a fresh one for the form that the answer renews; "" leaves it
-	More           int    // other batches running in this cluster
-	// Acted are the nodes of an answer to "all that match": once something was
-	// done to them, the same filters may mean others.
+	MayForce       bool   // the user may delete a pod despite its budget
+	MayUndo        bool   // the user may undo the batch
+	IdempotencyKey string // the next one for the form on the page; "" keeps the present one
+	More           int    // other batches that run in the cluster
+	// Acted are the nodes of a batch of "all that match". Afterwards the same
+	// filters may match others, so the page has to remember them.
 	Acted []string
 }
 
-// NewView returns a batch with what an actor may do to it.
+// NewView returns the view of a batch for an actor.
 func NewView(v batch.View, actor services.Actor) View {
 	return View{
 		View: v, MayControl: actor.May(operation.TraitsOf(v.Operation).Permit),
@@ -31,11 +31,11 @@ func NewView(v batch.View, actor services.Actor) View {
 	}
 }
 
-// PageView is the page of one batch: its panel and its items.
+// PageView is the page of one batch.
 type PageView struct {
 	Batch View
 	batch.ItemPage
 	Later   batch.Successors       // the batches that retry or undo it
-	Related map[string]batch.Batch // those batches, and the one that it retries or undoes, by id
+	Related map[string]batch.Batch // those batches and the one that it retries or undoes, by id
 	Now     time.Time
 }

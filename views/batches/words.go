@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// title is a batch in one line: "Cordon · 240 nodes".
+// title returns a batch in one line: "Cordon · 240 nodes".
 func title(ctx context.Context, b batch.Batch) string {
 	return ui.BatchTitle(ctx, b.Operation, b.Total)
 }
@@ -55,21 +55,18 @@ func itemKind(s store.ItemState) string {
 	}
 }
 
-// itemError says why an item failed or was skipped, and that nobody knows what
-// came of it when that is so.
+// itemError says why an item failed or was skipped, and whether its outcome is
+// unknown.
 func itemError(ctx context.Context, it batch.Item) string {
-	text := ""
-	if it.Error != nil {
-		text = ui.Text(ctx, *it.Error)
-	}
+	text := errorText(ctx, it)
 	if !it.Unknown || ofDrain(it) {
 		return text
 	}
 	return strings.TrimSpace(text + " " + ui.T(ctx, "outcome_unknown"))
 }
 
-// cancelledID gives the message of something that was cancelled. A drain cordons
-// all its nodes first, so that none of them was left alone.
+// cancelledID returns the message for something that was cancelled. A drain has other
+// words than "not started", because it cordons all its nodes first.
 func cancelledID(b batch.Batch, id string) string {
 	if operation.TraitsOf(b.Operation).Drains && strings.HasSuffix(id, "_cancelled") {
 		return "draining_" + id
@@ -77,8 +74,8 @@ func cancelledID(b batch.Batch, id string) string {
 	return id
 }
 
-// ofDrain reports whether a drain itself has ended the item, and so said what it
-// left behind: nothing about it is unknown then.
+// ofDrain reports whether a drain has ended the item itself and recorded its outcome,
+// which is not unknown then.
 func ofDrain(it batch.Item) bool {
 	if it.Error == nil {
 		evicted, stayed := itemPodCounts(it)
