@@ -15,50 +15,55 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// cordonLine is what an undo does to the scheduling of a node; Kind is "" where
-// that stays as it is.
+// cordonLine returns what an undo does to the scheduling of a node; Kind is "" when
+// the undo does not touch it.
 func cordonLine(before, after change.State) ui.DiffLine {
 	if before.Unschedulable == nil || after.Unschedulable == nil {
 		return ui.DiffLine{}
 	}
-	d := ui.DiffLine{Kind: ui.DiffCordon, Key: ui.DiffCordon, Before: strconv.FormatBool(*before.Unschedulable), After: strconv.FormatBool(*after.Unschedulable)}
-	if why := after.Annotations[node.AnnotationReason]; why != nil && *after.Unschedulable {
-		d.Reason = *why
+	d := ui.DiffLine{
+		Kind: ui.DiffCordon, Key: ui.DiffCordon,
+		Before: strconv.FormatBool(*before.Unschedulable), After: strconv.FormatBool(*after.Unschedulable),
+	}
+	reason := after.Annotations[node.AnnotationReason]
+	if reason != nil && *after.Unschedulable {
+		d.Reason = *reason
 	}
 	d.Text = d.Before + d.After + d.Reason // tells groups apart
 	return d
 }
 
-// diffs compares what a plan touches: the scheduling, labels and taints.
+// diffs compares what a plan touches: scheduling, labels, taints and annotations.
 func diffs(before, after change.State) []ui.DiffLine {
 	lines := ui.Diffs(before, after)
-	if d := cordonLine(before, after); d.Kind != "" {
-		lines = append([]ui.DiffLine{d}, lines...)
+	cordon := cordonLine(before, after)
+	if cordon.Kind == "" {
+		return lines
 	}
-	return lines
+	return append([]ui.DiffLine{cordon}, lines...)
 }
 
-// What a plan of labels, taints or annotations shows at most. What is left out is said.
+// How much of a plan of labels, taints or annotations is shown; the rest is counted.
 const (
 	groupsShown = 30 // groups of nodes
-	linesShown  = 40 // changes of one group
-	sameShown   = 6  // of one group, what is so already
+	linesShown  = 40 // lines of a group
+	sameShown   = 6  // lines of a group that change nothing
 )
 
-// Change is what the plan of labels, taints or annotations has beside its nodes.
+// Change is the part of a plan that only labels, taints and annotations have.
 type Change struct {
-	Fields    url.Values // the operation's own fields, as the form sends them again
-	Edit      string     // URL of the form that they came from
+	Fields    url.Values // the fields of the operation, for the form
+	Edit      string     // address of the form that they came from
 	Template  string     // name of the template that they came from, or ""
 	Evictions operation.Evictions
-	Named     []string     // protected keys that are named: an administrator has to confirm
-	Source    []node.Taint // of a copy: what is copied
-	Left      []node.Taint // of a copy: protected, so it stays behind
+	Named     []string     // protected keys in the request, which an administrator has to confirm
+	Source    []node.Taint // of a copy: the taints to copy
+	Left      []node.Taint // of a copy: protected, so not copied
 	Copies    bool         // it is a copy of taints
-	Moved     bool         // the nodes have changed, so this plan is another than the one shown before
+	Moved     bool         // the nodes, and so the plan, have changed since it was last shown
 }
 
-// diffGroup is nodes with the same change.
+// diffGroup is the nodes with the same change.
 type diffGroup struct {
 	Kind  string // "bad", "run" or "same"
 	Text  string // why nothing can be done
@@ -66,9 +71,9 @@ type diffGroup struct {
 	Nodes []string
 }
 
-// diffGroups puts the nodes of a plan together by what becomes of them, those
-// that nothing can be done with first. The value that goes does not tell groups
-// apart; when even so there are too many, neither does the one that is replaced.
+// diffGroups groups the nodes of a plan by their change, those that are blocked
+// first, and counts the nodes of the groups that are not shown. Groups do not differ
+// by values that are removed, and when there are too many, not by old values either.
 func diffGroups(v View) (shown []diffGroup, restNodes int) {
 	groups := groupDiffs(v, false)
 	if len(groups) > groupsShown {
@@ -86,6 +91,7 @@ func diffGroups(v View) (shown []diffGroup, restNodes int) {
 
 func groupRank(g diffGroup) int { return slices.Index([]string{"bad", "run", "same"}, g.Kind) }
 
+// groupDiffs groups the nodes by the signature of their change.
 func groupDiffs(v View, coarse bool) []diffGroup {
 	var order []string
 	groups := map[string]*diffGroup{}
@@ -118,7 +124,7 @@ func diffGroupOf(n Node) diffGroup {
 	}
 }
 
-// signature tells groups apart.
+// signature is the same for changes that belong to one group.
 func (g diffGroup) signature(coarse bool) string {
 	var s strings.Builder
 	write := func(parts ...string) {
@@ -142,8 +148,8 @@ func (g diffGroup) signature(coarse bool) string {
 	return s.String()
 }
 
-// join adds a node; where its value before was another than the group's, the
-// group does not name one.
+// join adds a node. A line whose old value differs from the group's is marked, so
+// that the group shows no old value.
 func (g *diffGroup) join(name string, lines []ui.DiffLine) {
 	g.Nodes = append(g.Nodes, name)
 	for i, d := range lines {
@@ -153,8 +159,8 @@ func (g *diffGroup) join(name string, lines []ui.DiffLine) {
 	}
 }
 
-// linesShown gives what a group tells: what changes, and of what is so already
-// the first.
+// linesShown returns the lines of a group that are shown, and how many are not: what
+// changes comes first, then a few lines that do not.
 func (g diffGroup) linesShown() (shown []ui.DiffLine, rest int) {
 	same := 0
 	for _, d := range ui.InDiffOrder(g.Lines) {
@@ -174,7 +180,8 @@ type protectedKey struct {
 	Nodes int
 }
 
-// protectedKeys are what a replacement leaves alone, what most nodes have first.
+// protectedKeys returns what a replacement keeps because it is protected, the keys
+// of most nodes first.
 func protectedKeys(v View) []protectedKey {
 	nodes := map[string]int{}
 	for _, n := range v.Nodes {
@@ -182,9 +189,7 @@ func protectedKeys(v View) []protectedKey {
 			nodes[key]++
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(nodes), func(a, b string) int {
-		return cmp.Or(cmp.Compare(nodes[b], nodes[a]), cmp.Compare(a, b))
-	})
+	keys := largestFirst(nodes, itself)
 	out := make([]protectedKey, len(keys))
 	for i, key := range keys {
 		out[i] = protectedKey{key, nodes[key]}
@@ -192,22 +197,26 @@ func protectedKeys(v View) []protectedKey {
 	return out
 }
 
-// changeTally gives the counts on top of the plan.
+// changeTally returns the counts at the top of the plan.
 func changeTally(v View) []ui.Count {
-	out := []ui.Count{{ID: "tally_changed", Count: v.Summary.Changed}, {ID: "tally_unchanged", Count: v.Summary.Unchanged}}
-	for _, rare := range []ui.Count{{ID: "tally_blocked", Count: v.Summary.Blocked, Class: "bad"}, {ID: "tally_protected", Count: len(protectedKeys(v))}} {
-		if rare.Count > 0 {
-			out = append(out, rare)
-		}
+	always := []ui.Count{
+		{ID: "tally_changed", Count: v.Summary.Changed},
+		{ID: "tally_unchanged", Count: v.Summary.Unchanged},
 	}
-	return out
+	return append(always, occurring([]ui.Count{
+		{ID: "tally_blocked", Count: v.Summary.Blocked, Class: "bad"},
+		{ID: "tally_protected", Count: len(protectedKeys(v))},
+	})...)
 }
 
-// evicting gives the nodes that would lose the most pods.
+// occurring returns the counts that are not 0.
+func occurring(counts []ui.Count) []ui.Count {
+	return slices.DeleteFunc(counts, func(c ui.Count) bool { return c.Count <= 0 })
+}
+
+// evicting returns the nodes that would lose the most pods.
 func evicting(e operation.Evictions, most int) []nodeCount {
-	names := slices.SortedFunc(maps.Keys(e.ByNode), func(a, b string) int {
-		return cmp.Or(cmp.Compare(e.ByNode[b], e.ByNode[a]), cmp.Compare(a, b))
-	})
+	names := largestFirst(e.ByNode, itself)
 	out := make([]nodeCount, min(most, len(names)))
 	for i := range out {
 		out[i] = nodeCount{names[i], e.ByNode[names[i]]}
@@ -215,8 +224,8 @@ func evicting(e operation.Evictions, most int) []nodeCount {
 	return out
 }
 
-// confirmPods gives the value that agrees to the evictions: their number, or
-// that nobody knows it.
+// confirmPods returns the value of the field that consents to the evictions: their
+// number, or "unknown".
 func confirmPods(e operation.Evictions) string {
 	if e.Unread {
 		return "unknown"
@@ -224,7 +233,7 @@ func confirmPods(e operation.Evictions) string {
 	return strconv.Itoa(e.Pods)
 }
 
-// confirmPodsWords are what the person agrees to.
+// confirmPodsWords says what the user consents to.
 func confirmPodsWords(ctx context.Context, e operation.Evictions) string {
 	if e.Unread {
 		return ui.T(ctx, "opt_confirm_pods_unknown")
@@ -237,14 +246,14 @@ type nodeCount struct {
 	Count int
 }
 
-// mayDo reports whether there is something to carry out, and whether this person
-// may: protected keys are an administrator's.
+// mayDo reports whether there is something to do and the user may do it: only an
+// administrator may change protected keys.
 func mayDo(v View) bool {
 	return v.Change == nil || v.Summary.Changed > 0 && (len(v.Change.Named) == 0 || v.MayForce)
 }
 
-// changeFields are the operation's own fields as hidden fields, in an order that
-// does not change.
+// changeFields returns the fields of the operation as hidden fields, in alphabetical
+// order.
 func changeFields(c *Change) []ui.Pair {
 	var out []ui.Pair
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {

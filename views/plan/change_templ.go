@@ -9,8 +9,8 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "kube-node-manager/views/ui"
 
-// changePlan is the plan of labels or taints: counts, what to know, and the
-// nodes with the same change as one line each.
+// changePlan is the plan of labels, taints or annotations: counts, warnings, and the
+// nodes in groups with the same change.
 func changePlan(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -465,7 +465,7 @@ func diffLines(g diffGroup) templ.Component {
 	})
 }
 
-// evictionNote says what NoExecute does: pods go, and no budget is asked.
+// evictionNote warns that NoExecute evicts pods without regard to budgets.
 func evictionNote(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -669,7 +669,7 @@ func evictionNote(v View) templ.Component {
 	})
 }
 
-// namedNote says that a protected key was named, and who may go on.
+// namedNote says that protected keys are in the request, and who may change them.
 func namedNote(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -763,7 +763,7 @@ func namedNote(v View) templ.Component {
 	})
 }
 
-// copiedTaints are the source of a copy, and what stays behind.
+// copiedTaints shows the source of a copy, and what is not copied.
 func copiedTaints(c *Change) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -890,7 +890,7 @@ func copiedTaints(c *Change) templ.Component {
 	})
 }
 
-// protectedFold lists what the change leaves alone because it is protected.
+// protectedFold lists the protected keys that a replacement keeps.
 func protectedFold(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1000,8 +1000,8 @@ func protectedFold(v View) templ.Component {
 	})
 }
 
-// changeOptions are what the person has to confirm: the pods that go, and
-// protected keys by the cluster's name.
+// changeOptions holds what the user has to confirm: evictions by a checkbox, protected
+// keys by typing the cluster's name.
 func changeOptions(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1141,7 +1141,7 @@ func changeOptions(v View) templ.Component {
 	})
 }
 
-// changeBack leads back to the form with everything that was asked for.
+// changeBack returns to the form, filled in as before.
 func changeBack(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -12,23 +12,25 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// What a plan's page shows at most: ten thousand pods would make a page that
-// nobody reads and no phone opens. What is left out is said.
+// How much of the plan of a drain is shown: a page of ten thousand pods would be too
+// long to read and too large for a phone. The rest is counted.
 const (
 	nodesShown   = 200
 	podsShown    = 20  // of one node
 	rowsShown    = 800 // pods of all nodes together
-	nodesOpen    = 5
+	nodesOpen    = 5   // nodes that are unfolded
 	budgetsShown = 20
 	notesShown   = 6 // of one kind
 )
 
-// verdicts are the verdicts on pods, the gravest first.
+// verdicts returns the verdicts on pods, the worst first.
 func verdicts() []drain.Verdict {
-	return []drain.Verdict{drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip}
+	return []drain.Verdict{
+		drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip,
+	}
 }
 
-// verdictKind gives the mark of a verdict.
+// verdictKind returns the mark of a verdict.
 func verdictKind(v drain.Verdict) string {
 	switch v {
 	case drain.Never:
@@ -48,14 +50,13 @@ func verdictKind(v drain.Verdict) string {
 	}
 }
 
-// verdictWord gives a verdict's word for n pods.
+// verdictWord returns a verdict in words, for n pods.
 func verdictWord(ctx context.Context, v drain.Verdict, n int) string {
 	return ui.N(ctx, "pod_"+string(v), n)
 }
 
-// countOf gives the number of pods with a verdict; those that have to wait for a
-// budget, or whose budgets are not known, are not counted among the others that
-// go.
+// countOf returns the number of pods with a verdict. The number to evict excludes
+// the pods that have to wait for a budget or whose budget is unknown.
 func countOf(c drain.Counts, v drain.Verdict) int {
 	switch v {
 	case drain.Never:
@@ -77,35 +78,29 @@ func countOf(c drain.Counts, v drain.Verdict) int {
 
 func podsOf(c drain.Counts) int { return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never }
 
-// drainTally gives the counts on top of the plan. The first is what the button
-// says; "blocked now" and "not known" are part of it.
+// drainTally returns the counts at the top of the plan. The first is that of the
+// button; it includes the pods that are blocked or unknown.
 func drainTally(c drain.Counts) []ui.Count {
-	out := []ui.Count{{ID: "plan_pods_evict", Count: c.Evict}, {ID: "plan_pods_skip", Count: c.Skip}}
-	for _, more := range []ui.Count{
+	always := []ui.Count{{ID: "plan_pods_evict", Count: c.Evict}, {ID: "plan_pods_skip", Count: c.Skip}}
+	return append(always, occurring([]ui.Count{
 		{ID: "plan_pods_wait", Count: c.Wait},
 		{ID: "plan_pods_acknowledge", Count: c.Acknowledge, Class: "warn"},
 		{ID: "plan_pods_blocked", Count: c.Blocked, Class: "warn"},
 		{ID: "plan_pods_never", Count: c.Never, Class: "bad"},
 		{ID: "plan_pods_unknown", Count: c.Unknown, Class: "warn"},
-	} {
-		if more.Count > 0 {
-			out = append(out, more)
-		}
-	}
-	return out
+	})...)
 }
 
-// reasonText puts a reason into words.
-func reasonText(ctx context.Context, e *services.Error) string { return ui.ErrorText(ctx, e) }
-
+// reasonsText returns reasons in words.
 func reasonsText(ctx context.Context, reasons []*services.Error) string {
 	texts := make([]string, len(reasons))
 	for i, r := range reasons {
-		texts[i] = reasonText(ctx, r)
+		texts[i] = ui.ErrorText(ctx, r)
 	}
 	return strings.Join(texts, " · ")
 }
 
+// eachPod calls do for each pod of a plan.
 func eachPod(p *drain.Plan, do func(node string, pod drain.Judged)) {
 	for _, n := range p.Nodes {
 		for _, pod := range n.Pods {
@@ -114,7 +109,7 @@ func eachPod(p *drain.Plan, do func(node string, pod drain.Judged)) {
 	}
 }
 
-// podsWhere counts the pods that have a reason, and the nodes that they are on.
+// podsWhere counts the pods with one of the reasons, and their nodes.
 func podsWhere(p *drain.Plan, texts ...string) (pods, nodes int) {
 	if p == nil {
 		return 0, 0
@@ -122,7 +117,7 @@ func podsWhere(p *drain.Plan, texts ...string) (pods, nodes int) {
 	for _, n := range p.Nodes {
 		before := pods
 		for _, pod := range n.Pods {
-			if slices.ContainsFunc(pod.Reasons, func(r *services.Error) bool { return slices.Contains(texts, r.Text) }) {
+			if hasReason(pod, texts) {
 				pods++
 			}
 		}
@@ -133,8 +128,11 @@ func podsWhere(p *drain.Plan, texts ...string) (pods, nodes int) {
 	return pods, nodes
 }
 
-// budgetKind gives the mark of a budget: whether what the batch wants of it can
-// be had.
+func hasReason(pod drain.Judged, texts []string) bool {
+	return slices.ContainsFunc(pod.Reasons, func(r *services.Error) bool { return slices.Contains(texts, r.Text) })
+}
+
+// budgetKind returns the mark of a budget: whether it allows what the drain needs.
 func budgetKind(d *drain.Demand) string {
 	switch {
 	case d.Never != nil:
@@ -150,7 +148,7 @@ func budgetKind(d *drain.Demand) string {
 	}
 }
 
-// shownBudgets are the budgets that are shown: those that hold pods up first.
+// shownBudgets returns the budgets that are shown, those that block pods first.
 func shownBudgets(p *drain.Plan) []*drain.Demand {
 	rank := func(d *drain.Demand) int { return slices.Index([]string{"bad", "warn", "run", "ok"}, budgetKind(d)) }
 	sorted := slices.Clone(p.Budgets)
@@ -162,32 +160,34 @@ func budgetWord(ctx context.Context, d *drain.Demand) string {
 	return ui.T(ctx, "budget_"+budgetKind(d))
 }
 
-// shownNode is a node of the plan with the pods that are shown of it.
+// shownNode is a node of the plan with those of its pods that are shown.
 type shownNode struct {
 	drain.NodePlan
 	Shown []drain.Judged
-	Open  bool
+	Open  bool // unfolded
 }
 
-// shownNodes chooses what is shown: nodes with problems first and open.
+// shownNodes returns the nodes and pods that are shown; nodes with problems come first
+// and are unfolded.
 func shownNodes(p *drain.Plan) []shownNode {
 	sorted := slices.Clone(p.Nodes)
-	slices.SortStableFunc(sorted, func(a, b drain.NodePlan) int { return cmp.Compare(gravity(a), gravity(b)) })
+	slices.SortStableFunc(sorted, func(a, b drain.NodePlan) int { return cmp.Compare(severity(a), severity(b)) })
 	rows := rowsShown
 	out := make([]shownNode, min(nodesShown, len(sorted)))
 	for i := range out {
 		n := shownNode{NodePlan: sorted[i]}
 		n.Shown = n.Pods[:min(podsShown, rows, len(n.Pods))]
 		rows -= len(n.Shown)
-		n.Open = len(n.Shown) > 0 && (i < nodesOpen && gravity(n.NodePlan) < len(verdicts()) || len(sorted) == 1)
+		problem := severity(n.NodePlan) < len(verdicts())
+		n.Open = len(n.Shown) > 0 && (i < nodesOpen && problem || len(sorted) == 1)
 		out[i] = n
 	}
 	return out
 }
 
-// gravity orders nodes by the worst that is on them; without a problem it is
-// the number of verdicts.
-func gravity(n drain.NodePlan) int {
+// severity orders nodes by their worst pod, lowest first; without a problem it is the
+// number of verdicts.
+func severity(n drain.NodePlan) int {
 	if len(n.Blockers) > 0 {
 		return -1
 	}
@@ -202,7 +202,7 @@ func gravity(n drain.NodePlan) int {
 	return len(verdicts())
 }
 
-// omitted says what pods of a node are not shown: "11 more: 9 evict, 2 stay".
+// omitted counts the pods of a node that are not shown: "11 more: 9 evict, 2 stay".
 func omitted(ctx context.Context, n shownNode) string {
 	rest := map[drain.Verdict]int{}
 	for _, pod := range n.Pods[len(n.Shown):] {
@@ -214,5 +214,6 @@ func omitted(ctx context.Context, n shownNode) string {
 			parts = append(parts, fmt.Sprintf("%s %s", ui.Number(rest[v]), verdictWord(ctx, v, rest[v])))
 		}
 	}
-	return ui.N(ctx, "plan_more_pods", len(n.Pods)-len(n.Shown), "Which", strings.Join(parts, ui.T(ctx, "list_comma")))
+	which := strings.Join(parts, ui.T(ctx, "list_comma"))
+	return ui.N(ctx, "plan_more_pods", len(n.Pods)-len(n.Shown), "Which", which)
 }

@@ -12,7 +12,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// drainSummary is the drain in numbers, and what to know before it.
+// drainSummary holds the counts and the warnings of a drain.
 func drainSummary(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -138,7 +138,7 @@ func drainSummary(v View) templ.Component {
 	})
 }
 
-// drainBudgets is what the batch as a whole wants of every budget.
+// drainBudgets lists how many evictions the batch needs from each budget.
 func drainBudgets(p *drain.Plan) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -396,7 +396,7 @@ func budgetRow(b *drain.Demand) templ.Component {
 	})
 }
 
-// drainNodes are the nodes with the verdict on every pod.
+// drainNodes lists the nodes with the verdict on each pod.
 func drainNodes(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -679,7 +679,7 @@ func drainNode(cluster string, n shownNode) templ.Component {
 	})
 }
 
-// nodeVerdicts is a node's plan in one line.
+// nodeVerdicts is the plan of a node in one line.
 func nodeVerdicts(n shownNode) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -702,7 +702,7 @@ func nodeVerdicts(n shownNode) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		for _, b := range n.Blockers {
-			templ_7745c5c3_Err = ui.Mark("bad", reasonText(ctx, b)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Mark("bad", ui.ErrorText(ctx, b)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

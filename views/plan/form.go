@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// wrongFields gives the names of the fields that were refused.
+// wrongFields returns the names of the fields with errors.
 func wrongFields(v View) []string {
 	if v.Problem == nil {
 		return nil
@@ -18,8 +18,8 @@ func wrongFields(v View) []string {
 	return slices.Sorted(maps.Keys(v.Problem.Fields))
 }
 
-// refusedWords says in short why the plan was not carried out: a consent is
-// missing, or something cannot be read.
+// refusedWords says why the batch was not started: a consent is missing, or a field
+// is invalid.
 func refusedWords(ctx context.Context, v View) string {
 	if v.drains() && v.Drain == nil && len(v.Problem.Fields) > 0 {
 		return v.Problem.Text
@@ -27,8 +27,8 @@ func refusedWords(ctx context.Context, v View) string {
 	return ui.T(ctx, "plan_refused")
 }
 
-// describedBy gives the ids of what explains a field: its help, and what was
-// wrong with it.
+// describedBy returns the ids of the elements that describe a field: its help, and
+// its error.
 func describedBy(v View, name string) string {
 	ids := "about-" + name
 	if v.Problem.Field(name) != "" {
@@ -37,8 +37,8 @@ func describedBy(v View, name string) string {
 	return ids
 }
 
-// typed gives what stands in a field: what was typed when it was refused, else
-// the option's value.
+// typed returns the content of a field: what the user typed if the form had errors,
+// else the value of the option.
 func typed(v View, name, value string) string {
 	if v.Typed.Has(name) {
 		return v.Typed.Get(name)
@@ -46,7 +46,7 @@ func typed(v View, name, value string) string {
 	return value
 }
 
-// ticked is typed for a box.
+// ticked is typed for a checkbox.
 func ticked(v View, name string, value bool) bool {
 	if len(v.Typed) > 0 {
 		return v.Typed.Get(name) != ""
@@ -54,7 +54,7 @@ func ticked(v View, name string, value bool) bool {
 	return value
 }
 
-// numberField gives a count for its field; nothing stands for none.
+// numberField returns the content of a field for a count, "" for none.
 func numberField(n int) string {
 	if n <= 0 {
 		return ""
@@ -62,8 +62,7 @@ func numberField(n int) string {
 	return strconv.Itoa(n)
 }
 
-// rareOpen is true when one of the options that are folded away was changed or
-// refused.
+// rareOpen reports whether one of the folded options was changed or has an error.
 func rareOpen(v View) bool {
 	o, d := v.Options, drain.DefaultOptions()
 	rare := []string{"grace_period", "skip_wait_seconds", "pod_selector"}
@@ -71,11 +70,11 @@ func rareOpen(v View) bool {
 		slices.ContainsFunc(wrongFields(v), func(name string) bool { return slices.Contains(rare, name) })
 }
 
-// choosesDrain reports whether a plan is of a drain whose options can be chosen,
-// also for another try.
+// choosesDrain reports whether the plan is of a drain whose options can be chosen,
+// which includes a retry.
 func choosesDrain(v View) bool { return v.drains() && !undoes(v) }
 
-// consentCount says how many pods an option is about.
+// consentCount says how many pods an option affects.
 func consentCount(ctx context.Context, v View, name string) string {
 	if v.Drain == nil {
 		return ""
@@ -89,10 +88,11 @@ func consentCount(ctx context.Context, v View, name string) string {
 	if pods == 0 {
 		return ui.T(ctx, "opt_no_pods")
 	}
-	return ui.T(ctx, "opt_pods", "Pods", ui.N(ctx, "opt_pods_count", pods), "Nodes", ui.N(ctx, "nodes_count", nodes))
+	onNodes := ui.N(ctx, "nodes_count", nodes)
+	return ui.T(ctx, "opt_pods", "Pods", ui.N(ctx, "opt_pods_count", pods), "Nodes", onNodes)
 }
 
-// fieldClass puts a short field beside its label.
+// fieldClass returns the class of a field; a short one is beside its label.
 func fieldClass(name string) string {
 	if slices.Contains([]string{"reason", "pod_selector"}, name) {
 		return "field"
@@ -100,8 +100,7 @@ func fieldClass(name string) string {
 	return "field inline"
 }
 
-// optionID returns the message of an option; that of a drain may have words of its
-// own.
+// optionID returns the message of an option; a drain may have a message of its own.
 func optionID(ctx context.Context, v View, name string) string {
 	if v.drains() && ui.HasMessage(ctx, "drain_opt_"+name) {
 		return "drain_opt_" + name
@@ -109,12 +108,13 @@ func optionID(ctx context.Context, v View, name string) string {
 	return "opt_" + name
 }
 
-// optionLabel names an option.
+// optionLabel returns the label of an option.
 func optionLabel(ctx context.Context, v View, name string) string {
 	return ui.T(ctx, optionID(ctx, v, name))
 }
 
-// optionAbout explains an option. Only a cordon's reason is shown in the table.
+// optionAbout returns the help of an option. Only the reason of a cordon is shown in
+// the node table.
 func optionAbout(ctx context.Context, v View, name string) string {
 	if name == "reason" && v.Change != nil {
 		return ui.T(ctx, "change_reason_about")

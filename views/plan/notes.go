@@ -1,26 +1,26 @@
 package plan
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/ui"
 )
 
-// note is something that a person should know before: what, and what to do.
+// note is a warning before a batch: what is wrong, and what to do.
 type note struct {
-	Kind  string // class and shape
+	Kind  string // of the mark, also the class
 	Title string
 	Text  string
-	Field string // the option that it asks for, or ""
+	Field string // the option that it needs, or ""
 }
 
-// changeNotes are the warnings of a plan that is not a drain's, each once with
-// the nodes that it is about.
+// changeNotes returns the warnings of a plan that is not of a drain, each once with
+// its nodes.
 func changeNotes(ctx context.Context, v View) []note {
 	nodes := map[string][]string{}
 	for _, n := range v.Nodes {
@@ -31,12 +31,10 @@ func changeNotes(ctx context.Context, v View) []note {
 	return notesByText(ctx, "warn", nodes)
 }
 
-// notesByText makes a note of every sentence with the names that it is about,
-// those of most names first.
+// notesByText returns a note for every sentence with its names, those of most names
+// first.
 func notesByText(ctx context.Context, kind string, names map[string][]string) []note {
-	texts := slices.SortedFunc(maps.Keys(names), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(names[b]), len(names[a])), cmp.Compare(a, b))
-	})
+	texts := largestFirst(names, length)
 	out := make([]note, len(texts))
 	for i, text := range texts {
 		out[i] = note{Kind: kind, Title: ui.SomeNames(ctx, names[text]), Text: text}
@@ -44,11 +42,12 @@ func notesByText(ctx context.Context, kind string, names map[string][]string) []
 	return out
 }
 
-// drainNotes are what a person should know before a drain, the gravest first.
+// drainNotes returns the warnings of the plan of a drain, the worst first.
 func drainNotes(ctx context.Context, v View) []note {
 	var notes []note
 	for _, some := range [][]note{
-		neverNotes(ctx, v.Drain), consentNotes(ctx, v), blockedNotes(ctx, v.Drain), unreadNotes(ctx, v.Drain), nodeNotes(ctx, v.Drain),
+		neverNotes(ctx, v.Drain), consentNotes(ctx, v), blockedNotes(ctx, v.Drain),
+		unreadNotes(ctx, v.Drain), nodeNotes(ctx, v.Drain),
 	} {
 		if len(some) > notesShown {
 			rest := ui.N(ctx, "plan_more_notes", len(some)-notesShown)
@@ -59,12 +58,14 @@ func drainNotes(ctx context.Context, v View) []note {
 	return notes
 }
 
-// neverNotes name what can never let go, each once with its pods counted.
+// neverNotes returns the reasons why pods can never be evicted, each once with the
+// number of pods.
 func neverNotes(ctx context.Context, p *drain.Plan) []note {
 	pods := map[string]int{}
 	eachPod(p, func(_ string, pod drain.Judged) {
 		for _, r := range pod.Reasons {
-			switch text := sentence(reasonText(ctx, r)); r.Text {
+			text := sentence(ui.ErrorText(ctx, r))
+			switch r.Text {
 			case "drain_never_budget", "drain_blocked_unhealthy":
 				pods[sentences(text, ui.T(ctx, "plan_stuck_wait"))]++
 			case "drain_never_two":
@@ -72,7 +73,7 @@ func neverNotes(ctx context.Context, p *drain.Plan) []note {
 			}
 		}
 	})
-	texts := slices.SortedFunc(maps.Keys(pods), func(a, b string) int { return cmp.Or(cmp.Compare(pods[b], pods[a]), cmp.Compare(a, b)) })
+	texts := largestFirst(pods, itself)
 	notes := make([]note, len(texts))
 	for i, text := range texts {
 		notes[i] = note{Kind: "bad", Title: ui.N(ctx, "plan_stuck", pods[text]), Text: text}
@@ -80,31 +81,38 @@ func neverNotes(ctx context.Context, p *drain.Plan) []note {
 	return notes
 }
 
-// consentNotes name the options that are missing, with the pods that ask.
+// consentNotes returns the options that are missing, with the numbers of pods and
+// nodes that need them.
 func consentNotes(ctx context.Context, v View) []note {
 	pods, nodes := map[string]int{}, map[string]map[string]bool{}
 	eachPod(v.Drain, func(node string, pod drain.Judged) {
 		if pod.Verdict != drain.Acknowledge {
 			return
 		}
-		if pods[pod.Field]++; nodes[pod.Field] == nil {
+		pods[pod.Field]++
+		if nodes[pod.Field] == nil {
 			nodes[pod.Field] = map[string]bool{}
 		}
 		nodes[pod.Field][node] = true
 	})
 	var notes []note
 	for _, field := range slices.Sorted(maps.Keys(pods)) {
-		note := note{Kind: "ask", Title: ui.N(ctx, "plan_ask_"+field, pods[field]), Text: ui.N(ctx, "plan_ask_where", len(nodes[field])), Field: field}
-		if field == "force" && !v.MayForce {
-			note.Text, note.Field = ui.T(ctx, "plan_ask_admin"), ""
-		}
-		notes = append(notes, note)
+		notes = append(notes, consentNote(ctx, v, field, pods[field], len(nodes[field])))
 	}
 	return notes
 }
 
-// blockedNotes explain each budget that allows nothing now, in one sentence with
-// what to do.
+func consentNote(ctx context.Context, v View, field string, pods, nodes int) note {
+	n := note{Kind: "ask", Title: ui.N(ctx, "plan_ask_"+field, pods)}
+	if field == "force" && !v.MayForce {
+		n.Text = ui.T(ctx, "plan_ask_admin")
+		return n
+	}
+	n.Text, n.Field = ui.N(ctx, "plan_ask_where", nodes), field
+	return n
+}
+
+// blockedNotes explains each budget that allows no eviction now, and what to do.
 func blockedNotes(ctx context.Context, p *drain.Plan) []note {
 	var notes []note
 	for _, b := range p.Budgets {
@@ -116,40 +124,45 @@ func blockedNotes(ctx context.Context, p *drain.Plan) []note {
 		if b.Healthy < b.Needed {
 			what = "plan_blocked_mend"
 		}
-		notes = append(notes, note{Kind: "warn", Title: title, Text: sentences(ui.N(ctx, "plan_blocked_wait", b.Demand), ui.T(ctx, what))})
+		text := sentences(ui.N(ctx, "plan_blocked_wait", b.Demand), ui.T(ctx, what))
+		notes = append(notes, note{Kind: "warn", Title: title, Text: text})
 	}
 	return notes
 }
 
-// unreadNotes say what the account may not read.
+// unreadNotes says what the program may not read in the cluster.
 func unreadNotes(ctx context.Context, p *drain.Plan) []note {
 	var notes []note
 	for _, what := range p.Unread {
-		notes = append(notes, note{Kind: "idle", Title: ui.T(ctx, "plan_unread", "What", what), Text: ui.T(ctx, "unread_"+what)})
+		title := ui.T(ctx, "plan_unread", "What", what)
+		notes = append(notes, note{Kind: "idle", Title: title, Text: ui.T(ctx, "unread_"+what)})
 	}
 	return notes
 }
 
-// nodeNotes are the warnings about nodes: control planes, nodes without a
-// kubelet, names that are no node.
+// nodeNotes returns the warnings about nodes: control planes, nodes whose kubelet has
+// stopped reporting, names of no node.
 func nodeNotes(ctx context.Context, p *drain.Plan) []note {
 	warned, missing := map[string][]string{}, map[string][]string{}
 	for _, n := range p.Nodes {
 		for _, w := range n.Warnings {
-			warned[reasonText(ctx, w)] = append(warned[reasonText(ctx, w)], n.Node)
+			text := ui.ErrorText(ctx, w)
+			warned[text] = append(warned[text], n.Node)
 		}
 		for _, b := range n.Blockers {
-			missing[reasonText(ctx, b)] = append(missing[reasonText(ctx, b)], n.Node)
+			text := ui.ErrorText(ctx, b)
+			missing[text] = append(missing[text], n.Node)
 		}
 	}
 	return append(notesByText(ctx, "bad", missing), notesByText(ctx, "warn", warned)...)
 }
 
-// sentences puts sentences side by side: Chinese needs no blank between them.
+// sentences joins sentences; Chinese has no space between them.
 func sentences(texts ...string) string {
 	var out strings.Builder
 	for _, text := range texts {
-		if s := out.String(); s != "" && text != "" && !strings.HasSuffix(s, "。") {
+		before := out.String()
+		if before != "" && text != "" && !strings.HasSuffix(before, "。") {
 			out.WriteByte(' ')
 		}
 		out.WriteString(text)
@@ -157,12 +170,13 @@ func sentences(texts ...string) string {
 	return out.String()
 }
 
-// sentence closes a reason with a full stop where it stands alone.
+// sentence returns a reason with a full stop, in the script of its last letter.
 func sentence(text string) string {
 	if text == "" || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "。") {
 		return text
 	}
-	if last := []rune(text)[len([]rune(text))-1]; last > 0x2e80 {
+	last, _ := utf8.DecodeLastRuneInString(text)
+	if last > 0x2e80 { // CJK
 		return text + "。"
 	}
 	return text + "."

@@ -6,21 +6,21 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Origin is the batch that the plan of an undo or of a retry goes back to.
+// Origin is the batch that a plan would undo or retry.
 type Origin struct {
 	ID    string
-	Undo  bool // else it is tried again
-	Force bool // of an undo: what was changed since may go too
-	Since int  // of an undo: nodes that somebody else has changed since
+	Undo  bool // else it is a retry
+	Force bool // of an undo: later changes are reverted as well
+	Since int  // of an undo: nodes that have been changed since
 }
 
-// undoes reports whether a plan takes a batch back.
+// undoes reports whether the plan is of an undo.
 func undoes(v View) bool { return v.Origin != nil && v.Origin.Undo }
 
-// retries reports whether a plan tries a batch again.
+// retries reports whether the plan is of a retry.
 func retries(v View) bool { return v.Origin != nil && !v.Origin.Undo }
 
-// originWords are what the button of an undo or a retry does.
+// originWords returns the text of the button of an undo or a retry.
 func originWords(ctx context.Context, v View) string {
 	n := v.Summary.Changed
 	if n == 0 || v.Drain != nil { // a drain does more than change nodes

@@ -10,19 +10,22 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// backURL is the page that a plan came from.
+// backURL returns the page that led to the plan.
 func backURL(v View) string { return cmp.Or(v.Back, ui.AllNodesURL(v.Cluster)) }
 
-// crumbs are the pages above a plan: the nodes of its cluster, or the batch
-// that it goes back to.
+// crumbs are the pages above a plan: the nodes of its cluster, or the batch that it
+// would undo or retry.
 func crumbs(ctx context.Context, v View) []ui.Crumb {
 	if v.Origin != nil {
-		return []ui.Crumb{{Text: ui.T(ctx, "nav_batches"), URL: ui.AllBatchesURL}, {Text: v.Origin.ID, URL: ui.BatchURL(v.Origin.ID)}}
+		return []ui.Crumb{
+			{Text: ui.T(ctx, "nav_batches"), URL: ui.AllBatchesURL},
+			{Text: v.Origin.ID, URL: ui.BatchURL(v.Origin.ID)},
+		}
 	}
 	return ui.NodeCrumbs(ctx, v.Cluster, v.Back)
 }
 
-// here names the plan in the line of pages above it.
+// here returns the name of the page, behind its crumbs.
 func here(ctx context.Context, v View) string {
 	if retries(v) {
 		return ui.T(ctx, "crumb_retry")
@@ -30,10 +33,11 @@ func here(ctx context.Context, v View) string {
 	return ui.OperationName(ctx, v.Operation)
 }
 
-// heading is the page in a line: "Drain 5 nodes of prod".
+// heading returns the heading of the page: "Drain 5 nodes of prod".
 func heading(ctx context.Context, f ui.Frame, v View) string {
 	if retries(v) {
-		return ui.N(ctx, "plan_heading_retry", len(v.Names), "Operation", ui.OperationName(ctx, v.Operation), "Cluster", v.Cluster)
+		name := ui.OperationName(ctx, v.Operation)
+		return ui.N(ctx, "plan_heading_retry", len(v.Names), "Operation", name, "Cluster", v.Cluster)
 	}
 	id := "plan_heading_" + ui.OperationID(v.Operation)
 	if !ui.HasMessage(ctx, id) {
@@ -42,15 +46,16 @@ func heading(ctx context.Context, f ui.Frame, v View) string {
 	return ui.N(ctx, id, len(v.Names), "Cluster", v.Cluster)
 }
 
-// Title is the page in the browser's tab: "Drain nodes · prod".
+// Title returns the title of the page: "Drain nodes · prod".
 func Title(ctx context.Context, operation, cluster string) string {
-	if id := "plan_title_" + ui.OperationID(operation); ui.HasMessage(ctx, id) {
-		return ui.T(ctx, id, "Cluster", cluster)
+	name := ui.OperationID(operation)
+	if ui.HasMessage(ctx, "plan_title_"+name) {
+		return ui.T(ctx, "plan_title_"+name, "Cluster", cluster)
 	}
-	return ui.T(ctx, "plan_title", "Operation", ui.T(ctx, "operation_"+ui.OperationID(operation)), "Cluster", cluster)
+	return ui.T(ctx, "plan_title", "Operation", ui.T(ctx, "operation_"+name), "Cluster", cluster)
 }
 
-// changeGroup is nodes that an operation does the same to.
+// changeGroup is the nodes to which an operation does the same.
 type changeGroup struct {
 	Kind   string
 	Before string
@@ -59,8 +64,8 @@ type changeGroup struct {
 	Nodes  []string
 }
 
-// changeGroups puts the nodes of a plan together by what happens to them: what
-// cannot be done first, then what changes, then what is so already.
+// changeGroups groups the nodes of a plan by what happens to them: blocked ones first,
+// then those that change, then the others.
 func changeGroups(ctx context.Context, v View) []changeGroup {
 	groups := map[changeKey]*changeGroup{}
 	for _, n := range v.Nodes {
@@ -73,7 +78,11 @@ func changeGroups(ctx context.Context, v View) []changeGroup {
 		g.Nodes = append(g.Nodes, n.Node)
 	}
 	keys := slices.SortedFunc(maps.Keys(groups), func(a, b changeKey) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(groups[b].Nodes), len(groups[a].Nodes)), cmp.Compare(a.before+a.text, b.before+b.text))
+		return cmp.Or(
+			cmp.Compare(a.rank, b.rank),
+			cmp.Compare(len(groups[b].Nodes), len(groups[a].Nodes)),
+			cmp.Compare(a.before+a.text, b.before+b.text),
+		)
 	})
 	out := make([]changeGroup, len(keys))
 	for i, key := range keys {
@@ -82,13 +91,15 @@ func changeGroups(ctx context.Context, v View) []changeGroup {
 	return out
 }
 
+// changeKey is the same for the nodes of a group; rank orders the groups.
 type changeKey struct {
 	rank                      int
 	kind, before, after, text string
 }
 
 func changeKeyOf(ctx context.Context, n Node) changeKey {
-	switch before := ui.SchedulingWord(ctx, n.Before); {
+	before := ui.SchedulingWord(ctx, n.Before)
+	switch {
 	case len(n.Blockers) > 0:
 		return changeKey{0, "bad", "", "", strings.Join(n.Blockers, " ")}
 	case n.Changes:
@@ -98,7 +109,7 @@ func changeKeyOf(ctx context.Context, n Node) changeKey {
 	}
 }
 
-// doWords are what the button does, in words and numbers.
+// doWords returns the text of the button, with numbers.
 func doWords(ctx context.Context, v View) string {
 	if v.Origin != nil {
 		return originWords(ctx, v)
@@ -108,20 +119,24 @@ func doWords(ctx context.Context, v View) string {
 	}
 	n := v.Summary.Changed
 	if n == 0 {
-		n = len(v.Names) // nothing changes, which the plan says
+		n = len(v.Names) // nothing would change, as the plan says
 	}
 	return ui.N(ctx, "plan_do_"+ui.OperationID(v.Operation), n)
 }
 
-// dangerous reports whether the deed takes something away that does not come
-// back with another click: pods, or what somebody else relies on; or reaches
-// far.
+// dangerous reports whether the batch would evict pods, change protected keys, or
+// affect a large part of the cluster.
 func dangerous(v View) bool {
-	return v.drains() || len(v.Reach) > 0 || v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
+	if v.drains() || len(v.Reach) > 0 {
+		return true
+	}
+	return v.Change != nil && (v.Change.Evictions.Any() || len(v.Change.Named) > 0)
 }
 
+// drainWords returns the text of the button of a drain.
 func drainWords(ctx context.Context, v View) string {
-	switch c := v.Drain.Counts; {
+	c := v.Drain.Counts
+	switch {
 	case c.Cordon > 0 && c.Evict > 0:
 		return ui.N(ctx, "plan_do_both", c.Evict, "Nodes", ui.Number(c.Cordon))
 	case c.Evict > 0:

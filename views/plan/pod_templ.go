@@ -13,8 +13,8 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// PodPage asks for the deletion of one pod past its budget: what it means,
-// and the pod's name to be typed.
+// PodPage confirms the deletion of a pod despite its budget: the user has to type the
+// name of the pod.
 func PodPage(f ui.Frame, v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,7 +9,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "kube-node-manager/views/ui"
 
-// reachNote names what a plan leaves closed, before anything else is read.
+// reachNote warns that the plan affects a large part of the cluster.
 func reachNote(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -143,8 +143,8 @@ func reachNote(v View) templ.Component {
 	})
 }
 
-// digestField is the plan that the button agrees to. It follows the plan when
-// an option has changed it.
+// digestField identifies the plan that the button consents to. It is updated with
+// the plan.
 func digestField(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -197,7 +197,7 @@ func digestField(v View) templ.Component {
 	})
 }
 
-// hiddenLeft carries on what was left out.
+// hiddenLeft carries along the nodes that were left out.
 func hiddenLeft(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -242,7 +242,7 @@ func hiddenLeft(v View) templ.Component {
 	})
 }
 
-// leftOut lists what was left out of a plan; each can be put back.
+// leftOut lists the nodes that were left out; each can be put back.
 func leftOut(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -359,8 +359,8 @@ func leftOut(v View) templ.Component {
 	})
 }
 
-// leaveOut offers to leave nodes out, in groups and one by one. The buttons
-// belong to the plan's form and ask for the plan of the rest.
+// leaveOut holds buttons that leave out groups or single nodes. They post the form of
+// the plan and show the plan of the other nodes.
 func leaveOut(v View) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -504,8 +504,8 @@ func leaveOut(v View) templ.Component {
 	})
 }
 
-// leaveTyped takes the names of those that are not listed. Enter in the field
-// asks for the plan again, as in any other of the form.
+// leaveTyped is a field for the names of nodes that are not listed. Enter updates the
+// plan, as in every field of the form.
 func leaveTyped(v View, rest int) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -10,24 +10,34 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// rolloutOpen is true when something of the rollout differs from the operation's
-// usual one, was typed, or was refused. A drain shows how many nodes go at once
-// among its own options.
+// rolloutOpen reports whether a field of the rollout differs from the default of the
+// operation, or has an error. A drain shows the number of parallel nodes among its
+// own options.
 func rolloutOpen(v View) bool {
 	usual := batch.Rollout{Parallel: operation.TraitsOf(v.Operation).Parallel}
 	shown := v.Rollout
 	if v.drains() {
 		shown.Parallel = usual.Parallel
 	}
-	return len(v.Typed) == 0 && shown != usual || slices.ContainsFunc(batch.RolloutFields(), func(name string) bool {
-		typed := v.Typed.Get(name)
-		return typed != "" && typed != batch.OrderListed && !(v.drains() && name == "parallel") ||
-			v.Problem.Field(name) != ""
+	if len(v.Typed) == 0 && shown != usual {
+		return true
+	}
+	return slices.ContainsFunc(batch.RolloutFields(), func(name string) bool {
+		return rolloutTyped(v, name) || v.Problem.Field(name) != ""
 	})
 }
 
-// rolloutField returns what stands in a field of the rollout: what was typed, or
-// its value; nothing for none.
+// rolloutTyped reports whether the user has typed something into a field that is
+// folded away.
+func rolloutTyped(v View, name string) bool {
+	if v.drains() && name == "parallel" {
+		return false
+	}
+	typed := v.Typed.Get(name)
+	return typed != "" && typed != batch.OrderListed
+}
+
+// rolloutField returns the content of a field of the rollout.
 func rolloutField(v View, name string) string {
 	o := v.Rollout
 	values := map[string]string{
@@ -38,7 +48,7 @@ func rolloutField(v View, name string) string {
 	return typed(v, name, values[name])
 }
 
-// spanField returns a time in seconds for its field; nothing stands for none.
+// spanField returns the content of a field for a number of seconds, "" for none.
 func spanField(seconds int) string {
 	if seconds <= 0 {
 		return ""
@@ -46,6 +56,7 @@ func spanField(seconds int) string {
 	return ui.SecondsField(seconds)
 }
 
+// failuresField returns the content of the field for a number or share of failures.
 func failuresField(o batch.Rollout) string {
 	share := ""
 	if o.MaxFailedPercent > 0 {

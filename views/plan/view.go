@@ -12,8 +12,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// View is the page that shows what an operation would do before it is
-// done, with its options and the button that does it.
+// View is the page of a plan.
 type View struct {
 	Cluster        string
 	Operation      string
@@ -21,39 +20,39 @@ type View struct {
 	Nodes          []Node
 	Summary        Summary
 	Drain          *drain.Plan   // of a drain
-	Change         *Change       // of labels and taints
-	Origin         *Origin       // of an undo or a retry: what it goes back to
+	Change         *Change       // of labels, taints and annotations
+	Origin         *Origin       // of an undo or a retry
 	Pod            *Pod          // of the deletion of one pod
 	Options        drain.Options // of a drain
 	Rollout        batch.Rollout
-	Typed          url.Values  // the form, when its fields could not be read
-	Refusal        *ui.Problem // why the cluster would refuse it
+	Typed          url.Values  // the form, if it had errors
+	Refusal        *ui.Problem // why the cluster would refuse the change
 	Names          []string    // of all nodes, for the form
-	Problem        *ui.Problem // what keeps it from being done; Fields names the options
-	MayForce       bool        // the person is an administrator
+	Problem        *ui.Problem // why the batch was not started; Fields names the options
+	MayForce       bool        // the user is an administrator
 	IdempotencyKey string
-	Back           string        // URL of the page before
-	Digest         string        // of the plan; the form carries it where that is a consent
-	Reach          []batch.Reach // how far it goes, where that is far
-	Left           []string      // nodes that were left out, which can be put back
+	Back           string        // address of the page before
+	Digest         string        // of the plan; see consents
+	Reach          []batch.Reach // the large parts of the cluster that it affects
+	Left           []string      // nodes that were left out
 }
 
 // drains reports whether the plan is of a drain.
 func (v View) drains() bool { return operation.TraitsOf(v.Operation).Drains }
 
-// Node is one node of a plan.
+// Node is a node of a plan.
 type Node struct {
 	Node     string
 	Pool     string
 	Zone     string
-	Control  bool // it is one of the control plane
+	Control  bool // it belongs to the control plane
 	Changes  bool
 	Before   change.State
 	After    change.State
 	Warnings []string // translated
 	Blockers []string // translated
 
-	Protected []string // what a replacement leaves alone
+	Protected []string // keys that a replacement keeps
 }
 
 // Summary counts the nodes of a plan.

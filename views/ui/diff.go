@@ -8,6 +8,7 @@ import (
 	"kube-node-manager/services/change"
 )
 
+// cordonWord is SchedulingWord for Before and After of a line.
 func cordonWord(ctx context.Context, unschedulable string) string {
 	on := unschedulable == "true"
 	return SchedulingWord(ctx, change.State{Unschedulable: &on})
@@ -25,29 +26,29 @@ func SchedulingWord(ctx context.Context, s change.State) string {
 	}
 }
 
-// The kinds of a line of a diff: the shape and the word of each.
+// The kinds of lines.
 const (
 	diffAdd    = string(change.Added)
-	DiffSet    = "set" // added or changed: a form cannot know
+	DiffSet    = "set" // added or changed, which a form cannot tell
 	DiffChange = string(change.Changed)
 	DiffRemove = string(change.Removed)
 	DiffSame   = string(change.Unchanged)
-	DiffCordon = string(change.Scheduling) // of an undo: the scheduling; Before and After are "true" where it is cordoned
+	DiffCordon = string(change.Scheduling) // Before and After are "true" when the node is cordoned
 )
 
-// DiffLine is what becomes of one label, taint or annotation.
+// DiffLine is the change of one label, taint or annotation.
 type DiffLine struct {
 	Kind    string
 	Key     string // of a label or an annotation, or a taint's "key:Effect"
-	Text    string // the whole, as kubectl writes it; of a change, nothing
+	Text    string // in the syntax of kubectl; "" for a change
 	Before  string // of a change
 	After   string
-	Reason  string // of a cordon that comes back
-	Various bool   // before, the nodes of the group had different values
+	Reason  string // of a cordon that is restored
+	Various bool   // the nodes of a group had different values before
 }
 
-// Diffs compares the labels, taints and annotations of a change, in the order of the
-// keys. Annotations that explain a cordon are part of it, and no lines.
+// Diffs compares labels, taints and annotations, in the order of the keys. It skips
+// the annotations that explain a cordon.
 func Diffs(before, after change.State) []DiffLine {
 	var out []DiffLine
 	for _, line := range change.Diff(before, after) {
@@ -72,16 +73,17 @@ func diffLine(line change.Line) DiffLine {
 	return d
 }
 
-// InDiffOrder sorts lines by their kind: what is added first, what stays last.
+// InDiffOrder sorts lines by their kind: added ones first, unchanged ones last.
 func InDiffOrder(lines []DiffLine) []DiffLine {
 	rank := func(d DiffLine) int {
 		return slices.Index([]string{DiffCordon, diffAdd, DiffChange, DiffRemove, DiffSame}, d.Kind)
 	}
-	return slices.SortedStableFunc(slices.Values(lines), func(a, b DiffLine) int { return cmp.Compare(rank(a), rank(b)) })
+	byRank := func(a, b DiffLine) int { return cmp.Compare(rank(a), rank(b)) }
+	return slices.SortedStableFunc(slices.Values(lines), byRank)
 }
 
-// removedText gives what goes; when the nodes had different values, the key
-// alone.
+// removedText returns what is removed; only the key when the nodes had different
+// values.
 func (d DiffLine) removedText() string {
 	if d.Various {
 		return d.Key
@@ -89,7 +91,7 @@ func (d DiffLine) removedText() string {
 	return d.Text
 }
 
-// beforeWord gives the value that is replaced.
+// beforeWord returns the old value of a change.
 func (d DiffLine) beforeWord(ctx context.Context) string {
 	if d.Various {
 		return T(ctx, "diff_various")
@@ -97,7 +99,7 @@ func (d DiffLine) beforeWord(ctx context.Context) string {
 	return ValueWord(ctx, d.Before)
 }
 
-// diffShape gives the mark of a kind of line.
+// diffShape returns the mark of a kind of line.
 func diffShape(kind string) string {
 	switch kind {
 	case DiffSame:

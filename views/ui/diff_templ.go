@@ -88,7 +88,7 @@ func cordonChange(d DiffLine) templ.Component {
 	})
 }
 
-// DiffItem is one label or taint: shape, word and colour say what becomes of it.
+// DiffItem is a line of a diff. Shape, word and colour say what changes.
 func DiffItem(d DiffLine) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
