@@ -33,14 +33,18 @@ func TestAnnotate_read(t *testing.T) {
 		},
 		"a value that ends in a minus": {annotations("a=b-"), `{"mode":"add","set":{"a":"b-"},"overwrite":true}`},
 		"no value":                     {annotations("a="), `{"mode":"add","set":{"a":""},"overwrite":true}`},
-		"upper case":                   {annotations("Example.com/Note=x"), `{"mode":"add","set":{"Example.com/Note":"x"},"overwrite":true}`},
+		"upper case": {
+			annotations("Example.com/Note=x"), `{"mode":"add","set":{"Example.com/Note":"x"},"overwrite":true}`,
+		},
 		"keep": {
 			annotations("a=b").With("overwrite", "0"), `{"mode":"add","set":{"a":"b"},"overwrite":false}`,
 		},
 		"remove": {
 			annotations("a", "b-").With("mode", "remove"), `{"mode":"remove","remove":["a","b"],"overwrite":true}`,
 		},
-		"replace":         {annotations("a=b").With("mode", "replace"), `{"mode":"replace","set":{"a":"b"},"overwrite":true}`},
+		"replace": {
+			annotations("a=b").With("mode", "replace"), `{"mode":"replace","set":{"a":"b"},"overwrite":true}`,
+		},
 		"ours":            {annotations(reason + "=x"), `{"mode":"add","set":{"` + reason + `":"x"},"overwrite":true}`},
 		"nothing":         {annotations(" \n"), "annotation: error_annotations_none"},
 		"a key alone":     {annotations("a"), "annotation: error_entry_bare_annotation"},

@@ -62,54 +62,135 @@ func TestParseForms(t *testing.T) {
 		form      form.Fields
 		want      string // the parameters, or the field and the message of the error
 	}{
-		"labels":                      {"label", form.Fields{"label": {"a=b", "c="}}, `{"mode":"add","set":{"a":"b","c":""},"overwrite":true}`},
-		"pasted labels":               {"label", form.Fields{"label": {"a=b,c=d\r\n e- "}}, `{"mode":"add","set":{"a":"b","c":"d"},"remove":["e"],"overwrite":true}`},
-		"keep what is there":          {"label", form.Fields{"label": {"a=b"}, "overwrite": {"0"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`},
-		"remove labels":               {"label", form.Fields{"mode": {"remove"}, "label": {"a", "b-", "a"}}, `{"mode":"remove","remove":["a","b"],"overwrite":true}`},
-		"the same twice":              {"label", form.Fields{"label": {"a=b", "a=b"}}, `{"mode":"add","set":{"a":"b"},"overwrite":true}`},
-		"do not overwrite":            {"label", form.Fields{"label": {"a=b"}, "overwrite": {"false"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`},
-		"overwrite or not":            {"label", form.Fields{"label": {"a=b"}, "overwrite": {"perhaps"}}, "overwrite: error_flag"},
-		"too many labels":             {"label", form.Fields{"label": {strings.Repeat("a=b,", 101)}}, "label: error_entries_many"},
-		"too many taints":             {"taint", form.Fields{"taint": {strings.Repeat("a:NoSchedule,", 101)}}, "taint: error_entries_many"},
-		"keep taints":                 {"taint", form.Fields{"taint": {"a=b:NoSchedule"}, "overwrite": {"0"}}, `{"mode":"add","keep":true,"set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`},
-		"overwrite taints, or not":    {"taint", form.Fields{"taint": {"a=b:NoSchedule"}, "overwrite": {"2"}}, "overwrite: error_flag"},
-		"the same taint twice":        {"taint", form.Fields{"taint": {"a=b:NoSchedule", "a=b:NoSchedule"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`},
-		"one effect, then all":        {"taint", form.Fields{"taint": {"a:NoSchedule-", "a-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`},
-		"all effects, then one":       {"taint", form.Fields{"taint": {"a-", "a:NoSchedule-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`},
-		"copy what is not there":      {"copy-taints", form.Fields{"source": {"n1"}, "mode": {"merge"}, "overwrite": {"0"}}, `{"source":"n1","mode":"merge","keep":true}`},
-		"undo, forced or not":         {"undo", form.Fields{"undo_of": {"b1"}, "force": {"perhaps"}}, "force: error_flag"},
-		"a pod's UID":                 {"delete-pod", form.Fields{"pod": {"a/b"}, "node": {"n"}, "uid": {strings.Repeat("a", 64)}}, "uid: error_pod_uid"},
-		"two values":                  {"label", form.Fields{"label": {"a=b", "a=c"}}, "label: error_entry_twice"},
-		"set and removed":             {"label", form.Fields{"label": {"a=b", "a-"}}, "label: error_entry_twice"},
-		"removed and set":             {"label", form.Fields{"label": {"a-", "a=b"}}, "label: error_entry_twice"},
-		"no label":                    {"label", form.Fields{"label": {" , "}}, "label: error_labels_none"},
-		"mode":                        {"label", form.Fields{"mode": {"merge"}, "label": {"a=b"}}, "mode: error_choice"},
-		"bare label":                  {"label", form.Fields{"label": {"a"}}, "label: error_entry_bare_label"},
-		"removal with a value":        {"label", form.Fields{"mode": {"remove"}, "label": {"a=b"}}, "label: error_entry_remove_value"},
-		"replacement with a minus":    {"label", form.Fields{"mode": {"replace"}, "label": {"a-"}}, "label: error_entry_replace_minus"},
-		"bad key":                     {"label", form.Fields{"label": {"-a=b"}}, "label: error_entry_key"},
-		"no key":                      {"label", form.Fields{"label": {"=b"}}, "label: error_entry_key"},
-		"bad value":                   {"label", form.Fields{"label": {"a=b?"}}, "label: error_entry_value"},
-		"long value":                  {"label", form.Fields{"label": {"a=" + strings.Repeat("b", 64)}}, "label: error_entry_value"},
-		"template":                    {"label", form.Fields{"template": {"3"}, "value.a": {"b"}, "mode": {"replace"}}, `{"mode":"replace","overwrite":true,"template":{"id":3,"name":"","values":{"a":"b"}}}`},
-		"template that is no number":  {"label", form.Fields{"template": {"x"}}, "template: error_template_id"},
-		"template to remove":          {"taint", form.Fields{"template": {"3"}, "mode": {"remove"}}, "mode: error_template_mode"},
-		"taints":                      {"taint", form.Fields{"taint": {"a=b:NoSchedule,c:NoExecute"}}, `{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"},{"key":"c","effect":"NoExecute"}]}`},
-		"taints to remove":            {"taint", form.Fields{"taint": {"a:NoSchedule-", "b-"}}, `{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""}]}`},
-		"taints to remove, by mode":   {"taint", form.Fields{"mode": {"remove"}, "taint": {"a:NoSchedule", "b", "c:NoExecute-"}}, `{"mode":"remove","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""},{"key":"c","effect":"NoExecute"}]}`},
-		"taint removed twice":         {"taint", form.Fields{"taint": {"a:NoSchedule-", "a:NoSchedule-"}}, `{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"}]}`},
-		"label removed twice":         {"label", form.Fields{"label": {"a-,a-"}}, `{"mode":"add","remove":["a"],"overwrite":true}`},
-		"a key of two effects":        {"taint", form.Fields{"taint": {"a:NoSchedule", "a=b:NoExecute"}}, `{"mode":"add","set":[{"key":"a","effect":"NoSchedule"},{"key":"a","value":"b","effect":"NoExecute"}]}`},
-		"taint of two values":         {"taint", form.Fields{"taint": {"a=b:NoSchedule", "a=c:NoSchedule"}}, "taint: error_entry_twice"},
-		"taint set and its key gone":  {"taint", form.Fields{"taint": {"a=b:NoSchedule", "a-"}}, "taint: error_entry_twice"},
-		"effect":                      {"taint", form.Fields{"taint": {"a=b:Never"}}, "taint: error_entry_effect"},
-		"taint without an effect":     {"taint", form.Fields{"taint": {"a=b"}}, "taint: error_entry_effect"},
-		"bare taint":                  {"taint", form.Fields{"taint": {"a"}}, "taint: error_entry_bare_taint"},
-		"no taint":                    {"taint", nil, "taint: error_taints_none"},
-		"taint to remove, with value": {"taint", form.Fields{"mode": {"remove"}, "taint": {"a=b:NoSchedule"}}, "taint: error_entry_remove_value"},
-		"copy":                        {"copy-taints", form.Fields{"source": {"n1"}}, `{"source":"n1","mode":"replace"}`},
-		"copy without a source":       {"copy-taints", nil, "source: error_source_missing"},
-		"copy from no name":           {"copy-taints", form.Fields{"source": {"N 1"}}, "source: error_node_name"},
+		"labels": {
+			"label", form.Fields{"label": {"a=b", "c="}}, `{"mode":"add","set":{"a":"b","c":""},"overwrite":true}`,
+		},
+		"pasted labels": {
+			"label",
+			form.Fields{"label": {"a=b,c=d\r\n e- "}},
+			`{"mode":"add","set":{"a":"b","c":"d"},"remove":["e"],"overwrite":true}`,
+		},
+		"keep what is there": {
+			"label", form.Fields{"label": {"a=b"}, "overwrite": {"0"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`,
+		},
+		"remove labels": {
+			"label",
+			form.Fields{"mode": {"remove"}, "label": {"a", "b-", "a"}},
+			`{"mode":"remove","remove":["a","b"],"overwrite":true}`,
+		},
+		"the same twice": {
+			"label", form.Fields{"label": {"a=b", "a=b"}}, `{"mode":"add","set":{"a":"b"},"overwrite":true}`,
+		},
+		"do not overwrite": {
+			"label", form.Fields{"label": {"a=b"}, "overwrite": {"false"}}, `{"mode":"add","set":{"a":"b"},"overwrite":false}`,
+		},
+		"overwrite or not": {
+			"label", form.Fields{"label": {"a=b"}, "overwrite": {"perhaps"}}, "overwrite: error_flag",
+		},
+		"too many labels": {
+			"label", form.Fields{"label": {strings.Repeat("a=b,", 101)}}, "label: error_entries_many",
+		},
+		"too many taints": {
+			"taint", form.Fields{"taint": {strings.Repeat("a:NoSchedule,", 101)}}, "taint: error_entries_many",
+		},
+		"keep taints": {
+			"taint",
+			form.Fields{"taint": {"a=b:NoSchedule"}, "overwrite": {"0"}},
+			`{"mode":"add","keep":true,"set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`,
+		},
+		"overwrite taints, or not": {
+			"taint", form.Fields{"taint": {"a=b:NoSchedule"}, "overwrite": {"2"}}, "overwrite: error_flag",
+		},
+		"the same taint twice": {
+			"taint",
+			form.Fields{"taint": {"a=b:NoSchedule", "a=b:NoSchedule"}},
+			`{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"}]}`,
+		},
+		"one effect, then all": {
+			"taint", form.Fields{"taint": {"a:NoSchedule-", "a-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`,
+		},
+		"all effects, then one": {
+			"taint", form.Fields{"taint": {"a-", "a:NoSchedule-"}}, `{"mode":"add","remove":[{"key":"a","effect":""}]}`,
+		},
+		"copy what is not there": {
+			"copy-taints",
+			form.Fields{"source": {"n1"}, "mode": {"merge"}, "overwrite": {"0"}},
+			`{"source":"n1","mode":"merge","keep":true}`,
+		},
+		"undo, forced or not": {"undo", form.Fields{"undo_of": {"b1"}, "force": {"perhaps"}}, "force: error_flag"},
+		"a pod's UID": {
+			"delete-pod", form.Fields{"pod": {"a/b"}, "node": {"n"}, "uid": {strings.Repeat("a", 64)}}, "uid: error_pod_uid",
+		},
+		"two values":      {"label", form.Fields{"label": {"a=b", "a=c"}}, "label: error_entry_twice"},
+		"set and removed": {"label", form.Fields{"label": {"a=b", "a-"}}, "label: error_entry_twice"},
+		"removed and set": {"label", form.Fields{"label": {"a-", "a=b"}}, "label: error_entry_twice"},
+		"no label":        {"label", form.Fields{"label": {" , "}}, "label: error_labels_none"},
+		"mode":            {"label", form.Fields{"mode": {"merge"}, "label": {"a=b"}}, "mode: error_choice"},
+		"bare label":      {"label", form.Fields{"label": {"a"}}, "label: error_entry_bare_label"},
+		"removal with a value": {
+			"label", form.Fields{"mode": {"remove"}, "label": {"a=b"}}, "label: error_entry_remove_value",
+		},
+		"replacement with a minus": {
+			"label", form.Fields{"mode": {"replace"}, "label": {"a-"}}, "label: error_entry_replace_minus",
+		},
+		"bad key":   {"label", form.Fields{"label": {"-a=b"}}, "label: error_entry_key"},
+		"no key":    {"label", form.Fields{"label": {"=b"}}, "label: error_entry_key"},
+		"bad value": {"label", form.Fields{"label": {"a=b?"}}, "label: error_entry_value"},
+		"long value": {
+			"label", form.Fields{"label": {"a=" + strings.Repeat("b", 64)}}, "label: error_entry_value",
+		},
+		"template": {
+			"label",
+			form.Fields{"template": {"3"}, "value.a": {"b"}, "mode": {"replace"}},
+			`{"mode":"replace","overwrite":true,"template":{"id":3,"name":"","values":{"a":"b"}}}`,
+		},
+		"template that is no number": {"label", form.Fields{"template": {"x"}}, "template: error_template_id"},
+		"template to remove": {
+			"taint", form.Fields{"template": {"3"}, "mode": {"remove"}}, "mode: error_template_mode",
+		},
+		"taints": {
+			"taint",
+			form.Fields{"taint": {"a=b:NoSchedule,c:NoExecute"}},
+			`{"mode":"add","set":[{"key":"a","value":"b","effect":"NoSchedule"},{"key":"c","effect":"NoExecute"}]}`,
+		},
+		"taints to remove": {
+			"taint",
+			form.Fields{"taint": {"a:NoSchedule-", "b-"}},
+			`{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""}]}`,
+		},
+		"taints to remove, by mode": {
+			"taint",
+			form.Fields{"mode": {"remove"}, "taint": {"a:NoSchedule", "b", "c:NoExecute-"}},
+			`{"mode":"remove","remove":[{"key":"a","effect":"NoSchedule"},{"key":"b","effect":""},{"key":"c",` +
+				`"effect":"NoExecute"}]}`,
+		},
+		"taint removed twice": {
+			"taint",
+			form.Fields{"taint": {"a:NoSchedule-", "a:NoSchedule-"}},
+			`{"mode":"add","remove":[{"key":"a","effect":"NoSchedule"}]}`,
+		},
+		"label removed twice": {
+			"label", form.Fields{"label": {"a-,a-"}}, `{"mode":"add","remove":["a"],"overwrite":true}`,
+		},
+		"a key of two effects": {
+			"taint",
+			form.Fields{"taint": {"a:NoSchedule", "a=b:NoExecute"}},
+			`{"mode":"add","set":[{"key":"a","effect":"NoSchedule"},{"key":"a","value":"b","effect":"NoExecute"}]}`,
+		},
+		"taint of two values": {
+			"taint", form.Fields{"taint": {"a=b:NoSchedule", "a=c:NoSchedule"}}, "taint: error_entry_twice",
+		},
+		"taint set and its key gone": {"taint", form.Fields{"taint": {"a=b:NoSchedule", "a-"}}, "taint: error_entry_twice"},
+		"effect":                     {"taint", form.Fields{"taint": {"a=b:Never"}}, "taint: error_entry_effect"},
+		"taint without an effect":    {"taint", form.Fields{"taint": {"a=b"}}, "taint: error_entry_effect"},
+		"bare taint":                 {"taint", form.Fields{"taint": {"a"}}, "taint: error_entry_bare_taint"},
+		"no taint":                   {"taint", nil, "taint: error_taints_none"},
+		"taint to remove, with value": {
+			"taint", form.Fields{"mode": {"remove"}, "taint": {"a=b:NoSchedule"}}, "taint: error_entry_remove_value",
+		},
+		"copy":                  {"copy-taints", form.Fields{"source": {"n1"}}, `{"source":"n1","mode":"replace"}`},
+		"copy without a source": {"copy-taints", nil, "source: error_source_missing"},
+		"copy from no name":     {"copy-taints", form.Fields{"source": {"N 1"}}, "source: error_node_name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Find(c.operation)
@@ -176,25 +257,86 @@ func TestPlanOfLabelsAndTaints(t *testing.T) {
 		blocked       bool
 		same          bool
 	}{
-		"set a label":          {operation: "label", form: form.Fields{"label": {"env=prod", "new="}}, before: []string{"env=dev", "new-"}, after: []string{"env=prod", "new="}},
-		"set what it is":       {operation: "label", form: form.Fields{"label": {"env=dev", "empty="}}, before: []string{"empty=", "env=dev"}, after: []string{"empty=", "env=dev"}, same: true},
-		"remove labels":        {operation: "label", form: form.Fields{"mode": {"remove"}, "label": {"env", "ghost"}}, before: []string{"env=dev"}, after: []string{"env-"}},
-		"remove nothing":       {operation: "label", form: form.Fields{"label": {"ghost-"}}, before: []string{}, after: []string{}, same: true},
-		"not over a value":     {operation: "label", form: form.Fields{"label": {"env=prod", "new=1"}, "overwrite": {"0"}}, before: []string{"env=dev", "new-"}, after: []string{"env=prod", "new=1"}, blocked: true, same: true},
-		"the value it has":     {operation: "label", form: form.Fields{"label": {"env=dev", "new=1"}, "overwrite": {"0"}}, before: []string{"env=dev", "new-"}, after: []string{"env=dev", "new=1"}},
-		"replace labels":       {operation: "label", form: form.Fields{"mode": {"replace"}, "label": {"env=prod"}}, before: []string{"empty=", "env=dev", "tier=gold"}, after: []string{"empty-", "env=prod", "tier-"}, protected: []string{"eks.amazonaws.com/nodegroup", "kubernetes.io/hostname"}},
-		"add a taint":          {operation: "taint", form: form.Fields{"taint": {"maint:NoSchedule"}}, before: []string{"maint:NoSchedule-"}, after: []string{"maint:NoSchedule"}},
-		"another effect":       {operation: "taint", form: form.Fields{"taint": {"gpu=a100:PreferNoSchedule"}}, before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=a100:PreferNoSchedule"}},
-		"another value":        {operation: "taint", form: form.Fields{"taint": {"gpu=h100:NoSchedule"}}, before: []string{"gpu=a100:NoSchedule"}, after: []string{"gpu=h100:NoSchedule"}},
-		"not over a taint":     {operation: "taint", form: form.Fields{"taint": {"gpu=h100:NoSchedule", "maint:NoSchedule"}, "overwrite": {"0"}}, before: []string{"gpu=a100:NoSchedule", "maint:NoSchedule-"}, after: []string{"gpu=h100:NoSchedule", "maint:NoSchedule"}, blocked: true, same: true},
-		"beside a taint":       {operation: "taint", form: form.Fields{"taint": {"gpu=h100:PreferNoSchedule"}, "overwrite": {"0"}}, before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=h100:PreferNoSchedule"}},
-		"the value of a taint": {operation: "taint", form: form.Fields{"taint": {"gpu=a100:NoSchedule", "maint:NoSchedule"}, "overwrite": {"0"}}, before: []string{"gpu=a100:NoSchedule", "maint:NoSchedule-"}, after: []string{"gpu=a100:NoSchedule", "maint:NoSchedule"}},
-		"the taint it has":     {operation: "taint", form: form.Fields{"taint": {"spot:PreferNoSchedule"}}, before: []string{"spot:PreferNoSchedule"}, after: []string{"spot:PreferNoSchedule"}, same: true},
-		"remove one effect":    {operation: "taint", form: form.Fields{"taint": {"gpu:NoExecute-"}}, before: []string{"gpu=a100:NoExecute"}, after: []string{"gpu:NoExecute-"}},
-		"remove every effect":  {operation: "taint", form: form.Fields{"mode": {"remove"}, "taint": {"gpu"}}, before: []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule"}, after: []string{"gpu:NoExecute-", "gpu:NoSchedule-"}},
-		"remove and add":       {operation: "taint", form: form.Fields{"taint": {"spot-", "maint:NoSchedule"}}, before: []string{"maint:NoSchedule-", "spot:PreferNoSchedule"}, after: []string{"maint:NoSchedule", "spot:PreferNoSchedule-"}},
-		"replace taints":       {operation: "taint", form: form.Fields{"mode": {"replace"}, "taint": {"gpu=a100:NoSchedule"}}, before: []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule", "spot:PreferNoSchedule"}, after: []string{"gpu:NoExecute-", "gpu=a100:NoSchedule", "spot:PreferNoSchedule-"}, protected: []string{"node.kubernetes.io/unschedulable:NoSchedule"}},
-		"remove a taint never": {operation: "taint", form: form.Fields{"taint": {"ghost-"}}, before: []string{}, after: []string{}, same: true},
+		"set a label": {
+			operation: "label", form: form.Fields{"label": {"env=prod", "new="}}, before: []string{"env=dev", "new-"},
+			after: []string{"env=prod", "new="},
+		},
+		"set what it is": {
+			operation: "label", form: form.Fields{"label": {"env=dev", "empty="}}, before: []string{"empty=", "env=dev"},
+			after: []string{"empty=", "env=dev"}, same: true,
+		},
+		"remove labels": {
+			operation: "label", form: form.Fields{"mode": {"remove"}, "label": {"env", "ghost"}}, before: []string{"env=dev"},
+			after: []string{"env-"},
+		},
+		"remove nothing": {
+			operation: "label", form: form.Fields{"label": {"ghost-"}}, before: []string{}, after: []string{}, same: true,
+		},
+		"not over a value": {
+			operation: "label", form: form.Fields{"label": {"env=prod", "new=1"}, "overwrite": {"0"}},
+			before: []string{"env=dev", "new-"}, after: []string{"env=prod", "new=1"}, blocked: true, same: true,
+		},
+		"the value it has": {
+			operation: "label", form: form.Fields{"label": {"env=dev", "new=1"}, "overwrite": {"0"}},
+			before: []string{"env=dev", "new-"}, after: []string{"env=dev", "new=1"},
+		},
+		"replace labels": {
+			operation: "label", form: form.Fields{"mode": {"replace"}, "label": {"env=prod"}},
+			before: []string{"empty=", "env=dev", "tier=gold"}, after: []string{"empty-", "env=prod", "tier-"},
+			protected: []string{"eks.amazonaws.com/nodegroup", "kubernetes.io/hostname"},
+		},
+		"add a taint": {
+			operation: "taint", form: form.Fields{"taint": {"maint:NoSchedule"}}, before: []string{"maint:NoSchedule-"},
+			after: []string{"maint:NoSchedule"},
+		},
+		"another effect": {
+			operation: "taint", form: form.Fields{"taint": {"gpu=a100:PreferNoSchedule"}},
+			before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=a100:PreferNoSchedule"},
+		},
+		"another value": {
+			operation: "taint", form: form.Fields{"taint": {"gpu=h100:NoSchedule"}}, before: []string{"gpu=a100:NoSchedule"},
+			after: []string{"gpu=h100:NoSchedule"},
+		},
+		"not over a taint": {
+			operation: "taint", form: form.Fields{"taint": {"gpu=h100:NoSchedule", "maint:NoSchedule"}, "overwrite": {"0"}},
+			before: []string{"gpu=a100:NoSchedule", "maint:NoSchedule-"},
+			after:  []string{"gpu=h100:NoSchedule", "maint:NoSchedule"}, blocked: true, same: true,
+		},
+		"beside a taint": {
+			operation: "taint", form: form.Fields{"taint": {"gpu=h100:PreferNoSchedule"}, "overwrite": {"0"}},
+			before: []string{"gpu:PreferNoSchedule-"}, after: []string{"gpu=h100:PreferNoSchedule"},
+		},
+		"the value of a taint": {
+			operation: "taint", form: form.Fields{"taint": {"gpu=a100:NoSchedule", "maint:NoSchedule"}, "overwrite": {"0"}},
+			before: []string{"gpu=a100:NoSchedule", "maint:NoSchedule-"},
+			after:  []string{"gpu=a100:NoSchedule", "maint:NoSchedule"},
+		},
+		"the taint it has": {
+			operation: "taint", form: form.Fields{"taint": {"spot:PreferNoSchedule"}},
+			before: []string{"spot:PreferNoSchedule"}, after: []string{"spot:PreferNoSchedule"}, same: true,
+		},
+		"remove one effect": {
+			operation: "taint", form: form.Fields{"taint": {"gpu:NoExecute-"}}, before: []string{"gpu=a100:NoExecute"},
+			after: []string{"gpu:NoExecute-"},
+		},
+		"remove every effect": {
+			operation: "taint", form: form.Fields{"mode": {"remove"}, "taint": {"gpu"}},
+			before: []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule"}, after: []string{"gpu:NoExecute-", "gpu:NoSchedule-"},
+		},
+		"remove and add": {
+			operation: "taint", form: form.Fields{"taint": {"spot-", "maint:NoSchedule"}},
+			before: []string{"maint:NoSchedule-", "spot:PreferNoSchedule"},
+			after:  []string{"maint:NoSchedule", "spot:PreferNoSchedule-"},
+		},
+		"replace taints": {
+			operation: "taint", form: form.Fields{"mode": {"replace"}, "taint": {"gpu=a100:NoSchedule"}},
+			before:    []string{"gpu=a100:NoExecute", "gpu=a100:NoSchedule", "spot:PreferNoSchedule"},
+			after:     []string{"gpu:NoExecute-", "gpu=a100:NoSchedule", "spot:PreferNoSchedule-"},
+			protected: []string{"node.kubernetes.io/unschedulable:NoSchedule"},
+		},
+		"remove a taint never": {
+			operation: "taint", form: form.Fields{"taint": {"ghost-"}}, before: []string{}, after: []string{}, same: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := operationOf(t, c.operation, c.form).Plan(n)
@@ -213,9 +355,17 @@ func TestNamed(t *testing.T) {
 		form      form.Fields
 		want      []string
 	}{
-		{"label", form.Fields{"label": {"tier=gold", "topology.kubernetes.io/zone=b", "kubernetes.io/os-"}}, []string{"kubernetes.io/os", "topology.kubernetes.io/zone"}},
+		{
+			"label",
+			form.Fields{"label": {"tier=gold", "topology.kubernetes.io/zone=b", "kubernetes.io/os-"}},
+			[]string{"kubernetes.io/os", "topology.kubernetes.io/zone"},
+		},
 		{"label", form.Fields{"mode": {"replace"}, "label": {"tier=gold"}}, nil},
-		{"taint", form.Fields{"taint": {"node.kubernetes.io/out-of-service=x:NoExecute", "gpu-"}}, []string{"node.kubernetes.io/out-of-service"}},
+		{
+			"taint",
+			form.Fields{"taint": {"node.kubernetes.io/out-of-service=x:NoExecute", "gpu-"}},
+			[]string{"node.kubernetes.io/out-of-service"},
+		},
 	} {
 		require.ElementsMatch(t, c.want, operationOf(t, c.operation, c.form).Named(nil))
 	}
@@ -228,16 +378,32 @@ func TestNamed_ofAnUndo(t *testing.T) {
 	taint := &node.Taint{Key: "node.kubernetes.io/out-of-service", Effect: "NoExecute"}
 	u := undoing{protect: protection(t), records: map[string]Record{
 		"n1": {
-			Before: change.State{Labels: map[string]*string{"kubernetes.io/os": value("linux"), "tier": nil}, Taints: map[string]*node.Taint{taint.ID(): taint}},
-			After:  change.State{Labels: map[string]*string{"kubernetes.io/os": nil, "tier": value("gold")}, Taints: map[string]*node.Taint{taint.ID(): nil}},
+			Before: change.State{
+				Labels: map[string]*string{"kubernetes.io/os": value("linux"), "tier": nil},
+				Taints: map[string]*node.Taint{taint.ID(): taint},
+			},
+			After: change.State{
+				Labels: map[string]*string{"kubernetes.io/os": nil, "tier": value("gold")},
+				Taints: map[string]*node.Taint{taint.ID(): nil},
+			},
 		},
 		"n2": {
-			Before: change.State{Taints: map[string]*node.Taint{taint.ID(): nil, "gpu:NoSchedule": nil}, Labels: map[string]*string{"k8s.io/a": value("b")}},
-			After:  change.State{Taints: map[string]*node.Taint{taint.ID(): taint, "gpu:NoSchedule": {Key: "gpu"}}, Labels: map[string]*string{"k8s.io/a": value("b")}},
+			Before: change.State{
+				Taints: map[string]*node.Taint{taint.ID(): nil, "gpu:NoSchedule": nil},
+				Labels: map[string]*string{"k8s.io/a": value("b")},
+			},
+			After: change.State{
+				Taints: map[string]*node.Taint{taint.ID(): taint, "gpu:NoSchedule": {Key: "gpu"}},
+				Labels: map[string]*string{"k8s.io/a": value("b")},
+			},
 		},
 	}}
-	require.Equal(t, []string{"kubernetes.io/os", "node.kubernetes.io/out-of-service"}, u.Named([]string{"n1", "n2", "ghost"}))
-	require.Equal(t, []string{"node.kubernetes.io/out-of-service"}, u.Named([]string{"n2"}), "what the batch left alone stays")
+	require.Equal(
+		t, []string{"kubernetes.io/os", "node.kubernetes.io/out-of-service"}, u.Named([]string{"n1", "n2", "ghost"}),
+	)
+	require.Equal(
+		t, []string{"node.kubernetes.io/out-of-service"}, u.Named([]string{"n2"}), "what the batch left alone stays",
+	)
 	require.Empty(t, u.Named(nil))
 }
 
@@ -248,7 +414,9 @@ func TestCopy_leavesProtectedTaintsBehind(t *testing.T) {
 	_, left := protection(t).Split(source)
 	require.Equal(t, source[1:], left)
 	c := newCopying(CopyParams{Source: "n0", Mode: ModeReplace, Taints: source}, protection(t))
-	p := c.Plan(&node.Node{Taints: []node.Taint{{Key: "spot", Effect: "NoSchedule"}, {Key: "node.kubernetes.io/not-ready", Effect: "NoExecute"}}})
+	p := c.Plan(&node.Node{Taints: []node.Taint{
+		{Key: "spot", Effect: "NoSchedule"}, {Key: "node.kubernetes.io/not-ready", Effect: "NoExecute"},
+	}})
 	require.Equal(t, []string{"gpu=a100:NoSchedule", "spot:NoSchedule-"}, entriesOf(p.After))
 	require.Equal(t, []string{"node.kubernetes.io/not-ready:NoExecute"}, p.Protected)
 	require.Empty(t, c.Named(nil), "a copy never touches what is protected, so it needs no consent")
@@ -266,20 +434,51 @@ func (s shelf) Template(_ context.Context, kind string, id int64, _ string) (Tem
 
 func TestTemplate_isResolvedOnceForTheBatch(t *testing.T) {
 	templates := shelf{
-		1: {ID: 1, Kind: LabelTemplate, Name: "pool", Entries: []TemplateEntry{{Key: "tier", Values: []string{"gold", "silver"}}, {Key: "spare", Values: []string{""}}}},
-		2: {ID: 2, Kind: TaintTemplate, Name: "gpu", Entries: []TemplateEntry{{Key: "gpu", Effect: "NoSchedule", Values: []string{"a", "b"}}, {Key: "gpu", Effect: "NoExecute", Values: []string{"a", "b"}}}},
+		1: {
+			ID: 1, Kind: LabelTemplate, Name: "pool",
+			Entries: []TemplateEntry{{Key: "tier", Values: []string{"gold", "silver"}}, {Key: "spare", Values: []string{""}}},
+		},
+		2: {
+			ID: 2, Kind: TaintTemplate, Name: "gpu",
+			Entries: []TemplateEntry{
+				{Key: "gpu", Effect: "NoSchedule", Values: []string{"a", "b"}},
+				{Key: "gpu", Effect: "NoExecute", Values: []string{"a", "b"}},
+			},
+		},
 	}
 	for name, c := range map[string]struct {
 		operation string
 		form      form.Fields
 		want      string
 	}{
-		"first values":     {"label", form.Fields{"template": {"1"}}, `{"mode":"add","set":{"spare":"","tier":"gold"},"overwrite":true,"template":{"id":1,"name":"pool","values":{"spare":"","tier":"gold"}}}`},
-		"chosen":           {"label", form.Fields{"template": {"1"}, "value.tier": {"silver"}}, `{"mode":"add","set":{"spare":"","tier":"silver"},"overwrite":true,"template":{"id":1,"name":"pool","values":{"spare":"","tier":"silver"}}}`},
-		"not a choice":     {"label", form.Fields{"template": {"1"}, "value.tier": {"tin"}}, "value.tier: error_template_value"},
-		"of another kind":  {"taint", form.Fields{"template": {"1"}}, "template: error_template_unknown"},
-		"by key":           {"taint", form.Fields{"template": {"2"}, "value.gpu": {"b"}}, `{"mode":"add","set":[{"key":"gpu","value":"b","effect":"NoSchedule"},{"key":"gpu","value":"b","effect":"NoExecute"}],"template":{"id":2,"name":"gpu","values":{"gpu:NoExecute":"b","gpu:NoSchedule":"b"}}}`},
-		"by key and effct": {"taint", form.Fields{"template": {"2"}, "value.gpu:NoExecute": {"b"}}, `{"mode":"add","set":[{"key":"gpu","value":"a","effect":"NoSchedule"},{"key":"gpu","value":"b","effect":"NoExecute"}],"template":{"id":2,"name":"gpu","values":{"gpu:NoExecute":"b","gpu:NoSchedule":"a"}}}`},
+		"first values": {
+			"label",
+			form.Fields{"template": {"1"}},
+			`{"mode":"add","set":{"spare":"","tier":"gold"},"overwrite":true,"template":{"id":1,"name":"pool",` +
+				`"values":{"spare":"","tier":"gold"}}}`,
+		},
+		"chosen": {
+			"label",
+			form.Fields{"template": {"1"}, "value.tier": {"silver"}},
+			`{"mode":"add","set":{"spare":"","tier":"silver"},"overwrite":true,"template":{"id":1,"name":"pool",` +
+				`"values":{"spare":"","tier":"silver"}}}`,
+		},
+		"not a choice": {
+			"label", form.Fields{"template": {"1"}, "value.tier": {"tin"}}, "value.tier: error_template_value",
+		},
+		"of another kind": {"taint", form.Fields{"template": {"1"}}, "template: error_template_unknown"},
+		"by key": {
+			"taint",
+			form.Fields{"template": {"2"}, "value.gpu": {"b"}},
+			`{"mode":"add","set":[{"key":"gpu","value":"b","effect":"NoSchedule"},{"key":"gpu","value":"b",` +
+				`"effect":"NoExecute"}],"template":{"id":2,"name":"gpu","values":{"gpu:NoExecute":"b","gpu:NoSchedule":"b"}}}`,
+		},
+		"by key and effect": {
+			"taint",
+			form.Fields{"template": {"2"}, "value.gpu:NoExecute": {"b"}},
+			`{"mode":"add","set":[{"key":"gpu","value":"a","effect":"NoSchedule"},{"key":"gpu","value":"b",` +
+				`"effect":"NoExecute"}],"template":{"id":2,"name":"gpu","values":{"gpu:NoExecute":"b","gpu:NoSchedule":"a"}}}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Find(c.operation)
@@ -312,12 +511,17 @@ func TestEvictions(t *testing.T) {
 	c := kubetest.Acquire(t)
 	nodes, ns := c.Nodes(t, 2), c.Namespace(t)
 	for name, tolerations := range map[string][]corev1.Toleration{
-		"plain":   nil,
-		"other":   {{Key: "spot", Operator: corev1.TolerationOpExists}},
-		"stays":   {{Key: "maint", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute}},
-		"all":     {{Operator: corev1.TolerationOpExists}},
-		"value":   {{Key: "maint", Operator: corev1.TolerationOpEqual, Value: "now"}},
-		"a-while": {{Key: "maint", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(600))}},
+		"plain": nil,
+		"other": {{Key: "spot", Operator: corev1.TolerationOpExists}},
+		"stays": {{Key: "maint", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute}},
+		"all":   {{Operator: corev1.TolerationOpExists}},
+		"value": {{Key: "maint", Operator: corev1.TolerationOpEqual, Value: "now"}},
+		"a-while": {
+			{
+				Key: "maint", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute,
+				TolerationSeconds: new(int64(600)),
+			},
+		},
 	} {
 		c.Pod(t, ns, name, nodes[0], kubetest.Tolerations(tolerations...))
 	}
@@ -332,21 +536,31 @@ func TestEvictions(t *testing.T) {
 		require.NoError(t, err)
 		return e
 	}
-	require.Equal(t, Evictions{Pods: 4, Delayed: 1, ByNode: map[string]int{nodes[0]: 4}}, count(form.Fields{"taint": {"maint:NoExecute"}}), "plain, other, value and, later, a-while")
-	require.Equal(t, 3, count(form.Fields{"taint": {"maint=now:NoExecute"}}).Pods, "the value of one pod's toleration fits now")
+	require.Equal(
+		t, Evictions{Pods: 4, Delayed: 1, ByNode: map[string]int{nodes[0]: 4}},
+		count(form.Fields{"taint": {"maint:NoExecute"}}), "plain, other, value and, later, a-while",
+	)
+	require.Equal(
+		t, 3, count(form.Fields{"taint": {"maint=now:NoExecute"}}).Pods, "the value of one pod's toleration fits now",
+	)
 	require.False(t, count(form.Fields{"taint": {"maint:NoSchedule"}}).Any())
 	require.False(t, count(form.Fields{"taint": {"maint-"}}).Any())
 }
 
 func FuzzEntries(f *testing.F) {
-	for _, seed := range []string{"a=b", "a=b,c=d", "k=v:NoSchedule", "k:NoExecute-", "k-", "k", "=", ":", "-", "a/b/c=d", "é=ü:NoSchedule", "a=b:NoSchedule:NoExecute", "k=v-", "\x00", "a==b"} {
+	for _, seed := range []string{
+		"a=b", "a=b,c=d", "k=v:NoSchedule", "k:NoExecute-", "k-", "k", "=", ":", "-", "a/b/c=d", "é=ü:NoSchedule",
+		"a=b:NoSchedule:NoExecute", "k=v-", "\x00", "a==b",
+	} {
 		f.Add(seed, "add")
 		f.Add(seed, "remove")
 		f.Add(seed, "replace")
 	}
 	protect := protection(f)
 	f.Fuzz(func(t *testing.T, text, mode string) {
-		n := &node.Node{Labels: map[string]string{"a": "b"}, Taints: []node.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}}}
+		n := &node.Node{
+			Labels: map[string]string{"a": "b"}, Taints: []node.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}},
+		}
 		for _, name := range []string{"label", "taint", "copy-taints"} {
 			d, err := Find(name)
 			require.NoError(t, err)

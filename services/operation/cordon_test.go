@@ -40,13 +40,17 @@ func TestCordon_plan(t *testing.T) {
 	since := "2026-11-01T00:00:00Z"
 	cordoned := &node.Node{
 		Name: "n", Unschedulable: true, Reason: "kernel",
-		Annotations: map[string]string{node.AnnotationReason: "kernel", node.AnnotationBy: "ops", node.AnnotationSince: since},
+		Annotations: map[string]string{
+			node.AnnotationReason: "kernel", node.AnnotationBy: "ops", node.AnnotationSince: since,
+		},
 	}
 	legacy := &node.Node{
 		Name: "n", Unschedulable: true, Reason: "disk",
 		Annotations: map[string]string{node.LegacyReason: "disk", node.LegacySince: since},
 	}
-	orphan := &node.Node{Name: "n", Annotations: map[string]string{node.AnnotationReason: "old", node.LegacyReason: "older"}}
+	orphan := &node.Node{
+		Name: "n", Annotations: map[string]string{node.AnnotationReason: "old", node.LegacyReason: "older"},
+	}
 	stamp := at.Format(time.RFC3339)
 	ours := map[string]string{node.AnnotationReason: "cve", node.AnnotationBy: "oncall", node.AnnotationSince: stamp}
 	for name, c := range map[string]struct {
@@ -55,8 +59,11 @@ func TestCordon_plan(t *testing.T) {
 		changes           bool
 		after             map[string]string
 	}{
-		"cordon":                        {"cordon", "cve", &node.Node{Name: "n"}, true, ours},
-		"cordon without a reason":       {"cordon", "", &node.Node{Name: "n"}, true, map[string]string{node.AnnotationBy: "oncall", node.AnnotationSince: stamp}},
+		"cordon": {"cordon", "cve", &node.Node{Name: "n"}, true, ours},
+		"cordon without a reason": {
+			"cordon", "", &node.Node{Name: "n"}, true,
+			map[string]string{node.AnnotationBy: "oncall", node.AnnotationSince: stamp},
+		},
 		"cordon drops orphans":          {"cordon", "cve", orphan, true, ours},
 		"cordon again":                  {"cordon", "", cordoned, false, cordoned.Annotations},
 		"cordon again, same reason":     {"cordon", "kernel", cordoned, false, cordoned.Annotations},

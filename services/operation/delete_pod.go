@@ -18,7 +18,7 @@ import (
 type PodParams struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	UID       string `json:"uid"` // of the pod that was seen; one of the same name is another
+	UID       string `json:"uid"` // of the pod that was seen; a new pod may have the same name
 }
 
 // deletePod deletes one pod past its budget. It is a decision of its own, never

@@ -58,7 +58,7 @@ func survey(t *testing.T, c *kubetest.Cluster, fields form.Fields, names ...stri
 	return plan
 }
 
-// pods gives "namespace/name" of the plan's pods with one of the verdicts.
+// pods returns "namespace/name" of the plan's pods with one of the verdicts.
 func pods(p drain.Plan, verdicts ...drain.Verdict) []string {
 	names := []string{}
 	for _, n := range p.Nodes {
@@ -72,7 +72,7 @@ func pods(p drain.Plan, verdicts ...drain.Verdict) []string {
 	return names
 }
 
-// asking gives the pods that wait for the consent named by the option.
+// asking returns the pods that wait for the consent named by the option.
 func asking(p drain.Plan, field string) []string {
 	names := []string{}
 	for _, n := range p.Nodes {
@@ -218,7 +218,10 @@ func TestDrain_planNamesWhatCanNeverGo(t *testing.T) {
 		spec := pdb.Spec.DeepCopy()
 		spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "twice"}}
 		spec.MinAvailable.IntVal = 0
-		_, err := c.Client.PolicyV1().PodDisruptionBudgets(ns).Create(t.Context(), &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}, Spec: *spec}, metav1.CreateOptions{})
+		_, err := c.Client.PolicyV1().PodDisruptionBudgets(ns).Create(
+			t.Context(), &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}, Spec: *spec},
+			metav1.CreateOptions{},
+		)
 		require.NoError(t, err)
 	}
 	plan := survey(t, c, nil, node)
@@ -227,7 +230,9 @@ func TestDrain_planNamesWhatCanNeverGo(t *testing.T) {
 		require.Equal(t, drain.Never, pod.Verdict, pod.Name)
 		texts[pod.Owner[:strings.LastIndex(pod.Owner, "-")]] = pod.Reasons[0].Text
 	}
-	require.Equal(t, map[string]string{"ReplicaSet/cart": "drain_never_budget", "ReplicaSet/twice": "drain_never_two"}, texts)
+	require.Equal(
+		t, map[string]string{"ReplicaSet/cart": "drain_never_budget", "ReplicaSet/twice": "drain_never_two"}, texts,
+	)
 }
 
 // A pod that is not ready itself: the default policy holds it while the others
@@ -255,7 +260,9 @@ func TestDrain_planOfTerminatingPods(t *testing.T) {
 	node, ns := c.Nodes(t, 1)[0], c.Namespace(t)
 	c.Pod(t, ns, "slow", node, kubetest.Stuck())
 	grace := int64(1)
-	require.NoError(t, c.Client.CoreV1().Pods(ns).Delete(t.Context(), "slow", metav1.DeleteOptions{GracePeriodSeconds: &grace}))
+	require.NoError(
+		t, c.Client.CoreV1().Pods(ns).Delete(t.Context(), "slow", metav1.DeleteOptions{GracePeriodSeconds: &grace}),
+	)
 	require.Equal(t, drain.Wait, survey(t, c, nil, node).Nodes[0].Pods[0].Verdict)
 	require.Eventually(t, func() bool {
 		return survey(t, c, form.Fields{"skip_wait_seconds": {"1"}}, node).Nodes[0].Pods[0].Verdict == drain.Skip

@@ -49,16 +49,17 @@ func refusedToo(t *testing.T, c *kubetest.Cluster, operation string, fields form
 	require.Equal(t, services.CodeConflict, services.CodeOf(applied(t, c, operation, fields, name)))
 }
 
-// labelsOf gives what a test set on the node, without what tells it from others.
+// labelsOf returns what a test set on the node, without what tells it from others.
 func labelsOf(c *kubetest.Cluster, t *testing.T, name string) map[string]string {
 	t.Helper()
 	labels := maps.Clone(c.Node(t, name).Labels)
 	delete(labels, corev1.LabelHostname)
-	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "beta.kubernetes.io/") }) // a controller adds them to new nodes
+	// a controller adds these to new nodes
+	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "beta.kubernetes.io/") })
 	return labels
 }
 
-// taintsOn gives the taints of a node, in an order of their own: that of the
+// taintsOn returns the taints of a node, in an order of their own: that of the
 // list means nothing.
 func taintsOn(c *kubetest.Cluster, t *testing.T, name string) []string {
 	t.Helper()
@@ -79,18 +80,29 @@ func TestLabel_agreesWithKubectl(t *testing.T) {
 		form form.Fields
 		only string // who refuses
 	}{
-		"set":                    {args: []string{"new=1", "env=prod", "--overwrite"}, form: form.Fields{"label": {"new=1,env=prod"}}},
-		"set and remove":         {args: []string{"new=1", "env-", "ghost-"}, form: form.Fields{"label": {"new=1,env-,ghost-"}}},
-		"the empty value":        {args: []string{"new="}, form: form.Fields{"label": {"new="}}},
-		"a domain":               {args: []string{"example.com/a=b"}, form: form.Fields{"label": {"example.com/a=b"}}},
-		"no overwriting, equal":  {args: []string{"env=dev", "new=1"}, form: form.Fields{"label": {"env=dev,new=1"}, "overwrite": {"0"}}},
-		"no overwriting, other":  {args: []string{"env=prod", "new=1"}, form: form.Fields{"label": {"env=prod,new=1"}, "overwrite": {"0"}}, only: "both"},
+		"set": {
+			args: []string{"new=1", "env=prod", "--overwrite"}, form: form.Fields{"label": {"new=1,env=prod"}},
+		},
+		"set and remove": {
+			args: []string{"new=1", "env-", "ghost-"}, form: form.Fields{"label": {"new=1,env-,ghost-"}},
+		},
+		"the empty value": {args: []string{"new="}, form: form.Fields{"label": {"new="}}},
+		"a domain":        {args: []string{"example.com/a=b"}, form: form.Fields{"label": {"example.com/a=b"}}},
+		"no overwriting, equal": {
+			args: []string{"env=dev", "new=1"}, form: form.Fields{"label": {"env=dev,new=1"}, "overwrite": {"0"}},
+		},
+		"no overwriting, other": {
+			args: []string{"env=prod", "new=1"}, form: form.Fields{"label": {"env=prod,new=1"}, "overwrite": {"0"}},
+			only: "both",
+		},
 		"a value that cannot be": {args: []string{"env=a b"}, form: form.Fields{"label": {"env=a_?"}}, only: "both"},
 		// kubectl lets a key be set and removed in any order of its own; we ask
 		// which of the two is meant.
-		"twice alike":     {args: []string{"new=1", "new=1"}, form: form.Fields{"label": {"new=1", "new=1"}}},
-		"removed twice":   {args: []string{"env-", "env-"}, form: form.Fields{"label": {"env-", "env-"}}},
-		"set and removed": {args: []string{"env=prod", "env-", "--overwrite"}, form: form.Fields{"label": {"env=prod", "env-"}}, only: "both"},
+		"twice alike":   {args: []string{"new=1", "new=1"}, form: form.Fields{"label": {"new=1", "new=1"}}},
+		"removed twice": {args: []string{"env-", "env-"}, form: form.Fields{"label": {"env-", "env-"}}},
+		"set and removed": {
+			args: []string{"env=prod", "env-", "--overwrite"}, form: form.Fields{"label": {"env=prod", "env-"}}, only: "both",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nodes := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{"env": "dev", "tier": "gold"}))
@@ -115,23 +127,55 @@ func TestTaint_agreesWithKubectl(t *testing.T) {
 		theirs bool // kubectl refuses, and we do not: the case says why
 		both   bool // refuse
 	}{
-		"no overwriting, new":    {args: []string{"maint=now:NoSchedule"}, form: form.Fields{"taint": {"maint=now:NoSchedule"}, "overwrite": {"0"}}},
-		"no overwriting, effect": {args: []string{"gpu=b:PreferNoSchedule"}, form: form.Fields{"taint": {"gpu=b:PreferNoSchedule"}, "overwrite": {"0"}}},
-		"no overwriting, other":  {args: []string{"gpu=b:NoSchedule"}, form: form.Fields{"taint": {"gpu=b:NoSchedule"}, "overwrite": {"0"}}, both: true},
-		"no overwriting, two":    {args: []string{"maint:NoSchedule", "gpu=b:NoExecute"}, form: form.Fields{"taint": {"maint:NoSchedule,gpu=b:NoExecute"}, "overwrite": {"0"}}, both: true},
-		"two values":             {args: []string{"maint=a:NoSchedule", "maint=b:NoSchedule"}, form: form.Fields{"taint": {"maint=a:NoSchedule", "maint=b:NoSchedule"}}, both: true},
-		"set and removed":        {args: []string{"maint=a:NoSchedule", "maint:NoSchedule-"}, form: form.Fields{"taint": {"maint=a:NoSchedule", "maint:NoSchedule-"}}, both: true},
-		"set and its key gone":   {args: []string{"gpu=b:PreferNoSchedule", "gpu-", "--overwrite"}, form: form.Fields{"taint": {"gpu=b:PreferNoSchedule", "gpu-"}}, both: true},
+		"no overwriting, new": {
+			args: []string{"maint=now:NoSchedule"}, form: form.Fields{"taint": {"maint=now:NoSchedule"}, "overwrite": {"0"}},
+		},
+		"no overwriting, effect": {
+			args: []string{"gpu=b:PreferNoSchedule"},
+			form: form.Fields{"taint": {"gpu=b:PreferNoSchedule"}, "overwrite": {"0"}},
+		},
+		"no overwriting, other": {
+			args: []string{"gpu=b:NoSchedule"}, form: form.Fields{"taint": {"gpu=b:NoSchedule"}, "overwrite": {"0"}},
+			both: true,
+		},
+		"no overwriting, two": {
+			args: []string{"maint:NoSchedule", "gpu=b:NoExecute"},
+			form: form.Fields{"taint": {"maint:NoSchedule,gpu=b:NoExecute"}, "overwrite": {"0"}}, both: true,
+		},
+		"two values": {
+			args: []string{"maint=a:NoSchedule", "maint=b:NoSchedule"},
+			form: form.Fields{"taint": {"maint=a:NoSchedule", "maint=b:NoSchedule"}}, both: true,
+		},
+		"set and removed": {
+			args: []string{"maint=a:NoSchedule", "maint:NoSchedule-"},
+			form: form.Fields{"taint": {"maint=a:NoSchedule", "maint:NoSchedule-"}}, both: true,
+		},
+		"set and its key gone": {
+			args: []string{"gpu=b:PreferNoSchedule", "gpu-", "--overwrite"},
+			form: form.Fields{"taint": {"gpu=b:PreferNoSchedule", "gpu-"}}, both: true,
+		},
 		// kubectl looks for the taint of a second removal after the first, and refuses; see TestParseForms for ours.
-		"one, then all":         {args: []string{"gpu:NoSchedule-", "gpu-"}, form: form.Fields{"taint": {"gpu:NoSchedule-", "gpu-"}}},
-		"add":                   {args: []string{"maint=now:NoSchedule"}, form: form.Fields{"taint": {"maint=now:NoSchedule"}}},
-		"without a value":       {args: []string{"maint:NoExecute"}, form: form.Fields{"taint": {"maint:NoExecute"}}},
-		"another effect":        {args: []string{"gpu=a:PreferNoSchedule"}, form: form.Fields{"taint": {"gpu=a:PreferNoSchedule"}}},
-		"another value":         {args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: form.Fields{"taint": {"gpu=b:NoSchedule"}}},
-		"remove one effect":     {args: []string{"gpu:NoSchedule-"}, form: form.Fields{"taint": {"gpu:NoSchedule-"}}},
-		"remove every effect":   {args: []string{"gpu-"}, form: form.Fields{"taint": {"gpu-"}}},
-		"add and remove":        {args: []string{"maint:NoSchedule", "spot-"}, form: form.Fields{"taint": {"maint:NoSchedule,spot-"}}},
-		"the same, overwriting": {args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: form.Fields{"taint": {"gpu=a:NoSchedule"}}},
+		"one, then all": {
+			args: []string{"gpu:NoSchedule-", "gpu-"}, form: form.Fields{"taint": {"gpu:NoSchedule-", "gpu-"}},
+		},
+		"add": {
+			args: []string{"maint=now:NoSchedule"}, form: form.Fields{"taint": {"maint=now:NoSchedule"}},
+		},
+		"without a value": {args: []string{"maint:NoExecute"}, form: form.Fields{"taint": {"maint:NoExecute"}}},
+		"another effect": {
+			args: []string{"gpu=a:PreferNoSchedule"}, form: form.Fields{"taint": {"gpu=a:PreferNoSchedule"}},
+		},
+		"another value": {
+			args: []string{"gpu=b:NoSchedule", "--overwrite"}, form: form.Fields{"taint": {"gpu=b:NoSchedule"}},
+		},
+		"remove one effect":   {args: []string{"gpu:NoSchedule-"}, form: form.Fields{"taint": {"gpu:NoSchedule-"}}},
+		"remove every effect": {args: []string{"gpu-"}, form: form.Fields{"taint": {"gpu-"}}},
+		"add and remove": {
+			args: []string{"maint:NoSchedule", "spot-"}, form: form.Fields{"taint": {"maint:NoSchedule,spot-"}},
+		},
+		"the same, overwriting": {
+			args: []string{"gpu=a:NoSchedule", "--overwrite"}, form: form.Fields{"taint": {"gpu=a:NoSchedule"}},
+		},
 		// A batch over many nodes finds what it adds on some of them: that is no
 		// fault. kubectl asks for --overwrite even where nothing would change.
 		"the same": {args: []string{"gpu=a:NoSchedule"}, form: form.Fields{"taint": {"gpu=a:NoSchedule"}}, theirs: true},
@@ -164,15 +208,22 @@ func TestTaint_losesNobodysTaint(t *testing.T) {
 	op := operationOf(t, "taint", form.Fields{"taint": {"maint:NoSchedule"}})
 	old := node.FromKube(c.Node(t, name))
 	since := metav1.Now().Rfc3339Copy()
-	foreign := corev1.Taint{Key: "node.kubernetes.io/out-of-service", Value: "nodeshutdown", Effect: corev1.TaintEffectNoSchedule, TimeAdded: &since}
+	foreign := corev1.Taint{
+		Key: "node.kubernetes.io/out-of-service", Value: "nodeshutdown", Effect: corev1.TaintEffectNoSchedule,
+		TimeAdded: &since,
+	}
 	current := c.Node(t, name)
 	current.Spec.Taints = append(current.Spec.Taints, foreign)
 	_, err := c.Client.CoreV1().Nodes().Update(t.Context(), current, metav1.UpdateOptions{})
 	require.NoError(t, err)
 
-	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)})
+	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{
+		Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old),
+	})
 	require.NoError(t, err)
-	require.Equal(t, []string{"maint:NoSchedule", "node.kubernetes.io/out-of-service=nodeshutdown:NoSchedule"}, taintsOn(c, t, name))
+	require.Equal(
+		t, []string{"maint:NoSchedule", "node.kubernetes.io/out-of-service=nodeshutdown:NoSchedule"}, taintsOn(c, t, name),
+	)
 	for _, one := range c.Node(t, name).Spec.Taints {
 		if one.Key == foreign.Key {
 			require.True(t, one.TimeAdded.Equal(&since))
@@ -188,7 +239,9 @@ func TestGuarded_saysWhenTheNodeHadChanged(t *testing.T) {
 	old := node.FromKube(c.Node(t, name))
 	_, err := kubectl(t, c, "label", "node", name, "late=1")
 	require.NoError(t, err)
-	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old)})
+	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{
+		Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old),
+	})
 	require.NoError(t, err)
 	require.True(t, got.After.Recomputed)
 	require.Equal(t, []string{"env-", "late-", "tier=gold"}, entriesOf(change.State{Labels: got.After.Labels}))

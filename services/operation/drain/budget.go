@@ -21,7 +21,7 @@ type Demand struct {
 	Needed   int             `json:"needed"`   // pods that must stay healthy
 	Expected int             `json:"expected"` // pods that it counts
 	Policy   string          `json:"unhealthyPodEvictionPolicy"`
-	Never    *services.Error `json:"-"` // why it can never let go, and what to do about it
+	Never    *services.Error `json:"-"` // why it can never allow an eviction, and what to do about it
 }
 
 // budgets finds the budgets of pods.

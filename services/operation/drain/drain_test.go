@@ -31,12 +31,16 @@ func TestReadOptions(t *testing.T) {
 		"untouched":              {nil, defaults},
 		"a box that is unticked": {form.Fields{"options": {"1"}}, with(func(o *Options) { o.IgnoreDaemonSets = false })},
 		"a box that is ticked":   {form.Fields{"options": {"1"}, "ignore_daemonsets": {"on"}}, defaults},
-		"a script says no":       {form.Fields{"ignore_daemonsets": {"false"}}, with(func(o *Options) { o.IgnoreDaemonSets = false })},
+		"a script says no": {
+			form.Fields{"ignore_daemonsets": {"false"}}, with(func(o *Options) { o.IgnoreDaemonSets = false }),
+		},
 		"times": {
 			form.Fields{"timeout": {"1h 30m"}, "grace_period": {"45"}},
 			with(func(o *Options) { o.Timeout, o.Grace = 5400, 45 }),
 		},
-		"no limit, own grace": {form.Fields{"timeout": {"0"}, "grace_period": {"-1"}}, with(func(o *Options) { o.Timeout = 0 })},
+		"no limit, own grace": {
+			form.Fields{"timeout": {"0"}, "grace_period": {"-1"}}, with(func(o *Options) { o.Timeout = 0 }),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := form.Read(c.fields)
@@ -56,7 +60,9 @@ func TestReadOptions(t *testing.T) {
 	for _, f := range services.AsError(r.Err()).Fields {
 		wrong[f.Field] = f.Text
 	}
-	require.Equal(t, map[string]string{"grace_period": "error_range", "timeout": "error_duration", "force": "error_flag"}, wrong)
+	require.Equal(
+		t, map[string]string{"grace_period": "error_range", "timeout": "error_duration", "force": "error_flag"}, wrong,
+	)
 }
 
 // Another try keeps what the first had, but for what it says otherwise; a form
@@ -82,7 +88,8 @@ func TestOptions_revise(t *testing.T) {
 // What an earlier version stored is read; what it did not store has its default.
 func TestOptions_ofAnEarlierVersion(t *testing.T) {
 	var o Options
-	stored := `{"ignore_daemonsets":true,"delete_emptydir":true,"grace_period":-1,"parallel":3,"by_zone":true,"max_failures":2}`
+	stored := `{"ignore_daemonsets":true,"delete_emptydir":true,"grace_period":-1,"parallel":3,"by_zone":true,` +
+		`"max_failures":2}`
 	require.NoError(t, json.Unmarshal([]byte(stored), &o))
 	want := DefaultOptions()
 	want.DeleteEmptyDir = true
@@ -111,7 +118,9 @@ func owned(kind, version string, change func(*corev1.Pod)) *corev1.Pod {
 	yes := true
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", UID: "p", Labels: map[string]string{"app": "web"}},
-		Status:     corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		},
 	}
 	if kind != "" {
 		p.OwnerReferences = []metav1.OwnerReference{{Kind: kind, APIVersion: version, Name: "o", UID: "o", Controller: &yes}}
@@ -138,24 +147,72 @@ func TestJudge(t *testing.T) {
 		field   string
 		texts   []string
 	}{
-		"managed":                     {owned("ReplicaSet", apps, nil), Options{}, known, Evict, "", nil},
-		"DaemonSet":                   {owned("DaemonSet", apps, nil), Options{IgnoreDaemonSets: true}, known, Skip, "", []string{"drain_skip_daemonset"}},
-		"DaemonSet, not agreed":       {owned("DaemonSet", apps, nil), Options{}, known, Acknowledge, "ignore_daemonsets", []string{"drain_daemonset"}},
-		"DaemonSet of another group":  {owned("DaemonSet", "apps.example/v1", nil), Options{IgnoreDaemonSets: true}, known, Skip, "", []string{"drain_skip_daemonset"}},
-		"DaemonSet that is gone":      {owned("DaemonSet", apps, nil), Options{IgnoreDaemonSets: true}, map[types.UID]bool{}, Acknowledge, "force", []string{"drain_orphan"}},
-		"DaemonSets may not be read":  {owned("DaemonSet", apps, nil), Options{IgnoreDaemonSets: true}, nil, Skip, "", []string{"drain_skip_daemonset_unknown"}},
-		"static":                      {owned("Node", "v1", func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }), Options{}, known, Skip, "", []string{"drain_skip_mirror"}},
-		"finished":                    {owned("", "", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded; empty(p) }), Options{}, known, Skip, "", []string{"drain_skip_finished"}},
-		"emptyDir":                    {owned("ReplicaSet", apps, empty), Options{}, known, Acknowledge, "delete_emptydir", []string{"drain_emptydir"}},
-		"emptyDir, agreed":            {owned("ReplicaSet", apps, empty), Options{DeleteEmptyDir: true}, known, Evict, "", []string{"drain_emptydir"}},
-		"bare with emptyDir says all": {owned("", "", empty), Options{}, known, Acknowledge, "delete_emptydir", []string{"drain_emptydir", "drain_unmanaged"}},
-		"bare, half agreed":           {owned("", "", empty), Options{DeleteEmptyDir: true}, known, Acknowledge, "force", []string{"drain_emptydir", "drain_unmanaged"}},
-		"terminating":                 {owned("", "", ending), Options{}, known, Wait, "", []string{"drain_wait_terminating"}},
-		"terminating for too long":    {owned("", "", ending), Options{SkipWait: 30}, known, Skip, "", []string{"drain_skip_terminating"}},
+		"managed": {owned("ReplicaSet", apps, nil), Options{}, known, Evict, "", nil},
+		"DaemonSet": {
+			owned("DaemonSet", apps, nil), Options{IgnoreDaemonSets: true}, known, Skip, "", []string{"drain_skip_daemonset"},
+		},
+		"DaemonSet, not agreed": {
+			owned("DaemonSet", apps, nil), Options{}, known, Acknowledge, "ignore_daemonsets", []string{"drain_daemonset"},
+		},
+		"DaemonSet of another group": {
+			owned("DaemonSet", "apps.example/v1", nil),
+			Options{IgnoreDaemonSets: true},
+			known, Skip, "",
+			[]string{"drain_skip_daemonset"},
+		},
+		"DaemonSet that is gone": {
+			owned("DaemonSet", apps, nil),
+			Options{IgnoreDaemonSets: true},
+			map[types.UID]bool{},
+			Acknowledge, "force",
+			[]string{"drain_orphan"},
+		},
+		"DaemonSets may not be read": {
+			owned("DaemonSet", apps, nil),
+			Options{IgnoreDaemonSets: true},
+			nil, Skip, "",
+			[]string{"drain_skip_daemonset_unknown"},
+		},
+		"static": {
+			owned("Node", "v1", func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }),
+			Options{},
+			known, Skip, "",
+			[]string{"drain_skip_mirror"},
+		},
+		"finished": {
+			owned("", "", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded; empty(p) }),
+			Options{},
+			known, Skip, "",
+			[]string{"drain_skip_finished"},
+		},
+		"emptyDir": {
+			owned("ReplicaSet", apps, empty), Options{}, known, Acknowledge, "delete_emptydir", []string{"drain_emptydir"},
+		},
+		"emptyDir, agreed": {
+			owned("ReplicaSet", apps, empty), Options{DeleteEmptyDir: true}, known, Evict, "", []string{"drain_emptydir"},
+		},
+		"bare with emptyDir says all": {
+			owned("", "", empty),
+			Options{},
+			known, Acknowledge, "delete_emptydir",
+			[]string{"drain_emptydir", "drain_unmanaged"},
+		},
+		"bare, half agreed": {
+			owned("", "", empty),
+			Options{DeleteEmptyDir: true},
+			known, Acknowledge, "force",
+			[]string{"drain_emptydir", "drain_unmanaged"},
+		},
+		"terminating": {owned("", "", ending), Options{}, known, Wait, "", []string{"drain_wait_terminating"}},
+		"terminating for too long": {
+			owned("", "", ending), Options{SkipWait: 30}, known, Skip, "", []string{"drain_skip_terminating"},
+		},
 		"terminating, within the wait": {
 			owned("", "", ending), Options{SkipWait: 90}, known, Wait, "", []string{"drain_wait_terminating"},
 		},
-		"not selected": {owned("", "", nil), Options{PodSelector: "app=db"}, known, Skip, "", []string{"drain_skip_selector"}},
+		"not selected": {
+			owned("", "", nil), Options{PodSelector: "app=db"}, known, Skip, "", []string{"drain_skip_selector"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, err := newWorld(c.options, c.sets, now)

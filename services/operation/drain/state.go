@@ -161,7 +161,7 @@ type Block struct {
 	Budget  string    `json:"budget,omitempty"` // "namespace/name"
 	Healthy int       `json:"healthy"`
 	Needed  int       `json:"needed"`
-	Message string    `json:"message,omitempty"` // the API server's, when it gave one
+	Message string    `json:"message,omitempty"` // the API server's, if it sent one
 	Since   time.Time `json:"since"`
 	Next    time.Time `json:"next"` // the next try; earlier when the budget allows
 }
