@@ -27,7 +27,7 @@ type (
 type View struct {
 	Batch
 	Counts   Counts   `json:"counts"`
-	Running  []string `json:"-"` // nodes at work, at most a handful
+	Running  []string `json:"-"` // nodes in progress, at most a handful
 	Gate     *Gate    `json:"gate,omitempty"`
 	WaitsFor []string `json:"waitsFor,omitempty"` // batches that have some of its nodes first
 	Failed   []Item   `json:"-"`                  // failed items, oldest first, at most FailedShown
@@ -40,7 +40,7 @@ type View struct {
 	// control plane to follow, as by the taint of a cordon.
 	Converging int           `json:"converging,omitempty"`
 	Elapsed    time.Duration `json:"-"`
-	Drain      *Drain        `json:"drain,omitempty"` // of a drain at work
+	Drain      *Drain        `json:"drain,omitempty"` // of a running drain
 }
 
 // FailedShown is how many failed nodes a View carries; the rest is on the

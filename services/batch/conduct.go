@@ -12,7 +12,7 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// Drain is what a View says of a drain at work.
+// Drain is what a View says of a running drain.
 type Drain struct {
 	Left        int         `json:"podsLeft"`
 	Evicted     int         `json:"podsEvicted"`
@@ -21,7 +21,7 @@ type Drain struct {
 	Nodes       []DrainNode `json:"nodes,omitempty"` // not ended, those that wait for a budget first; at most DrainShown
 }
 
-// DrainNode is one node of a drain at work.
+// DrainNode is one node of a running drain.
 type DrainNode struct {
 	Node string `json:"node"`
 	drain.Progress
@@ -109,7 +109,7 @@ type drainHost struct {
 	items map[int]Item // that have not ended
 }
 
-// Begin is drain.Host's. When too many nodes have failed, those at work go on, and
+// Begin is drain.Host's. When too many nodes have failed, those in progress continue, and
 // no other is begun.
 func (h *drainHost) Begin(seq, active int) (bool, error) {
 	failed := h.run.ledger.failures()
@@ -201,7 +201,7 @@ func withPods(after *change.State, o drain.Outcome) *change.State {
 	return &s
 }
 
-// view sums up a drain at work.
+// view sums up a running drain.
 func (d drained) view() *Drain {
 	v := &Drain{Evicted: d.evicted}
 	for _, p := range d.progress {

@@ -43,7 +43,9 @@ func text(err error) string {
 // Whoever takes a batch back needs the same consent as who made it.
 func TestUndo_asksForTheConsentOfTheFirst(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 2, kubetest.WithTaints(corev1.Taint{Key: outOfService, Value: "x", Effect: corev1.TaintEffectNoExecute}))
+	names := c.Nodes(
+		t, 2, kubetest.WithTaints(corev1.Taint{Key: outOfService, Value: "x", Effect: corev1.TaintEffectNoExecute}),
+	)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), protecting(t))
 	admin, user := as(t, services.RoleAdmin), as(t, services.RoleUser)
 	fields := form.Fields{"taint": {outOfService + "-"}, "confirm": {c.Name}}
@@ -57,7 +59,9 @@ func TestUndo_asksForTheConsentOfTheFirst(t *testing.T) {
 	_, err = p.engine.Undo(admin, v.ID, nil, "", "")
 	require.Equal(t, "confirm: error_confirm_protected", text(err))
 	require.Empty(t, c.Node(t, names[0]).Spec.Taints, "nothing was changed")
-	plan, err := p.engine.Preview(user, batch.Request{Cluster: c.Name, Operation: "undo", Fields: form.Fields{"undo_of": {v.ID}}})
+	plan, err := p.engine.Preview(user, batch.Request{
+		Cluster: c.Name, Operation: "undo", Fields: form.Fields{"undo_of": {v.ID}},
+	})
 	require.NoError(t, err)
 	require.Equal(t, []string{outOfService}, plan.Named)
 
@@ -78,7 +82,9 @@ func TestEvictions_confirmTheNumber(t *testing.T) {
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	submit := func(confirm string) error {
 		fields := form.Fields{"taint": {"off:NoExecute"}, "confirm_pods": {confirm}}
-		_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Fields: fields})
+		_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
+			Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Fields: fields,
+		})
 		return err
 	}
 	for _, wrong := range []string{"", "9", "12", "999999", "99999999999999999999", "-10", "unknown", "x"} {
@@ -99,7 +105,9 @@ func TestEvictions_ofANodeThatIsNew(t *testing.T) {
 	name := c.Nodes(t, 1)[0]
 	c.Pod(t, c.Namespace(t), "pod", name)
 	fields := form.Fields{"taint": {"off:NoExecute"}}
-	_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Fields: fields})
+	_, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "taint", Nodes: []string{name}, Fields: fields,
+	})
 	require.Equal(t, "confirm_pods: error_confirm_pods", text(err))
 }
 
@@ -150,7 +158,9 @@ func TestRetry_ofAnUndo(t *testing.T) {
 	c, proxy, p := behind(t, usual)
 	names := c.Nodes(t, 2)
 	user := as(t, services.RoleUser)
-	v, err := p.engine.Submit(user, batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"tier=gold"}}})
+	v, err := p.engine.Submit(user, batch.Request{
+		Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"tier=gold"}},
+	})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
 	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: 422})

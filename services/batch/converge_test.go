@@ -114,7 +114,9 @@ func TestDone_meansTheEndStateWithoutAWatch(t *testing.T) {
 			struck := proxy.Inject(fault)
 			slow.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: 200 * time.Millisecond})
 			for _, nodes := range [][]string{names[:1], names} { // few are read one by one, many are listed
-				v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: nodes})
+				v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
+					Cluster: c.Name, Operation: "cordon", Nodes: nodes,
+				})
 				require.NoError(t, err)
 				p.wait(t, v.ID)
 				table, err := p.nodes.All(as(t, services.RoleViewer), c.Name, false)
@@ -138,7 +140,9 @@ func TestDone_isBoundedWhenTheControllerStandsStill(t *testing.T) {
 	goOn := c.HaltControllers(t)
 
 	submit := func(operation string, nodes []string) batch.View {
-		v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: operation, Nodes: nodes})
+		v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
+			Cluster: c.Name, Operation: operation, Nodes: nodes,
+		})
 		require.NoError(t, err)
 		return v
 	}
@@ -156,7 +160,9 @@ func TestDone_isBoundedWhenTheControllerStandsStill(t *testing.T) {
 	}
 
 	require.Equal(t, store.StateSucceeded, p.wait(t, submit("cordon", others).ID).State)
-	require.Equal(t, 1, strings.Count(p.seen.log(), "has not followed"), "what has not followed once is not waited for again")
+	require.Equal(
+		t, 1, strings.Count(p.seen.log(), "has not followed"), "what has not followed once is not waited for again",
+	)
 
 	p.seen.forget()
 	goOn()
@@ -180,11 +186,14 @@ func TestDone_meansTheEndStateOfRestoredLabels(t *testing.T) {
 	c := lease(t)
 	slow := c.Proxy(t)
 	c.LifecycleThrough(t, slow)
-	names := c.Nodes(t, 2, kubetest.WithLabels(map[string]string{corev1.LabelOSStable: "linux", "beta.kubernetes.io/os": "linux"}))
+	names := c.Nodes(
+		t, 2, kubetest.WithLabels(map[string]string{corev1.LabelOSStable: "linux", "beta.kubernetes.io/os": "linux"}),
+	)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	slow.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: 300 * time.Millisecond})
 	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
-		Cluster: c.Name, Operation: "label", Nodes: names, Fields: map[string][]string{"label": {"beta.kubernetes.io/os-"}, "confirm": {c.Name}},
+		Cluster: c.Name, Operation: "label", Nodes: names,
+		Fields: map[string][]string{"label": {"beta.kubernetes.io/os-"}, "confirm": {c.Name}},
 	})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
@@ -218,5 +227,7 @@ func TestDone_figuresFollowPodsThatLeaveLater(t *testing.T) {
 	require.Equal(t, store.StateSucceeded, p.wait(t, v.ID).State)
 	require.EqualValues(t, 1, pods(), "it is cached now")
 	goOn()
-	require.Eventually(t, func() bool { return pods() == 0 }, 25*time.Second, 50*time.Millisecond, "sooner than the cache would expire")
+	require.Eventually(
+		t, func() bool { return pods() == 0 }, 25*time.Second, 50*time.Millisecond, "sooner than the cache would expire",
+	)
 }

@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// evictionsOf gives the API server's evictions in the order in which they came.
+// evictionsOf returns the API server's evictions in the order in which they came.
 func evictionsOf(proxy *kubetest.Proxy) []kubetest.Request {
 	var out []kubetest.Request
 	for _, r := range proxy.Requests() {
@@ -26,7 +26,7 @@ func evictionsOf(proxy *kubetest.Proxy) []kubetest.Request {
 	return out
 }
 
-// timesOf gives when calls came, in their order.
+// timesOf returns when calls came, in their order.
 func timesOf(proxy *kubetest.Proxy, verb, resource string) []time.Time {
 	var out []time.Time
 	for _, r := range proxy.Requests() {
@@ -67,7 +67,9 @@ func TestDrain_podThatIsBoundAfterTheCordonGoesToo(t *testing.T) {
 	close(cordon)
 	last.WaitHits(t, 1) // the last look is about to be taken
 	cordoned, looked := timesOf(proxy, "patch", "nodes")[0], timesOf(proxy, "list", "pods")
-	require.Greater(t, looked[len(looked)-1].Sub(cordoned), 4*time.Second, "the scheduler had no time to learn of the cordon")
+	require.Greater(
+		t, looked[len(looked)-1].Sub(cordoned), 4*time.Second, "the scheduler had no time to learn of the cordon",
+	)
 	_, err = c.Client.CoreV1().Pods(ns).Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "late"},
 		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "main", Image: "main"}}},
@@ -154,15 +156,21 @@ func TestDrain_podWithAFinalizerIsWaitedFor(t *testing.T) {
 	nodes, ns := c.Nodes(t, 1), c.Namespace(t)
 	pod := c.Deployment(t, ns, "web", 1)[0]
 	held := []byte(`{"metadata":{"finalizers":["example.com/hold"]}}`)
-	_, err := c.Client.CoreV1().Pods(ns).Patch(t.Context(), pod.Name, "application/merge-patch+json", held, metav1.PatchOptions{})
+	_, err := c.Client.CoreV1().Pods(ns).Patch(
+		t.Context(), pod.Name, "application/merge-patch+json", held, metav1.PatchOptions{},
+	)
 	require.NoError(t, err)
 	v, err := p.drain(t, c.Name, nodes)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		now, err := p.engine.View(as(t, services.RoleViewer), v.ID)
-		return err == nil && now.Drain != nil && now.Drain.Terminating == 1 && now.Drain.Nodes[0].Phase == drain.PhaseTerminating
+		return err == nil && now.Drain != nil && now.Drain.Terminating == 1 &&
+			now.Drain.Nodes[0].Phase == drain.PhaseTerminating
 	}, time.Minute, 20*time.Millisecond)
-	_, err = c.Client.CoreV1().Pods(ns).Patch(t.Context(), pod.Name, "application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	_, err = c.Client.CoreV1().Pods(ns).Patch(
+		t.Context(), pod.Name, "application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`),
+		metav1.PatchOptions{},
+	)
 	require.NoError(t, err)
 	require.Equal(t, store.StateSucceeded, p.wait(t, v.ID).State)
 	require.Equal(t, 1, proxy.Calls("create", "pods/eviction"), "a pod that ends is not asked again")

@@ -39,7 +39,7 @@ func (p *process) drained(t *testing.T, cluster string, nodes []string, options 
 	return p.wait(t, v.ID)
 }
 
-// podsOn gives the names of the pods that are bound to a node.
+// podsOn returns the names of the pods that are bound to a node.
 func podsOn(t *testing.T, c *kubetest.Cluster, node string) []string {
 	t.Helper()
 	list, err := c.Client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
@@ -73,7 +73,9 @@ func TestDrain_movesPodsAndLeavesTheTableFresh(t *testing.T) {
 	for i, line := range seen[2 : len(seen)-3] { // as the taints of the cordons come
 		require.Equal(t, []string{"cleared", "nodes changed"}[i%2], line)
 	}
-	require.Equal(t, 1, strings.Count(p.seen.log(), "Invalidated cache for cluster "+c.Name+" after batch drain operation"))
+	require.Equal(
+		t, 1, strings.Count(p.seen.log(), "Invalidated cache for cluster "+c.Name+" after batch drain operation"),
+	)
 	// Per node one cordon, one list for the plan and one at the end; per pod one
 	// eviction; per batch one watch of each kind.
 	require.Equal(t, 2, proxy.Calls("patch", "nodes"))
@@ -94,12 +96,18 @@ func TestDrain_asksForConsentBeforeAnythingIsWritten(t *testing.T) {
 		options []string
 		fields  []string
 	}{
-		"nothing agreed":   {nil, []string{"delete_emptydir", "force"}},
-		"emptyDir agreed":  {[]string{"delete_emptydir", "1"}, []string{"force"}},
-		"not confirmed":    {[]string{"delete_emptydir", "1", "force", "1"}, []string{"confirm"}},
-		"DaemonSets count": {[]string{"delete_emptydir", "1", "force", "1", "confirm", c.Name, "ignore_daemonsets", "0"}, []string{"ignore_daemonsets"}},
-		"grace of zero":    {[]string{"grace_period", "0"}, []string{"grace_period"}},
-		"wrong numbers":    {[]string{"parallel", "0", "timeout", "soon", "pod_selector", "a b"}, []string{"timeout", "pod_selector", "parallel"}},
+		"nothing agreed":  {nil, []string{"delete_emptydir", "force"}},
+		"emptyDir agreed": {[]string{"delete_emptydir", "1"}, []string{"force"}},
+		"not confirmed":   {[]string{"delete_emptydir", "1", "force", "1"}, []string{"confirm"}},
+		"DaemonSets count": {
+			[]string{"delete_emptydir", "1", "force", "1", "confirm", c.Name, "ignore_daemonsets", "0"},
+			[]string{"ignore_daemonsets"},
+		},
+		"grace of zero": {[]string{"grace_period", "0"}, []string{"grace_period"}},
+		"wrong numbers": {
+			[]string{"parallel", "0", "timeout", "soon", "pod_selector", "a b"},
+			[]string{"timeout", "pod_selector", "parallel"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := p.drain(t, c.Name, nodes[:1], want.options...)
@@ -189,7 +197,9 @@ func TestDrain_twoBudgetsOnOnePodEndTheNodeWithTheReason(t *testing.T) {
 	ns := c.Namespace(t)
 	c.Deployment(t, ns, "cart", 3, kubetest.OnNodes(nodes[0]))
 	pdb := c.Budget(t, ns, "cart", 1)
-	second := &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: "second", Namespace: ns}, Spec: *pdb.Spec.DeepCopy()}
+	second := &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: "second", Namespace: ns}, Spec: *pdb.Spec.DeepCopy(),
+	}
 	_, err := c.Client.PolicyV1().PodDisruptionBudgets(ns).Create(t.Context(), second, metav1.CreateOptions{})
 	require.NoError(t, err)
 	c.Deployment(t, ns, "web", 2, kubetest.OnNodes(nodes[0]))
@@ -310,7 +320,10 @@ func TestDrain_nodeChangesUnderIt(t *testing.T) {
 		state  store.ItemState
 	}{
 		"uncordoned from outside": {func(t *testing.T, c *kubetest.Cluster, node string) {
-			_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), node, "application/merge-patch+json", []byte(`{"spec":{"unschedulable":null}}`), metav1.PatchOptions{})
+			_, err := c.Client.CoreV1().Nodes().Patch(
+				t.Context(), node, "application/merge-patch+json", []byte(`{"spec":{"unschedulable":null}}`),
+				metav1.PatchOptions{},
+			)
 			require.NoError(t, err)
 		}, "error_drain_uncordoned", store.ItemFailed},
 		"deleted": {func(t *testing.T, c *kubetest.Cluster, node string) {
@@ -403,7 +416,9 @@ func TestDeletePod_isASeparateDecision(t *testing.T) {
 	c.Budget(t, ns, "cart", 2)
 	ask := func(role services.Role, uid, confirm string) (batch.View, error) {
 		fields := form.Fields{"pod": {ns + "/" + pods[0].Name}, "uid": {uid}, "node": nodes, "confirm": {confirm}}
-		return p.engine.Submit(as(t, role), batch.Request{Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Fields: fields, Reason: "hangs"})
+		return p.engine.Submit(as(t, role), batch.Request{
+			Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Fields: fields, Reason: "hangs",
+		})
 	}
 	_, err := ask(services.RoleUser, string(pods[0].UID), pods[0].Name)
 	require.Equal(t, services.CodeForbidden, services.CodeOf(err))

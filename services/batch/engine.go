@@ -35,7 +35,7 @@ type Cache interface {
 // work and must never block; a Watcher that cannot follow drops what it missed
 // and reads the present state with View.
 type Watcher interface {
-	// BatchChanged: the batch's View is another than before.
+	// BatchChanged: the batch's View has changed.
 	BatchChanged(cluster, id string)
 	// NodesChanged: the cluster's cache was cleared.
 	NodesChanged(cluster string)

@@ -159,7 +159,9 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 	registry, err := cluster.Load(cluster.Source{Kubeconfig: kubeconfig})
 	require.NoError(t, err)
 	c := cache.New(ctx)
-	nodes := node.New(registry, c, node.Options{ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute})
+	nodes := node.New(registry, c, node.Options{
+		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
+	})
 	engine := batch.New(batch.Dependencies{
 		Store: db, Clusters: registry, Nodes: nodes, Cache: clearing{c, seen}, Watcher: seen, Log: log,
 	}, o)
@@ -181,15 +183,19 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 // however busy the machine is.
 var usual = batch.Options{SyncLimit: 5, SyncWait: time.Minute, Resume: true}
 
-// as gives a context of somebody with the role.
+// as returns a context of somebody with the role.
 func as(t *testing.T, role services.Role) context.Context {
 	t.Helper()
-	return services.WithActor(t.Context(), services.Actor{ID: 7, Name: "oncall", Role: role, Address: "127.0.0.1", RequestID: "r1"})
+	return services.WithActor(t.Context(), services.Actor{
+		ID: 7, Name: "oncall", Role: role, Address: "127.0.0.1", RequestID: "r1",
+	})
 }
 
 func (p *process) submit(t *testing.T, cluster, operation string, nodes ...string) batch.View {
 	t.Helper()
-	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: cluster, Operation: operation, Nodes: nodes, Reason: "kernel CVE"})
+	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
+		Cluster: cluster, Operation: operation, Nodes: nodes, Reason: "kernel CVE",
+	})
 	require.NoError(t, err)
 	return v
 }
@@ -337,17 +343,45 @@ func TestSubmit_refusesWhatIsWrongByName(t *testing.T) {
 		code    services.Code
 		field   string
 	}{
-		"no nodes":          {batch.Request{Cluster: c.Name, Operation: "cordon"}, services.RoleUser, services.CodeInvalid, "node"},
-		"bad node name":     {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a b"}}, services.RoleUser, services.CodeInvalid, "node"},
-		"path in node name": {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"../pods/x"}}, services.RoleUser, services.CodeInvalid, "node"},
-		"too many nodes":    {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: many(batch.MaxNodes + 1)}, services.RoleUser, services.CodeInvalid, "node"},
-		"no operation":      {batch.Request{Cluster: c.Name, Nodes: []string{"a"}}, services.RoleUser, services.CodeInvalid, "operation"},
-		"unknown operation": {batch.Request{Cluster: c.Name, Operation: "reboot", Nodes: []string{"a"}}, services.RoleUser, services.CodeInvalid, "operation"},
-		"long reason":       {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}, Reason: strings.Repeat("长", 201)}, services.RoleUser, services.CodeInvalid, "reason"},
-		"two-line reason":   {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}, Reason: "a\nb"}, services.RoleUser, services.CodeInvalid, "reason"},
-		"unknown cluster":   {batch.Request{Cluster: "nowhere", Operation: "cordon", Nodes: []string{"a"}}, services.RoleUser, services.CodeNotFound, ""},
-		"viewer":            {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}}, services.RoleViewer, services.CodeForbidden, ""},
-		"nobody":            {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}}, "", services.CodeForbidden, ""},
+		"no nodes": {
+			batch.Request{Cluster: c.Name, Operation: "cordon"}, services.RoleUser, services.CodeInvalid, "node",
+		},
+		"bad node name": {
+			batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a b"}},
+			services.RoleUser, services.CodeInvalid, "node",
+		},
+		"path in node name": {
+			batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"../pods/x"}},
+			services.RoleUser, services.CodeInvalid, "node",
+		},
+		"too many nodes": {
+			batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: many(batch.MaxNodes + 1)},
+			services.RoleUser, services.CodeInvalid, "node",
+		},
+		"no operation": {
+			batch.Request{Cluster: c.Name, Nodes: []string{"a"}}, services.RoleUser, services.CodeInvalid, "operation",
+		},
+		"unknown operation": {
+			batch.Request{Cluster: c.Name, Operation: "reboot", Nodes: []string{"a"}},
+			services.RoleUser, services.CodeInvalid, "operation",
+		},
+		"long reason": {
+			batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}, Reason: strings.Repeat("长", 201)},
+			services.RoleUser, services.CodeInvalid, "reason",
+		},
+		"two-line reason": {
+			batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}, Reason: "a\nb"},
+			services.RoleUser, services.CodeInvalid, "reason",
+		},
+		"unknown cluster": {
+			batch.Request{Cluster: "nowhere", Operation: "cordon", Nodes: []string{"a"}},
+			services.RoleUser, services.CodeNotFound, "",
+		},
+		"viewer": {
+			batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}},
+			services.RoleViewer, services.CodeForbidden, "",
+		},
+		"nobody": {batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{"a"}}, "", services.CodeForbidden, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := p.engine.Submit(as(t, want.role), want.request)
@@ -396,7 +430,9 @@ func TestPreview_writesNothing(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	plans, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: append(names, "ghost")})
+	plans, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "cordon", Nodes: append(names, "ghost"),
+	})
 	require.NoError(t, err)
 	require.True(t, plans.Nodes[0].Changes())
 	require.NotEmpty(t, plans.Nodes[2].Blockers)
@@ -411,13 +447,19 @@ func TestPreview_rehearsesTheFirstChange(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
 	p := startProcess(t, c.ViewerKubeconfig, t.TempDir(), usual)
-	for operation, form := range map[string]form.Fields{"cordon": nil, "label": {"label": {"a=b"}}, "taint": {"taint": {"a:NoSchedule"}}} {
-		plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: operation, Nodes: names, Fields: form})
+	for operation, form := range map[string]form.Fields{
+		"cordon": nil, "label": {"label": {"a=b"}}, "taint": {"taint": {"a:NoSchedule"}},
+	} {
+		plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
+			Cluster: c.Name, Operation: operation, Nodes: names, Fields: form,
+		})
 		require.NoError(t, err)
 		require.NotNil(t, plan.Refusal, operation)
 		require.Equal(t, services.CodeForbidden, plan.Refusal.Code)
 	}
-	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "uncordon", Nodes: names})
+	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "uncordon", Nodes: names,
+	})
 	require.NoError(t, err)
 	require.Nil(t, plan.Refusal, "there is nothing to change")
 }

@@ -50,7 +50,9 @@ func TestBatch_slowListFromBeforeIsNeverSeen(t *testing.T) {
 	}
 	slow.WaitHits(t, 1)
 	for _, name := range names {
-		_, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, "application/merge-patch+json", []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+		_, err := c.Client.CoreV1().Nodes().Patch(
+			t.Context(), name, "application/merge-patch+json", []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{},
+		)
 		require.NoError(t, err)
 	}
 	p.cache.InvalidateCluster(c.Name) // as the end of a batch does
@@ -191,7 +193,9 @@ func TestRestart_continuesWhereItStopped(t *testing.T) {
 	for _, status := range second.table(t, c.Name) {
 		require.Equal(t, "Ready,SchedulingDisabled", status)
 	}
-	require.Equal(t, 1, strings.Count(second.seen.log(), "Invalidated cache for cluster "+c.Name+" after batch cordon with progress"))
+	require.Equal(
+		t, 1, strings.Count(second.seen.log(), "Invalidated cache for cluster "+c.Name+" after batch cordon with progress"),
+	)
 }
 
 func TestRestart_withoutResumeWaitsForAPerson(t *testing.T) {

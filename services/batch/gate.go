@@ -20,7 +20,7 @@ func (r *run) pass(before wave) error {
 	}
 	failed := r.ledger.failures()
 	if r.pace.rollout.exceeded(failed, r.batch.Total) {
-		r.pace.stop(errFailures) // of a drain, whose nodes at work were to end first
+		r.pace.stop(errFailures) // of a drain, whose nodes in progress were to end first
 		return errFailures
 	}
 	pause := r.pace.rollout.WavePause

@@ -54,10 +54,14 @@ func TestHistory_pages(t *testing.T) {
 	q.Before = first.Older
 	second, err := engine.List(ctx, q)
 	require.NoError(t, err)
-	require.Equal(t, []string{"b002", "b001", "b000"}, []string{second.Items[0].ID, second.Items[1].ID, second.Items[2].ID})
+	require.Equal(t, []string{"b002", "b001", "b000"}, []string{
+		second.Items[0].ID, second.Items[1].ID, second.Items[2].ID,
+	})
 	require.Len(t, second.Items, 3)
 	require.Empty(t, second.Older)
-	for _, none := range []batch.Query{{To: "2026-11-22"}, {From: "2026-11-23T12:00:00.001Z"}, {Before: "b000"}, {Node: "n"}, {Cluster: "PROD"}} {
+	for _, none := range []batch.Query{
+		{To: "2026-11-22"}, {From: "2026-11-23T12:00:00.001Z"}, {Before: "b000"}, {Node: "n"}, {Cluster: "PROD"},
+	} {
 		page, err := engine.List(ctx, none)
 		require.NoError(t, err)
 		require.Empty(t, page.Items, "%+v", none)
@@ -68,8 +72,9 @@ func TestHistory_refusesByName(t *testing.T) {
 	engine, _ := archive(t)
 	long := string(make([]rune, 201))
 	_, err := engine.List(as(t, services.RoleViewer), batch.Query{
-		Cluster: "\xff", Operation: "explode", State: "odd", By: "a\x00", From: "yesterday", To: "2026-13-01", Node: long, Before: "\xfe",
-		Since: "ever", Text: "a b c d e f g h i",
+		Cluster: "\xff", Operation: "explode", State: "odd", By: "a\x00", From: "yesterday", To: "2026-13-01", Node: long,
+		Before: "\xfe",
+		Since:  "ever", Text: "a b c d e f g h i",
 	})
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 	var fields []string
@@ -77,7 +82,10 @@ func TestHistory_refusesByName(t *testing.T) {
 		fields = append(fields, f.Field)
 	}
 	slices.Sort(fields)
-	require.Equal(t, []string{"before", "by", "cluster", "from", "node", "operation", "q", "since", "state", "to"}, slices.Compact(fields))
+	require.Equal(
+		t, []string{"before", "by", "cluster", "from", "node", "operation", "q", "since", "state", "to"},
+		slices.Compact(fields),
+	)
 }
 
 // Nobody who is not signed in learns of the past.
@@ -101,7 +109,9 @@ func TestHistory_itemsOfALargeBatch(t *testing.T) {
 	states[700] = store.ItemFailed
 	keep(t, db, "b1", states...)
 	ctx := as(t, services.RoleViewer)
-	for asked, want := range map[int]struct{ page, items int }{0: {1, batch.ItemPageSize}, 2: {2, batch.ItemPageSize}, 3: {3, 1}, 9e9: {3, 1}, -4: {1, batch.ItemPageSize}} {
+	for asked, want := range map[int]struct{ page, items int }{
+		0: {1, batch.ItemPageSize}, 2: {2, batch.ItemPageSize}, 3: {3, 1}, 9e9: {3, 1}, -4: {1, batch.ItemPageSize},
+	} {
 		p, err := engine.ItemPage(ctx, "b1", batch.ItemQuery{Page: asked})
 		require.NoError(t, err)
 		require.Equal(t, want.page, p.Query.Page)
@@ -148,7 +158,9 @@ func FuzzHistory(f *testing.F) {
 	keep(f, db, "b1", store.ItemSucceeded, store.ItemFailed)
 	ctx := services.WithActor(f.Context(), services.Actor{ID: 1, Role: services.RoleViewer})
 	f.Fuzz(func(t *testing.T, cluster, operation, state, by, from, to, node, before string) {
-		q := batch.Query{Cluster: cluster, Operation: operation, State: state, By: by, From: from, To: to, Node: node, Before: before}
+		q := batch.Query{
+			Cluster: cluster, Operation: operation, State: state, By: by, From: from, To: to, Node: node, Before: before,
+		}
 		page, err := engine.List(ctx, q)
 		if err != nil {
 			require.Equal(t, services.CodeInvalid, services.CodeOf(err), "%+v: %v", q, err)

@@ -33,19 +33,28 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 		want      store.Hold
 		goesOn    bool
 	}{
-		"as it was":                   {then: "user", now: "user", goesOn: true},
-		"may do more":                 {then: "user", now: "admin", goesOn: true},
-		"demoted":                     {then: "admin", now: "user", want: store.HoldDemoted},
-		"earlier version":             {now: "user", goesOn: true},
-		"earlier version, demoted":    {now: "viewer", want: store.HoldDemoted},
-		"disabled":                    {then: "user", now: "user", change: "UPDATE users SET disabled = 1", want: store.HoldDisabled},
-		"deleted":                     {then: "user", now: "user", change: "DELETE FROM users", want: store.HoldDeleted},
-		"disabled, but to be ended":   {then: "user", now: "user", change: "UPDATE users SET disabled = 1", canceled: true, want: store.HoldDisabled, goesOn: true},
-		"deleted, with an earlier id": {then: "user", now: "user", change: "UPDATE users SET id = 99", want: store.HoldDeleted},
+		"as it was":                {then: "user", now: "user", goesOn: true},
+		"may do more":              {then: "user", now: "admin", goesOn: true},
+		"demoted":                  {then: "admin", now: "user", want: store.HoldDemoted},
+		"earlier version":          {now: "user", goesOn: true},
+		"earlier version, demoted": {now: "viewer", want: store.HoldDemoted},
+		"disabled": {
+			then: "user", now: "user", change: "UPDATE users SET disabled = 1", want: store.HoldDisabled,
+		},
+		"deleted": {then: "user", now: "user", change: "DELETE FROM users", want: store.HoldDeleted},
+		"disabled, but to be ended": {
+			then: "user", now: "user", change: "UPDATE users SET disabled = 1", canceled: true, want: store.HoldDisabled,
+			goesOn: true,
+		},
+		"deleted, with an earlier id": {
+			then: "user", now: "user", change: "UPDATE users SET id = 99", want: store.HoldDeleted,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, db := archive(t)
-			id, err := db.InsertUser(t.Context(), store.User{Name: "bob", PasswordHash: "x", Role: tt.now, CreatedAt: time.Now()})
+			id, err := db.InsertUser(t.Context(), store.User{
+				Name: "bob", PasswordHash: "x", Role: tt.now, CreatedAt: time.Now(),
+			})
 			require.NoError(t, err)
 			b := batch.Batch{
 				ID: "b1", Cluster: "prod", Operation: "cordon", Params: json.RawMessage(`{}`), State: store.StateRunning,

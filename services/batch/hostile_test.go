@@ -60,7 +60,9 @@ func (h *hostile) write(ctx context.Context, name, value string) error {
 		delete(n.Labels, theirs)
 		if value != "" {
 			n.Labels[theirs] = value
-			n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: theirs, Value: value, Effect: corev1.TaintEffectPreferNoSchedule})
+			n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{
+				Key: theirs, Value: value, Effect: corev1.TaintEffectPreferNoSchedule,
+			})
 		}
 		// What is written counts even when the end of the test cuts the answer off.
 		_, err = h.client.CoreV1().Nodes().Update(context.WithoutCancel(ctx), n, metav1.UpdateOptions{})
@@ -89,7 +91,9 @@ func theirTaint(n *corev1.Node) string {
 func TestBatch_besideAHostileWriter(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 200)
-	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "copied", Effect: corev1.TaintEffectPreferNoSchedule}))[0]
+	source := c.Nodes(
+		t, 1, kubetest.WithTaints(corev1.Taint{Key: "copied", Effect: corev1.TaintEffectPreferNoSchedule}),
+	)[0]
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
 	h := &hostile{client: c.Client, last: map[string]string{}}
 	ctx, stop := context.WithCancel(t.Context())

@@ -55,7 +55,8 @@ func hasTaint(id string) func(*node.Node) bool {
 }
 
 func laws() map[string]law {
-	onlyViewer, allButAdmin := []services.Role{services.RoleViewer}, []services.Role{services.RoleViewer, services.RoleUser}
+	onlyViewer := []services.Role{services.RoleViewer}
+	allButAdmin := []services.Role{services.RoleViewer, services.RoleUser}
 	return map[string]law{
 		"cordon": {
 			form: formOf(), verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "cordon with progress",
@@ -64,7 +65,9 @@ func laws() map[string]law {
 		"uncordon": {
 			form: func(t *testing.T, k *court) form.Fields {
 				for _, name := range k.names {
-					_, err := k.c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
+					_, err := k.c.Client.CoreV1().Nodes().Patch(
+						t.Context(), name, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{},
+					)
 					require.NoError(t, err)
 				}
 				return nil
@@ -73,23 +76,28 @@ func laws() map[string]law {
 			done: func(n *node.Node) bool { return !n.Unschedulable },
 		},
 		"drain": {
-			form: formOf(), verb: "patch", resource: "nodes", count: 6, refused: allButAdmin, log: "drain with progress", waits: true,
-			done: func(n *node.Node) bool { return n.Unschedulable },
+			form: formOf(), verb: "patch", resource: "nodes", count: 6, refused: allButAdmin, log: "drain with progress",
+			waits: true,
+			done:  func(n *node.Node) bool { return n.Unschedulable },
 		},
 		"delete-pod": {
 			form: func(t *testing.T, k *court) form.Fields {
 				pod := k.c.Pod(t, k.c.Namespace(t), "stuck", k.names[0])
-				return form.Fields{"pod": {pod.Namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name}, "node": k.names}
+				return form.Fields{
+					"pod": {pod.Namespace + "/" + pod.Name}, "uid": {string(pod.UID)}, "confirm": {pod.Name}, "node": k.names,
+				}
 			},
 			verb: "delete", resource: "pods", count: 1, refused: allButAdmin, log: "pod delete",
 			done: func(*node.Node) bool { return true },
 		},
 		"label": {
-			form: formOf("label", "tier=gold,old-"), verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "label update",
+			form: formOf("label", "tier=gold,old-"), verb: "patch", resource: "nodes", count: 6, refused: onlyViewer,
+			log:  "label update",
 			done: func(n *node.Node) bool { _, old := n.Labels["old"]; return n.Labels["tier"] == "gold" && !old },
 		},
 		"taint": {
-			form: formOf("taint", "maint=now:NoSchedule"), verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "taint update",
+			form: formOf("taint", "maint=now:NoSchedule"), verb: "patch", resource: "nodes", count: 6, refused: onlyViewer,
+			log:  "taint update",
 			done: hasTaint("maint:NoSchedule"),
 		},
 		"annotate": {
@@ -99,7 +107,9 @@ func laws() map[string]law {
 		},
 		"copy-taints": {
 			form: func(t *testing.T, k *court) form.Fields {
-				source := k.c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoSchedule}))
+				source := k.c.Nodes(
+					t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "a", Effect: corev1.TaintEffectNoSchedule}),
+				)
 				return form.Fields{"source": source, "mode": {"merge"}}
 			},
 			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "taint copy",
@@ -107,7 +117,9 @@ func laws() map[string]law {
 		},
 		"undo": {
 			form: func(t *testing.T, k *court) form.Fields {
-				v, err := k.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: k.c.Name, Operation: "label", Nodes: k.names, Fields: form.Fields{"label": {"tier=gold,old-"}}})
+				v, err := k.engine.Submit(as(t, services.RoleUser), batch.Request{
+					Cluster: k.c.Name, Operation: "label", Nodes: k.names, Fields: form.Fields{"label": {"tier=gold,old-"}},
+				})
 				require.NoError(t, err)
 				k.wait(t, v.ID)
 				return form.Fields{"undo_of": {v.ID}}
@@ -179,7 +191,10 @@ func TestLaws_holdForEveryOperation(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("denied by default, and a plan writes nothing", func(t *testing.T) { newCourt(t, d.Name, l).denies(t) })
-			t.Run("done means visible, touches only what was asked, is accounted for", func(t *testing.T) { newCourt(t, d.Name, l).judge(t) })
+			t.Run(
+				"done means visible, touches only what was asked, is accounted for",
+				func(t *testing.T) { newCourt(t, d.Name, l).judge(t) },
+			)
 			t.Run("what nobody knows clears the cache", func(t *testing.T) { newCourt(t, d.Name, l).unknown(t) })
 			t.Run("accepted means durable", func(t *testing.T) { newCourt(t, d.Name, l).restarts(t) })
 		})
@@ -235,7 +250,12 @@ func (k *court) judge(t *testing.T) {
 		require.NotEqual(t, it.Before, it.After, "what was before and after is recorded")
 		now := k.c.Node(t, name)
 		require.Equal(t, "stays", now.Labels["foreign"])
-		require.True(t, slices.ContainsFunc(now.Spec.Taints, func(one corev1.Taint) bool { return one.Key == "foreign" && one.Value == "stays" }))
+		require.True(
+			t,
+			slices.ContainsFunc(
+				now.Spec.Taints, func(one corev1.Taint) bool { return one.Key == "foreign" && one.Value == "stays" },
+			),
+		)
 	}
 	require.Equal(t, []string{"oncall", "kernel CVE", "r1", "127.0.0.1"}, []string{v.By, v.Reason, v.RequestID, v.Address})
 	require.True(t, json.Valid(v.Params))

@@ -29,7 +29,7 @@ type ledger struct {
 	lost    int            // failed nodes, those included that are not stored yet
 	failed  []Item         // the first FailedShown
 	settled map[int]bool   // items that are stored in a final state
-	active  map[int]string // nodes at work, by the item's number
+	active  map[int]string // nodes in progress, by the item's number
 	queue   queue
 	drained drained
 }
@@ -172,7 +172,7 @@ func (l *ledger) failures() int {
 	return max(l.counts.Failed, l.lost)
 }
 
-// begin notes that a node is at work.
+// begin notes that work on a node has begun.
 func (l *ledger) begin(it Item) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

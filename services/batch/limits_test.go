@@ -21,7 +21,10 @@ func person(t *testing.T, id int64) context.Context {
 
 func TestLimits_plans(t *testing.T) {
 	o := usual
-	o.Limits = batch.Limits{PlansPerCluster: 3, PlansPerActor: 2, PlanWait: 50 * time.Millisecond, OpenPerCluster: 9, OpenPerActor: 9, NodesPerActor: 9}
+	o.Limits = batch.Limits{
+		PlansPerCluster: 3, PlansPerActor: 2, PlanWait: 50 * time.Millisecond, OpenPerCluster: 9, OpenPerActor: 9,
+		NodesPerActor: 9,
+	}
 	c, proxy, p := behind(t, o)
 	names := c.Nodes(t, 1)
 	request := batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: names}
@@ -53,7 +56,9 @@ func TestLimits_plans(t *testing.T) {
 // Who has to wait is let in as soon as there is room.
 func TestLimits_plansWait(t *testing.T) {
 	o := usual
-	o.Limits = batch.Limits{PlansPerCluster: 1, PlansPerActor: 1, PlanWait: time.Minute, OpenPerCluster: 9, OpenPerActor: 9, NodesPerActor: 9}
+	o.Limits = batch.Limits{
+		PlansPerCluster: 1, PlansPerActor: 1, PlanWait: time.Minute, OpenPerCluster: 9, OpenPerActor: 9, NodesPerActor: 9,
+	}
 	c, proxy, p := behind(t, o)
 	request := batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: c.Nodes(t, 1)}
 	hold := make(chan struct{})
@@ -73,7 +78,9 @@ func TestLimits_plansWait(t *testing.T) {
 
 func TestLimits_openBatches(t *testing.T) {
 	o := usual
-	o.Limits = batch.Limits{PlansPerCluster: 9, PlansPerActor: 9, PlanWait: time.Minute, OpenPerCluster: 3, OpenPerActor: 2, NodesPerActor: 3}
+	o.Limits = batch.Limits{
+		PlansPerCluster: 9, PlansPerActor: 9, PlanWait: time.Minute, OpenPerCluster: 3, OpenPerActor: 2, NodesPerActor: 3,
+	}
 	c, proxy, p := behind(t, o)
 	names := c.Nodes(t, 3)
 	hold := make(chan struct{})
@@ -103,7 +110,9 @@ func TestLimits_openBatches(t *testing.T) {
 func TestSubmit_boundsTheKey(t *testing.T) {
 	c := lease(t)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	request := batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: c.Nodes(t, 1), IdempotencyKey: strings.Repeat("é", 128)}
+	request := batch.Request{
+		Cluster: c.Name, Operation: "cordon", Nodes: c.Nodes(t, 1), IdempotencyKey: strings.Repeat("é", 128),
+	}
 	_, err := p.engine.Submit(person(t, 1), request)
 	require.NoError(t, err)
 	request.IdempotencyKey += "x"

@@ -25,14 +25,17 @@ import (
 func portrait(t *testing.T, c *kubetest.Cluster, name string) []any {
 	t.Helper()
 	n := c.Node(t, name)
-	taints := slices.DeleteFunc(slices.Clone(n.Spec.Taints), func(one corev1.Taint) bool { return one.Key == corev1.TaintNodeUnschedulable })
+	taints := slices.DeleteFunc(
+		slices.Clone(n.Spec.Taints), func(one corev1.Taint) bool { return one.Key == corev1.TaintNodeUnschedulable },
+	)
 	slices.SortFunc(taints, func(a, b corev1.Taint) int {
 		return slices.Compare([]string{a.Key, string(a.Effect)}, []string{b.Key, string(b.Effect)})
 	})
 	notes := maps.Clone(n.Annotations)
 	delete(notes, "node.alpha.kubernetes.io/ttl") // a controller adds it to new nodes
 	labels := maps.Clone(n.Labels)
-	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "beta.kubernetes.io/") }) // a controller adds them to new nodes
+	// a controller adds these to new nodes
+	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, "beta.kubernetes.io/") })
 	return []any{labels, taints, n.Spec.Unschedulable, notes}
 }
 
@@ -49,7 +52,9 @@ func TestUndo_bringsEveryNodeBack(t *testing.T) {
 	c := lease(t)
 	since := metav1.Now().Rfc3339Copy()
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	source := c.Nodes(t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "h100", Effect: corev1.TaintEffectNoSchedule}))[0]
+	source := c.Nodes(
+		t, 1, kubetest.WithTaints(corev1.Taint{Key: "gpu", Value: "h100", Effect: corev1.TaintEffectNoSchedule}),
+	)[0]
 	for name, request := range map[string]batch.Request{
 		"cordon":   {Operation: "cordon", Reason: "kernel"},
 		"uncordon": {Operation: "uncordon"},
@@ -92,7 +97,8 @@ func TestUndo_bringsEveryNodeBack(t *testing.T) {
 			after := map[string][]any{}
 			changed := 0
 			for _, name := range names {
-				if after[name] = portrait(t, c, name); !slices.EqualFunc(before[name], after[name], equal) {
+				after[name] = portrait(t, c, name)
+				if !slices.EqualFunc(before[name], after[name], equal) {
 					changed++
 				}
 			}
@@ -122,16 +128,22 @@ func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3, kubetest.WithLabels(map[string]string{"env": "dev"}))
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"env=prod,tier=gold"}}})
+	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "label", Nodes: names, Fields: form.Fields{"label": {"env=prod,tier=gold"}},
+	})
 	require.NoError(t, err)
 	p.wait(t, v.ID)
-	_, err = c.Client.CoreV1().Nodes().Patch(t.Context(), names[0], types.MergePatchType, []byte(`{"metadata":{"labels":{"env":"test"}}}`), metav1.PatchOptions{})
+	_, err = c.Client.CoreV1().Nodes().Patch(
+		t.Context(), names[0], types.MergePatchType, []byte(`{"metadata":{"labels":{"env":"test"}}}`), metav1.PatchOptions{},
+	)
 	require.NoError(t, err)
 	require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), names[1], metav1.DeleteOptions{}))
 	c.Nodes(t, 1, kubetest.Named(names[1]), kubetest.WithLabels(map[string]string{"env": "prod", "tier": "gold"}))
 	p.cache.InvalidateCluster(c.Name)
 
-	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "undo", Fields: form.Fields{"undo_of": {v.ID}}})
+	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "undo", Fields: form.Fields{"undo_of": {v.ID}},
+	})
 	require.NoError(t, err)
 	require.Len(t, plan.Nodes, 3)
 	require.Equal(t, "error_undo_changed_since", plan.Nodes[0].Blockers[0].Text)
@@ -143,7 +155,10 @@ func TestUndo_leavesAloneWhatWasChangedSince(t *testing.T) {
 	items := p.items(t, undone.ID)
 	require.Equal(t, "error_undo_changed_since", items[names[0]].Error.ID)
 	require.Equal(t, "error_node_replaced", items[names[1]].Error.ID)
-	require.Equal(t, []string{"test", "gold"}, []string{c.Node(t, names[0]).Labels["env"], c.Node(t, names[0]).Labels["tier"]}, "the node is left alone as a whole")
+	require.Equal(
+		t, []string{"test", "gold"}, []string{c.Node(t, names[0]).Labels["env"], c.Node(t, names[0]).Labels["tier"]},
+		"the node is left alone as a whole",
+	)
 	require.Equal(t, "gold", c.Node(t, names[1]).Labels["tier"], "a node of the same name is another node")
 
 	forced := p.undo(t, v.ID, form.Fields{"force": {"1"}})
@@ -158,7 +173,9 @@ func TestUndo_ofAForeignCordonIsNone(t *testing.T) {
 	first := p.submit(t, c.Name, "cordon", name)
 	p.wait(t, first.ID)
 	p.wait(t, p.submit(t, c.Name, "uncordon", name).ID)
-	other, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: c.Name, Operation: "cordon", Nodes: []string{name}, Reason: "another reason"})
+	other, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "cordon", Nodes: []string{name}, Reason: "another reason",
+	})
 	require.NoError(t, err)
 	p.wait(t, other.ID)
 	require.Equal(t, batch.Counts{Skipped: 1}, p.undo(t, first.ID, nil).Counts)
@@ -171,7 +188,10 @@ func TestRetry_onlyWhatDidNotGetThere(t *testing.T) {
 	c, proxy, p := behind(t, usual)
 	names := c.Nodes(t, 4)
 	fault := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[1], Code: 422})
-	request := batch.Request{Cluster: c.Name, Operation: "label", Nodes: append([]string{"ghost"}, names...), Reason: "audit", Fields: form.Fields{"label": {"tier=gold"}}}
+	request := batch.Request{
+		Cluster: c.Name, Operation: "label", Nodes: append([]string{"ghost"}, names...), Reason: "audit",
+		Fields: form.Fields{"label": {"tier=gold"}},
+	}
 	v, err := p.engine.Submit(as(t, services.RoleUser), request)
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 3, Failed: 2}, p.wait(t, v.ID).Counts)

@@ -29,7 +29,7 @@ type pace struct {
 
 	limiter *kube.Limiter
 	rollout Rollout
-	slots   chan struct{} // has room for as many nodes as may be at work; nil for no limit
+	slots   chan struct{} // has room for as many nodes as may be in progress; nil for no limit
 	changed func()        // tells whoever follows the batch
 
 	nudge   chan struct{} // receives after paused or later has changed
@@ -201,7 +201,7 @@ func (p *pace) open(w wave) {
 }
 
 // admits reports whether an item that is worked on together with others may begin,
-// while so many of them are at work.
+// while so many of them are in progress.
 func (p *pace) admits(seq, active int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -67,34 +67,97 @@ func TestReach(t *testing.T) {
 		form      form.Fields
 		want      []string
 	}{
-		"few of many":                       {all: someNodes("n", 100), first: 9, operation: "cordon"},
-		"many, but a small share":           {all: someNodes("n", 100), first: 20, operation: "cordon"},
-		"a share":                           {all: someNodes("n", 100), first: 21, operation: "cordon", want: []string{"share  21/100"}},
-		"a large share, but few":            {all: someNodes("n", 20), first: 9, operation: "cordon"},
-		"ten of twenty":                     {all: someNodes("n", 20), first: 10, operation: "cordon", want: []string{"share  10/20"}},
-		"all of a small cluster":            {all: someNodes("n", 2), first: 2, operation: "cordon", want: []string{"cluster  2/2"}},
-		"cordoned before":                   {all: someNodes("n", 20, cordoned), first: 20, operation: "cordon"},
-		"a drain of what is cordoned":       {all: someNodes("n", 20, cordoned), first: 12, operation: "drain", want: []string{"share  12/20"}},
-		"uncordon":                          {all: someNodes("n", 20, cordoned), first: 20, operation: "uncordon"},
-		"labels":                            {all: someNodes("n", 20), first: 20, operation: "label", form: form.Fields{"label": {"a=b"}}},
-		"a taint that only asks":            {all: someNodes("n", 20), first: 20, operation: "taint", form: taint("a=b:PreferNoSchedule")},
-		"a taint":                           {all: someNodes("n", 20), first: 12, operation: "taint", form: taint("a=b:NoSchedule"), want: []string{"share  12/20"}},
-		"a taint that evicts":               {all: someNodes("n", 20), first: 12, operation: "taint", form: taint("a:NoExecute"), want: []string{"share  12/20"}},
-		"a taint that is there":             {all: someNodes("n", 20, tainted("a", "b", "NoSchedule")), first: 20, operation: "taint", form: taint("a=b:NoSchedule")},
-		"a taint with another value":        {all: someNodes("n", 20, tainted("a", "x", "NoSchedule")), first: 12, operation: "taint", form: taint("a=b:NoSchedule"), want: []string{"share  12/20"}},
-		"a taint that goes":                 {all: someNodes("n", 20, tainted("a", "x", "NoSchedule")), first: 20, operation: "taint", form: taint("a:NoSchedule-")},
-		"the last of a pool":                {all: append(someNodes("p", 2, inPool("gpu")), someNodes("n", 9)...), first: 2, operation: "cordon", want: []string{"pool gpu 2/2"}},
-		"one is left in the pool":           {all: append(someNodes("p", 3, inPool("gpu")), someNodes("n", 9)...), first: 2, operation: "cordon"},
-		"the one left is cordoned":          {all: append([]*node.Node{aNode("p0", inPool("gpu")), aNode("p1", inPool("gpu"), cordoned)}, someNodes("n", 9)...), first: 1, operation: "cordon", want: []string{"pool gpu 1/2"}},
-		"the one left is not ready":         {all: append([]*node.Node{aNode("z0", inZone("a")), aNode("z1", inZone("a"), notReady)}, someNodes("n", 9)...), first: 1, operation: "cordon", want: []string{"zone a 1/2"}},
-		"the one left repels":               {all: append([]*node.Node{aNode("z0", inZone("a")), aNode("z1", inZone("a"), tainted("x", "", "NoSchedule"))}, someNodes("n", 9)...), first: 1, operation: "cordon", want: []string{"zone a 1/2"}},
-		"what a pool is meant to repel":     {all: append(someNodes("p", 2, inPool("gpu"), tainted("gpu", "", "NoSchedule")), someNodes("n", 9)...), first: 1, operation: "cordon"},
-		"a cordon that is just lifted":      {all: append([]*node.Node{aNode("p0", inPool("a")), aNode("p1", inPool("a"), tainted("node.kubernetes.io/unschedulable", "", "NoSchedule"))}, someNodes("n", 9)...), first: 1, operation: "cordon"},
-		"the last of the control plane":     {all: append(someNodes("c", 3, control, tainted("node-role.kubernetes.io/control-plane", "", "NoSchedule")), someNodes("n", 9)...), first: 3, operation: "cordon", want: []string{"control-plane  3/3"}},
-		"two of the control plane":          {all: append(someNodes("c", 3, control, tainted("node-role.kubernetes.io/control-plane", "", "NoSchedule")), someNodes("n", 9)...), first: 2, operation: "cordon"},
-		"a node that is not ready, nothing": {all: append(someNodes("p", 1, inPool("gpu"), notReady), someNodes("n", 9)...), first: 1, operation: "cordon"},
+		"few of many":             {all: someNodes("n", 100), first: 9, operation: "cordon"},
+		"many, but a small share": {all: someNodes("n", 100), first: 20, operation: "cordon"},
+		"a share": {
+			all: someNodes("n", 100), first: 21, operation: "cordon", want: []string{"share  21/100"},
+		},
+		"a large share, but few": {all: someNodes("n", 20), first: 9, operation: "cordon"},
+		"ten of twenty": {
+			all: someNodes("n", 20), first: 10, operation: "cordon", want: []string{"share  10/20"},
+		},
+		"all of a small cluster": {
+			all: someNodes("n", 2), first: 2, operation: "cordon", want: []string{"cluster  2/2"},
+		},
+		"cordoned before": {all: someNodes("n", 20, cordoned), first: 20, operation: "cordon"},
+		"a drain of what is cordoned": {
+			all: someNodes("n", 20, cordoned), first: 12, operation: "drain", want: []string{"share  12/20"},
+		},
+		"uncordon": {all: someNodes("n", 20, cordoned), first: 20, operation: "uncordon"},
+		"labels": {
+			all: someNodes("n", 20), first: 20, operation: "label", form: form.Fields{"label": {"a=b"}},
+		},
+		"a taint that only asks": {
+			all: someNodes("n", 20), first: 20, operation: "taint", form: taint("a=b:PreferNoSchedule"),
+		},
+		"a taint": {
+			all: someNodes("n", 20), first: 12, operation: "taint", form: taint("a=b:NoSchedule"),
+			want: []string{"share  12/20"},
+		},
+		"a taint that evicts": {
+			all: someNodes("n", 20), first: 12, operation: "taint", form: taint("a:NoExecute"), want: []string{"share  12/20"},
+		},
+		"a taint that is there": {
+			all: someNodes("n", 20, tainted("a", "b", "NoSchedule")), first: 20, operation: "taint",
+			form: taint("a=b:NoSchedule"),
+		},
+		"a taint with another value": {
+			all: someNodes("n", 20, tainted("a", "x", "NoSchedule")), first: 12, operation: "taint",
+			form: taint("a=b:NoSchedule"), want: []string{"share  12/20"},
+		},
+		"a taint that goes": {
+			all: someNodes("n", 20, tainted("a", "x", "NoSchedule")), first: 20, operation: "taint",
+			form: taint("a:NoSchedule-"),
+		},
+		"the last of a pool": {
+			all: append(someNodes("p", 2, inPool("gpu")), someNodes("n", 9)...), first: 2, operation: "cordon",
+			want: []string{"pool gpu 2/2"},
+		},
+		"one is left in the pool": {
+			all: append(someNodes("p", 3, inPool("gpu")), someNodes("n", 9)...), first: 2, operation: "cordon",
+		},
+		"the one left is cordoned": {
+			all:   append([]*node.Node{aNode("p0", inPool("gpu")), aNode("p1", inPool("gpu"), cordoned)}, someNodes("n", 9)...),
+			first: 1, operation: "cordon", want: []string{"pool gpu 1/2"},
+		},
+		"the one left is not ready": {
+			all:   append([]*node.Node{aNode("z0", inZone("a")), aNode("z1", inZone("a"), notReady)}, someNodes("n", 9)...),
+			first: 1, operation: "cordon", want: []string{"zone a 1/2"},
+		},
+		"the one left repels": {
+			all: append([]*node.Node{
+				aNode("z0", inZone("a")), aNode("z1", inZone("a"), tainted("x", "", "NoSchedule")),
+			}, someNodes("n", 9)...),
+			first: 1, operation: "cordon", want: []string{"zone a 1/2"},
+		},
+		"what a pool is meant to repel": {
+			all: append(someNodes("p", 2, inPool("gpu"), tainted("gpu", "", "NoSchedule")), someNodes("n", 9)...), first: 1,
+			operation: "cordon",
+		},
+		"a cordon that is just lifted": {
+			all: append([]*node.Node{
+				aNode("p0", inPool("a")), aNode("p1", inPool("a"), tainted("node.kubernetes.io/unschedulable", "", "NoSchedule")),
+			}, someNodes("n", 9)...),
+			first: 1, operation: "cordon",
+		},
+		"the last of the control plane": {
+			all: append(someNodes(
+				"c", 3, control, tainted("node-role.kubernetes.io/control-plane", "", "NoSchedule"),
+			), someNodes("n", 9)...),
+			first: 3, operation: "cordon", want: []string{"control-plane  3/3"},
+		},
+		"two of the control plane": {
+			all: append(someNodes(
+				"c", 3, control, tainted("node-role.kubernetes.io/control-plane", "", "NoSchedule"),
+			), someNodes("n", 9)...),
+			first: 2, operation: "cordon",
+		},
+		"a node that is not ready, nothing": {
+			all: append(someNodes("p", 1, inPool("gpu"), notReady), someNodes("n", 9)...), first: 1, operation: "cordon",
+		},
 		"several parts at once": {
-			all: append(someNodes("p", 10, inPool("gpu"), inZone("a")), someNodes("n", 9, inPool("std"), inZone("b"))...), first: 10, operation: "cordon",
+			all:   append(someNodes("p", 10, inPool("gpu"), inZone("a")), someNodes("n", 9, inPool("std"), inZone("b"))...),
+			first: 10, operation: "cordon",
 			want: []string{"share  10/19", "pool gpu 10/10", "zone a 10/10"},
 		},
 	} {
@@ -113,7 +176,9 @@ func TestReach(t *testing.T) {
 func TestReach_undo(t *testing.T) {
 	yes, no := true, false
 	all := someNodes("n", 2)
-	lifted := NodePlan{Node: "n0", Plan: operation.Plan{Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes}}}
+	lifted := NodePlan{
+		Node: "n0", Plan: operation.Plan{Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes}},
+	}
 	refused := NodePlan{Node: "n1", Plan: operation.Plan{
 		Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes},
 		Blockers: []*services.Error{services.NewError(services.CodeConflict, "error_node_gone")},
@@ -145,7 +210,10 @@ func TestDigest(t *testing.T) {
 	reach := []Reach{{Kind: ReachPool, Name: "gpu", Nodes: 3, Of: 3}}
 	require.NotEqual(t, digest(plans, nil), digest(plans, reach))
 	reach[0].Of = 4
-	require.Equal(t, digest(plans, []Reach{{Kind: ReachPool, Name: "gpu"}}), digest(plans, reach), "one more node in the pool is the same plan")
+	require.Equal(
+		t, digest(plans, []Reach{{Kind: ReachPool, Name: "gpu"}}), digest(plans, reach),
+		"one more node in the pool is the same plan",
+	)
 	before := digest(plans, reach)
 	why := "disk"
 	plans[0].After = plans[0].After.WithoutAnnotations() // a copy

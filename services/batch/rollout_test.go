@@ -20,7 +20,9 @@ func (p *process) rollout(t *testing.T, cluster string, nodes []string, pairs ..
 	for i := 0; i < len(pairs); i += 2 {
 		fields[pairs[i]] = []string{pairs[i+1]}
 	}
-	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{Cluster: cluster, Operation: "label", Nodes: nodes, Fields: fields})
+	v, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
+		Cluster: cluster, Operation: "label", Nodes: nodes, Fields: fields,
+	})
 	require.NoError(t, err)
 	return v
 }
@@ -68,7 +70,9 @@ func TestRollout_canaryWaitsForAPerson(t *testing.T) {
 func TestRollout_canaryGoesOnByItselfUnlessOneHasFailed(t *testing.T) {
 	c, proxy, p := behind(t, usual)
 	names := c.Nodes(t, 6)
-	require.Equal(t, batch.Counts{Succeeded: 6}, p.wait(t, p.rollout(t, c.Name, names, "canary", "2", "canary_wait", "1s").ID).Counts)
+	require.Equal(
+		t, batch.Counts{Succeeded: 6}, p.wait(t, p.rollout(t, c.Name, names, "canary", "2", "canary_wait", "1s").ID).Counts,
+	)
 
 	timed := p.atGate(t, p.rollout(t, c.Name, names, "canary", "2", "canary_wait", "10h", "label", "env=a").ID)
 	require.NotNil(t, timed.Gate.Until)
@@ -125,7 +129,9 @@ func TestRollout_canaryOfADrain(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
-	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Fields: form.Fields{"canary": {"1"}}})
+	v, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
+		Cluster: c.Name, Operation: "drain", Nodes: names, Fields: form.Fields{"canary": {"1"}},
+	})
 	require.NoError(t, err)
 	p.atGate(t, v.ID)
 	require.True(t, c.Node(t, names[0]).Spec.Unschedulable)

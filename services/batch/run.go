@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// run is one batch at work. It lives from its launch until its end is stored. Its
+// run is one running batch. It lives from its launch until its end is stored. Its
 // pace says when a node may begin, its ledger what became of the nodes.
 type run struct {
 	task

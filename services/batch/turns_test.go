@@ -57,7 +57,9 @@ func TestTurns_drainWaitsForAllAndACancelledBatchLeavesTheLine(t *testing.T) {
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Name: names[0], Times: 1, Hold: hold})
 	first := p.submit(t, c.Name, "cordon", names[0])
 	held.WaitHits(t, 1)
-	drain, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names, Reason: "kernel CVE", Fields: form.Fields{}})
+	drain, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
+		Cluster: c.Name, Operation: "drain", Nodes: names, Reason: "kernel CVE", Fields: form.Fields{},
+	})
 	require.NoError(t, err)
 	doomed := p.submit(t, c.Name, "uncordon", names...)
 	last := p.submit(t, c.Name, "cordon", names[2])
@@ -85,7 +87,9 @@ func TestTurns_deletingAPodWaitsForNoDrain(t *testing.T) {
 		return err == nil && v.Drain != nil && v.Drain.Blocked == 1
 	}, time.Minute, 10*time.Millisecond)
 	fields := form.Fields{"pod": {ns + "/" + pod.Name}, "uid": {string(pod.UID)}, "node": nodes, "confirm": {pod.Name}}
-	deleted, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Fields: fields})
+	deleted, err := p.engine.Submit(as(t, services.RoleAdmin), batch.Request{
+		Cluster: c.Name, Operation: "delete-pod", Nodes: nodes, Fields: fields,
+	})
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 1}, p.wait(t, deleted.ID).Counts)
 	require.Equal(t, store.StateSucceeded, p.wait(t, drain.ID).State)

@@ -12,7 +12,7 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// shownActive is how many nodes at work a View names.
+// shownActive is how many nodes in progress a View names.
 const shownActive = 16
 
 // View returns the present state of a batch.
@@ -146,7 +146,7 @@ func (e *Engine) controlled(ctx context.Context, id string) (Batch, error) {
 	return b, nil
 }
 
-// views adds the counts, and what is only known while a batch is at work.
+// views adds the counts, and what is only known while a batch is running.
 func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
 	ids := make([]string, len(batches))
 	for i, b := range batches {
