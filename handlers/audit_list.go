@@ -25,7 +25,9 @@ func (h *Handlers) AuditList(w http.ResponseWriter, r *http.Request) error {
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
 		return err
 	default: // the form comes back with what is wrong in it
-		return h.showAudit(w, r, http.StatusUnprocessableEntity, admin.AuditView{Page: audit.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err)})
+		return h.showAudit(w, r, http.StatusUnprocessableEntity, admin.AuditView{
+			Page: audit.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err),
+		})
 	}
 }
 
@@ -40,8 +42,9 @@ func (h *Handlers) showAudit(w http.ResponseWriter, r *http.Request, status int,
 func auditQuery(r *http.Request) (audit.Query, error) {
 	values := r.URL.Query()
 	q := audit.Query{
-		Actor: values.Get("actor"), Object: values.Get("object"), Action: values.Get("action"), Cluster: values.Get("cluster"),
-		Result: values.Get("result"), Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
+		Actor: values.Get("actor"), Object: values.Get("object"), Action: values.Get("action"),
+		Cluster: values.Get("cluster"), Result: values.Get("result"),
+		Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
 		Zone: ui.Zone(r.Context()), Text: values.Get("q"),
 	}
 	text := values.Get("before")

@@ -31,7 +31,9 @@ func (h *Handlers) BatchesResume(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func (h *Handlers) control(w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error)) error {
+func (h *Handlers) control(
+	w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error),
+) error {
 	v, err := act(r.Context(), pathParam(r, "id"))
 	if err != nil {
 		return err

@@ -148,7 +148,7 @@ func leftOut(form url.Values) map[string]bool {
 	return out
 }
 
-// listQuery gives the fields of the list's query in a batch's form. "label" and
+// listQuery returns the fields of the list's query in a batch's form. "label" and
 // "taint" belong to the operation where that has such fields; the filters of the
 // same names are then written "filter.label" and "filter.taint", as any of them
 // may be.

@@ -23,7 +23,9 @@ func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
 		return err
 	default: // the form comes back with what is wrong in it
-		return h.showBatches(w, r, http.StatusUnprocessableEntity, batches.ListView{Page: batch.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err)})
+		return h.showBatches(w, r, http.StatusUnprocessableEntity, batches.ListView{
+			Page: batch.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err),
+		})
 	}
 }
 

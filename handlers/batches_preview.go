@@ -45,7 +45,7 @@ func (h *Handlers) preview(w http.ResponseWriter, r *http.Request) error {
 }
 
 // plan makes the plan of a request; what a form says in rows is entries in the
-// request that it gives back.
+// request that it returns.
 func (h *Handlers) plan(r *http.Request, typed batch.Request) (batch.Request, batch.Preview, error) {
 	q, err := unfold(typed)
 	if err != nil {
@@ -68,7 +68,9 @@ func planMoved(err error) bool {
 }
 
 // showPlan answers the page of a plan; problem is why it was not carried out.
-func (h *Handlers) showPlan(w http.ResponseWriter, r *http.Request, status int, q batch.Request, p batch.Preview, problem error) error {
+func (h *Handlers) showPlan(
+	w http.ResponseWriter, r *http.Request, status int, q batch.Request, p batch.Preview, problem error,
+) error {
 	v := h.planView(r, q, p, problem)
 	if operation.TraitsOf(q.Operation).Page == operation.PagePod {
 		v.Pod = &plan.Pod{Name: q.Fields.Text("pod"), UID: q.Fields.Text("uid")}
@@ -187,7 +189,9 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 		out.Refusal = &refusalJSON{said.Code, said.Text}
 	}
 	for i, n := range p.Nodes {
-		out.Nodes[i] = nodePlanJSON{Node: n.Node, Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected}
+		out.Nodes[i] = nodePlanJSON{
+			Node: n.Node, Warnings: sentences(r, n.Warnings), Blockers: sentences(r, n.Blockers), Protected: n.Protected,
+		}
 		if len(n.Blockers) == 0 {
 			out.Nodes[i].Change = changeJSON{Before: &n.Before, After: &n.After}
 		}
@@ -195,7 +199,9 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 	if p.Drain == nil {
 		return out
 	}
-	out.Drain = &drainPlanJSON{Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Drain.Counts, Unread: p.Drain.Unread}
+	out.Drain = &drainPlanJSON{
+		Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Drain.Counts, Unread: p.Drain.Unread,
+	}
 	for i, n := range p.Drain.Nodes {
 		d := drainNodeJSON{Node: n.Node, Pods: make([]podJSON, len(n.Pods)), Counts: n.Counts}
 		for j, pod := range n.Pods {

@@ -50,7 +50,7 @@ func (h *Handlers) createFrom(w http.ResponseWriter, r *http.Request, id, field 
 	return h.create(w, r, q)
 }
 
-// planOrigin gives the batch that a plan goes back to; nil for a plan of its own.
+// planOrigin returns the batch that a plan goes back to; nil for a plan of its own.
 func planOrigin(q batch.Request, p batch.Preview) *plan.Origin {
 	if q.RetryOf != "" {
 		return &plan.Origin{ID: q.RetryOf}
@@ -68,7 +68,7 @@ func planOrigin(q batch.Request, p batch.Preview) *plan.Origin {
 	return o
 }
 
-// plannedNodes gives the names of a plan's nodes: those of an undo or a retry
+// plannedNodes returns the names of a plan's nodes: those of an undo or a retry
 // are its batch's, unless the form chose among them.
 func plannedNodes(p batch.Preview) []string {
 	names := make([]string, len(p.Nodes))

@@ -38,7 +38,9 @@ func (h *Handlers) showBatch(w http.ResponseWriter, r *http.Request, status int,
 	return h.showItems(w, r, status, v, batch.ItemQuery{})
 }
 
-func (h *Handlers) showItems(w http.ResponseWriter, r *http.Request, status int, v batch.View, q batch.ItemQuery) error {
+func (h *Handlers) showItems(
+	w http.ResponseWriter, r *http.Request, status int, v batch.View, q batch.ItemQuery,
+) error {
 	shown, err := h.Batches.ItemPage(r.Context(), v.ID, q)
 	if err != nil {
 		return err
@@ -82,7 +84,9 @@ func (h *Handlers) related(ctx context.Context, v batch.View, later batch.Succes
 }
 
 // writeBatch writes one batch with every node that the query asks for.
-func (h *Handlers) writeBatch(w http.ResponseWriter, r *http.Request, status int, v batch.View, later batch.Successors, q batch.ItemQuery) error {
+func (h *Handlers) writeBatch(
+	w http.ResponseWriter, r *http.Request, status int, v batch.View, later batch.Successors, q batch.ItemQuery,
+) error {
 	items, err := h.Batches.Items(r.Context(), v.ID)
 	if err != nil {
 		return err

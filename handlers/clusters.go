@@ -49,7 +49,9 @@ func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, map[string]any{"items": list})
 	}
-	return render(w, r, http.StatusOK, admin.ClustersPage(h.frame(r, "clusters", ui.T(r.Context(), "nav_clusters"), ""), rows))
+	return render(
+		w, r, http.StatusOK, admin.ClustersPage(h.frame(r, "clusters", ui.T(r.Context(), "nav_clusters"), ""), rows),
+	)
 }
 
 // ClustersShow sends to the cluster's nodes.

@@ -56,7 +56,9 @@ func (h *Handlers) checkEdit(w http.ResponseWriter, r *http.Request, e editor) e
 		}
 	}
 	fields := nodes.EditFields(names, len(newRows(r.Form)), e.field)
-	return render(w, r, http.StatusOK, nodes.EditChecked(fields, ui.NewProblem(r.Context(), got.wrong.Err()), e.effect(r.Form, got)))
+	return render(
+		w, r, http.StatusOK, nodes.EditChecked(fields, ui.NewProblem(r.Context(), got.wrong.Err()), e.effect(r.Form, got)),
+	)
 }
 
 func (e editor) effect(form url.Values, got rows) nodes.EditEffect {
@@ -78,15 +80,19 @@ func (e editor) shown(entries []string) []nodes.EditEntry {
 
 // showEdit answers the form, as it was typed when it was, with what is wrong in
 // it.
-func (h *Handlers) showEdit(w http.ResponseWriter, r *http.Request, status int, e editor, q batch.Request, problem error) error {
+func (h *Handlers) showEdit(
+	w http.ResponseWriter, r *http.Request, status int, e editor, q batch.Request, problem error,
+) error {
 	all, err := h.Nodes.All(r.Context(), q.Cluster, false)
 	if err != nil {
 		return err
 	}
 	chosen := findNodes(all, q.Nodes)
 	v := nodes.EditView{
-		Cluster: q.Cluster, Page: e.page, Operation: e.operation, Field: e.field, Names: q.Nodes, Found: len(chosen), Reason: q.Reason, Back: backOf(r),
-		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0", Problem: ui.NewProblem(r.Context(), problem),
+		Cluster: q.Cluster, Page: e.page, Operation: e.operation, Field: e.field, Names: q.Nodes, Found: len(chosen),
+		Reason: q.Reason, Back: backOf(r),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeAdd), Keep: r.Form.Get("overwrite") == "0",
+		Problem: ui.NewProblem(r.Context(), problem),
 	}
 	for _, s := range e.spread(chosen) {
 		if e.protects(h.Protect, s) {
@@ -225,7 +231,9 @@ func blankRows(typed []nodes.EditNew, more bool) []nodes.EditNew {
 	if more {
 		missing = blankMore
 	}
-	return slices.Repeat([]nodes.EditNew{{Effect: operation.Effects()[0]}}, min(missing, maxNewRows-min(maxNewRows, len(typed))))
+	return slices.Repeat(
+		[]nodes.EditNew{{Effect: operation.Effects()[0]}}, min(missing, maxNewRows-min(maxNewRows, len(typed))),
+	)
 }
 
 // How many suggestions a form carries, and from how many values on a key names
@@ -236,7 +244,7 @@ const (
 	ownValues       = 50
 )
 
-// suggest gives the keys and values that exist in the cluster.
+// suggest returns the keys and values that exist in the cluster.
 func (e editor) suggest(nodes []*node.Node) (keys, values []string) {
 	seen := map[string]bool{}
 	for _, s := range e.spread(nodes) {
@@ -251,7 +259,7 @@ func (e editor) suggest(nodes []*node.Node) (keys, values []string) {
 	return keys[:min(len(keys), suggestedKeys)], values[:min(len(values), suggestedValues)]
 }
 
-// refusal gives the page of the form that a request for a plan came from, as it
+// refusal returns the page of the form that a request for a plan came from, as it
 // was typed, or false when it did not come from one.
 func (h *Handlers) refusal(w http.ResponseWriter, r *http.Request, q batch.Request, problem error) (bool, error) {
 	if services.CodeOf(problem) != services.CodeInvalid || wantsJSON(r) || isHTMX(r) {

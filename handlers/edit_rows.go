@@ -98,7 +98,7 @@ func (r *rows) refuse(field string, wrong services.FieldError) {
 	}
 }
 
-// canonical gives the form as the operation reads it: entries in place of rows.
+// canonical returns the form as the operation reads it: entries in place of rows.
 func (e editor) canonical(form url.Values, entries []string) url.Values {
 	out := maps.Clone(form)
 	for name := range form {
@@ -115,7 +115,7 @@ func isRow(name string) bool {
 		slices.Contains([]string{"every", "unset", "new_key", "new_value", "new_effect", "edit", "more"}, name)
 }
 
-// rowIDs gives what the rows of a form are about, sorted.
+// rowIDs returns what the rows of a form are about, sorted.
 func rowIDs(form url.Values) []string {
 	ids := map[string]bool{}
 	for name := range form {
@@ -129,7 +129,7 @@ func rowIDs(form url.Values) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// rowValue gives the value in a row's field, and whether the nodes are to get
+// rowValue returns the value in a row's field, and whether the nodes are to get
 // it.
 func rowValue(form url.Values, id string) (value string, wanted bool) {
 	value = form.Get("set." + id)
@@ -159,5 +159,5 @@ func newRows(form url.Values) []nodes.EditNew {
 // maxNewRows bounds the rows that a form can have; who needs more pastes text.
 const maxNewRows = 200
 
-// newRow gives the name under which a row to add is refused.
+// newRow returns the name under which a row to add is refused.
 func newRow(i int) string { return "new." + strconv.Itoa(i) }

@@ -77,7 +77,7 @@ func parseBody(r *http.Request) error {
 	}
 }
 
-// bodyKind gives the body's media type, or "" for a request without a body.
+// bodyKind returns the body's media type, or "" for a request without a body.
 func bodyKind(r *http.Request) (string, error) {
 	header := r.Header.Get("Content-Type")
 	if header == "" && r.ContentLength == 0 {

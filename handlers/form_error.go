@@ -15,8 +15,8 @@ type FormError struct {
 	Form func(p *ui.Problem) templ.Component
 }
 
-// Error gives the log form.
+// Error returns the log form.
 func (e *FormError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the error behind it.
+// Unwrap returns the error behind it.
 func (e *FormError) Unwrap() error { return e.Err }

@@ -22,7 +22,8 @@ func (h *Handlers) frame(r *http.Request, current, title, cluster string) ui.Fra
 	rail := h.rail(running)
 	f := ui.Frame{
 		Title: title, Current: current, Cluster: cluster, Clusters: rail.Clusters, Running: rail.Running,
-		User: actor.Name, Role: actor.Role, Theme: ui.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(), Version: h.Version,
+		User: actor.Name, Role: actor.Role, Theme: ui.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(),
+		Version: h.Version,
 	}
 	follow := ui.Follow{Rail: rail.Digest(), Clusters: current == "clusters"}
 	if current == "batches" && cluster == "" {
@@ -42,7 +43,7 @@ func (h *Handlers) Frame(r *http.Request, title string) ui.Frame {
 	return h.frame(r, "", title, "")
 }
 
-// dock gives the newest batch at work in a cluster, or one that waits to be
+// dock returns the newest running batch in a cluster, or one that waits to be
 // resumed, so that whoever opens the page finds it again.
 func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor) templ.Component {
 	mine := slices.DeleteFunc(open, func(v batch.View) bool { return v.Cluster != cluster })
@@ -67,5 +68,5 @@ func (h *Handlers) batchView(r *http.Request, v batch.View) batches.View {
 	return view
 }
 
-// newKey gives the idempotency key of a form.
+// newKey returns the idempotency key of a form.
 func newKey() string { return rand.Text() }

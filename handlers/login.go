@@ -41,7 +41,9 @@ func (h *Login) Show(w http.ResponseWriter, r *http.Request) error {
 	if services.ActorFrom(r.Context()).ID != 0 {
 		return redirect(w, r, next)
 	}
-	return render(w, r, http.StatusOK, admin.SignIn(admin.SignInForm{Next: next, Ended: ui.ParseSessionEnd(q.Get("ended"))}))
+	return render(
+		w, r, http.StatusOK, admin.SignIn(admin.SignInForm{Next: next, Ended: ui.ParseSessionEnd(q.Get("ended"))}),
+	)
 }
 
 // Submit answers POST /login.

@@ -9,7 +9,7 @@ import (
 	"kube-node-manager/views/nodes"
 )
 
-// applyTemplate gives the template that nodes are chosen for, of a query such
+// applyTemplate returns the template that nodes are chosen for, of a query such
 // as "labels-3". One that is gone, or no template at all, has no name: the page
 // says so and is a table like any other.
 func (h *Handlers) applyTemplate(r *http.Request, apply string) *nodes.ApplyTemplate {

@@ -39,7 +39,8 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	actor := services.ActorFrom(r.Context())
 	v := nodes.ListView{
 		Cluster: cluster, Page: page, Now: h.now(), IdempotencyKey: newKey(),
-		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange), MayDrain: actor.May(services.PermitDrain),
+		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange),
+		MayDrain: actor.May(services.PermitDrain),
 	}
 	v.Apply = h.applyTemplate(r, q.Apply)
 	status := http.StatusOK

@@ -26,8 +26,10 @@ func (h *Handlers) NodesShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := nodes.View{
-		Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, Stale: found.Stale, Past: past, IdempotencyKey: newKey(), Now: h.now(),
-		MayChange: services.ActorFrom(r.Context()).May(services.PermitChange), MayDrain: services.ActorFrom(r.Context()).May(services.PermitDrain),
+		Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, Stale: found.Stale, Past: past,
+		IdempotencyKey: newKey(), Now: h.now(),
+		MayChange: services.ActorFrom(r.Context()).May(services.PermitChange),
+		MayDrain:  services.ActorFrom(r.Context()).May(services.PermitDrain),
 	}
 	if found.PodsError != nil {
 		v.PodsProblem = ui.NewProblem(r.Context(), found.PodsError)

@@ -28,7 +28,8 @@ func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string)
 		return err
 	}
 	_, words := services.SearchWords("q", query.Get("q"))
-	if wrong := append(services.CheckFilters(services.Filter{Field: "q", Value: query.Get("q")}), words...); len(wrong) > 0 {
+	wrong := append(services.CheckFilters(services.Filter{Field: "q", Value: query.Get("q")}), words...)
+	if len(wrong) > 0 {
 		return services.InvalidFields(wrong...)
 	}
 	e, _ := editorOf(kind)

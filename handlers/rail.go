@@ -17,7 +17,7 @@ func (h *Handlers) rail(running []batch.View) ui.Rail {
 	return ui.Rail{Clusters: h.clusterViews(), Running: len(running), Work: workOf(running)}
 }
 
-// workOf names the state of the batches at work.
+// workOf names the state of the running batches.
 func workOf(running []batch.View) string {
 	sum := fnv.New64a()
 	for _, v := range running {

@@ -108,7 +108,7 @@ func quality(q string) float64 {
 	return f
 }
 
-// pathParam gives a parameter of the route as the person meant it: chi routes
+// pathParam returns a parameter of the route as the person meant it: chi routes
 // on the escaped path when there is one, so that the name "prod/eu" travels as
 // "prod%2Feu"; only then has the parameter still to be unescaped.
 func pathParam(r *http.Request, name string) string {
@@ -122,7 +122,7 @@ func pathParam(r *http.Request, name string) string {
 	return value
 }
 
-// LocalPath gives the path of this site that next names, or "/": a person
+// LocalPath returns the path of this site that next names, or "/": a person
 // signed in by a link must not be sent to another site by it.
 func LocalPath(next string) string {
 	u, err := url.Parse(next)

@@ -120,13 +120,22 @@ func TestParseForm(t *testing.T) {
 		bad                     bool
 	}{
 		{name: "form", kind: "application/x-www-form-urlencoded", body: "node=a&node=b", want: []string{"a", "b"}},
-		{name: "with a character set", kind: "application/x-www-form-urlencoded; charset=UTF-8", body: "node=a", want: []string{"a"}},
+		{
+			name: "with a character set", kind: "application/x-www-form-urlencoded; charset=UTF-8", body: "node=a",
+			want: []string{"a"},
+		},
 		{name: "query", query: "node=a", want: []string{"a"}},
-		{name: "body before query", kind: "application/x-www-form-urlencoded", body: "node=a", query: "node=b", want: []string{"a", "b"}},
+		{
+			name: "body before query", kind: "application/x-www-form-urlencoded", body: "node=a", query: "node=b",
+			want: []string{"a", "b"},
+		},
 		{name: "multipart", kind: "multipart/form-data; boundary=b", body: multipart, want: []string{"a"}},
 		{name: "JSON list", kind: "application/json", body: `{"node":["a","b"]}`, want: []string{"a", "b"}},
 		{name: "JSON text", kind: "application/json", body: `{"node":"a"}`, want: []string{"a"}},
-		{name: "JSON number", kind: "application/json", body: `{"node":12345678901234567890}`, want: []string{"12345678901234567890"}},
+		{
+			name: "JSON number", kind: "application/json", body: `{"node":12345678901234567890}`,
+			want: []string{"12345678901234567890"},
+		},
 		{name: "JSON boolean", kind: "application/json", body: `{"node":true}`, want: []string{"true"}},
 		{name: "JSON null", kind: "application/json", body: `{"node":null}`},
 		{name: "JSON with query", kind: "application/json", body: `{"node":"a"}`, query: "node=b", want: []string{"a", "b"}},
@@ -136,7 +145,10 @@ func TestParseForm(t *testing.T) {
 		{name: "many values", kind: "application/x-www-form-urlencoded", body: strings.Repeat("label=a&", 2001), bad: true},
 		{name: "many fields", query: manyFields(), bad: true},
 		{name: "JSON, many fields", kind: "application/json", body: manyInJSON, bad: true},
-		{name: "JSON, many values", kind: "application/json", body: `{"node":[` + strings.Repeat("1,", 20_001) + `1]}`, bad: true},
+		{
+			name: "JSON, many values", kind: "application/json", body: `{"node":[` + strings.Repeat("1,", 20_001) + `1]}`,
+			bad: true,
+		},
 		{name: "JSON not UTF-8", kind: "application/json", body: "{\"node\":\"\xff\"}", bad: true},
 		{name: "JSON zero byte", kind: "application/json", body: `{"node":"\u0000"}`, bad: true},
 		{name: "JSON object in it", kind: "application/json", body: `{"node":{}}`, bad: true},

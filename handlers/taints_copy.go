@@ -42,14 +42,15 @@ func (h *Handlers) showCopy(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	v := nodes.CopyView{
 		Cluster: q.Cluster, Names: q.Nodes, Source: chosenSource(r.Form), Reason: q.Reason,
-		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeReplace), Problem: ui.NewProblem(r.Context(), problem), Back: backOf(r),
+		Mode: cmp.Or(r.Form.Get("mode"), operation.ModeReplace), Problem: ui.NewProblem(r.Context(), problem),
+		Back: backOf(r),
 	}
 	v.Sets, v.Tainted = h.taintSets(all.Nodes)
 	f := h.frame(r, "nodes", ui.N(r.Context(), "copy_title", len(q.Nodes)), q.Cluster)
 	return render(w, r, status, nodes.CopyPage(f, v))
 }
 
-// chosenSource gives the source as a person chose it, or typed it.
+// chosenSource returns the source as a person chose it, or typed it.
 func chosenSource(form url.Values) string {
 	if source := form.Get("source"); source != nodes.OtherSource && source != "" {
 		return source

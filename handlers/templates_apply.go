@@ -52,7 +52,9 @@ func (h *Handlers) apply(w http.ResponseWriter, r *http.Request) error {
 
 // templateApply fills in the page for what a form asks.
 func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v templates.Apply, err error) {
-	v = templates.Apply{Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r)}
+	v = templates.Apply{
+		Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r),
+	}
 	v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster)
 	if err != nil {
 		return v, err
@@ -70,8 +72,10 @@ func (h *Handlers) refuseTemplate(r *http.Request, q batch.Request, problem erro
 	return h.applyAgain(r, v, problem)
 }
 
-// chosenTemplate gives the template that a form names, nil when it names none.
-func (h *Handlers) chosenTemplate(r *http.Request, cluster string, usable []template.Template) (*template.Template, error) {
+// chosenTemplate returns the template that a form names, nil when it names none.
+func (h *Handlers) chosenTemplate(
+	r *http.Request, cluster string, usable []template.Template,
+) (*template.Template, error) {
 	kind, text := chosenName(r.Form)
 	if text == "" {
 		return nil, nil
@@ -91,7 +95,7 @@ func (h *Handlers) chosenTemplate(r *http.Request, cluster string, usable []temp
 	return nil, err
 }
 
-// chosenName gives the kind and the id that a form names.
+// chosenName returns the kind and the id that a form names.
 func chosenName(form url.Values) (kind, id string) {
 	if kind, id, both := strings.Cut(form.Get("choose"), "-"); both {
 		return kind, id

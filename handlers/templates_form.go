@@ -89,7 +89,9 @@ func (h *Handlers) TemplatesEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form := templates.Form{Kind: t.Kind, ID: t.ID, Old: t.Name, Seen: seenText(t), Name: t.Name, Description: t.Description, Chosen: t.Clusters}
+	form := templates.Form{
+		Kind: t.Kind, ID: t.ID, Old: t.Name, Seen: seenText(t), Name: t.Name, Description: t.Description, Chosen: t.Clusters,
+	}
 	for _, e := range t.Entries {
 		form.Rows = append(form.Rows, templates.Row{Key: e.Key, Effect: e.Effect, Values: template.FormatValues(e.Values)})
 	}
@@ -130,7 +132,7 @@ func (h *Handlers) TemplatesUpdate(w http.ResponseWriter, r *http.Request) error
 	return redirect(w, r, templates.URL(t.Kind, t.ID))
 }
 
-// seenText gives the version of a template as a form keeps it.
+// seenText returns the version of a template as a form keeps it.
 func seenText(t template.Template) string { return t.UpdatedAt.Format(time.RFC3339Nano) }
 
 func seenTime(text string) (time.Time, error) {
@@ -177,7 +179,7 @@ func (h *Handlers) readTemplate(r *http.Request, form templates.Form) (templates
 // firstFew keeps one more than there may be, which is enough to refuse them.
 func firstFew[T any](rows []T) []T { return rows[:min(len(rows), template.MaxEntries+1)] }
 
-// templateRows gives the rows of the form in the order of their numbers, without
+// templateRows returns the rows of the form in the order of their numbers, without
 // the one that is to go and without those in which nothing stands.
 func templateRows(form url.Values) []templates.Row {
 	var numbers []int
@@ -286,10 +288,12 @@ func (h *Handlers) showTemplateForm(w http.ResponseWriter, r *http.Request, form
 	return render(w, r, http.StatusOK, h.templateForm(r, form))
 }
 
-// templateForm gives the page of a form with the clusters to choose from.
+// templateForm returns the page of a form with the clusters to choose from.
 func (h *Handlers) templateForm(r *http.Request, form templates.Form) templ.Component {
 	for _, c := range h.Clusters.List() {
-		form.Clusters = append(form.Clusters, templates.Cluster{Name: c.Name, Known: true, Chosen: slices.Contains(form.Chosen, c.Name)})
+		form.Clusters = append(form.Clusters, templates.Cluster{
+			Name: c.Name, Known: true, Chosen: slices.Contains(form.Chosen, c.Name),
+		})
 	}
 	for _, name := range form.Chosen {
 		if !h.knowsCluster(name) {

@@ -29,14 +29,19 @@ func TestTemplateRows(t *testing.T) {
 		form string
 		want []templates.Row
 	}{
-		"none":             {"", nil},
-		"in their order":   {"key.10=c&values.10=3&key.2=b&values.2=2&key.1=a", []templates.Row{{Key: "a"}, {Key: "b", Values: "2"}, {Key: "c", Values: "3"}}},
-		"blank ones":       {"key.1=&values.1=&key.2=+&values.2=++&effect.2=NoSchedule&key.3=a", []templates.Row{{Key: "a"}}},
-		"a value alone":    {"values.4=x", []templates.Row{{Values: "x"}}},
-		"one to go":        {"key.1=a&key.2=b&key.3=c&remove=2", []templates.Row{{Key: "a"}, {Key: "c"}}},
-		"none to go":       {"key.1=a&remove=9&remove=x", []templates.Row{{Key: "a"}}},
-		"odd names":        {"key.0=a&key.-1=b&key.x=c&key=d&key.=e&other.1=f&key.99999999999999999999=g", nil},
-		"effects and such": {"key.1=+a+&effect.1=NoExecute&values.1=+b,+c", []templates.Row{{Key: "a", Effect: "NoExecute", Values: " b, c"}}},
+		"none": {"", nil},
+		"in their order": {
+			"key.10=c&values.10=3&key.2=b&values.2=2&key.1=a",
+			[]templates.Row{{Key: "a"}, {Key: "b", Values: "2"}, {Key: "c", Values: "3"}},
+		},
+		"blank ones":    {"key.1=&values.1=&key.2=+&values.2=++&effect.2=NoSchedule&key.3=a", []templates.Row{{Key: "a"}}},
+		"a value alone": {"values.4=x", []templates.Row{{Values: "x"}}},
+		"one to go":     {"key.1=a&key.2=b&key.3=c&remove=2", []templates.Row{{Key: "a"}, {Key: "c"}}},
+		"none to go":    {"key.1=a&remove=9&remove=x", []templates.Row{{Key: "a"}}},
+		"odd names":     {"key.0=a&key.-1=b&key.x=c&key=d&key.=e&other.1=f&key.99999999999999999999=g", nil},
+		"effects and such": {
+			"key.1=+a+&effect.1=NoExecute&values.1=+b,+c", []templates.Row{{Key: "a", Effect: "NoExecute", Values: " b, c"}},
+		},
 	}
 	for name, tt := range tests {
 		form, err := url.ParseQuery(tt.form)
@@ -64,7 +69,10 @@ func TestTemplateDraft_explains(t *testing.T) {
 		}
 		return out
 	}
-	refusal := services.InvalidFields(services.FieldError{Field: "values.1", Text: "a"}, services.FieldError{Field: "values.1", Text: "b"}, services.FieldError{Field: "name", Text: "c"})
+	refusal := services.InvalidFields(
+		services.FieldError{Field: "values.1", Text: "a"}, services.FieldError{Field: "values.1", Text: "b"},
+		services.FieldError{Field: "name", Text: "c"},
+	)
 
 	d := read("labels", "key.1=a&values.1=b,,c")
 	require.Equal(t, map[string]string{"values.1": "error_template_value_blank", "name": "c"}, fields(d.explain(refusal)))

@@ -21,7 +21,9 @@ func (h *Handlers) TemplatesList(w http.ResponseWriter, r *http.Request) error {
 	if !cleanText(query.Get("q")) {
 		return services.Invalid("q", "error_text")
 	}
-	page, err := h.Templates.List(r.Context(), template.Query{Kind: pathParam(r, "kind"), Text: query.Get("q"), Page: number})
+	page, err := h.Templates.List(r.Context(), template.Query{
+		Kind: pathParam(r, "kind"), Text: query.Get("q"), Page: number,
+	})
 	if err != nil {
 		return err
 	}
@@ -31,7 +33,9 @@ func (h *Handlers) TemplatesList(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	v := templates.ListView{Page: page, MayChange: mayChange(r), Now: h.now()}
-	return render(w, r, http.StatusOK, templates.ListPage(h.templateFrame(r, templates.Title(r.Context(), page.Query.Kind)), v))
+	return render(
+		w, r, http.StatusOK, templates.ListPage(h.templateFrame(r, templates.Title(r.Context(), page.Query.Kind)), v),
+	)
 }
 
 // templateListJSON is the list of the HTTP contract.
@@ -114,7 +118,7 @@ func (h *Handlers) TemplatesDelete(w http.ResponseWriter, r *http.Request) error
 	return redirect(w, r, ui.TemplatesURL(t.Kind))
 }
 
-// templateOf gives the template that the path names.
+// templateOf returns the template that the path names.
 func (h *Handlers) templateOf(r *http.Request) (template.Template, error) {
 	id, err := templateID(r)
 	if err != nil {
@@ -140,7 +144,7 @@ func templateID(r *http.Request) (int64, error) {
 	return id, nil
 }
 
-// templateKind gives the kind of a form's page, for those who may change.
+// templateKind returns the kind of a form's page, for those who may change.
 func templateKind(r *http.Request) (string, error) {
 	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
 		return "", err

@@ -83,7 +83,7 @@ func (h *Handlers) TemplatesImport(w http.ResponseWriter, r *http.Request) error
 	return render(w, r, http.StatusOK, templates.ImportPage(h.importFrame(r, kind), v))
 }
 
-// importedText gives the file, or what was pasted when there is none.
+// importedText returns the file, or what was pasted when there is none.
 func importedText(r *http.Request) (string, error) {
 	file, _, err := r.FormFile("file")
 	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
