@@ -131,7 +131,8 @@ func TestAnnotate_json(t *testing.T) {
 
 	protected := url.Values{
 		"operation": {"annotate"}, "node": names[:1], "annotation": {"node.alpha.kubernetes.io/ttl=1"}, "confirm": {
-			"another"},
+			"another",
+		},
 	}
 	response := p.request(t, http.MethodPost, batches, protected, nil)
 	require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, "a protected key needs the cluster's name")
