@@ -15,7 +15,6 @@ import (
 
 // tainting sets and removes taints.
 type tainting struct {
-	plain
 	TaintParams
 	protect Protection
 }

@@ -34,7 +34,6 @@ func (r Record) Changed() bool {
 // somebody else has changed the same since is skipped, unless the request says
 // that this may be reverted too.
 type undoing struct {
-	plain
 	UndoParams
 	protect Protection
 	records map[string]Record // by node
