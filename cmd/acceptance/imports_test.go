@@ -35,10 +35,16 @@ var rooms = map[string][]string{
 	"handlers": {"views/...", "services/..."},
 
 	// Within views imports run down only: see viewRooms.
-	"views/ui":        {"services", "services/change", "services/node", "services/store"},
-	"views/batches":   {"views/ui", "services", "services/batch", "services/change", "services/node", "services/operation/...", "services/store"},
-	"views/nodes":     {"views/ui", "views/batches", "services/batch", "services/node", "services/operation"},
-	"views/plan":      {"views/ui", "views/batches", "services", "services/batch", "services/change", "services/node", "services/operation/..."},
+	"views/ui": {"services", "services/change", "services/node", "services/store"},
+	"views/batches": {
+		"views/ui", "services", "services/batch", "services/change", "services/node", "services/operation/...",
+		"services/store",
+	},
+	"views/nodes": {"views/ui", "views/batches", "services/batch", "services/node", "services/operation"},
+	"views/plan": {
+		"views/ui", "views/batches", "services", "services/batch", "services/change", "services/node",
+		"services/operation/...",
+	},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
 	"views/admin":     {"views/ui", "services", "services/audit", "services/batch", "services/store"},
 	forViews:          {"views/ui", "views/batches", "services/..."},
@@ -46,15 +52,17 @@ var rooms = map[string][]string{
 	"static": {},
 	"cache":  {},
 
-	"services":                 {},
-	"services/change":          {},
-	"services/form":            {"services"},
-	"services/store":           {"services", "services/change"}, // the words of its errors, and what is stored of a node
-	"services/kube":            {"services"},
-	forTest:                    {},
-	"services/cluster":         {"services", "services/kube"},
-	"services/node":            {"services", "services/change", "services/kube", "cache"},
-	"services/operation":       {"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain"},
+	"services":         {},
+	"services/change":  {},
+	"services/form":    {"services"},
+	"services/store":   {"services", "services/change"}, // the words of its errors, and what is stored of a node
+	"services/kube":    {"services"},
+	forTest:            {},
+	"services/cluster": {"services", "services/kube"},
+	"services/node":    {"services", "services/change", "services/kube", "cache"},
+	"services/operation": {
+		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain",
+	},
 	"services/operation/drain": {"services", "services/form", "services/kube", "services/node"},
 	"services/batch": {
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
@@ -68,11 +76,13 @@ var rooms = map[string][]string{
 // kubernetes says which of Kubernetes' modules a package may import. Those that
 // are not listed may import none: what they know of nodes they know from us.
 var kubernetes = map[string][]string{
-	"services/kube":            {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
-	forTest:                    {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
-	"services/cluster":         {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
-	"services/node":            {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
-	"services/operation":       {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/"}, // which the check of tolerations wants
+	"services/kube":    {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
+	forTest:            {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/cluster": {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
+	"services/node":    {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
+	"services/operation": {
+		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/",
+	}, // which the check of tolerations wants
 	"services/operation/drain": {"k8s.io/api/", "k8s.io/apimachinery/"},
 	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
 	"web":                      {"k8s.io/klog/"}, // whose lines go to our log
@@ -95,7 +105,10 @@ func TestImports_runOneWay(t *testing.T) {
 	require.Empty(t, violations(packages))
 	for _, p := range listPackages(t, "../devcluster") {
 		for _, path := range append(p.Imports, p.TestImports...) {
-			require.False(t, strings.HasPrefix(path, module) && !strings.HasPrefix(path, module+"cmd/devcluster/"), "%s imports %s", p.ImportPath, path)
+			require.False(
+				t, strings.HasPrefix(path, module) && !strings.HasPrefix(path, module+"cmd/devcluster/"), "%s imports %s",
+				p.ImportPath, path,
+			)
 		}
 	}
 }
@@ -122,24 +135,60 @@ func TestImports_everyGrantIsUsed(t *testing.T) {
 // The rules find what they are there to find.
 func TestImports_brokenRulesAreFound(t *testing.T) {
 	for want, p := range map[string]goPackage{
-		"cache: imports services":                                         {ImportPath: "cache", Imports: []string{module + "services"}},
-		"cache: imports k8s.io/api/core/v1":                               {ImportPath: "cache", Imports: []string{"k8s.io/api/core/v1"}},
-		"services/kube: imports services/batch":                           {ImportPath: "services/kube", Imports: []string{module + "services/batch"}},
-		"services/batch: imports k8s.io/client-go/kubernetes":             {ImportPath: "services/batch", Imports: []string{"k8s.io/client-go/kubernetes"}},
-		"services/cluster: imports k8s.io/client-go/kubernetes":           {ImportPath: "services/cluster", Imports: []string{"k8s.io/client-go/kubernetes"}},
-		"handlers: imports web":                                           {ImportPath: "handlers", Imports: []string{module + "web"}},
-		"handlers: imports cache":                                         {ImportPath: "handlers", Imports: []string{module + "cache"}},
-		"views/plan: imports handlers":                                    {ImportPath: "views/plan", Imports: []string{module + "handlers"}},
-		"views/admin: imports web":                                        {ImportPath: "views/admin", Imports: []string{module + "web"}},
-		"views/nodes: imports services/kube":                              {ImportPath: "views/nodes", Imports: []string{module + "services/kube"}},
-		"views/ui: imports views/nodes":                                   {ImportPath: "views/ui", Imports: []string{module + "views/nodes"}},
-		"views/batches: imports views/plan":                               {ImportPath: "views/batches", Imports: []string{module + "views/plan"}},
-		"views/ui: its tests import views/plan":                           {ImportPath: "views/ui", XTestImports: []string{module + "views/plan"}},
-		"handlers: imports views/viewstest, which is for tests":           {ImportPath: "handlers", Imports: []string{module + forViews}},
-		"cmd/kube-node-manager: imports services/store":                   {ImportPath: "cmd/kube-node-manager", Imports: []string{module + "services/store"}},
-		"web: imports services/kube/kubetest, which is for tests":         {ImportPath: "web", Imports: []string{module + forTest}},
-		"services/kube: its tests import web":                             {ImportPath: "services/kube", XTestImports: []string{module + "web"}},
-		"cmd/acceptance: its tests import services/store":                 {ImportPath: "cmd/acceptance", TestImports: []string{module + "services/store"}},
+		"cache: imports services": {
+			ImportPath: "cache", Imports: []string{module + "services"},
+		},
+		"cache: imports k8s.io/api/core/v1": {
+			ImportPath: "cache", Imports: []string{"k8s.io/api/core/v1"},
+		},
+		"services/kube: imports services/batch": {
+			ImportPath: "services/kube", Imports: []string{module + "services/batch"},
+		},
+		"services/batch: imports k8s.io/client-go/kubernetes": {
+			ImportPath: "services/batch", Imports: []string{"k8s.io/client-go/kubernetes"},
+		},
+		"services/cluster: imports k8s.io/client-go/kubernetes": {
+			ImportPath: "services/cluster", Imports: []string{"k8s.io/client-go/kubernetes"},
+		},
+		"handlers: imports web": {
+			ImportPath: "handlers", Imports: []string{module + "web"},
+		},
+		"handlers: imports cache": {
+			ImportPath: "handlers", Imports: []string{module + "cache"},
+		},
+		"views/plan: imports handlers": {
+			ImportPath: "views/plan", Imports: []string{module + "handlers"},
+		},
+		"views/admin: imports web": {
+			ImportPath: "views/admin", Imports: []string{module + "web"},
+		},
+		"views/nodes: imports services/kube": {
+			ImportPath: "views/nodes", Imports: []string{module + "services/kube"},
+		},
+		"views/ui: imports views/nodes": {
+			ImportPath: "views/ui", Imports: []string{module + "views/nodes"},
+		},
+		"views/batches: imports views/plan": {
+			ImportPath: "views/batches", Imports: []string{module + "views/plan"},
+		},
+		"views/ui: its tests import views/plan": {
+			ImportPath: "views/ui", XTestImports: []string{module + "views/plan"},
+		},
+		"handlers: imports views/viewstest, which is for tests": {
+			ImportPath: "handlers", Imports: []string{module + forViews},
+		},
+		"cmd/kube-node-manager: imports services/store": {
+			ImportPath: "cmd/kube-node-manager", Imports: []string{module + "services/store"},
+		},
+		"web: imports services/kube/kubetest, which is for tests": {
+			ImportPath: "web", Imports: []string{module + forTest},
+		},
+		"services/kube: its tests import web": {
+			ImportPath: "services/kube", XTestImports: []string{module + "web"},
+		},
+		"cmd/acceptance: its tests import services/store": {
+			ImportPath: "cmd/acceptance", TestImports: []string{module + "services/store"},
+		},
 		"services/utils: has no line in the table of rooms":               {ImportPath: "services/utils"},
 		"services/utils: its name says nothing of what is in the package": {ImportPath: "services/utils"},
 	} {
@@ -178,7 +227,9 @@ func violations(packages []goPackage) []string {
 			}
 		}
 		for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
-			if ours, is := strings.CutPrefix(path, module); is && ours != name && ours != forTest && !mayImport(testMay(name, allowed), ours) {
+			if ours, is := strings.CutPrefix(path, module); is && ours != name && ours != forTest && !mayImport(
+				testMay(name, allowed), ours,
+			) {
 				report("its tests import %s", ours)
 			}
 		}

@@ -12,7 +12,8 @@ import (
 func TestCheckPassword(t *testing.T) {
 	for text, passwords := range map[string][]string{
 		"error_password_pattern": {
-			"aaaaaaaaaaaa", "AAAAaaaaAAAA", "abababababab", "abcabcabcabc", "密密密密密密密密密密密密", "123456123456",
+			"aaaaaaaaaaaa", "AAAAaaaaAAAA", "abababababab", "abcabcabcabc", "密密密密密密密密密密密密",
+			"123456123456",
 			"passwordpassword", "x1x1x1x1x1x1x", "abcdefghijkl", "zyxwvutsrqpo", "qwertyuiopas", "1234567890qw",
 			"123456789012", "0123456789012", "lkjhgfdsapoi", "1qaz2wsx3edc",
 		},

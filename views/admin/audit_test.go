@@ -18,26 +18,63 @@ import (
 func sampleEntries() []audit.Entry {
 	var out []audit.Entry
 	for i, a := range store.Actions() {
-		out = append(out, audit.Entry{ID: int64(i + 1), At: viewstest.Noon.Add(-time.Duration(i) * time.Hour), ActorID: 1, Actor: "oncall", Address: "192.0.2.1", RequestID: "R", Action: a, Object: "x<y", Result: store.ResultOK})
+		out = append(out, audit.Entry{
+			ID: int64(i + 1), At: viewstest.Noon.Add(-time.Duration(i) * time.Hour), ActorID: 1, Actor: "oncall",
+			Address: "192.0.2.1", RequestID: "R", Action: a, Object: "x<y", Result: store.ResultOK,
+		})
 	}
 	after := func(text string) []byte { return []byte(text) }
 	return append(
 		out,
 		audit.Entry{
-			ID: 101, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchEnd, Cluster: viewstest.OddCluster, Object: "b1", Kept: true, Reason: "kernel & <more>", Result: store.ResultPartial,
+			ID: 101, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchEnd,
+			Cluster: viewstest.OddCluster, Object: "b1", Kept: true, Reason: "kernel & <more>", Result: store.ResultPartial,
 			After: after(`{"operation":"copy-taints","total":1204,"counts":{"succeeded":1200,"failed":3,"cancelled":1}}`),
 		},
-		audit.Entry{ID: 102, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionTemplateUpdate, Object: "GPU", Result: store.ResultOK, Before: after(`{"name":"<a>"}`), After: after(`{"name":"b"}`)},
-		audit.Entry{ID: 103, At: viewstest.Noon, Action: store.ActionLoginFailed, Result: store.ResultRefused, After: after(`{"why":"unknown"}`)},
-		audit.Entry{ID: 104, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserCreate, Object: "eve", Result: store.ResultOK, After: after(`{"role":"viewer"}`)},
-		audit.Entry{ID: 105, At: viewstest.Noon, Action: store.ActionRetention, Result: store.ResultOK, After: after(`{"batches":3,"entries":1204}`)},
-		audit.Entry{ID: 106, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCreate, Object: "gone", Result: store.ResultFailed, After: after(`{"operation":"an odd one","total":1,"params":{"a":1}}`)},
-		audit.Entry{ID: 107, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCancel, Object: "odd", Result: store.ResultCancelled, After: after(`"text"`)},
-		audit.Entry{ID: 108, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserRole, Object: "eve", Result: store.ResultOK, Before: after(`{"role":"admin"}`), After: after(`{"role":"viewer"}`)},
-		audit.Entry{ID: 109, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserPassword, Object: "eve", Result: store.ResultOK, After: after(`{"tokens":2}`)},
-		audit.Entry{ID: 110, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserDelete, Object: "eve", Result: store.ResultOK, Before: after(`{"role":"user","tokens":1}`)},
-		audit.Entry{ID: 111, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionTokenRevoke, Object: "ci", Result: store.ResultOK, Before: after(`{"user":"eve","id":3}`)},
-		audit.Entry{ID: 112, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionLoginFailed, Result: store.ResultRefused, After: after(`{"why":"password","count":1204}`)},
+		audit.Entry{
+			ID: 102, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionTemplateUpdate, Object: "GPU",
+			Result: store.ResultOK, Before: after(`{"name":"<a>"}`), After: after(`{"name":"b"}`),
+		},
+		audit.Entry{
+			ID: 103, At: viewstest.Noon, Action: store.ActionLoginFailed, Result: store.ResultRefused,
+			After: after(`{"why":"unknown"}`),
+		},
+		audit.Entry{
+			ID: 104, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserCreate, Object: "eve",
+			Result: store.ResultOK, After: after(`{"role":"viewer"}`),
+		},
+		audit.Entry{
+			ID: 105, At: viewstest.Noon, Action: store.ActionRetention, Result: store.ResultOK,
+			After: after(`{"batches":3,"entries":1204}`),
+		},
+		audit.Entry{
+			ID: 106, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCreate, Object: "gone",
+			Result: store.ResultFailed, After: after(`{"operation":"an odd one","total":1,"params":{"a":1}}`),
+		},
+		audit.Entry{
+			ID: 107, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCancel, Object: "odd",
+			Result: store.ResultCancelled, After: after(`"text"`),
+		},
+		audit.Entry{
+			ID: 108, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserRole, Object: "eve",
+			Result: store.ResultOK, Before: after(`{"role":"admin"}`), After: after(`{"role":"viewer"}`),
+		},
+		audit.Entry{
+			ID: 109, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserPassword, Object: "eve",
+			Result: store.ResultOK, After: after(`{"tokens":2}`),
+		},
+		audit.Entry{
+			ID: 110, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionUserDelete, Object: "eve",
+			Result: store.ResultOK, Before: after(`{"role":"user","tokens":1}`),
+		},
+		audit.Entry{
+			ID: 111, At: viewstest.Noon, Actor: audit.CommandLine, Action: store.ActionTokenRevoke, Object: "ci",
+			Result: store.ResultOK, Before: after(`{"user":"eve","id":3}`),
+		},
+		audit.Entry{
+			ID: 112, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionLoginFailed,
+			Result: store.ResultRefused, After: after(`{"why":"password","count":1204}`),
+		},
 		audit.Entry{
 			ID: 113, At: viewstest.Noon, Address: "2001:db8::/64", Action: store.ActionLoginFailed, Result: store.ResultRefused,
 			After: after(`{"why":"several","count":9,"reasons":{"wait":7,"unknown":2}}`),
@@ -46,7 +83,10 @@ func sampleEntries() []audit.Entry {
 }
 
 func TestAuditPage(t *testing.T) {
-	full := audit.Query{Actor: "a b", Object: "x&y", Action: "login", Cluster: viewstest.OddCluster, Result: "ok", From: "2026-11-23", To: "2026-11-23T12:00:00Z", Text: `"<`, Before: 7}
+	full := audit.Query{
+		Actor: "a b", Object: "x&y", Action: "login", Cluster: viewstest.OddCluster, Result: "ok", From: "2026-11-23",
+		To: "2026-11-23T12:00:00Z", Text: `"<`, Before: 7,
+	}
 	f := viewstest.Frame()
 	f.Current, f.Cluster, f.Stream = "audit", "", ""
 	for name, v := range map[string]admin.AuditView{
@@ -56,7 +96,9 @@ func TestAuditPage(t *testing.T) {
 		"logins":     {OnlyLogins: true},
 		"none match": {Page: audit.Page{Query: full}},
 		"none older": {Page: audit.Page{Query: audit.Query{Before: 1}}},
-		"wrong":      {Page: audit.Page{Query: full}, Problem: &ui.Problem{Text: "No.", Fields: map[string]string{"from": "is no day"}}},
+		"wrong": {
+			Page: audit.Page{Query: full}, Problem: &ui.Problem{Text: "No.", Fields: map[string]string{"from": "is no day"}},
+		},
 	} {
 		v.Now = viewstest.Noon
 		for _, locale := range ui.Locales() {
@@ -75,7 +117,13 @@ func TestAuditPage(t *testing.T) {
 }
 
 func TestAuditPage_words(t *testing.T) {
-	doc := viewstest.Document(t, viewstest.Render(t, "en", admin.AuditPage(viewstest.Frame(), admin.AuditView{Page: audit.Page{Items: sampleEntries()}, Now: viewstest.Noon})))
+	doc := viewstest.Document(
+		t,
+		viewstest.Render(
+			t, "en",
+			admin.AuditPage(viewstest.Frame(), admin.AuditView{Page: audit.Page{Items: sampleEntries()}, Now: viewstest.Noon}),
+		),
+	)
 	text := func(row, cell string) string {
 		return strings.Join(strings.Fields(doc.Find("#entry-"+row+" ."+cell).Text()), " ")
 	}
@@ -111,7 +159,9 @@ func TestAuditColumns_csv(t *testing.T) {
 		Cluster: "c", Object: "b1", Before: []byte(`{"a":1}`), After: []byte("{}"), Reason: "=r", Result: "ok",
 	}
 	var out strings.Builder
-	require.NoError(t, ui.WriteCSV(&out, admin.AuditColumns(time.Time{}), func(yield func(audit.Entry, error) bool) { yield(e, nil) }))
+	require.NoError(
+		t, ui.WriteCSV(&out, admin.AuditColumns(time.Time{}), func(yield func(audit.Entry, error) bool) { yield(e, nil) }),
+	)
 	require.Equal(t, "id,at,actor,address,requestId,action,cluster,object,before,after,reason,result\n"+
 		`7,2026-11-23T12:00:00.000000001Z,ann,::1,R,batch.create,c,b1,"{""a"":1}",{},'=r,ok`+"\n", out.String())
 }

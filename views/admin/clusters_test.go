@@ -16,10 +16,14 @@ func TestClustersPage_saysWhatIsKnown(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", admin.ClustersPage(viewstest.Frame(), viewstest.Clusters())))
 	states := map[string]string{}
 	for _, row := range doc.Find("#clusters tbody tr").EachIter() {
-		states[row.Find("td.name").Text()] = strings.Join(strings.Fields(row.Find("td").Eq(1).Find("[id^=state]").Text()), " ")
+		states[row.Find("td.name").Text()] = strings.Join(
+			strings.Fields(row.Find("td").Eq(1).Find("[id^=state]").Text()), " ",
+		)
 	}
 	require.Equal(t, "reachable", states["held"])
-	require.Contains(t, states["edge"], "unreachable first failed 60 min ago Cannot connect to the cluster at 10.0.0.1:6443.")
+	require.Contains(
+		t, states["edge"], "unreachable first failed 60 min ago Cannot connect to the cluster at 10.0.0.1:6443.",
+	)
 	require.Contains(t, states["blind"], "nodes cannot be listed")
 	require.Equal(t, "not checked yet", states["new"])
 }
@@ -27,7 +31,9 @@ func TestClustersPage_saysWhatIsKnown(t *testing.T) {
 // adminPages are the pages of sign-in and of clusters.
 func adminPages() map[string]templ.Component {
 	p := viewstest.Problem()
-	wrong := ui.Problem{Text: "No.", Fields: map[string]string{"code": "x", "name": "x", "password": "x", "password2": "x"}}
+	wrong := ui.Problem{
+		Text: "No.", Fields: map[string]string{"code": "x", "name": "x", "password": "x", "password2": "x"},
+	}
 	return map[string]templ.Component{
 		"sign in":       admin.SignIn(admin.SignInForm{Next: "/x"}),
 		"sign in again": admin.SignIn(admin.SignInForm{Name: "a", Problem: &p}),

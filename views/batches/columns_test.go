@@ -27,6 +27,7 @@ func TestItemColumns_csv(t *testing.T) {
 		_ = yield(failed, nil) && yield(batch.Item{Node: "n", State: store.ItemPending}, nil)
 	}))
 	require.Equal(t, "node,state,error,attempts,started,ended,seconds,before,after,mayHaveChanged\n"+
-		`'=cmd,failed,'-no such text,3,2026-11-23T12:00:00Z,2026-11-23T12:00:01.5Z,1.500,"{""labels"":{""a"":""1""}}",,true`+"\n"+
+		`'=cmd,failed,'-no such text,3,2026-11-23T12:00:00Z,2026-11-23T12:00:01.5Z,1.500,`+
+		`"{""labels"":{""a"":""1""}}",,true`+"\n"+
 		"n,pending,,0,,,,,,false\n", out.String())
 }

@@ -22,7 +22,9 @@ import (
 func afterPage(change func(*batches.PageView)) batches.PageView {
 	v := viewstest.BatchPage(store.StatePartial)
 	v.Batch.ClearedAt, v.Batch.MayUndo = &viewstest.Noon, true
-	v.Batch.Rollout = json.RawMessage(`{"canary":5,"canaryWait":900,"order":"pool","wavePause":90,"parallel":1,"maxFailures":3,"maxFailedPercent":10}`)
+	v.Batch.Rollout = json.RawMessage(
+		`{"canary":5,"canaryWait":900,"order":"pool","wavePause":90,"parallel":1,"maxFailures":3,"maxFailedPercent":10}`,
+	)
 	v.Later = batch.Successors{Retries: []string{"b2", "b3"}, Undos: []string{"b4"}}
 	if change != nil {
 		change(&v)
@@ -33,7 +35,9 @@ func afterPage(change func(*batches.PageView)) batches.PageView {
 // atGate is a batch between two portions of its nodes.
 func atGate(gate batch.Gate) batches.View {
 	v := viewstest.Batch(store.StateRunning)
-	v.Gate, v.Paused, v.Counts = &gate, gate.Until == nil, batch.Counts{Succeeded: 4, Failed: gate.Failed, Pending: 236 - gate.Failed}
+	v.Gate, v.Paused, v.Counts = &gate, gate.Until == nil, batch.Counts{
+		Succeeded: 4, Failed: gate.Failed, Pending: 236 - gate.Failed,
+	}
 	v.StartedAt, v.Running = &viewstest.Noon, nil
 	return v
 }
@@ -48,10 +52,16 @@ func inTurn() batches.View {
 func controlPages() map[string]templ.Component {
 	until := viewstest.Noon.Add(12 * time.Minute)
 	return map[string]templ.Component{
-		"batch, afterwards":  batches.Page(viewstest.Frame(), afterPage(nil)),
-		"batch in turn":      batches.Page(viewstest.Docked(inTurn()), batches.PageView{Batch: inTurn(), Now: viewstest.Noon}),
-		"batch, canary done": batches.Page(viewstest.Frame(), batches.PageView{Batch: atGate(batch.Gate{Canary: true, Failed: 1}), Now: viewstest.Noon}),
-		"batch, timed gate":  batches.Page(viewstest.Frame(), batches.PageView{Batch: atGate(batch.Gate{Until: &until}), Now: viewstest.Noon}),
+		"batch, afterwards": batches.Page(viewstest.Frame(), afterPage(nil)),
+		"batch in turn": batches.Page(viewstest.Docked(inTurn()), batches.PageView{
+			Batch: inTurn(), Now: viewstest.Noon,
+		}),
+		"batch, canary done": batches.Page(viewstest.Frame(), batches.PageView{
+			Batch: atGate(batch.Gate{Canary: true, Failed: 1}), Now: viewstest.Noon,
+		}),
+		"batch, timed gate": batches.Page(viewstest.Frame(), batches.PageView{
+			Batch: atGate(batch.Gate{Until: &until}), Now: viewstest.Noon,
+		}),
 	}
 }
 
@@ -67,10 +77,21 @@ func TestControl_afterwards(t *testing.T) {
 	require.Equal(t, []string{"cordon", "b1", "kernel"}, viewstest.Attributes(forms.First().Find("input"), "value"))
 	require.Equal(t, []string{"undo", "b1"}, viewstest.Attributes(forms.Last().Find("input"), "value"))
 	facts := viewstest.Squeezed(doc.Find(".facts"))
-	for _, want := range []string{"Retried byb2 b3", "Undone byb4", "5 nodes first, then continues after 15m unless one failed", "one pool at a time", "90s between waves", "1 node at a time", "stops after 3 failed nodes", "stops when 10% have failed"} {
+	for _, want := range []string{
+		"Retried byb2 b3", "Undone byb4", "5 nodes first, then continues after 15m unless one failed", "one pool at a time",
+		"90s between waves", "1 node at a time", "stops after 3 failed nodes", "stops when 10% have failed",
+	} {
 		require.Contains(t, facts, want)
 	}
-	require.Contains(t, viewstest.Squeezed(viewstest.Document(t, viewstest.Render(t, "zh-CN", batches.Page(viewstest.Frame(), afterPage(nil)))).Find("#batch-retry")), "重试 100 个节点")
+	require.Contains(
+		t,
+		viewstest.Squeezed(
+			viewstest.Document(
+				t, viewstest.Render(t, "zh-CN", batches.Page(viewstest.Frame(), afterPage(nil))),
+			).Find("#batch-retry"),
+		),
+		"重试 100 个节点",
+	)
 
 	for name, change := range map[string]func(*batches.PageView){
 		"a viewer":      func(v *batches.PageView) { v.Batch.MayControl, v.Batch.MayUndo = false, false },
@@ -78,7 +99,13 @@ func TestControl_afterwards(t *testing.T) {
 		"not ended":     func(v *batches.PageView) { v.Batch.State = store.StateRunning },
 		"nothing to do": func(v *batches.PageView) { v.Batch.Counts, v.Batch.ClearedAt = batch.Counts{Unchanged: 240}, nil },
 	} {
-		require.Zero(t, viewstest.Document(t, viewstest.Render(t, "en", batches.Page(viewstest.Frame(), afterPage(change)))).Find(".afterwards").Length(), name)
+		require.Zero(
+			t,
+			viewstest.Document(
+				t, viewstest.Render(t, "en", batches.Page(viewstest.Frame(), afterPage(change))),
+			).Find(".afterwards").Length(),
+			name,
+		)
 	}
 }
 
@@ -89,9 +116,21 @@ func TestControl_gates(t *testing.T) {
 		text, button string
 		zh           string
 	}{
-		"a person":      {batch.Gate{Canary: true, Failed: 1}, "The first 5 nodes are done, 1 failed. Continue?", "Continue", "前 5 个节点已完成，1 个失败。是否继续？"},
-		"a time":        {batch.Gate{Canary: true, Until: &until}, "The first 4 nodes are done, none failed. Continues at 12:12:00 UTC", "Continue now", "12:12:00"},
-		"between zones": {batch.Gate{Until: &until}, "4 nodes are done, none failed. Continues at 12:12:00 UTC", "Continue now", "4 个节点已完成"},
+		"a person": {
+			batch.Gate{Canary: true, Failed: 1},
+			"The first 5 nodes are done, 1 failed. Continue?", "Continue",
+			"前 5 个节点已完成，1 个失败。是否继续？",
+		},
+		"a time": {
+			batch.Gate{Canary: true, Until: &until},
+			"The first 4 nodes are done, none failed. Continues at 12:12:00 UTC",
+			"Continue now", "12:12:00",
+		},
+		"between zones": {
+			batch.Gate{Until: &until},
+			"4 nodes are done, none failed. Continues at 12:12:00 UTC", "Continue now",
+			"4 个节点已完成",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc := viewstest.Document(t, "<body>"+viewstest.Render(t, "en", batches.Panel(atGate(c.gate)))+"</body>")
@@ -99,7 +138,15 @@ func TestControl_gates(t *testing.T) {
 			require.Equal(t, c.button, viewstest.Squeezed(doc.Find("#batch-resume")))
 			require.Equal(t, 1, doc.Find("#batch-cancel").Length())
 			require.Contains(t, doc.Find(".panel").AttrOr("data-say", ""), c.text)
-			require.Contains(t, viewstest.Squeezed(viewstest.Document(t, "<body>"+viewstest.Render(t, "zh-CN", batches.Panel(atGate(c.gate)))+"</body>").Find(".gate")), c.zh)
+			require.Contains(
+				t,
+				viewstest.Squeezed(
+					viewstest.Document(
+						t, "<body>"+viewstest.Render(t, "zh-CN", batches.Panel(atGate(c.gate)))+"</body>",
+					).Find(".gate"),
+				),
+				c.zh,
+			)
 		})
 	}
 	viewer := atGate(batch.Gate{Canary: true})
@@ -130,7 +177,9 @@ func TestBatchItems_cordonInWords(t *testing.T) {
 	v := viewstest.BatchPage(store.StateSucceeded)
 	v.Items = []batch.Item{{
 		Node: "n", State: store.ItemSucceeded, Before: viewstest.State(`{"unschedulable":false,"annotations":{}}`),
-		After: viewstest.State(`{"unschedulable":true,"annotations":{"` + node.AnnotationReason + `":"disk","` + node.AnnotationBy + `":"ada"}}`),
+		After: viewstest.State(
+			`{"unschedulable":true,"annotations":{"` + node.AnnotationReason + `":"disk","` + node.AnnotationBy + `":"ada"}}`,
+		),
 	}}
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Items(v)))
 	require.Equal(t, "cordoned", viewstest.Squeezed(doc.Find(".chip.add")))

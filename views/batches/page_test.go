@@ -14,7 +14,11 @@ import (
 func TestItems_labels(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Items(labelBatch())))
 	row := func(name string) string {
-		return viewstest.Spoken(doc.Find("tbody tr").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == name }).Find("td").Eq(2))
+		return viewstest.Spoken(
+			doc.Find("tbody tr").FilterFunction(
+				func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == name },
+			).Find("td").Eq(2),
+		)
 	}
 	require.Equal(t, "add tier= change env dev → prod remove old=1 node changed meanwhile, recomputed", row("a"))
 	require.Equal(t, "remove gpu=a:NoSchedule", row("b"))
@@ -23,7 +27,9 @@ func TestItems_labels(t *testing.T) {
 
 func TestItems_pods(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Items(drainedPage())))
-	row := doc.Find("tr").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == "failed.x" })
+	row := doc.Find("tr").FilterFunction(
+		func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == "failed.x" },
+	)
 	require.Contains(t, viewstest.Squeezed(row), "12 pods evicted 3 stayed", "what went is told of a failed node too")
 	require.NotContains(t, doc.Text(), "evictedPods")
 }
@@ -37,12 +43,16 @@ func TestPage(t *testing.T) {
 	require.Equal(t, 1, doc.Find("main #progress").Length())
 	require.Zero(t, doc.Find("#dock > *").Length(), "one #progress a page")
 	require.Equal(t, "batch-moved from:body", doc.Find("#items").AttrOr("hx-trigger", ""))
-	require.NotContains(t, viewstest.Render(t, "en", batches.Page(f, viewstest.BatchPage(store.StateFailed))), "http-equiv")
+	require.NotContains(
+		t, viewstest.Render(t, "en", batches.Page(f, viewstest.BatchPage(store.StateFailed))), "http-equiv",
+	)
 }
 
 func TestItems_change(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Items(viewstest.BatchPage(store.StateSucceeded))))
-	row := doc.Find("tr").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == "succeeded.x" })
+	row := doc.Find("tr").FilterFunction(
+		func(_ int, s *goquery.Selection) bool { return s.Find("td.name").Text() == "succeeded.x" },
+	)
 	require.Equal(t, 1, row.Find(".chip.add:contains(cordoned)").Length())
 	require.Equal(t, "a", row.Find("del").Text())
 	require.Equal(t, "b", row.Find("ins").Text())

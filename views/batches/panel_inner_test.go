@@ -10,7 +10,10 @@ import (
 )
 
 func TestBarParts_fillTheBar(t *testing.T) {
-	v := batch.View{Batch: batch.Batch{Total: 7, State: store.StatePartial}, Counts: batch.Counts{Succeeded: 3, Unchanged: 2, Failed: 1, Cancelled: 1}}
+	v := batch.View{
+		Batch:  batch.Batch{Total: 7, State: store.StatePartial},
+		Counts: batch.Counts{Succeeded: 3, Unchanged: 2, Failed: 1, Cancelled: 1},
+	}
 	parts := barParts(v)
 	require.Len(t, parts, 4)
 	last := parts[len(parts)-1]

@@ -29,7 +29,10 @@ func TestAnswer(t *testing.T) {
 
 func TestPanel(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(viewstest.Batch(store.StateRunning))))
-	require.Equal(t, []string{"152 done", "12 unchanged", "3 failed", "16 running", "57 left"}, doc.Find(".tally li").Map(func(_ int, s *goquery.Selection) string { return viewstest.Squeezed(s) }))
+	require.Equal(
+		t, []string{"152 done", "12 unchanged", "3 failed", "16 running", "57 left"},
+		doc.Find(".tally li").Map(func(_ int, s *goquery.Selection) string { return viewstest.Squeezed(s) }),
+	)
 	require.Contains(t, viewstest.Squeezed(doc.Find(".panel-head")), "41/s 3 s left")
 	require.Contains(t, viewstest.Squeezed(doc.Find(".at-work")), "n1, n2")
 	require.Equal(t, "167", doc.Find("progress").AttrOr("value", ""))
@@ -37,14 +40,21 @@ func TestPanel(t *testing.T) {
 	require.Equal(t, 2, doc.Find(".failures li").Length())
 	require.Contains(t, viewstest.Squeezed(doc.Find(".failures")), "Whether it took effect is unknown.")
 	require.Contains(t, doc.Text(), "All 3 failed nodes", "more failed than are listed")
-	require.Equal(t, []string{ui.BatchControlURL("b1", "pause"), ui.BatchControlURL("b1", "cancel")}, viewstest.Attributes(doc.Find("form"), "hx-post"))
+	require.Equal(
+		t, []string{ui.BatchControlURL("b1", "pause"), ui.BatchControlURL("b1", "cancel")},
+		viewstest.Attributes(doc.Find("form"), "hx-post"),
+	)
 
 	held := viewstest.Batch(store.StateInterrupted)
 	for hold, words := range map[store.Hold]string{
-		store.HoldDeleted: "has since been deleted", store.HoldDisabled: "has since been disabled", store.HoldDemoted: "has since lost permissions",
+		store.HoldDeleted: "has since been deleted", store.HoldDisabled: "has since been disabled",
+		store.HoldDemoted: "has since lost permissions",
 	} {
 		held.Held = hold
-		require.Contains(t, viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(held))).Find(".note").Text(), held.By+", who started it, "+words)
+		require.Contains(
+			t, viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(held))).Find(".note").Text(),
+			held.By+", who started it, "+words,
+		)
 		require.NotContains(t, viewstest.Render(t, "zh-CN", batches.Panel(held)), "interrupted_held")
 	}
 	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(viewstest.Batch(store.StateInterrupted))))
@@ -74,7 +84,9 @@ func TestPanel(t *testing.T) {
 	partly.Counts = batch.Counts{Succeeded: 238, Failed: 2}
 	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(partly)))
 	require.Equal(t, "partly failed", viewstest.Squeezed(doc.Find(".panel-head .st").First()))
-	require.Equal(t, []string{"238 done", "2 failed"}, viewstest.Texts(doc.Find(".tally li")), "what did not happen is not counted")
+	require.Equal(
+		t, []string{"238 done", "2 failed"}, viewstest.Texts(doc.Find(".tally li")), "what did not happen is not counted",
+	)
 
 	drained := viewstest.Batch(store.StateSucceeded)
 	drained.Operation, drained.MayUndo, drained.ClearedAt = "drain", true, &viewstest.Noon

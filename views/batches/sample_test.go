@@ -18,13 +18,18 @@ func labelBatch() batches.PageView {
 	v.Items = []batch.Item{
 		{
 			Node: "a", State: store.ItemSucceeded, StartedAt: &viewstest.Noon, EndedAt: &viewstest.Noon,
-			Before: viewstest.State(`{"labels":{"tier":null,"env":"dev","old":"1","same":"x"}}`), After: viewstest.State(`{"labels":{"tier":"","env":"prod","old":null,"same":"x"},"recomputed":true}`),
+			Before: viewstest.State(`{"labels":{"tier":null,"env":"dev","old":"1","same":"x"}}`),
+			After:  viewstest.State(`{"labels":{"tier":"","env":"prod","old":null,"same":"x"},"recomputed":true}`),
 		},
 		{
 			Node: "b", State: store.ItemSucceeded,
-			Before: viewstest.State(`{"taints":{"gpu:NoSchedule":{"key":"gpu","value":"a","effect":"NoSchedule"}}}`), After: viewstest.State(`{"taints":{"gpu:NoSchedule":null}}`),
+			Before: viewstest.State(`{"taints":{"gpu:NoSchedule":{"key":"gpu","value":"a","effect":"NoSchedule"}}}`),
+			After:  viewstest.State(`{"taints":{"gpu:NoSchedule":null}}`),
 		},
-		{Node: "c", State: store.ItemFailed, Before: viewstest.State(`{"labels":{"tier":null}}`), After: viewstest.State(`{"labels":{"tier":"gold"}}`)},
+		{
+			Node: "c", State: store.ItemFailed, Before: viewstest.State(`{"labels":{"tier":null}}`),
+			After: viewstest.State(`{"labels":{"tier":"gold"}}`),
+		},
 	}
 	return v
 }
@@ -51,7 +56,8 @@ func batchPages() map[string]templ.Component {
 		"batch of labels": batches.Page(viewstest.Frame(), labelBatch()),
 	}
 	for _, s := range []store.State{
-		store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled, store.StateInterrupted,
+		store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled,
+		store.StateInterrupted,
 	} {
 		out["batch "+string(s)] = batches.Page(viewstest.Docked(viewstest.Batch(store.StateRunning)), viewstest.BatchPage(s))
 	}

@@ -18,7 +18,12 @@ import (
 
 func sampleSpreads() []node.Spread {
 	return []node.Spread{
-		{Key: "env", Nodes: 4, Values: []node.ValueCount{{Value: "dev", Nodes: 2}, {Value: "prod", Nodes: 1}, {Value: "", Nodes: 1}, {Value: "x", Nodes: 0}}},
+		{
+			Key: "env", Nodes: 4,
+			Values: []node.ValueCount{
+				{Value: "dev", Nodes: 2}, {Value: "prod", Nodes: 1}, {Value: "", Nodes: 1}, {Value: "x", Nodes: 0},
+			},
+		},
 		{Key: `odd"<b>.io/key`, Nodes: 1, Values: []node.ValueCount{{Value: "v", Nodes: 1}}},
 		{Key: "tier", Nodes: 4, Values: []node.ValueCount{{Value: "gold", Nodes: 4}}},
 	}
@@ -28,8 +33,11 @@ func editView(change func(*nodes.EditView)) nodes.EditView {
 	v := nodes.EditView{
 		Cluster: viewstest.OddCluster, Page: operation.PageLabels, Operation: operation.Label, Field: "label",
 		Names: []string{"a", "b", "c", "d"}, Found: 4, Mode: "add", Reason: "why", Back: "/back",
-		Locked: []node.Spread{{Key: "kubernetes.io/os", Nodes: 4, Values: []node.ValueCount{{Value: "linux", Nodes: 4}}}, {Key: "kubernetes.io/hostname", Nodes: 4, Values: []node.ValueCount{{Value: "a", Nodes: 1}, {Value: "b", Nodes: 1}}}},
-		New:    []nodes.EditNew{{}, {}}, Keys: []string{"env", "tier"}, Values: []string{"gold"},
+		Locked: []node.Spread{
+			{Key: "kubernetes.io/os", Nodes: 4, Values: []node.ValueCount{{Value: "linux", Nodes: 4}}},
+			{Key: "kubernetes.io/hostname", Nodes: 4, Values: []node.ValueCount{{Value: "a", Nodes: 1}, {Value: "b", Nodes: 1}}},
+		},
+		New: []nodes.EditNew{{}, {}}, Keys: []string{"env", "tier"}, Values: []string{"gold"},
 		Effect: nodes.EditEffect{
 			Page: operation.PageLabels, Entries: []nodes.EditEntry{{Text: "tier=gold"}, {Text: "old-", Removes: true}},
 		},
@@ -57,20 +65,35 @@ func ofTaints(v *nodes.EditView) {
 }
 
 func wrongEdit(v *nodes.EditView) {
-	v.Problem = &ui.Problem{Code: services.CodeInvalid, Text: "No.", Fields: map[string]string{"set.tier": "bad value", "new.1": "bad key", "label": "bad text", "reason": "too long", "mode": "odd mode"}}
+	v.Problem = &ui.Problem{
+		Code: services.CodeInvalid, Text: "No.",
+		Fields: map[string]string{
+			"set.tier": "bad value", "new.1": "bad key", "label": "bad text", "reason": "too long", "mode": "odd mode",
+		},
+	}
 	v.Text = "a=b"
 }
 
 func copyView() nodes.CopyView {
 	gpu := node.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}
 	return nodes.CopyView{
-		Cluster: viewstest.OddCluster, Names: []string{"a", "b"}, Mode: "replace", Back: "/back", Tainted: []string{"g1", "g2", "g3"},
-		Sets: []nodes.CopySet{{Taints: []node.Taint{gpu}, Left: []node.Taint{{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute"}}, Nodes: []string{"g1", "g2"}}, {Taints: []node.Taint{gpu, {Key: "x", Effect: "NoExecute"}}, Nodes: []string{"g3"}}},
+		Cluster: viewstest.OddCluster, Names: []string{"a", "b"}, Mode: "replace", Back: "/back",
+		Tainted: []string{"g1", "g2", "g3"},
+		Sets: []nodes.CopySet{
+			{
+				Taints: []node.Taint{gpu}, Left: []node.Taint{{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute"}},
+				Nodes: []string{"g1", "g2"},
+			},
+			{Taints: []node.Taint{gpu, {Key: "x", Effect: "NoExecute"}}, Nodes: []string{"g3"}},
+		},
 	}
 }
 
 func overviewView(kind string) nodes.OverviewView {
-	v := nodes.OverviewView{Cluster: viewstest.OddCluster, Kind: kind, Nodes: 4, Total: 3, AsOf: viewstest.Noon, Now: viewstest.Noon, Free: sampleSpreads(), Locked: editView(nil).Locked}
+	v := nodes.OverviewView{
+		Cluster: viewstest.OddCluster, Kind: kind, Nodes: 4, Total: 3, AsOf: viewstest.Noon, Now: viewstest.Noon,
+		Free: sampleSpreads(), Locked: editView(nil).Locked,
+	}
 	if kind == "taints" {
 		for i := range v.Free {
 			v.Free[i].Effect = operation.Effects()[i%3]
@@ -83,17 +106,24 @@ func overviewView(kind string) nodes.OverviewView {
 func changePages() map[string]templ.Component {
 	f, p := viewstest.Frame(), viewstest.Problem()
 	return map[string]templ.Component{
-		"edit labels":           nodes.EditPage(f, editView(nil)),
-		"edit labels, refused":  nodes.EditPage(f, editView(wrongEdit)),
-		"edit labels, one node": nodes.EditPage(f, editView(func(v *nodes.EditView) { v.Names, v.Found, v.Rows = v.Names[:1], 1, nil })),
-		"edit taints":           nodes.EditPage(f, editView(ofTaints)),
-		"copy":                  nodes.CopyPage(f, copyView()),
-		"copy, none":            nodes.CopyPage(f, nodes.CopyView{Cluster: "c", Names: []string{"a"}, Source: "ghost", Problem: &ui.Problem{Fields: map[string]string{"source": "no such node"}}}),
-		"labels":                nodes.OverviewPage(f, overviewView("labels")),
-		"taints":                nodes.OverviewPage(f, overviewView("taints")),
-		"labels, none match":    nodes.OverviewPage(f, nodes.OverviewView{Cluster: "c", Kind: "labels", Total: 3, Query: "x", Key: "y"}),
-		"taints, none":          nodes.OverviewPage(f, nodes.OverviewView{Cluster: "c", Kind: "taints"}),
-		"labels, unreachable":   nodes.OverviewPage(f, nodes.OverviewView{Cluster: "c", Kind: "labels", Problem: &p}),
+		"edit labels":          nodes.EditPage(f, editView(nil)),
+		"edit labels, refused": nodes.EditPage(f, editView(wrongEdit)),
+		"edit labels, one node": nodes.EditPage(
+			f, editView(func(v *nodes.EditView) { v.Names, v.Found, v.Rows = v.Names[:1], 1, nil }),
+		),
+		"edit taints": nodes.EditPage(f, editView(ofTaints)),
+		"copy":        nodes.CopyPage(f, copyView()),
+		"copy, none": nodes.CopyPage(f, nodes.CopyView{
+			Cluster: "c", Names: []string{"a"}, Source: "ghost",
+			Problem: &ui.Problem{Fields: map[string]string{"source": "no such node"}},
+		}),
+		"labels": nodes.OverviewPage(f, overviewView("labels")),
+		"taints": nodes.OverviewPage(f, overviewView("taints")),
+		"labels, none match": nodes.OverviewPage(f, nodes.OverviewView{
+			Cluster: "c", Kind: "labels", Total: 3, Query: "x", Key: "y",
+		}),
+		"taints, none":        nodes.OverviewPage(f, nodes.OverviewView{Cluster: "c", Kind: "taints"}),
+		"labels, unreachable": nodes.OverviewPage(f, nodes.OverviewView{Cluster: "c", Kind: "labels", Problem: &p}),
 	}
 }
 
@@ -118,14 +148,25 @@ func TestEditPage(t *testing.T) {
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.EditPage(viewstest.Frame(), editView(wrongEdit))))
 	require.Equal(t, "odd mode", viewstest.Spoken(doc.Find("#edit-problem")))
-	require.Equal(t, []string{"bad value", "bad key", "bad text", "too long"}, doc.Find(".wrong:has(svg)").Map(func(_ int, s *goquery.Selection) string { return viewstest.Spoken(s) }))
+	require.Equal(
+		t, []string{"bad value", "bad key", "bad text", "too long"},
+		doc.Find(".wrong:has(svg)").Map(func(_ int, s *goquery.Selection) string { return viewstest.Spoken(s) }),
+	)
 	require.Equal(t, "true", doc.Find(`[name="set.tier"]`).AttrOr("aria-invalid", ""))
 	require.Equal(t, "a=b", doc.Find("textarea").Text())
 }
 
 func TestEditChecked(t *testing.T) {
 	p := &ui.Problem{Fields: map[string]string{"set.tier": "bad value"}}
-	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.EditChecked(nodes.EditFields([]string{"set.tier"}, 2, "label"), p, nodes.EditEffect{Page: operation.PageLabels})))
+	doc := viewstest.Document(
+		t,
+		viewstest.Render(
+			t, "en",
+			nodes.EditChecked(nodes.EditFields([]string{"set.tier"}, 2, "label"), p, nodes.EditEffect{
+				Page: operation.PageLabels,
+			}),
+		),
+	)
 	require.Equal(t, 5, doc.Find("[hx-swap-oob=true]").Length(), "each field and the effect")
 	require.Equal(t, "bad value", viewstest.Spoken(doc.Find(".wrong")))
 	page := viewstest.Document(t, viewstest.Render(t, "en", nodes.EditPage(viewstest.Frame(), editView(nil))))
@@ -139,13 +180,22 @@ func TestOverviewPage(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), overviewView("labels"))))
 	env := doc.Find(`tr[data-key=env]`)
 	require.Equal(t, ui.NodesURL(viewstest.OddCluster, node.Query{Label: "env"}), env.Find("td.key a").AttrOr("href", ""))
-	require.Contains(t, viewstest.Attributes(env.Find("a.chip"), "href"), ui.NodesURL(viewstest.OddCluster, node.Query{Label: "env=prod"}))
-	require.Contains(t, viewstest.Attributes(env.Find("a.chip"), "href"), ui.NodesURL(viewstest.OddCluster, node.Query{Label: "env="}), "an empty value is a value")
+	require.Contains(
+		t, viewstest.Attributes(env.Find("a.chip"), "href"),
+		ui.NodesURL(viewstest.OddCluster, node.Query{Label: "env=prod"}),
+	)
+	require.Contains(
+		t, viewstest.Attributes(env.Find("a.chip"), "href"), ui.NodesURL(viewstest.OddCluster, node.Query{Label: "env="}),
+		"an empty value is a value",
+	)
 	require.Equal(t, 2, doc.Find("tbody.locked-keys td.key .st.lock").Length())
 	require.Equal(t, "Labels", doc.Find(".tabs [aria-current=page]").Text())
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), overviewView("taints"))))
-	require.Contains(t, viewstest.Attributes(doc.Find("a.chip"), "href"), ui.NodesURL(viewstest.OddCluster, node.Query{Taint: "env=dev:NoSchedule"}))
+	require.Contains(
+		t, viewstest.Attributes(doc.Find("a.chip"), "href"),
+		ui.NodesURL(viewstest.OddCluster, node.Query{Taint: "env=dev:NoSchedule"}),
+	)
 
 	many := overviewView("labels")
 	for i := range 60 {
@@ -154,7 +204,10 @@ func TestOverviewPage(t *testing.T) {
 	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), many)))
 	require.Contains(t, viewstest.Spoken(doc.Find(`tr[data-key=env]`)), "show all values, 52 more")
 	many.Key = "env"
-	require.NotContains(t, viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), many))).Text(), "all values")
+	require.NotContains(
+		t, viewstest.Document(t, viewstest.Render(t, "en", nodes.OverviewPage(viewstest.Frame(), many))).Text(),
+		"all values",
+	)
 }
 
 func TestChangePages_areSound(t *testing.T) { viewstest.RequirePages(t, changePages()) }

@@ -37,7 +37,9 @@ func TestLayStrip(t *testing.T) {
 }
 
 func TestStripParts_secondClickTakesTheFilterOff(t *testing.T) {
-	v := ListView{Cluster: "c", Page: node.Page{Query: node.Query{Status: node.StatusReady, Scheduling: node.Cordoned, Page: 3}}}
+	v := ListView{
+		Cluster: "c", Page: node.Page{Query: node.Query{Status: node.StatusReady, Scheduling: node.Cordoned, Page: 3}},
+	}
 	for _, p := range stripParts(v) {
 		require.Equal(t, p.Kind == "hold", p.Current)
 		require.Equal(t, p.Current, p.URL == ui.NodesURL("c", node.Query{}))
@@ -45,7 +47,9 @@ func TestStripParts_secondClickTakesTheFilterOff(t *testing.T) {
 }
 
 func TestSplitName_losesNothing(t *testing.T) {
-	for _, name := range []string{"", "short", strings.Repeat("x", 24), strings.Repeat("y", 63), "ip-10-0-0-1.eu.internal", ".odd", "odd."} {
+	for _, name := range []string{
+		"", "short", strings.Repeat("x", 24), strings.Repeat("y", 63), "ip-10-0-0-1.eu.internal", ".odd", "odd.",
+	} {
 		head, tail, _ := splitName(name)
 		require.Equal(t, name, head+tail)
 	}
@@ -75,7 +79,10 @@ func TestSplitZone(t *testing.T) {
 func TestTagsOf_showsWhatTellsNodesApart(t *testing.T) {
 	n := &node.Node{
 		Unschedulable: true,
-		Taints:        []node.Taint{{Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule"}, {Key: "example.com/gpu", Value: "a/b", Effect: "NoExecute"}},
+		Taints: []node.Taint{
+			{Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule"},
+			{Key: "example.com/gpu", Value: "a/b", Effect: "NoExecute"},
+		},
 		Labels: map[string]string{
 			"kubernetes.io/hostname": "h", "beta.kubernetes.io/os": "linux", "topology.kubernetes.io/zone": "a",
 			"node-role.kubernetes.io/worker": "", "node.kubernetes.io/instance-type": "m6i", "team": "web",
@@ -83,7 +90,14 @@ func TestTagsOf_showsWhatTellsNodesApart(t *testing.T) {
 	}
 	shown, rest := tagsOf(ListView{Cluster: "c"}, n)
 	require.Len(t, shown, 3)
-	require.Equal(t, tag{Short: "gpu=a/b:NoExecute", Full: "example.com/gpu=a/b:NoExecute", URL: "/clusters/c/nodes?taint=example.com%2Fgpu%3Da%2Fb%3ANoExecute", Taint: true}, shown[0])
+	require.Equal(
+		t,
+		tag{
+			Short: "gpu=a/b:NoExecute", Full: "example.com/gpu=a/b:NoExecute",
+			URL: "/clusters/c/nodes?taint=example.com%2Fgpu%3Da%2Fb%3ANoExecute", Taint: true,
+		},
+		shown[0],
+	)
 	require.Equal(t, "team=web", shown[1].Short)
 	require.Equal(t, "instance-type=m6i", shown[2].Short)
 	require.Equal(t, 5, rest)
@@ -101,7 +115,9 @@ func TestQuantity(t *testing.T) {
 
 func TestStateMarks(t *testing.T) {
 	require.Equal(t, "bad", statusKind(&node.Node{Status: node.StatusUnknown, Unschedulable: true}))
-	require.Equal(t, "hold", statusKind(&node.Node{Status: node.StatusReady, Unschedulable: true, Scheduling: node.Cordoned}))
+	require.Equal(
+		t, "hold", statusKind(&node.Node{Status: node.StatusReady, Unschedulable: true, Scheduling: node.Cordoned}),
+	)
 	require.Equal(t, "warn", statusKind(&node.Node{Status: node.StatusReady, Scheduling: node.Limited}))
 	require.Equal(t, "ok", statusKind(&node.Node{Status: node.StatusReady, Scheduling: node.Schedulable}))
 	require.Equal(t, "ok", conditionKind(node.Condition{Type: "MemoryPressure", Status: "False"}))

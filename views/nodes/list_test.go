@@ -18,7 +18,10 @@ func TestNodesPage_forATemplate(t *testing.T) {
 		v.Apply, v.Page.Query.Apply = &nodes.ApplyTemplate{Kind: "labels", ID: 3, Name: "gold"}, "labels-3"
 	})
 	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.ListPage(viewstest.Frame(), v)))
-	require.Equal(t, ui.ApplyURL(viewstest.OddCluster)+"?kind=labels&template=3", doc.Find("#bar .ops button").First().AttrOr("formaction", ""))
+	require.Equal(
+		t, ui.ApplyURL(viewstest.OddCluster)+"?kind=labels&template=3",
+		doc.Find("#bar .ops button").First().AttrOr("formaction", ""),
+	)
 	require.Contains(t, viewstest.Spoken(doc.Find("#apply-note")), "Select the nodes for template “gold”")
 	require.Equal(t, "labels-3", doc.Find("#find input[name=apply]").AttrOr("value", ""))
 	for _, selector := range []string{".strip li a", "th a", ".pager .turn a", ".sizes a", ".token a", "#reload"} {
@@ -42,7 +45,10 @@ func TestListPage(t *testing.T) {
 	require.Equal(t, "key-1", form.Find("#idempotency-key").AttrOr("value", ""))
 	require.Equal(t, []string{"cordon", "uncordon"}, viewstest.Attributes(form.Find("button[name=operation]"), "value"))
 	require.Equal(t, "200", form.Find("input[name=reason]").AttrOr("maxlength", ""))
-	require.Equal(t, 1, form.Find("button[type=submit]:not([form])").First().Filter("[disabled]").Length(), "Enter in the reason must not choose an operation")
+	require.Equal(
+		t, 1, form.Find("button[type=submit]:not([form])").First().Filter("[disabled]").Length(),
+		"Enter in the reason must not choose an operation",
+	)
 
 	names := viewstest.Attributes(form.Find("#nodes input[name=node]"), "value")
 	for i, n := range sampleNodes() {
@@ -61,7 +67,10 @@ func TestListPage(t *testing.T) {
 	reload := doc.Find("#nodes #reload")
 	require.Equal(t, "nodes-changed from:body", reload.AttrOr("hx-trigger", ""))
 	require.Equal(t, ui.NodesURL(viewstest.OddCluster, nodesView().Page.Query), reload.AttrOr("hx-get", ""))
-	require.Equal(t, []string{"q", "status", "sched", "role", "filter.label", "filter.taint"}, viewstest.Attributes(reload.Find("input[disabled]"), "name"))
+	require.Equal(
+		t, []string{"q", "status", "sched", "role", "filter.label", "filter.taint"},
+		viewstest.Attributes(reload.Find("input[disabled]"), "name"),
+	)
 	require.Equal(t, ui.EventsURL(viewstest.OddCluster, ""), doc.Find("body").AttrOr("data-stream", ""))
 	require.Equal(t, "descending", doc.Find("th[aria-sort]").AttrOr("aria-sort", ""))
 	require.Equal(t, 1, doc.Find("th[aria-sort]").Length())
@@ -73,7 +82,9 @@ func TestNodesPage_searchFormKeepsTheRestOfTheQuery(t *testing.T) {
 	require.Equal(t, "get", find.AttrOr("method", ""))
 	require.Equal(t, "a&b", find.Find("#q").AttrOr("value", ""))
 	require.Equal(t, "worker", find.Find("select[name=role] option[selected]").AttrOr("value", ""))
-	require.Equal(t, []string{"label", "taint", "sort", "dir", "size"}, viewstest.Attributes(find.Find("input[type=hidden]"), "name"))
+	require.Equal(
+		t, []string{"label", "taint", "sort", "dir", "size"}, viewstest.Attributes(find.Find("input[type=hidden]"), "name"),
+	)
 	require.Equal(t, 2, find.Find(".token").Length())
 }
 
@@ -82,7 +93,9 @@ func TestNodesPage_rowOperation(t *testing.T) {
 	require.Equal(t, 1, doc.Find("form#one[method=post]").Length())
 	button := doc.Find("#op-uid-1")
 	require.Equal(t, "one", button.AttrOr("form", ""))
-	require.Equal(t, ui.OneBatchURL(viewstest.OddCluster, "uncordon", sampleNodes()[1].Name), button.AttrOr("formaction", ""))
+	require.Equal(
+		t, ui.OneBatchURL(viewstest.OddCluster, "uncordon", sampleNodes()[1].Name), button.AttrOr("formaction", ""),
+	)
 	require.JSONEq(t, `{"operation":"uncordon","node":"`+sampleNodes()[1].Name+`"}`, button.AttrOr("hx-vals", ""))
 	require.Equal(t, "operation,node", button.AttrOr("hx-params", ""))
 	require.Contains(t, doc.Find("#op-uid-3").AttrOr("hx-vals", ""), `"cordon"`)
@@ -130,5 +143,8 @@ func TestNodesTable_states(t *testing.T) {
 
 	none := changedNodes(func(v *nodes.ListView) { v.Page.Match, v.Page.Nodes = 0, nil })
 	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.Table(none)))
-	require.Equal(t, ui.NodesURL(viewstest.OddCluster, node.Query{Sort: "cpu", Desc: true, Size: 100}), doc.Find(".empty a").AttrOr("href", ""))
+	require.Equal(
+		t, ui.NodesURL(viewstest.OddCluster, node.Query{Sort: "cpu", Desc: true, Size: 100}),
+		doc.Find(".empty a").AttrOr("href", ""),
+	)
 }

@@ -13,15 +13,33 @@ import (
 )
 
 func TestDrainButtons(t *testing.T) {
-	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.ListPage(viewstest.Frame(), changedNodes(func(v *nodes.ListView) { v.MayDrain = true }))))
+	doc := viewstest.Document(
+		t,
+		viewstest.Render(
+			t, "en", nodes.ListPage(viewstest.Frame(), changedNodes(func(v *nodes.ListView) { v.MayDrain = true })),
+		),
+	)
 	button := doc.Find("#bar #drain")
 	require.Equal(t, "drain", button.AttrOr("value", ""))
 	require.Equal(t, "d", button.AttrOr("data-key", ""))
 	require.Equal(t, ui.PreviewURL(viewstest.OddCluster), button.AttrOr("formaction", ""))
 	require.Equal(t, 1, button.Filter("[data-native]").Length())
-	require.Equal(t, ui.OnePreviewURL(viewstest.OddCluster, "drain", sampleNodes()[1].Name), doc.Find("#drain-uid-1").AttrOr("formaction", ""))
-	require.Equal(t, ui.PreviewURL(viewstest.OddCluster), viewstest.Document(t, viewstest.Render(t, "en", nodes.Page(viewstest.Frame(), drainableNode()))).Find("#drain").AttrOr("formaction", ""))
-	require.Zero(t, viewstest.Document(t, viewstest.Render(t, "en", nodes.ListPage(viewstest.Frame(), nodesView()))).Find("[id^=drain]").Length())
+	require.Equal(
+		t, ui.OnePreviewURL(viewstest.OddCluster, "drain", sampleNodes()[1].Name),
+		doc.Find("#drain-uid-1").AttrOr("formaction", ""),
+	)
+	require.Equal(
+		t, ui.PreviewURL(viewstest.OddCluster),
+		viewstest.Document(
+			t, viewstest.Render(t, "en", nodes.Page(viewstest.Frame(), drainableNode())),
+		).Find("#drain").AttrOr("formaction", ""),
+	)
+	require.Zero(
+		t,
+		viewstest.Document(
+			t, viewstest.Render(t, "en", nodes.ListPage(viewstest.Frame(), nodesView())),
+		).Find("[id^=drain]").Length(),
+	)
 }
 
 func TestNodePage_history(t *testing.T) {
@@ -35,9 +53,15 @@ func TestNodePage_history(t *testing.T) {
 	require.Equal(t, len(v.Past), doc.Find("#history tbody tr").Length())
 	require.Equal(t, "/batches/b1", doc.Find("#history tbody a").First().AttrOr("href", ""))
 	row := doc.Find("#history tbody tr").Eq(3)
-	require.Equal(t, []string{"Cordon", "done", "oncall", "just now"}, []string{viewstest.Squeezed(row.Find("th")), viewstest.Squeezed(row.Find(".st")), viewstest.Squeezed(row.Find("td").Eq(2)), viewstest.Squeezed(row.Find("time"))})
+	require.Equal(t, []string{"Cordon", "done", "oncall", "just now"}, []string{
+		viewstest.Squeezed(row.Find("th")), viewstest.Squeezed(row.Find(".st")), viewstest.Squeezed(row.Find("td").Eq(2)),
+		viewstest.Squeezed(row.Find("time")),
+	})
 	require.Equal(t, 1, row.Find(".chip.add:contains(cordoned)").Length())
-	require.Equal(t, batches.HistoryURL(batch.Query{Cluster: viewstest.OddCluster, Node: v.Node.Name}), doc.Find("#history .head a").AttrOr("href", ""))
+	require.Equal(
+		t, batches.HistoryURL(batch.Query{Cluster: viewstest.OddCluster, Node: v.Node.Name}),
+		doc.Find("#history .head a").AttrOr("href", ""),
+	)
 }
 
 func TestNodePage_forms(t *testing.T) {

@@ -36,16 +36,24 @@ func sampleNodes() []*node.Node {
 	since := viewstest.Noon.Add(-12 * time.Minute)
 	nodes := []*node.Node{
 		{Status: node.StatusReady, Scheduling: node.Schedulable},
-		{Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true, Reason: strings.Repeat("r", 200), ReasonBy: "oncall", ReasonSince: &since},
+		{
+			Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true, Reason: strings.Repeat("r", 200),
+			ReasonBy: "oncall", ReasonSince: &since,
+		},
 		{Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true},
-		{Status: node.StatusReady, Scheduling: node.Limited, Taints: []node.Taint{{Key: "gpu", Value: "true", Effect: "NoSchedule"}}},
+		{
+			Status: node.StatusReady, Scheduling: node.Limited,
+			Taints: []node.Taint{{Key: "gpu", Value: "true", Effect: "NoSchedule"}},
+		},
 		{Status: node.StatusNotReady, Scheduling: node.Schedulable, StatusReason: "kubelet stopped"},
 		{Status: node.StatusUnknown, Scheduling: node.Cordoned, Unschedulable: true, StatusReason: "gone"},
 	}
 	for i, n := range nodes {
 		n.Name, n.UID = fmt.Sprintf("ip-10-0-0-%d.eu.compute.internal", i), fmt.Sprintf("uid-%d", i)
 		n.Version, n.Zone, n.Pool, n.Roles = "v1.36.3", "eu-1a", "general", []string{"worker"}
-		n.CreatedAt, n.AllocatableCPU, n.AllocatableMemory, n.AllocatablePods = viewstest.Noon.Add(-204*24*time.Hour), 8000, 32<<30, 110
+		n.CreatedAt, n.AllocatableCPU, n.AllocatableMemory, n.AllocatablePods = viewstest.Noon.Add(
+			-204*24*time.Hour,
+		), 8000, 32<<30, 110
 		n.Labels = map[string]string{"kubernetes.io/hostname": n.Name}
 		for l := range 40 {
 			n.Labels[fmt.Sprintf("example.com/label-%d", l)] = "<b>&\"'"
@@ -64,9 +72,15 @@ func nodesView() nodes.ListView {
 	return nodes.ListView{
 		Cluster: viewstest.OddCluster, MayChange: true, IdempotencyKey: "key-1", Now: viewstest.Noon,
 		Page: node.Page{
-			Query: node.Query{Text: "a&b", Role: "worker", Label: "team=web", Taint: "gpu", Sort: "cpu", Desc: true, Page: 2, Size: 100},
+			Query: node.Query{
+				Text: "a&b", Role: "worker", Label: "team=web", Taint: "gpu", Sort: "cpu", Desc: true, Page: 2, Size: 100,
+			},
 			Nodes: list, Usage: usage, Total: 389, Match: 206, Pages: 3, AsOf: viewstest.Noon.Add(-2 * time.Second),
-			Summary: node.Summary{Ready: 379, Limited: 2, Cordoned: 6, NotReady: 2, OldestCordon: &oldest, Roles: []string{"control-plane", "worker"}, Versions: []string{"v1.36.3", "v1.36.2"}, Zones: []string{"eu-1a", "eu-1b"}},
+			Summary: node.Summary{
+				Ready: 379, Limited: 2, Cordoned: 6, NotReady: 2, OldestCordon: &oldest,
+				Roles: []string{"control-plane", "worker"}, Versions: []string{"v1.36.3", "v1.36.2"},
+				Zones: []string{"eu-1a", "eu-1b"},
+			},
 		},
 	}
 }
@@ -83,10 +97,19 @@ func nodeView() nodes.View {
 		Cluster: viewstest.OddCluster, AsOf: viewstest.Noon, Now: viewstest.Noon, MayChange: true, IdempotencyKey: "key-3",
 		Node: node.Detail{
 			Node: *n, Info: node.Info{OSImage: "Ubuntu", OS: "linux", Architecture: "amd64"},
-			Conditions: []node.Condition{{Type: "Ready", Status: "True", Since: viewstest.Noon}, {Type: "DiskPressure", Status: "Unknown", Since: viewstest.Noon}},
-			Addresses:  []node.Address{{Type: "InternalIP", Address: "10.0.0.1"}},
-			Resources:  []node.Resource{{Name: "cpu", Unit: "cpu", Capacity: 8000, Allocatable: 7910, Requested: 6150}, {Name: "pods", Capacity: 110, Allocatable: 110, Requested: -1}},
-			Pods:       []node.Pod{{Namespace: "web", Name: "front-1", Phase: "Running", CreatedAt: viewstest.Noon}, {Namespace: "web", Name: "front-2", Phase: "CrashLoopBackOff"}},
+			Conditions: []node.Condition{
+				{Type: "Ready", Status: "True", Since: viewstest.Noon},
+				{Type: "DiskPressure", Status: "Unknown", Since: viewstest.Noon},
+			},
+			Addresses: []node.Address{{Type: "InternalIP", Address: "10.0.0.1"}},
+			Resources: []node.Resource{
+				{Name: "cpu", Unit: "cpu", Capacity: 8000, Allocatable: 7910, Requested: 6150},
+				{Name: "pods", Capacity: 110, Allocatable: 110, Requested: -1},
+			},
+			Pods: []node.Pod{
+				{Namespace: "web", Name: "front-1", Phase: "Running", CreatedAt: viewstest.Noon},
+				{Namespace: "web", Name: "front-2", Phase: "CrashLoopBackOff"},
+			},
 		},
 	}
 }
@@ -110,10 +133,12 @@ func nodePages() map[string]templ.Component {
 			v.Apply = &nodes.ApplyTemplate{Kind: "labels", ID: 3, Name: "<gold>"}
 			v.Page.Query.Apply = "labels-3"
 		})),
-		"nodes for no template": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Apply = &nodes.ApplyTemplate{} })),
-		"node":                  nodes.Page(dock, nodeView()),
-		"node with drain":       nodes.Page(f, drainableNode()),
-		"node with a past":      nodes.Page(f, livedNode()),
+		"nodes for no template": nodes.ListPage(
+			f, changedNodes(func(v *nodes.ListView) { v.Apply = &nodes.ApplyTemplate{} }),
+		),
+		"node":             nodes.Page(dock, nodeView()),
+		"node with drain":  nodes.Page(f, drainableNode()),
+		"node with a past": nodes.Page(f, livedNode()),
 	}
 }
 

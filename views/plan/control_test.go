@@ -27,8 +27,14 @@ func undoPlan(v *plan.View) {
 	v.Change, v.Digest = &plan.Change{}, "d1"
 	v.Summary = plan.Summary{Total: 3, Changed: 2, Blocked: 1}
 	v.Nodes = []plan.Node{
-		{Node: "a", Changes: true, Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes, Annotations: map[string]*string{node.AnnotationReason: &why}}},
-		{Node: "b", Changes: true, Before: change.State{Unschedulable: &yes, Labels: map[string]*string{"tier": &old}}, After: change.State{Unschedulable: &no, Labels: map[string]*string{"tier": nil}}, Warnings: []string{"Pods stay."}},
+		{
+			Node: "a", Changes: true, Before: change.State{Unschedulable: &no},
+			After: change.State{Unschedulable: &yes, Annotations: map[string]*string{node.AnnotationReason: &why}},
+		},
+		{
+			Node: "b", Changes: true, Before: change.State{Unschedulable: &yes, Labels: map[string]*string{"tier": &old}},
+			After: change.State{Unschedulable: &no, Labels: map[string]*string{"tier": nil}}, Warnings: []string{"Pods stay."},
+		},
 		{Node: "c", Blockers: []string{"Changed since: tier."}},
 	}
 	v.Refusal = &ui.Problem{Text: "A webhook says no.", Hint: "Ask it."}
@@ -38,7 +44,9 @@ func undoPlan(v *plan.View) {
 func retryPlan(v *plan.View) {
 	v.Origin, v.Options.Force = &plan.Origin{ID: "b1"}, true
 	v.Typed = url.Values{"canary": {"some"}}
-	v.Problem = &ui.Problem{Code: services.CodeInvalid, Text: "No.", Fields: map[string]string{"canary": "no number", "confirm": "Type it"}}
+	v.Problem = &ui.Problem{
+		Code: services.CodeInvalid, Text: "No.", Fields: map[string]string{"canary": "no number", "confirm": "Type it"},
+	}
 }
 
 // controlPlanPages are the plans of an undo and of a retry.
@@ -60,11 +68,15 @@ func TestControl_plans(t *testing.T) {
 	require.Equal(t, "Undo on 2 nodes", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Equal(t, "b1", doc.Find("#plan-form input[name=undo_of]").AttrOr("value", ""))
 	require.Equal(t, "d1", doc.Find("#plan-form input[name=plan]").AttrOr("value", ""))
-	require.Contains(t, viewstest.Squeezed(doc.Find("#plan-refusal")), "The cluster would reject this change: A webhook says no.")
+	require.Contains(
+		t, viewstest.Squeezed(doc.Find("#plan-refusal")), "The cluster would reject this change: A webhook says no.",
+	)
 	require.Equal(t, 1, doc.Find("#opt-force:not([checked])").Length())
 	require.Equal(t, 1, doc.Find("#plan-update").Length(), "without scripts the plan follows by this")
 	groups := viewstest.Squeezed(doc.Find(".diff-groups"))
-	for _, want := range []string{"Changed since: tier.", "Schedulable → Cordoned reason: disk", "Cordoned → Schedulable", "tier=gold"} {
+	for _, want := range []string{
+		"Changed since: tier.", "Schedulable → Cordoned reason: disk", "Cordoned → Schedulable", "tier=gold",
+	} {
 		require.Contains(t, groups, want)
 	}
 	_, open := doc.Find("#rollout").Attr("open")
@@ -82,7 +94,10 @@ func TestControl_plans(t *testing.T) {
 		viewstest.Attributes(doc.Find("#rollout input"), "name"), "parallel is among a drain's own options")
 
 	doc = viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), planView(cordonPlan))))
-	require.Equal(t, "canary canary_wait order wave_size wave_pause parallel max_failures", strings.Join(viewstest.Attributes(doc.Find("#rollout [name]"), "name"), " "))
+	require.Equal(
+		t, "canary canary_wait order wave_size wave_pause parallel max_failures",
+		strings.Join(viewstest.Attributes(doc.Find("#rollout [name]"), "name"), " "),
+	)
 	_, open = doc.Find("#rollout").Attr("open")
 	require.False(t, open)
 	require.Contains(t, viewstest.Squeezed(doc.Find("#about-parallel")), "No more nodes")

@@ -18,30 +18,47 @@ import (
 func TestPlanPage_drain(t *testing.T) {
 	doc := pageOf(t, nil)
 	require.Equal(t, "Drain 3 nodes in "+viewstest.OddCluster, doc.Find("h1").Text())
-	require.Equal(t, []string{"4 to evict", "1 stays", "1 already terminating", "2 need confirmation", "1 of them blocked now", "1 cannot be evicted", "1 of them unknown"}, viewstest.Texts(doc.Find(".plan-tally li")))
+	require.Equal(
+		t,
+		[]string{
+			"4 to evict", "1 stays", "1 already terminating", "2 need confirmation", "1 of them blocked now",
+			"1 cannot be evicted", "1 of them unknown",
+		},
+		viewstest.Texts(doc.Find(".plan-tally li")),
+	)
 	require.Equal(t, "Cordon 1, evict 4 pods", viewstest.Squeezed(doc.Find("#plan-do")))
 	require.Contains(t, viewstest.Squeezed(doc.Find("#plan-short")), "2 pods still need confirmation")
 	notes := strings.Join(viewstest.Texts(doc.Find("#plan-result .note")), "\n")
 	for _, want := range []string{
 		"db/main never allows eviction: all 2 pods must stay healthy. Add a replica or relax the budget.",
 		"1 pod would lose its emptyDir data.",
-		"checkout/cart-pdb allows no disruption now: 2 pods are healthy, 2 are required. 2 pods of this batch wait until it allows more. Add a replica",
+		"checkout/cart-pdb allows no disruption now: 2 pods are healthy, 2 are required. 2 pods of this batch wait " +
+			"until it allows more. Add a replica",
 		"ip-10-0-3-26.prod This is a control plane node.", "gone.prod This node does not exist",
-		"The cluster does not allow Kube Node Manager to read poddisruptionbudgets.", "The cluster does not allow Kube Node Manager to read daemonsets.",
+		"The cluster does not allow Kube Node Manager to read poddisruptionbudgets.",
+		"The cluster does not allow Kube Node Manager to read daemonsets.",
 	} {
 		require.Contains(t, notes, want)
 	}
-	require.Equal(t, []string{"never allows", "blocked now", "in stages", "enough"}, viewstest.Texts(doc.Find("[data-budget] .st")))
+	require.Equal(
+		t, []string{"never allows", "blocked now", "in stages", "enough"}, viewstest.Texts(doc.Find("[data-budget] .st")),
+	)
 	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-budget="search/query"]`)), "in stages426 of 4 required")
 }
 
 func TestPlanPage_nodesWithProblemsComeFirst(t *testing.T) {
 	doc := pageOf(t, nil)
-	require.Equal(t, []string{"gone.prod", "ip-10-0-3-26.prod", "calm.prod"}, viewstest.Attributes(doc.Find("details.plan-node"), "data-node"))
+	require.Equal(
+		t, []string{"gone.prod", "ip-10-0-3-26.prod", "calm.prod"},
+		viewstest.Attributes(doc.Find("details.plan-node"), "data-node"),
+	)
 	require.Equal(t, []string{"ip-10-0-3-26.prod"}, viewstest.Attributes(doc.Find("details.plan-node[open]"), "data-node"))
 	require.True(t, doc.Find(`[data-node="ip-10-0-3-26.prod"]`).HasClass("cordoned"))
 	pods := doc.Find(`[data-node="ip-10-0-3-26.prod"] .pods li`)
-	require.Equal(t, []string{"never", "acknowledge", "acknowledge", "blocked", "unknown", "wait", "evict", "skip"}, viewstest.Attributes(pods, "data-verdict"))
+	require.Equal(
+		t, []string{"never", "acknowledge", "acknowledge", "blocked", "unknown", "wait", "evict", "skip"},
+		viewstest.Attributes(pods, "data-verdict"),
+	)
 	require.Equal(t, len(samplePods()), pods.Find(".st svg").Length(), "word, shape and colour")
 	require.Contains(t, viewstest.Squeezed(pods.First()), "db/main-0 StatefulSet/main db/main never allows eviction")
 }
@@ -83,11 +100,16 @@ func TestPlanPage_form(t *testing.T) {
 	for name, want := range map[string]string{"parallel": "3", "order": "zone", "max_failures": "2"} {
 		require.Equal(t, []string{want}, viewstest.FormValues(form)[name])
 	}
-	require.Equal(t, []string{"calm.prod", "ip-10-0-3-26.prod", "gone.prod"}, viewstest.Attributes(form.Find("input[name=node]"), "value"))
+	require.Equal(
+		t, []string{"calm.prod", "ip-10-0-3-26.prod", "gone.prod"},
+		viewstest.Attributes(form.Find("input[name=node]"), "value"),
+	)
 	require.Equal(t, "key-4", form.Find("[name=idempotency_key]").AttrOr("value", ""))
 	require.Equal(t, "kernel", form.Find("[name=reason]").AttrOr("value", ""))
 	first := form.Find("button").First()
-	require.Equal(t, ui.PreviewURL(viewstest.OddCluster), first.AttrOr("formaction", ""), "Enter in a field never begins the drain")
+	require.Equal(
+		t, ui.PreviewURL(viewstest.OddCluster), first.AttrOr("formaction", ""), "Enter in a field never begins the drain",
+	)
 	require.Equal(t, ui.PreviewURL(viewstest.OddCluster), form.Find("#plan-update").AttrOr("formaction", ""))
 	require.Equal(t, 2, form.Find("details.rare[open]").Length())
 	require.Equal(t, "/x?y=1&z=2", doc.Find("[name=back]").First().AttrOr("value", ""), "a plan has an address of its own")
@@ -141,7 +163,9 @@ func TestPlanPage_cordon(t *testing.T) {
 func TestPodDeletePage(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", plan.PodPage(viewstest.Frame(), planView(podPlan))))
 	values := viewstest.FormValues(doc.Find("#plan-form"))
-	for name, want := range map[string]string{"operation": "delete-pod", "pod": "checkout/cart-1", "uid": "uid-9", "node": "n-1", "confirm": ""} {
+	for name, want := range map[string]string{
+		"operation": "delete-pod", "pod": "checkout/cart-1", "uid": "uid-9", "node": "n-1", "confirm": "",
+	} {
 		require.Equal(t, []string{want}, values[name], name)
 	}
 	require.Equal(t, "true", doc.Find("#opt-confirm").AttrOr("aria-invalid", ""))

@@ -26,14 +26,29 @@ func why(text string, args ...any) *services.Error {
 func samplePods() []drain.Judged {
 	never := why("drain_never_budget", "Budget", "db/main", "Needed", 2, "Expected", 2)
 	return []drain.Judged{
-		{Namespace: "db", Name: "main-0", Owner: "StatefulSet/main", Verdict: drain.Never, Budget: "db/main", Reasons: []*services.Error{never}},
-		{Namespace: "ml", Name: "trainer-1", Verdict: drain.Acknowledge, Field: "delete_emptydir", Reasons: []*services.Error{why("drain_emptydir")}},
-		{Namespace: "shop", Name: "lonely", Verdict: drain.Acknowledge, Field: "force", Reasons: []*services.Error{why("drain_unmanaged")}},
-		{Namespace: "checkout", Name: "cart-1", Verdict: drain.Blocked, Budget: "checkout/cart-pdb", Reasons: []*services.Error{why("drain_blocked", "Budget", "checkout/cart-pdb", "Healthy", 2, "Needed", 2)}},
+		{
+			Namespace: "db", Name: "main-0", Owner: "StatefulSet/main", Verdict: drain.Never, Budget: "db/main",
+			Reasons: []*services.Error{never},
+		},
+		{
+			Namespace: "ml", Name: "trainer-1", Verdict: drain.Acknowledge, Field: "delete_emptydir",
+			Reasons: []*services.Error{why("drain_emptydir")},
+		},
+		{
+			Namespace: "shop", Name: "lonely", Verdict: drain.Acknowledge, Field: "force",
+			Reasons: []*services.Error{why("drain_unmanaged")},
+		},
+		{
+			Namespace: "checkout", Name: "cart-1", Verdict: drain.Blocked, Budget: "checkout/cart-pdb",
+			Reasons: []*services.Error{why("drain_blocked", "Budget", "checkout/cart-pdb", "Healthy", 2, "Needed", 2)},
+		},
 		{Namespace: "odd", Name: "masked", Verdict: drain.Unknown, Reasons: []*services.Error{why("drain_budgets_unknown")}},
 		{Namespace: "web", Name: "old-1", Verdict: drain.Wait, Reasons: []*services.Error{why("drain_wait_terminating")}},
 		{Namespace: "web", Name: `<b>"front"</b>`, Owner: "ReplicaSet/front", Verdict: drain.Evict},
-		{Namespace: "kube-system", Name: "agent-1", Owner: "DaemonSet/agent", Verdict: drain.Skip, Reasons: []*services.Error{why("drain_skip_daemonset")}},
+		{
+			Namespace: "kube-system", Name: "agent-1", Owner: "DaemonSet/agent", Verdict: drain.Skip,
+			Reasons: []*services.Error{why("drain_skip_daemonset")},
+		},
 	}
 }
 
@@ -49,19 +64,25 @@ func samplePlan() *drain.Plan {
 			{Node: "gone.prod", Blockers: []*services.Error{why("error_node_gone")}},
 		},
 		Budgets: []*drain.Demand{
-			{Name: "db/main", Demand: 1, Healthy: 2, Needed: 2, Expected: 2, Never: why("drain_never_budget", "Budget", "db/main", "Needed", 2, "Expected", 2)},
+			{
+				Name: "db/main", Demand: 1, Healthy: 2, Needed: 2, Expected: 2,
+				Never: why("drain_never_budget", "Budget", "db/main", "Needed", 2, "Expected", 2),
+			},
 			{Name: "checkout/cart-pdb", Demand: 2, Healthy: 2, Needed: 2, Expected: 3},
 			{Name: "search/query", Demand: 4, Allowed: 2, Healthy: 6, Needed: 4, Expected: 6},
 			{Name: "web/front", Demand: 1, Allowed: 5, Healthy: 20, Needed: 15, Expected: 20},
 		},
-		Counts: drain.Counts{Nodes: 2, Cordon: 1, Evict: 4, Skip: 1, Wait: 1, Acknowledge: 2, Blocked: 1, Never: 1, Unknown: 1},
+		Counts: drain.Counts{
+			Nodes: 2, Cordon: 1, Evict: 4, Skip: 1, Wait: 1, Acknowledge: 2, Blocked: 1, Never: 1, Unknown: 1,
+		},
 		Unread: []string{"poddisruptionbudgets", "daemonsets"},
 	}
 }
 
 func planView(alter func(*plan.View)) plan.View {
 	v := plan.View{
-		Cluster: viewstest.OddCluster, Operation: "drain", Reason: "kernel", Drain: samplePlan(), Options: drain.DefaultOptions(),
+		Cluster: viewstest.OddCluster, Operation: "drain", Reason: "kernel", Drain: samplePlan(),
+		Options: drain.DefaultOptions(),
 		Rollout: batch.Rollout{Parallel: 5}, MayForce: true,
 		Names: []string{"calm.prod", "ip-10-0-3-26.prod", "gone.prod"}, IdempotencyKey: "key-4", Back: "/back?a=1&b=2",
 	}
@@ -83,16 +104,23 @@ func refused(v *plan.View) {
 func unread(v *plan.View) {
 	v.Drain = nil
 	v.Typed = url.Values{"timeout": {"soon"}, "pod_selector": {"a=("}, "order": {"zone"}, "options": {"1"}}
-	v.Problem = &ui.Problem{Code: services.CodeInvalid, Text: "No.", Fields: map[string]string{"timeout": "not a time", "pod_selector": "not a selector"}}
+	v.Problem = &ui.Problem{
+		Code: services.CodeInvalid, Text: "No.",
+		Fields: map[string]string{"timeout": "not a time", "pod_selector": "not a selector"},
+	}
 }
 
 // bigPlan has a thousand nodes with ten thousand pods, problems at its end.
 func bigPlan(v *plan.View) {
-	v.Drain, v.Names = &drain.Plan{Counts: drain.Counts{Nodes: 1000, Cordon: 1000, Evict: 9000, Blocked: 1, Skip: 1000}}, nil
+	v.Drain, v.Names = &drain.Plan{
+		Counts: drain.Counts{Nodes: 1000, Cordon: 1000, Evict: 9000, Blocked: 1, Skip: 1000},
+	}, nil
 	for i := range 1000 {
 		n := drain.NodePlan{Node: fmt.Sprintf("n-%03d", i), Counts: drain.Counts{Nodes: 1, Cordon: 1, Evict: 9, Skip: 1}}
 		for p := range 10 {
-			n.Pods = append(n.Pods, drain.Judged{Namespace: "web", Name: fmt.Sprintf("p-%d-%d", i, p), Owner: "ReplicaSet/p", Verdict: drain.Evict})
+			n.Pods = append(n.Pods, drain.Judged{
+				Namespace: "web", Name: fmt.Sprintf("p-%d-%d", i, p), Owner: "ReplicaSet/p", Verdict: drain.Evict,
+			})
 		}
 		if i == 999 {
 			n.Pods[0].Verdict, n.Counts.Blocked = drain.Blocked, 1
@@ -106,9 +134,14 @@ func cordonPlan(v *plan.View) {
 	v.Operation, v.Drain, v.Summary = "cordon", nil, plan.Summary{Total: 42, Changed: 40, Unchanged: 1, Blocked: 1}
 	v.Names, v.Rollout = nil, batch.Rollout{}
 	for i := range 40 {
-		v.Nodes = append(v.Nodes, plan.Node{Node: "n-" + strconv.Itoa(i), Changes: true, Before: change.State{Unschedulable: &no}, After: change.State{Unschedulable: &yes}, Warnings: []string{"Careful."}})
+		v.Nodes = append(v.Nodes, plan.Node{
+			Node: "n-" + strconv.Itoa(i), Changes: true, Before: change.State{Unschedulable: &no},
+			After: change.State{Unschedulable: &yes}, Warnings: []string{"Careful."},
+		})
 	}
-	v.Nodes = append(v.Nodes, plan.Node{Node: "held", Before: change.State{Unschedulable: &yes}}, plan.Node{Node: "gone", Blockers: []string{"Gone."}})
+	v.Nodes = append(v.Nodes, plan.Node{Node: "held", Before: change.State{Unschedulable: &yes}}, plan.Node{
+		Node: "gone", Blockers: []string{"Gone."},
+	})
 	for _, n := range v.Nodes {
 		v.Names = append(v.Names, n.Node)
 	}

@@ -19,7 +19,9 @@ func TestPages_areSound(t *testing.T) { viewstest.RequirePages(t, templatePages(
 
 // sampleTemplate has candidates, an empty value and a name to be escaped.
 func sampleTemplate(kind string) template.Template {
-	t := template.Template{ID: 3, Kind: kind, CreatedBy: "ann", CreatedAt: viewstest.Noon, UpdatedBy: "bob", UpdatedAt: viewstest.Noon, Uses: 2}
+	t := template.Template{
+		ID: 3, Kind: kind, CreatedBy: "ann", CreatedAt: viewstest.Noon, UpdatedBy: "bob", UpdatedAt: viewstest.Noon, Uses: 2,
+	}
 	t.Name, t.Description, t.Clusters = "<gold>", "for & by us", []string{viewstest.OddCluster}
 	t.Entries = []operation.TemplateEntry{
 		{Key: "tier", Values: []string{"gold", "silver"}},
@@ -56,30 +58,48 @@ func templatePages() map[string]templ.Component {
 	f.Current, f.Cluster = "templates", ""
 	for _, kind := range template.Kinds() {
 		t, p := sampleTemplate(kind), viewstest.Problem()
-		page := template.Page{Query: template.Query{Kind: kind, Text: "a&b", Page: 2}, Items: []template.Template{t}, Total: 101, Pages: 3}
+		page := template.Page{
+			Query: template.Query{Kind: kind, Text: "a&b", Page: 2}, Items: []template.Template{t}, Total: 101, Pages: 3,
+		}
 		none := template.Page{Query: template.Query{Kind: kind}}
-		apply := templates.Apply{Cluster: viewstest.OddCluster, Names: []string{"a", "b"}, Usable: []template.Template{t}, Mode: operation.ModeAdd, Reason: "r", Back: "/x"}
+		apply := templates.Apply{
+			Cluster: viewstest.OddCluster, Names: []string{"a", "b"}, Usable: []template.Template{t}, Mode: operation.ModeAdd,
+			Reason: "r", Back: "/x",
+		}
 		chosen := apply
 		chosen.Template, chosen.Values, chosen.Problem = &t, url.Values{"value.tier": {"silver"}}, &p
-		outcomes := []template.Imported{{Name: "a", Outcome: template.Created}, {Outcome: template.Refused, Why: services.NewError(services.CodeInvalid, "problem_unknown")}}
+		outcomes := []template.Imported{
+			{Name: "a", Outcome: template.Created},
+			{Outcome: template.Refused, Why: services.NewError(services.CodeInvalid, "problem_unknown")},
+		}
 		for name, c := range map[string]templ.Component{
 			"list":              templates.ListPage(f, templates.ListView{Page: page, MayChange: true, Now: viewstest.Noon}),
 			"list of a viewer":  templates.ListPage(f, templates.ListView{Page: page, Now: viewstest.Noon}),
 			"no templates":      templates.ListPage(f, templates.ListView{Page: none, MayChange: true, Now: viewstest.Noon}),
 			"none for a viewer": templates.ListPage(f, templates.ListView{Page: none, Now: viewstest.Noon}),
-			"none match":        templates.ListPage(f, templates.ListView{Page: template.Page{Query: page.Query}, Now: viewstest.Noon}),
-			"one":               templates.Page(f, templates.View{Template: t, Clusters: viewstest.Clusters(), Unknown: []string{"gone"}, MayChange: true, Now: viewstest.Noon}),
-			"one of a viewer":   templates.Page(f, templates.View{Template: t, Now: viewstest.Noon}),
-			"deletion":          templates.DeletePage(f, t),
-			"new":               templates.FormPage(f, templates.Form{Kind: kind}),
-			"new with more":     templates.FormPage(f, templates.Form{Kind: kind, Rows: refusedForm(kind).Rows, More: true, Rearranged: true}),
-			"edit, refused":     templates.FormPage(f, refusedForm(kind)),
-			"import":            templates.ImportPage(f, templates.Import{Kind: kind}),
-			"imported":          templates.ImportPage(f, templates.Import{Kind: kind, Result: outcomes[:1]}),
-			"import, refused":   templates.ImportPage(f, templates.Import{Kind: kind, Document: "<x>", Replace: true, Result: outcomes, Problem: &p}),
-			"apply":             templates.ApplyPage(f, apply),
-			"apply, chosen":     templates.ApplyPage(f, chosen),
-			"apply, none":       templates.ApplyPage(f, templates.Apply{Cluster: viewstest.OddCluster, Names: []string{"a"}, Back: "/x"}),
+			"none match": templates.ListPage(f, templates.ListView{
+				Page: template.Page{Query: page.Query}, Now: viewstest.Noon,
+			}),
+			"one": templates.Page(f, templates.View{
+				Template: t, Clusters: viewstest.Clusters(), Unknown: []string{"gone"}, MayChange: true, Now: viewstest.Noon,
+			}),
+			"one of a viewer": templates.Page(f, templates.View{Template: t, Now: viewstest.Noon}),
+			"deletion":        templates.DeletePage(f, t),
+			"new":             templates.FormPage(f, templates.Form{Kind: kind}),
+			"new with more": templates.FormPage(f, templates.Form{
+				Kind: kind, Rows: refusedForm(kind).Rows, More: true, Rearranged: true,
+			}),
+			"edit, refused": templates.FormPage(f, refusedForm(kind)),
+			"import":        templates.ImportPage(f, templates.Import{Kind: kind}),
+			"imported":      templates.ImportPage(f, templates.Import{Kind: kind, Result: outcomes[:1]}),
+			"import, refused": templates.ImportPage(f, templates.Import{
+				Kind: kind, Document: "<x>", Replace: true, Result: outcomes, Problem: &p,
+			}),
+			"apply":         templates.ApplyPage(f, apply),
+			"apply, chosen": templates.ApplyPage(f, chosen),
+			"apply, none": templates.ApplyPage(f, templates.Apply{
+				Cluster: viewstest.OddCluster, Names: []string{"a"}, Back: "/x",
+			}),
 		} {
 			out[kind+", "+name] = c
 		}

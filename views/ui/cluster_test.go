@@ -15,9 +15,11 @@ func TestCluster_worst(t *testing.T) {
 		viewstest.OddCluster: {"ok", "all nodes are ready"},
 		"held":               {"hold", "3 of 1,204 nodes are cordoned"},
 		"broken":             {"bad", "1 of 1,204 nodes is not ready"},
-		"edge":               {"bad", "unreachable since 2026-11-23 11:00:00 UTC. Cannot connect to the cluster at 10.0.0.1:6443."},
-		"blind":              {"bad", "nodes cannot be listed. The cluster does not allow Kube Node Manager to list nodes."},
-		"new":                {"", "not checked yet"},
+		"edge": {
+			"bad", "unreachable since 2026-11-23 11:00:00 UTC. Cannot connect to the cluster at 10.0.0.1:6443.",
+		},
+		"blind": {"bad", "nodes cannot be listed. The cluster does not allow Kube Node Manager to list nodes."},
+		"new":   {"", "not checked yet"},
 	}
 	doc := viewstest.Document(t, viewstest.Render(t, "en", ui.ErrorPage(viewstest.Frame(), viewstest.Problem())))
 	for i, c := range viewstest.Clusters() {

@@ -10,7 +10,9 @@ import (
 )
 
 func TestNumber(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1204: "1,204", 1234567: "1,234,567", -5: "-5", -1204: "-1,204", -123: "-123"} {
+	for n, want := range map[int]string{
+		0: "0", 999: "999", 1204: "1,204", 1234567: "1,234,567", -5: "-5", -1204: "-1,204", -123: "-123",
+	} {
 		require.Equal(t, want, ui.Number(n))
 	}
 }
@@ -24,10 +26,22 @@ func TestTimes(t *testing.T) {
 		{d: 0, age: "0 s", ago: "just now", span: "< 1 s", agoZh: "刚刚", spanZh: "不到 1 秒"},
 		{d: -time.Minute, age: "0 s", ago: "just now", span: "< 1 s", agoZh: "刚刚", spanZh: "不到 1 秒"},
 		{d: 45 * time.Second, age: "45 s", ago: "45 s ago", span: "45 s", agoZh: "45 秒前", spanZh: "45 秒"},
-		{d: 119*time.Second + 999*time.Millisecond, age: "119 s", ago: "119 s ago", span: "2 min 0 s", agoZh: "119 秒前", spanZh: "2 分钟 0 秒"},
-		{d: 12*time.Minute + 30*time.Second, age: "12 min", ago: "12 min ago", span: "12 min 30 s", agoZh: "12 分钟前", spanZh: "12 分钟 30 秒"},
-		{d: 5*time.Hour + 59*time.Minute, age: "5 h", ago: "5 h ago", span: "5 h 59 min", agoZh: "5 小时前", spanZh: "5 小时 59 分钟"},
-		{d: 204 * 24 * time.Hour, age: "204 d", ago: "204 d ago", span: "4,896 h 0 min", agoZh: "204 天前", spanZh: "4,896 小时 0 分钟"},
+		{
+			d: 119*time.Second + 999*time.Millisecond, age: "119 s", ago: "119 s ago", span: "2 min 0 s", agoZh: "119 秒前",
+			spanZh: "2 分钟 0 秒",
+		},
+		{
+			d: 12*time.Minute + 30*time.Second, age: "12 min", ago: "12 min ago", span: "12 min 30 s", agoZh: "12 分钟前",
+			spanZh: "12 分钟 30 秒",
+		},
+		{
+			d: 5*time.Hour + 59*time.Minute, age: "5 h", ago: "5 h ago", span: "5 h 59 min", agoZh: "5 小时前",
+			spanZh: "5 小时 59 分钟",
+		},
+		{
+			d: 204 * 24 * time.Hour, age: "204 d", ago: "204 d ago", span: "4,896 h 0 min", agoZh: "204 天前",
+			spanZh: "4,896 小时 0 分钟",
+		},
 	}
 	en, zh := ui.WithLocale(t.Context(), "en"), ui.WithLocale(t.Context(), "zh-CN")
 	for _, tt := range tests {

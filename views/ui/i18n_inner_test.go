@@ -210,40 +210,67 @@ func arguments(s string) string {
 
 // families are the ids that are put together from a value.
 func families() map[string][]string {
-	states := []store.State{store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled, store.StateInterrupted}
-	items := []store.ItemState{store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed, store.ItemSkipped, store.ItemCancelled}
-	codes := []services.Code{services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound, services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal}
+	states := []store.State{
+		store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled,
+		store.StateInterrupted,
+	}
+	items := []store.ItemState{
+		store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged, store.ItemFailed,
+		store.ItemSkipped, store.ItemCancelled,
+	}
+	codes := []services.Code{
+		services.CodeInvalid, services.CodeUnauthenticated, services.CodeForbidden, services.CodeNotFound,
+		services.CodeConflict, services.CodeThrottled, services.CodeUnavailable, services.CodeTimeout, services.CodeInternal,
+	}
 	edited := append(template.Kinds(), "annotations")
 	return map[string][]string{
 		"state_": words(states...), "item_": words(items...), "code_": words(codes...), "role_": words(services.Roles()...),
-		"verdict_": {"partial", "failed", "cancelled"}, "ended_": endings(), "already_": endings(), "theme_": {"auto", "light", "dark"},
-		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"}, "ago_": {"s", "m", "h", "d"},
+		"verdict_": {"partial", "failed", "cancelled"}, "ended_": endings(), "already_": endings(),
+		"theme_": {"auto", "light", "dark"},
+		"strip_": {"ok", "warn", "hold", "bad"}, "pager_": {"prev", "next"}, "age_": {"s", "m", "h", "d"},
+		"ago_":   {"s", "m", "h", "d"},
 		"do_":    {"cordon", "uncordon", "cordon_node", "uncordon_node", "cancel", "pause", "resume"},
-		"since_": services.Sinces(), "about_": {"cordon", "uncordon"}, "op_": {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
+		"since_": services.Sinces(), "about_": {"cordon", "uncordon"},
+		"op_":    {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
 		"count_": {"succeeded", "unchanged", "failed", "skipped", "cancelled", "running", "waiting", "left"},
 
 		"operation_":    {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints"},
 		"plan_heading_": {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
 		"plan_do_":      {"cordon", "uncordon", "drain", "label", "taint", "annotate", "copy_taints", "undo"},
-		"plan_title_":   {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool}, "drain_opt_": {"parallel", "parallel_about", "max_failures_about"}, "rollout_says_": {batch.OrderZone, batch.OrderPool},
-		"plan_": {"title"}, // of the handlers
-		"pod_":  words(drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip), "plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
-		"budget_": {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},
-		"phase_":    {drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked, drain.PhaseVerifying, drain.PhaseRestoring},
-		"draining_": {"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "left"}, "plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
-		"opt_": options(),
+		"plan_title_":   {operation.Undo}, "opt_order_": {batch.OrderListed, batch.OrderZone, batch.OrderPool},
+		"drain_opt_":    {"parallel", "parallel_about", "max_failures_about"},
+		"rollout_says_": {batch.OrderZone, batch.OrderPool},
+		"plan_":         {"title"}, // of the handlers
+		"pod_": words(
+			drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip,
+		),
+		"plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
+		"budget_":    {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},
+		"phase_": {
+			drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked,
+			drain.PhaseVerifying, drain.PhaseRestoring,
+		},
+		"draining_": {"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "left"},
+		"plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
+		"opt_":      options(),
 
-		"form_": {"labels", "taints", "annotations", "copy", "template"}, "tab_": {"nodes", "labels", "taints"}, "diff_": {diffAdd, DiffSet, DiffChange, DiffRemove, DiffSame, DiffCordon},
-		"edit_title_": edited, "edit_keep_values_about_": edited, "edit_rows_": edited, "edit_rows_none_": edited, "edit_new_": edited, "edit_locked_": edited, "edit_locked_about_": {"annotations"},
-		"edit_paste_example_": edited, "edit_paste_about_": edited, "edit_mode_": {"add", "replace"}, "edit_mode_add_about_": edited, "edit_mode_replace_about_": edited,
-		"effect_replace_none_": edited, "effect_replace_": edited, "effect_add_": edited, "tally_": {"changed", "unchanged", "blocked", "protected"},
-		"copy_mode_": {"replace", "merge", "replace_about", "merge_about"}, "overview_": template.Kinds(), "overview_title_": template.Kinds(), "overview_count_": template.Kinds(),
+		"form_": {"labels", "taints", "annotations", "copy", "template"}, "tab_": {"nodes", "labels", "taints"},
+		"diff_":       {diffAdd, DiffSet, DiffChange, DiffRemove, DiffSame, DiffCordon},
+		"edit_title_": edited, "edit_keep_values_about_": edited, "edit_rows_": edited, "edit_rows_none_": edited,
+		"edit_new_": edited, "edit_locked_": edited, "edit_locked_about_": {"annotations"},
+		"edit_paste_example_": edited, "edit_paste_about_": edited, "edit_mode_": {"add", "replace"},
+		"edit_mode_add_about_": edited, "edit_mode_replace_about_": edited,
+		"effect_replace_none_": edited, "effect_replace_": edited, "effect_add_": edited,
+		"tally_":     {"changed", "unchanged", "blocked", "protected"},
+		"copy_mode_": {"replace", "merge", "replace_about", "merge_about"}, "overview_": template.Kinds(),
+		"overview_title_": template.Kinds(), "overview_count_": template.Kinds(),
 		"overview_none_": template.Kinds(), "overview_none_hint_": template.Kinds(), "overview_key_": template.Kinds(),
 
 		"audit_": auditWords(), "audit_result_": words(store.Results()...),
 		"audit_why_": words(store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait),
 
-		"template_example_": exampleWords(), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(), "templates_none_": template.Kinds(),
+		"template_example_": exampleWords(), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(),
+		"templates_none_":     template.Kinds(),
 		"template_new_title_": template.Kinds(), "template_import_title_": template.Kinds(),
 		"template_entries_": template.Kinds(), "template_rows_help_": template.Kinds(),
 		"template_mode_":    {"add", "replace", "add_labels", "add_taints", "replace_labels", "replace_taints"},
@@ -283,7 +310,8 @@ func auditWords() []string {
 func options() []string {
 	var out []string
 	for _, name := range []string{
-		"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period", "skip_wait_seconds", "pod_selector", "reason", "confirm", "order",
+		"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period",
+		"skip_wait_seconds", "pod_selector", "reason", "confirm", "order",
 		"canary", "canary_wait", "wave_size", "wave_pause",
 	} {
 		out = append(out, name, name+"_about")
@@ -327,7 +355,10 @@ func TestMessages_noneUnused(t *testing.T) {
 	}
 	for id := range ours {
 		base := strings.TrimSuffix(id, "_hint")
-		require.True(t, used[id] || strings.Contains(source, `"`+id+`"`) || used[base] && strings.HasPrefix(id, "code_"), "%s is not used", id)
+		require.True(
+			t, used[id] || strings.Contains(source, `"`+id+`"`) || used[base] && strings.HasPrefix(id, "code_"),
+			"%s is not used", id,
+		)
 	}
 }
 
@@ -357,7 +388,9 @@ func TestT(t *testing.T) {
 	require.Equal(t, "1,204 nodes", N(en, "nodes_count", 1204))
 	require.Equal(t, "1,204 个节点", N(zh, "nodes_count", 1204))
 	require.Equal(t, "taint: –", T(en, "token_taint"), "a missing value is no <no value>")
-	require.Equal(t, "Request 1200000", Text(en, store.Text{ID: "request_id", Args: map[string]any{"ID": float64(1200000)}}))
+	require.Equal(
+		t, "Request 1200000", Text(en, store.Text{ID: "request_id", Args: map[string]any{"ID": float64(1200000)}}),
+	)
 	require.Equal(t, `Request <b>&"`, T(en, "request_id", "ID", `<b>&"`), "escaping is templ's")
 }
 
@@ -371,7 +404,9 @@ func TestNewProblem(t *testing.T) {
 	require.Equal(t, T(ctx, "offline_hint"), p.Hint)
 	p = NewProblem(ctx, services.NewError("odd", "no_such_id"))
 	require.Equal(t, T(ctx, "problem_unknown"), p.Text)
-	p = NewProblem(ctx, services.InvalidFields(services.FieldError{Field: "a", Text: "request_id", Args: services.Args("ID", 1)}))
+	p = NewProblem(
+		ctx, services.InvalidFields(services.FieldError{Field: "a", Text: "request_id", Args: services.Args("ID", 1)}),
+	)
 	require.Equal(t, map[string]string{"a": "Request 1"}, p.Fields)
 	require.Equal(t, "Request 1", p.Field("a"))
 	require.Empty(t, (*Problem)(nil).Field("a"))
@@ -401,8 +436,11 @@ func TestMessages_chineseKeepsDrainAndEvictApart(t *testing.T) {
 // the texts are typeset like it: full-width punctuation, and a space between
 // Chinese and Latin letters or digits.
 func TestMessages_chineseTerms(t *testing.T) {
-	discarded := strings.NewReplacer("腾空", "排空", "清空", "排空", "中断预算", "干扰预算", "API server", "API 服务器",
-		"API Server", "API 服务器", "账户", "账号", "你", "您", "方案", "计划")
+	discarded := strings.NewReplacer(
+		"腾空", "排空", "清空", "排空", "中断预算", "干扰预算",
+		"API server", "API 服务器", "API Server", "API 服务器",
+		"账户", "账号", "你", "您", "方案", "计划",
+	)
 	squeezed := regexp.MustCompile(`\p{Han}[A-Za-z0-9]|[A-Za-z0-9]\p{Han}|\p{Han}[,;:!?(]`)
 	for id, forms := range messages(t, "*", "zh-CN") {
 		for _, text := range forms {

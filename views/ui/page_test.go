@@ -27,7 +27,12 @@ func TestTemplates_useNothingThatNeedsEval(t *testing.T) {
 func TestTheme(t *testing.T) {
 	f := viewstest.Frame()
 	f.Theme = "dark"
-	require.Equal(t, "dark", viewstest.Document(t, viewstest.Render(t, "en", ui.ErrorPage(f, viewstest.Problem()))).Find("html").AttrOr("data-theme", ""))
+	require.Equal(
+		t, "dark",
+		viewstest.Document(
+			t, viewstest.Render(t, "en", ui.ErrorPage(f, viewstest.Problem())),
+		).Find("html").AttrOr("data-theme", ""),
+	)
 	var out strings.Builder
 	require.NoError(t, ui.BareError(viewstest.Problem()).Render(ui.WithTheme(t.Context(), "light"), &out))
 	require.Equal(t, "light", viewstest.Document(t, out.String()).Find("html").AttrOr("data-theme", ""))

@@ -12,11 +12,14 @@ import (
 
 func TestURLs_takeEveryName(t *testing.T) {
 	for _, name := range []string{
-		"prod", "arn:aws:eks:eu-central-1:1234:cluster/prod", "kubernetes-admin@kubernetes", "gke_p_z/c", "a b", "a?b#c", "100%", "a%2Fb", "生产", "a;b,c", `a"b`, "a+b&c=d",
+		"prod", "arn:aws:eks:eu-central-1:1234:cluster/prod", "kubernetes-admin@kubernetes", "gke_p_z/c", "a b", "a?b#c",
+		"100%", "a%2Fb", "生产", "a;b,c", `a"b`, "a+b&c=d",
 	} {
 		for _, address := range []string{
-			ui.ClusterURL(name), ui.ClusterTestURL(name), ui.NodesURL(name, node.Query{}), ui.NodeURL(name, name), ui.BatchesURL(name),
-			ui.PreviewURL(name), ui.BatchURL(name), ui.BatchControlURL(name, "cancel"), ui.NodeFreshURL(name, name), ui.NodesCSVURL(name, node.Query{}),
+			ui.ClusterURL(name), ui.ClusterTestURL(name), ui.NodesURL(name, node.Query{}), ui.NodeURL(name, name),
+			ui.BatchesURL(name),
+			ui.PreviewURL(name), ui.BatchURL(name), ui.BatchControlURL(name, "cancel"), ui.NodeFreshURL(name, name),
+			ui.NodesCSVURL(name, node.Query{}),
 		} {
 			u, err := url.Parse(address)
 			require.NoError(t, err, address)
@@ -48,7 +51,9 @@ func TestNodesURL_leavesDefaultsOut(t *testing.T) {
 		require.Equal(t, want, ui.NodesURL("c", q))
 	}
 	require.Equal(t, "/clusters/c/nodes?q=x&usage=1", ui.NodesUsageURL("c", node.Query{Text: "x"}))
-	require.Equal(t, "/clusters/c/nodes.csv?q=x", ui.NodesCSVURL("c", node.Query{Text: "x", Page: 3, Size: 100, Fresh: true}))
+	require.Equal(
+		t, "/clusters/c/nodes.csv?q=x", ui.NodesCSVURL("c", node.Query{Text: "x", Page: 3, Size: 100, Fresh: true}),
+	)
 }
 
 func TestLoginURL(t *testing.T) {

@@ -110,7 +110,9 @@ func RequireSound(t *testing.T, html string, doc *goquery.Document) {
 	})
 	doc.Find("button, a").Each(func(_ int, s *goquery.Selection) {
 		_, hidden := s.Attr("hidden")
-		named := strings.TrimSpace(s.Text()) != "" || s.AttrOr("aria-label", "") != "" || s.AttrOr("tabindex", "") == "-1" || hidden
+		named := strings.TrimSpace(s.Text()) != "" || s.AttrOr(
+			"aria-label", "",
+		) != "" || s.AttrOr("tabindex", "") == "-1" || hidden
 		require.True(t, named, "no name: %s", outer(s))
 	})
 	doc.Find("[aria-describedby], [aria-labelledby], [aria-controls]").Each(func(_ int, s *goquery.Selection) {
