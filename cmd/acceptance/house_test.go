@@ -6,11 +6,13 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -60,6 +62,23 @@ func parse(t testing.TB, path string) (*token.FileSet, *ast.File) {
 	file, err := parser.ParseFile(set, filepath.Join(repository, path), nil, parser.SkipObjectResolution)
 	require.NoError(t, err)
 	return set, file
+}
+
+const mostColumns = 120
+
+func TestHouse_linesAreShort(t *testing.T) {
+	for _, path := range sources(t, ".go", ".css") {
+		if isGenerated(path) {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(repository, path))
+		require.NoError(t, err)
+		for i, line := range strings.Split(string(content), "\n") {
+			if columns := utf8.RuneCountInString(line); columns > mostColumns {
+				t.Errorf("%s:%d has %d columns", path, i+1, columns)
+			}
+		}
+	}
 }
 
 // The most lines of a function, from "func" to the closing brace.
