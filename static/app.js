@@ -209,6 +209,8 @@
   on("htmx:sendError htmx:timeout", (e) => {
     if (e.detail.elt.id !== "reload") $("#flash")?.replaceChildren($("#offline").content.cloneNode(true));
   });
+  // Tick new rows at once, not when HTMX settles: a click in between would not deselect them.
+  on("htmx:afterSwap", (e) => { if (e.target.id === "nodes") showSelection(); });
   on("htmx:afterSettle", (e) => {
     const request = e.detail.requestConfig;
     if (e.target.id === "nodes") for (const f of fields()) { // the search form is not replaced: update it
