@@ -3,6 +3,7 @@ package batch
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
 	"kube-node-manager/services/change"
@@ -50,7 +51,7 @@ func (r *run) conduct(c operation.Conductor, items []Item) {
 	if err == nil {
 		return
 	}
-	for _, seq := range numbersOf(host.items) {
+	for _, seq := range slices.Sorted(maps.Keys(host.items)) {
 		host.End(seq, drain.Outcome{Err: err})
 	}
 }

@@ -3,7 +3,6 @@ package batch
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -218,14 +217,4 @@ func (p *pace) awaitTurn() error {
 	case <-p.take.Done():
 		return p.stopped()
 	}
-}
-
-// numbersOf returns the numbers of items, sorted.
-func numbersOf(items map[int]Item) []int {
-	numbers := make([]int, 0, len(items))
-	for seq := range items {
-		numbers = append(numbers, seq)
-	}
-	slices.Sort(numbers)
-	return numbers
 }

@@ -96,11 +96,7 @@ func (e *Engine) plan(ctx context.Context, proposed *proposal, forReal bool) (Pr
 	if err != nil {
 		return Preview{}, err
 	}
-	rollout, err := decodeRollout(proposed.batch.Rollout)
-	if err != nil {
-		return Preview{}, err
-	}
-	p := Preview{Params: proposed.params, Rollout: rollout, Named: op.Named(proposed.nodes), op: op}
+	p := Preview{Params: proposed.params, Rollout: proposed.rollout, Named: op.Named(proposed.nodes), op: op}
 	p.client, err = e.clusters.Client(proposed.batch.Cluster)
 	if err != nil {
 		return Preview{}, err

@@ -103,15 +103,15 @@ func readPercent(r *form.Reader, text string) int {
 // readOrder reads the order; by_zone is an older name of one.
 func readOrder(r *form.Reader, otherwise string) string {
 	byZone := r.Flag("by_zone", false)
+	named := r.Text("order") != ""
+	order := r.Choice("order", OrderListed, OrderZone, OrderPool)
 	switch {
-	case r.Text("order") != "":
-		order := r.Choice("order", OrderListed, OrderZone, OrderPool)
-		if order == OrderListed && !byZone {
-			return ""
-		}
-		return cmp.Or(strings.TrimPrefix(order, OrderListed), OrderZone)
+	case order != OrderListed:
+		return order
 	case byZone:
 		return OrderZone
+	case named:
+		return ""
 	default:
 		return otherwise
 	}

@@ -214,8 +214,8 @@ func (r *run) release(chunk []Item) {
 	r.save(chunk)
 }
 
-// stored tells the others what is stored in a final state, and ends a batch in
-// which too many have failed.
+// stored leaves the nodes of items that are stored in a final state to other batches,
+// and tells whoever follows this one.
 func (r *run) stored(ended []Item) {
 	r.engine.turns.leave(r, ended)
 	counts := r.ledger.sum()

@@ -78,10 +78,11 @@ func (e *Engine) accept(ctx context.Context, p proposal, plan Preview) (View, er
 
 // proposal is a batch before it is stored.
 type proposal struct {
-	batch  Batch
-	define operation.Definition
-	params operation.Params
-	nodes  []string
+	batch   Batch
+	define  operation.Definition
+	params  operation.Params
+	rollout Rollout
+	nodes   []string
 }
 
 // propose refuses what is wrong with a request before anything of the cluster is
@@ -100,7 +101,8 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	}
 	p := proposal{define: define, nodes: unique(q.Nodes)}
 	from, err := e.readParams(ctx, q, &p)
-	rollout, wrongRollout := readRollout(q.Fields, define, from)
+	var wrongRollout error
+	p.rollout, wrongRollout = readRollout(q.Fields, define, from)
 	if err := joined(err, wrongRollout); err != nil {
 		return proposal{}, err
 	}
@@ -112,7 +114,7 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	if err := q.check(p.nodes); err != nil {
 		return proposal{}, err
 	}
-	err = p.fill(q, actor, rollout, e.now())
+	err = p.fill(q, actor, e.now())
 	return p, err
 }
 
@@ -160,7 +162,7 @@ func (e *Engine) readParams(ctx context.Context, q Request, p *proposal) (Batch,
 }
 
 // fill completes the row of the batch.
-func (p *proposal) fill(q Request, actor services.Actor, rollout Rollout, now time.Time) error {
+func (p *proposal) fill(q Request, actor services.Actor, now time.Time) error {
 	p.batch = Batch{
 		Cluster: q.Cluster, Operation: q.Operation, Reason: strings.TrimSpace(q.Reason), Total: len(p.nodes),
 		ActorID: actor.ID, By: actor.Name, ActorRole: actor.Role, Address: actor.Address, RequestID: actor.RequestID,
@@ -172,7 +174,7 @@ func (p *proposal) fill(q Request, actor services.Actor, rollout Rollout, now ti
 	if err != nil {
 		return err
 	}
-	p.batch.Rollout, err = rollout.encode()
+	p.batch.Rollout, err = p.rollout.encode()
 	if err != nil {
 		return err
 	}
