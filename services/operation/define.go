@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/form"
@@ -24,12 +26,15 @@ const (
 )
 
 // All lists the operations.
-func All() []Definition {
+func All() []Definition { return slices.Clone(definitions()) }
+
+// definitions are made once: pages look one up for every row.
+var definitions = sync.OnceValue(func() []Definition {
 	return []Definition{
 		cordonDefinition(), uncordonDefinition(), drainDefinition(), deletePodDefinition(),
 		labelDefinition(), taintDefinition(), annotateDefinition(), copyTaintsDefinition(), undoDefinition(),
 	}
-}
+})
 
 // Traits are what is true of every batch of an operation.
 type Traits struct {
@@ -162,7 +167,7 @@ func (d Definition) Decode(raw json.RawMessage) (Params, error) { return d.decod
 // Find returns the definition of that name, or a CodeInvalid error that names the
 // field "operation".
 func Find(name string) (Definition, error) {
-	for _, d := range All() {
+	for _, d := range definitions() {
 		if d.Name == name {
 			return d, nil
 		}
@@ -176,7 +181,7 @@ func Find(name string) (Definition, error) {
 // Edited lists the operations whose page has a row for each key.
 func Edited() []Traits {
 	var edited []Traits
-	for _, d := range All() {
+	for _, d := range definitions() {
 		if d.Edits {
 			edited = append(edited, d.Traits)
 		}

@@ -34,6 +34,23 @@ func CheckEntries(field string, entries []string) error {
 	return nil
 }
 
+// addEntries adds the entries of a field one by one, as far as the first that is
+// refused; none is the message for a field without any.
+func addEntries(field, none string, entries []string, add func(entry string) error) error {
+	if len(entries) == 0 {
+		return services.Invalid(field, none)
+	}
+	if err := CheckEntries(field, entries); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := add(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Entries splits the values of a form's field into single entries: each may be
 // one, or several as they are pasted, with commas, blanks or lines between.
 func Entries(values []string) []string {

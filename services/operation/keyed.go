@@ -50,15 +50,9 @@ func (part keyedPart) read(r *form.Reader) KeyParams {
 		return p
 	}
 	p.Set = map[string]string{}
-	entries := part.split(r.Fields[part.field])
-	err := CheckEntries(part.field, entries)
-	for i := 0; i < len(entries) && err == nil; i++ {
-		err = p.add(part, entries[i])
-	}
-	if err == nil && len(p.Set)+len(p.Remove) == 0 {
-		err = services.Invalid(part.field, part.none)
-	}
-	r.RefuseBy(err)
+	r.RefuseBy(addEntries(part.field, part.none, part.split(r.Fields[part.field]), func(entry string) error {
+		return p.add(part, entry)
+	}))
 	return p
 }
 

@@ -1,6 +1,6 @@
 // Package operation holds everything that changes nodes. An operation is a
 // small value that can plan and apply its change to one node; the batch engine
-// runs it over many. A new operation is one new file here and its line in All.
+// runs it over many. A new operation is one new file here and its line in definitions.
 package operation
 
 import (

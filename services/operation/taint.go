@@ -48,15 +48,7 @@ func readTaints(r *form.Reader) TaintParams {
 	if p.Template != nil {
 		return p
 	}
-	entries := Entries(r.Fields["taint"])
-	err := CheckEntries("taint", entries)
-	for i := 0; i < len(entries) && err == nil; i++ {
-		err = p.add(entries[i])
-	}
-	if err == nil && len(p.Set)+len(p.Remove) == 0 {
-		err = services.Invalid("taint", "error_taints_none")
-	}
-	r.RefuseBy(err)
+	r.RefuseBy(addEntries("taint", "error_taints_none", Entries(r.Fields["taint"]), p.add))
 	return p
 }
 
