@@ -268,7 +268,7 @@ func (h *Handlers) refusal(w http.ResponseWriter, r *http.Request, q batch.Reque
 	if e, ok := editorOf(r.Form.Get("edit")); ok {
 		return true, h.showEdit(w, r, http.StatusUnprocessableEntity, e, q, problem)
 	}
-	if r.Form.Get("edit") == "copy" {
+	if r.Form.Get("edit") == string(operation.PageCopy) {
 		return true, h.showCopy(w, r, http.StatusUnprocessableEntity, q, problem)
 	}
 	if r.Form.Get("template") != "" && r.Form.Get("options") != "1" {

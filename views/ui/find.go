@@ -27,3 +27,11 @@ func SinceOptions(ctx context.Context) []Option {
 
 // Option is an option of a select.
 type Option struct{ Value, Text string }
+
+// Search is what a SearchBox shows.
+type Search struct {
+	Label       string
+	Placeholder string // "" for the label
+	Text        string // that is searched for
+	Max         int    // most characters; 0 for no limit
+}
