@@ -93,7 +93,7 @@ func annotationSpread(nodes []*node.Node) []node.Spread {
 	return slices.DeleteFunc(all, func(s node.Spread) bool { return slices.Contains(node.CordonAnnotations(), s.Key) })
 }
 
-// longestValue is how many characters a value may have that is edited in a line.
+// longestValue is how many bytes a value may have that is edited in a line.
 const longestValue = 300
 
 // fitsLine reports whether every value can stand in a field of one line: a browser

@@ -91,7 +91,7 @@ func (x *tab) planDrain(cluster string) {
 	x.until(`!document.querySelector(".htmx-request")`)
 }
 
-// consent gives every consent that the plan still needs.
+// consent types and ticks every consent that the plan still needs.
 func (x *tab) consent(cluster string) {
 	x.t.Helper()
 	if value[bool](x, `document.querySelector("#plan-short").textContent.trim() !== ""`) {

@@ -37,8 +37,10 @@ func (b *build) binary(t testing.TB) string {
 
 func (b *build) path() string { return filepath.Join(b.dir, "kube-node-manager") }
 
-func (b *build) make() (err error) {
-	if b.dir, err = os.MkdirTemp("", "acceptance-"); err != nil {
+func (b *build) make() error {
+	var err error
+	b.dir, err = os.MkdirTemp("", "acceptance-")
+	if err != nil {
 		return err
 	}
 	args := append([]string{"build", "-ldflags", "-X main.version=v0.0.0-test", "-o", b.path()}, b.flags...)

@@ -54,7 +54,8 @@ func (s *Service) NewToken(ctx context.Context, user, label string, life time.Du
 		end := row.CreatedAt.Add(life)
 		row.ExpiresAt = &end
 	}
-	if _, err = s.store.InsertToken(ctx, row); err != nil {
+	_, err = s.store.InsertToken(ctx, row)
+	if err != nil {
 		return "", err
 	}
 	s.log.InfoContext(ctx, "Created a token", "user", u.Name, "token", label)

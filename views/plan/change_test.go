@@ -17,7 +17,7 @@ import (
 	"kube-node-manager/views/viewstest"
 )
 
-// text gives a pointer to a value, as a state has it.
+// text returns a pointer to a value, as a state has it.
 func text(s string) *string { return &s }
 
 func labelState(pairs ...string) change.State {

@@ -9,7 +9,7 @@ import (
 	"kube-node-manager/views/viewstest"
 )
 
-// The worst of a cluster gives its mark, wherever it is shown.
+// The mark of a cluster is that of its worst state, wherever it is shown.
 func TestCluster_worst(t *testing.T) {
 	want := map[string]struct{ mark, words string }{
 		viewstest.OddCluster: {"ok", "all nodes are ready"},

@@ -15,7 +15,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// Spoken gives the words of a part with blanks between its elements, as they are
+// Spoken returns the words of a part with blanks between its elements, as they are
 // read out.
 func Spoken(s *goquery.Selection) string {
 	var out []string
@@ -27,7 +27,7 @@ func Spoken(s *goquery.Selection) string {
 	return strings.Join(out, " ")
 }
 
-// FormValues gives what a browser would send.
+// FormValues returns what a browser would send.
 func FormValues(form *goquery.Selection) url.Values {
 	values := url.Values{}
 	form.Find("input, select").Each(func(_ int, s *goquery.Selection) {
