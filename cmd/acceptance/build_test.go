@@ -43,7 +43,7 @@ func (b *build) make() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"build", "-ldflags", "-X main.version=v0.0.0-test", "-o", b.path()}, b.flags...)
+	args := append([]string{"build", "-ldflags", "-w -X main.version=v0.0.0-test", "-o", b.path()}, b.flags...)
 	cmd := exec.Command("go", append(args, "../kube-node-manager")...)
 	cmd.Env = append(os.Environ(), b.env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
