@@ -23,9 +23,9 @@ func podPauses() []time.Duration {
 }
 
 // aftermath keeps the tables right after batches have ended: it clears a
-// cluster's cache again, and tells its pages, when the control plane has
-// followed what a batch has written later than the batch could wait for. A
-// cluster has at most one goroutine for its nodes and one for its pods.
+// cluster's cache again, and tells its pages, when the control plane reconciles
+// what a batch has written later than the batch could wait for. A cluster has at
+// most one goroutine for its nodes and one for its pods.
 type aftermath struct {
 	refresh func(cluster string) // clears the cluster's cache and tells its pages
 
@@ -36,7 +36,7 @@ type aftermath struct {
 	work    sync.WaitGroup
 	nodes   map[string]*nodeAftermath // by cluster
 	pods    map[string]context.CancelFunc
-	// silent are clusters whose control plane has followed nothing for as long as
+	// silent are clusters whose control plane has reconciled nothing for as long as
 	// a batch waits. Later batches do not wait for it.
 	silent map[string]bool
 }
@@ -66,7 +66,7 @@ func (a *aftermath) end() {
 	a.work.Wait()
 }
 
-// setSilent notes whether the control plane of a cluster follows at all.
+// setSilent notes whether the control plane of a cluster reconciles nothing.
 func (a *aftermath) setSilent(cluster string, silent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -18,7 +18,7 @@ type (
 	Item = store.Item
 	// Counts says how many items are in each state.
 	Counts = store.Counts
-	// Successors are the batches that go back to another.
+	// Successors are the batches that retry or undo another.
 	Successors = store.Successors
 )
 
@@ -36,8 +36,8 @@ type View struct {
 	Asks      *services.Error `json:"-"`
 	Rate      float64         `json:"-"` // nodes per second over the run
 	Remaining time.Duration   `json:"-"` // estimate; 0 when there is none
-	// Converging is how many nodes the batch has changed and now waits for the
-	// control plane to follow, as by the taint of a cordon.
+	// Converging is how many changed nodes the control plane has yet to reconcile,
+	// for example by adding the taint of a cordon.
 	Converging int           `json:"converging,omitempty"`
 	Elapsed    time.Duration `json:"-"`
 	Drain      *Drain        `json:"drain,omitempty"` // of a running drain

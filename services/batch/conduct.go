@@ -31,7 +31,7 @@ type DrainNode struct {
 // DrainShown is how many nodes a Drain carries.
 const DrainShown = 50
 
-// conduct lets the operation work on items together.
+// conduct has the operation work on all items together.
 func (r *run) conduct(c operation.Conductor, items []Item) {
 	if len(items) == 0 || r.awaitAll(items) != nil {
 		return

@@ -38,7 +38,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) (View, error) {
 
 // Resume continues a batch that is paused, one that rests between two waves, or
 // one that was interrupted, with the items that have not ended. It needs the
-// consents that Submit asked for, but for the number of pods that a taint evicts.
+// consents that Submit asked for, except for the number of pods that a taint evicts.
 //
 // Errors: CodeNotFound, CodeForbidden, CodeConflict for a batch that is neither;
 // CodeInvalid names the consent that is missing.

@@ -9,18 +9,17 @@ import (
 const (
 	// convergeIdle is how long a batch waits for the control plane while nothing
 	// converges, and convergeLimit how long in all. A controller manager with its
-	// default rate limit follows 20 nodes in a second.
+	// default rate limit reconciles 20 nodes per second.
 	convergeIdle  = 10 * time.Second
 	convergeLimit = 2 * time.Minute
-	// convergeStopped is the same for a batch that is to take no more nodes: who
+	// convergeStopped is the same for a batch that is to take no more nodes: whoever
 	// cancels it wants an answer soon.
 	convergeStopped = time.Second
 )
 
-// converge waits until the control plane has followed what the batch has
-// written, as by the taint that belongs to a cordon: before that, a table that
-// was read at the end of the batch would soon be wrong. The wait is bounded; what
-// is left then is followed in the background.
+// converge waits until the control plane has reconciled what the batch has written,
+// for example added the taint of a cordon: a table that was read before would soon be
+// wrong. The wait is bounded; what is left then is followed in the background.
 func (r *run) converge() {
 	cluster := r.batch.Cluster
 	if r.behind.Len() == 0 || errors.Is(r.pace.stopped(), errShutdown) || r.engine.after.isSilent(cluster) {
@@ -58,7 +57,7 @@ func (r *run) stoppedWait() time.Duration {
 	return convergeStopped
 }
 
-// lookAfter hands over what a batch has set in motion and not seen the end of.
+// lookAfter has the effects of a batch followed that come after its end.
 func (r *run) lookAfter(changed bool) {
 	r.engine.after.followNodes(r.batch.Cluster, r.client, r.behind)
 	if changed && r.op.MovesPods() {

@@ -32,14 +32,14 @@ type Cache interface {
 }
 
 // Watcher is told what happens. Its methods are called in the middle of the
-// work and must never block; a Watcher that cannot follow drops what it missed
+// work and must never block; a Watcher that falls behind drops what it missed
 // and reads the present state with View.
 type Watcher interface {
 	// BatchChanged: the batch's View has changed.
 	BatchChanged(cluster, id string)
 	// NodesChanged: the cluster's cache was cleared.
 	NodesChanged(cluster string)
-	// BatchEnded: the batch is in a final state. It is the last word of a batch,
+	// BatchEnded: the batch is in a final state. It is the last call for a batch,
 	// and comes after NodesChanged.
 	BatchEnded(cluster, id string, operation string, state store.State, counts Counts)
 }
@@ -69,7 +69,7 @@ type Engine struct {
 	options   Options
 	now       func() time.Time
 
-	base     context.Context // of all runs; has no end of its own
+	base     context.Context // of all runs; is never cancelled
 	halt     context.Context // ends when the program stops
 	halted   context.CancelFunc
 	turns    *turns
@@ -158,8 +158,8 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 	return e.leaveInterrupted(ctx, b)
 }
 
-// mayTakeUp reports whether a batch continues by itself, and notes in it why its
-// user is not the one to continue it for.
+// mayTakeUp reports whether a batch continues by itself. If it must not continue in
+// the name of its user, b.Held says why.
 func (e *Engine) mayTakeUp(ctx context.Context, b *Batch, traits operation.Traits) (bool, error) {
 	counts, err := e.store.CountItems(ctx, b.ID)
 	if err != nil {

@@ -27,8 +27,8 @@ const (
 	reportPart = 500 // items of a report that are read at once
 )
 
-// Query says which batches of the history are asked for, as people say it. What
-// is empty limits nothing.
+// Query says which batches of the history are asked for, as people write it. An empty
+// field limits nothing.
 type Query struct {
 	Cluster   string
 	Operation string
@@ -74,7 +74,7 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 	return p, err
 }
 
-// rows checks a query and says it in the store's words.
+// rows checks a query and translates it for the store.
 func (q Query) rows(now time.Time) (store.BatchQuery, error) {
 	rows := store.BatchQuery{
 		Cluster: q.Cluster, Operation: q.Operation, State: store.State(q.State), By: q.By, Before: q.Before,
@@ -137,7 +137,7 @@ type ItemQuery struct {
 	Page  int    // from 1; 0 is the first
 }
 
-// ItemPage is a part of the nodes of a batch, what needs eyes first.
+// ItemPage is one page of a batch's nodes. Those that need attention come first.
 type ItemPage struct {
 	Query  ItemQuery // Page is the page that is shown
 	Items  []Item

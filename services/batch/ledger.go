@@ -155,8 +155,8 @@ func (l *ledger) replace(counts Counts) {
 	l.counts = counts
 }
 
-// lose counts a failed node before it is stored, so that no other is begun
-// meanwhile that is not to be. It returns how many have failed.
+// lose counts a failed node before it is stored, so that no node is begun beyond
+// the limit of failures meanwhile. It returns how many have failed.
 func (l *ledger) lose() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 )
 
 // Limits bound what one person, and all of them in one cluster, can make the
-// engine hold at once. Nobody who works with it by hand comes near.
+// engine hold at once. They are far above what anybody needs who works by hand.
 type Limits struct {
 	// PlansPerCluster and PlansPerActor are how many plans are made at once: one of
 	// a drain reads every pod of the cluster.
@@ -93,7 +93,7 @@ func (p *planning) leave(cluster string, actor int64) {
 	p.left = make(chan struct{})
 }
 
-// busySeconds is when a refused request may try again.
+// busySeconds is how long a client should wait after a refusal.
 const busySeconds = 10
 
 func busy(text string, most int, args ...any) *services.Error {

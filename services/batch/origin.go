@@ -24,9 +24,9 @@ func (e *Engine) Retry(ctx context.Context, id string, q Request) (View, error) 
 	return e.Submit(ctx, q)
 }
 
-// Undo makes a batch that takes an earlier one back; the request's nodes choose
-// among its nodes. With the field force it does so too on nodes that somebody else
-// has changed since.
+// Undo makes a batch that undoes an earlier one; the request's nodes choose among its
+// nodes. With the field force it also undoes nodes that somebody else has changed
+// since.
 //
 // Errors: those of Submit; CodeConflict for a batch that has not ended or that
 // changed nothing.
@@ -40,15 +40,15 @@ func (e *Engine) Undo(ctx context.Context, id string, q Request) (View, error) {
 	return e.Submit(ctx, q)
 }
 
-// origin is the batch that a request goes back to, the field that names it, and
+// origin is the batch that a request retries or undoes, the field that names it, and
 // which of its items the request may be about.
 type origin struct {
 	id, field string
 	wanted    func(Item) bool
 }
 
-// origin reads the batch that a request goes back to, and those of its nodes that
-// the request is about.
+// origin reads the batch that a request retries or undoes, and those of its nodes
+// that the request is about.
 func (e *Engine) origin(ctx context.Context, q Request, o origin) (Batch, []string, error) {
 	from, err := e.read(ctx, o.id)
 	switch {
@@ -72,8 +72,8 @@ func (e *Engine) origin(ctx context.Context, q Request, o origin) (Batch, []stri
 	return from, nodes, nil
 }
 
-// nodes returns the nodes of the wanted items, those alone that are chosen if any
-// are.
+// nodes returns the nodes of the wanted items, only the chosen ones if any are
+// chosen.
 func (o origin) nodes(items []Item, chosen []string) []string {
 	among := make(map[string]bool, len(chosen))
 	for _, name := range chosen {
@@ -124,8 +124,8 @@ func stateOf(s *change.State) change.State {
 	return *s
 }
 
-// records returns what a batch did, by node, for the batch that takes it back;
-// "" is no batch.
+// records returns what a batch did, by node, for the batch that undoes it; nil for
+// the id "".
 func (e *Engine) records(ctx context.Context, id string) (map[string]operation.Record, error) {
 	if id == "" {
 		return nil, nil

@@ -20,7 +20,7 @@ const (
 // limits of its rollout, the load of the cluster, and its end.
 type pace struct {
 	// take ends when no more items are to be begun; its cause says why. calls
-	// ends a grace later, and with it the calls under way.
+	// ends a grace period later, and with it the calls under way.
 	take     context.Context
 	stopTake context.CancelCauseFunc
 	calls    context.Context

@@ -68,9 +68,8 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	return plan, nil
 }
 
-// rehearse sends the first change as a dry run: what rights or an admission
-// webhook would refuse is known before anything changes. Other errors say nothing
-// of it.
+// rehearse sends the first change as a dry run, to learn before anything changes
+// what RBAC or an admission webhook would refuse. It ignores other errors.
 func rehearse(ctx context.Context, p Preview) *services.Error {
 	i := slices.IndexFunc(p.Nodes, func(n NodePlan) bool { return n.UID != "" && n.Changes() })
 	if i < 0 {
@@ -141,13 +140,13 @@ func (p *Preview) survey(ctx context.Context, known []*node.Node, missing []stri
 	return err
 }
 
-// readAgain is from how many nodes on a fresh list costs less than the writes
-// that would be refused for a plan of old versions.
+// readAgain is the number of nodes from which a fresh list costs less than the
+// writes that would fail because the plan has old versions.
 const readAgain = 20
 
-// inventory reads the nodes to plan over. It is fresh where an old one costs more,
-// and where nobody would be asked about the pods of a node that the cached list
-// does not know yet.
+// inventory reads the nodes to plan over. It reads them anew where an old list costs
+// more, and where a node is not in the cached list: nobody would be asked about its
+// pods.
 func (e *Engine) inventory(
 	ctx context.Context, cluster string, op operation.Operation, names []string, forReal bool,
 ) (node.Inventory, error) {
@@ -191,8 +190,8 @@ func digest(plans []NodePlan, reach []Reach) string {
 	return d.String()
 }
 
-// agreed refuses a plan as long as a consent that it needs is missing, or when
-// it is not the plan that was shown.
+// agreed returns an error when a consent that the plan needs is missing, or when it
+// is not the plan that was shown.
 func (p Preview) agreed(actor services.Actor, cluster string, given Consents) error {
 	if given.Plan != "" && given.Plan != p.Digest {
 		return services.NewError(services.CodeConflict, "error_plan_changed")

@@ -27,14 +27,14 @@ type Reach struct {
 	Of    int    `json:"of"`             // all nodes of that part
 }
 
-// ReachLimit is from which share of a cluster on a plan goes far: at least
-// Nodes of them, and more than Percent of all.
+// ReachLimit is the share of a cluster from which a plan goes far: at least Nodes
+// nodes, and more than Percent of all.
 type ReachLimit struct {
 	Percent int
 	Nodes   int
 }
 
-// passed reports whether so many nodes of all go far.
+// passed reports whether a plan for so many of all nodes goes far.
 func (l ReachLimit) passed(nodes, all int) bool {
 	return nodes > 0 && nodes >= l.Nodes && nodes*100 > all*l.Percent
 }

@@ -45,9 +45,9 @@ func RolloutFields() []string {
 	return []string{"canary", "canary_wait", "order", "wave_size", "wave_pause", "parallel", "max_failures"}
 }
 
-// readRollout reads the rollout of a request. That of another try keeps what the
-// first batch had, but for its canary, unless a form shows every field: it carries
-// options=1.
+// readRollout reads the rollout of a request. In a retry, missing fields are as in the
+// first batch, except for the canary. A form that shows every field sends options=1:
+// then missing fields have their defaults.
 func readRollout(f form.Fields, define operation.Definition, first Batch) (Rollout, error) {
 	otherwise := Rollout{}
 	if first.Operation == define.Name && f.Text("options") != "1" {
@@ -156,8 +156,8 @@ type wave struct {
 }
 
 // waves splits the open items of a batch; find returns a node, or nil for one that
-// is not known. Nodes of a canary that an earlier
-// process has ended count as its first.
+// is not known. Nodes that an earlier process has ended count as the first ones of
+// the canary.
 func (o Rollout) waves(items []Item, total int, find func(name string) *node.Node) []wave {
 	groups := o.groups(items, find)
 	left := o.Canary - (total - len(items))

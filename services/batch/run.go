@@ -27,7 +27,7 @@ type run struct {
 	// planned is the nodes as the batch was planned over them; empty after a
 	// restart.
 	planned node.Inventory
-	behind  *kube.Converging // nodes that the control plane has yet to follow
+	behind  *kube.Converging // nodes that the control plane has yet to reconcile
 	asks    *services.Error  // see View.Asks; set before the run is launched
 	done    chan struct{}    // closed when the batch's end is stored
 
@@ -181,7 +181,8 @@ func (r *run) mine(items []Item) (free, held []Item) {
 }
 
 // claim marks items as running before their first call, so that a crash can
-// tell what may have been begun. It reports whether that is stored, and wanted.
+// tell what may have been begun. It reports false when the marks could not be
+// stored, or the batch takes no more items.
 func (r *run) claim(chunk []Item) bool {
 	if r.pace.stopped() != nil {
 		return false

@@ -52,7 +52,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	return e.accept(ctx, p, plan)
 }
 
-// accept stores the batch of a plan that everybody has agreed to, and starts it.
+// accept stores the batch of a plan to which all consents are given, and starts it.
 func (e *Engine) accept(ctx context.Context, p proposal, plan Preview) (View, error) {
 	items := itemsOf(plan)
 	r, err := e.newRun(p.batch, task{p.define, p.params, plan.op})
@@ -85,8 +85,7 @@ type proposal struct {
 	nodes   []string
 }
 
-// propose refuses what is wrong with a request before anything of the cluster is
-// read or anything is stored.
+// propose checks a request before anything is read from the cluster or stored.
 func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	if _, err := e.clusters.Client(q.Cluster); err != nil {
 		return proposal{}, err
@@ -118,8 +117,8 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	return p, err
 }
 
-// joined returns one error that names the fields of all; the first that is not about
-// fields counts alone.
+// joined returns one error that names the wrong fields of all errors. An error that
+// is not about fields is returned alone.
 func joined(errs ...error) error {
 	var wrong services.FieldErrors
 	for _, err := range errs {
@@ -131,8 +130,8 @@ func joined(errs ...error) error {
 	return wrong.Err()
 }
 
-// readParams reads the parameters of a request, and which nodes it may be about.
-// It returns the batch that a retry or an undo goes back to, zero for neither.
+// readParams reads the parameters of a request, and the nodes that it may change.
+// It returns the batch that is retried or undone, the zero Batch for neither.
 func (e *Engine) readParams(ctx context.Context, q Request, p *proposal) (Batch, error) {
 	if q.RetryOf == "" {
 		var err error
@@ -204,9 +203,9 @@ func (e *Engine) resolve(ctx context.Context, p *proposal) error {
 	return err
 }
 
-// repeated returns the batch that the same form made before. A key that comes
-// back with another content is refused: to run it again would surprise, and to
-// show the old batch would lie.
+// repeated returns the batch of an earlier request with the same idempotency key. A
+// key that comes with another content is refused: to run it would surprise, and to
+// show the earlier batch would be wrong.
 func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
 	if b.IdempotencyKey == "" {
 		return View{}, false, nil
@@ -224,8 +223,8 @@ func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
 	return view, true, err
 }
 
-// itemsOf returns the items of a plan. A node that the table has not seen yet is
-// looked up when its turn comes.
+// itemsOf returns the items of a plan. A node that the plan does not know is read
+// when its turn comes.
 func itemsOf(p Preview) []Item {
 	items := make([]Item, len(p.Nodes))
 	for i, n := range p.Nodes {
@@ -237,7 +236,7 @@ func itemsOf(p Preview) []Item {
 	return items
 }
 
-// newID returns an id that sorts by its time: milliseconds in base 32, then chance.
+// newID returns an id that sorts by its time: milliseconds in base 32, then random.
 func newID(at time.Time) string {
 	return strings.ToLower(fmt.Sprintf("%09s", strconv.FormatInt(at.UnixMilli(), 32)) + rand.Text()[:8])
 }

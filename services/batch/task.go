@@ -39,9 +39,8 @@ func (e *Engine) makeOperation(ctx context.Context, b Batch, params operation.Pa
 	}), nil
 }
 
-// consents returns what is still asked for at the resume of a stored batch: what
-// Submit asked for, but for the number of pods that a taint evicts, which only the
-// plan knows.
+// consents returns what must be confirmed to resume a stored batch: what Submit asked
+// for, except for the number of pods that a taint evicts, which only the plan knows.
 func (t task) consents(cluster string, nodes []string) []*operation.Consent {
 	return []*operation.Consent{
 		t.params.Consent(cluster),
@@ -49,7 +48,8 @@ func (t task) consents(cluster string, nodes []string) []*operation.Consent {
 	}
 }
 
-// check says which consent an actor, who has typed this, does not give.
+// check returns an error for a consent that an actor, who has typed this, does not
+// give.
 func (t task) check(actor services.Actor, typed, cluster string, nodes []string) error {
 	for _, c := range t.consents(cluster, nodes) {
 		if err := c.Check(actor, typed); err != nil {
@@ -70,9 +70,9 @@ func (t task) asks(cluster string, nodes []string) *services.Error {
 	return nil
 }
 
-// mayResume says why an actor may not resume a batch. It may hold what only an
-// administrator was allowed to ask for, and one that was stopped half way is
-// decided about anew.
+// mayResume returns why an actor may not resume a batch, nil when they may. The batch
+// may do what only an administrator is allowed to ask for, so whoever resumes it has
+// to give the consents again.
 func (e *Engine) mayResume(ctx context.Context, b Batch, actor services.Actor, typed string) error {
 	t, nodes, err := e.openTask(ctx, b)
 	if err != nil {
@@ -81,8 +81,8 @@ func (e *Engine) mayResume(ctx context.Context, b Batch, actor services.Actor, t
 	return t.check(actor, typed, b.Cluster, nodes)
 }
 
-// asksNow is asks for a batch that nothing is running for. One that cannot be read
-// asks for nothing; whoever resumes it learns why it cannot be.
+// asksNow is asks for a batch without a run. It returns nil for one that cannot be
+// read; whoever resumes it learns why.
 func (e *Engine) asksNow(ctx context.Context, b Batch) *services.Error {
 	t, nodes, err := e.openTask(ctx, b)
 	if err != nil {
