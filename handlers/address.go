@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
 	"kube-node-manager/views/ui"
@@ -24,6 +25,10 @@ type handler = func(http.ResponseWriter, *http.Request) error
 // and sharing it work; scripts and HTMX are answered at once.
 func (h *Handlers) page(show handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		// Every such page leads to a change of nodes.
+		if err := services.RequireIn(r.Context(), pathParam(r, "cluster"), services.PermitChange); err != nil {
+			return err
+		}
 		if err := h.readPage(r); err != nil {
 			return err
 		}

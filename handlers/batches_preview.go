@@ -85,7 +85,8 @@ func (h *Handlers) showPlan(
 func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, problem error) plan.View {
 	v := plan.View{
 		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
-		MayForce: services.ActorFrom(r.Context()).May(services.PermitForce), IdempotencyKey: newKey(), Back: backOf(r),
+		MayForce:       services.ActorFrom(r.Context()).In(q.Cluster).May(services.PermitForce),
+		IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
 		Left: slices.Sorted(maps.Keys(leftOut(r.Form))), Origin: planOrigin(q, p), Change: h.planChange(q, p),

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/node"
 	"kube-node-manager/views/admin"
 	"kube-node-manager/views/ui"
@@ -21,11 +22,11 @@ const lastClusterLasts = 90 * 24 * time.Hour
 func (h *Handlers) Home(w http.ResponseWriter, r *http.Request) error {
 	if cookie, err := r.Cookie(lastCluster); err == nil {
 		name, err := url.QueryUnescape(cookie.Value)
-		if _, unknown := h.Clusters.Get(name); err == nil && unknown == nil {
+		if _, unseen := h.clusterSeen(r, name); err == nil && unseen == nil {
 			return redirect(w, r, ui.NodesURL(name, node.Query{}))
 		}
 	}
-	if clusters := h.Clusters.List(); len(clusters) == 1 {
+	if clusters := h.clustersSeen(r); len(clusters) == 1 {
 		return redirect(w, r, ui.NodesURL(clusters[0].Name, node.Query{}))
 	}
 	return redirect(w, r, ui.ClustersURL)
@@ -41,7 +42,7 @@ func (h *Handlers) rememberCluster(w http.ResponseWriter, r *http.Request, name 
 
 // ClustersList answers every cluster with what is known of it; it asks none.
 func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
-	rows := h.clusterViews()
+	rows := h.clusterViews(services.ActorFrom(r.Context()).Scope())
 	if wantsJSON(r) {
 		list := make([]clusterJSON, len(rows))
 		for i, row := range rows {
@@ -56,7 +57,7 @@ func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
 
 // ClustersShow sends to the cluster's nodes.
 func (h *Handlers) ClustersShow(w http.ResponseWriter, r *http.Request) error {
-	c, err := h.Clusters.Get(pathParam(r, "cluster"))
+	c, err := h.clusterSeen(r, pathParam(r, "cluster"))
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (h *Handlers) ClustersShow(w http.ResponseWriter, r *http.Request) error {
 
 // ClustersTest asks a cluster for its version and its nodes.
 func (h *Handlers) ClustersTest(w http.ResponseWriter, r *http.Request) error {
-	c, err := h.Clusters.Get(pathParam(r, "cluster"))
+	c, err := h.clusterSeen(r, pathParam(r, "cluster"))
 	if err != nil {
 		return err
 	}

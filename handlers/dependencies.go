@@ -5,13 +5,42 @@ import (
 	"iter"
 	"time"
 
+	"kube-node-manager/services"
+	"kube-node-manager/services/account"
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/template"
+	"kube-node-manager/views/people"
 )
+
+// accountKeeper is what the handlers need of account.Service.
+type accountKeeper interface {
+	Users(ctx context.Context) ([]account.Listed, error)
+	Get(ctx context.Context, name string) (account.Listed, error)
+	AddUser(
+		ctx context.Context, name, password string, role services.Role, grants ...services.Grant,
+	) (account.User, error)
+	SetAccess(ctx context.Context, name string, role services.Role, grants []services.Grant) (account.Held, error)
+	SetPassword(ctx context.Context, name, password string) (tokens int, err error)
+	Disable(ctx context.Context, name string) (account.Held, error)
+	Enable(ctx context.Context, name string) (account.Held, error)
+	Delete(ctx context.Context, name string) (id int64, held account.Held, err error)
+	EndLogins(ctx context.Context, name string) error
+	Tokens(ctx context.Context, user string) ([]account.Token, error)
+	CreateToken(ctx context.Context, user string, n account.NewToken) (token string, err error)
+	RevokeTokens(ctx context.Context, ids ...int64) ([]account.Token, error)
+	ChangePassword(ctx context.Context, current, password string) (u account.User, tokens int, err error)
+}
+
+// loginKeeper is what the handlers need of the login sessions.
+type loginKeeper interface {
+	Of(ctx context.Context, u account.Listed) ([]people.Session, error)
+	End(ctx context.Context, id string) error
+	Renew(ctx context.Context, u account.User) error
+}
 
 // clusterRegistry is what the handlers need of cluster.Registry.
 type clusterRegistry interface {
@@ -46,7 +75,7 @@ type batchEngine interface {
 	ItemPage(ctx context.Context, id string, q batch.ItemQuery) (batch.ItemPage, error)
 	Report(ctx context.Context, id string) (batch.Batch, iter.Seq2[batch.Item, error], error)
 	OnNode(ctx context.Context, cluster, node string) ([]batch.NodeItem, error)
-	Running() []batch.View
+	Running(scope services.Scope) []batch.View
 	Interrupted(ctx context.Context) []batch.View
 	Cancel(ctx context.Context, id string) (batch.View, error)
 	Pause(ctx context.Context, id string) (batch.View, error)
@@ -94,6 +123,8 @@ type generations interface {
 
 // Dependencies are the services that Handlers call.
 type Dependencies struct {
+	Accounts  accountKeeper
+	Logins    loginKeeper
 	Clusters  clusterRegistry
 	Nodes     nodeReader
 	Batches   batchEngine

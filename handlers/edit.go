@@ -36,7 +36,7 @@ func (h *Handlers) Edit(page operation.Page) handler {
 // selection reads which nodes a form is for. The services refuse who may not
 // change them; to fill in a form for nothing is no use to anybody either.
 func (h *Handlers) selection(r *http.Request) (batch.Request, error) {
-	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
+	if err := services.RequireIn(r.Context(), pathParam(r, "cluster"), services.PermitChange); err != nil {
 		return batch.Request{}, err
 	}
 	q, err := h.batchRequest(r)

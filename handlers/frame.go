@@ -17,9 +17,10 @@ import (
 // that is about none.
 func (h *Handlers) frame(r *http.Request, current, title, cluster string) ui.Frame {
 	actor := services.ActorFrom(r.Context())
-	running := h.Batches.Running()
+	scope := actor.Scope()
+	running := h.Batches.Running(scope)
 	open := append(slices.Clone(running), h.Batches.Interrupted(r.Context())...)
-	rail := h.rail(running)
+	rail := h.rail(scope, running)
 	f := ui.Frame{
 		Title: title, Current: current, Cluster: cluster, Clusters: rail.Clusters, Running: rail.Running,
 		User: actor.Name, Role: actor.Role, Theme: ui.Theme(r.Context()), Path: r.URL.RequestURI(), Now: h.now(),
@@ -58,12 +59,13 @@ func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor)
 // batchView makes the view of one batch for the person who asks.
 func (h *Handlers) batchView(r *http.Request, v batch.View) batches.View {
 	others := 0
-	for _, other := range h.Batches.Running() {
+	actor := services.ActorFrom(r.Context())
+	for _, other := range h.Batches.Running(actor.Scope()) {
 		if other.Cluster == v.Cluster && other.ID != v.ID {
 			others++
 		}
 	}
-	view := batches.NewView(v, services.ActorFrom(r.Context()))
+	view := batches.NewView(v, actor)
 	view.More = others
 	return view
 }

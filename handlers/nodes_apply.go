@@ -12,8 +12,8 @@ import (
 // applyTemplate returns the template that nodes are chosen for, of a query such
 // as "labels-3". One that is gone, or no template at all, has no name: the page
 // says so and is a table like any other.
-func (h *Handlers) applyTemplate(r *http.Request, apply string) *nodes.ApplyTemplate {
-	if apply == "" || !services.ActorFrom(r.Context()).May(services.PermitChange) {
+func (h *Handlers) applyTemplate(r *http.Request, actor services.Actor, apply string) *nodes.ApplyTemplate {
+	if apply == "" || !actor.May(services.PermitChange) {
 		return nil
 	}
 	kind, text, _ := strings.Cut(apply, "-")

@@ -19,7 +19,7 @@ import (
 // never delay the table.
 func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	cluster := pathParam(r, "cluster")
-	if _, err := h.Clusters.Get(cluster); err != nil {
+	if _, err := h.clusterSeen(r, cluster); err != nil {
 		return err
 	}
 	q, err := nodeQuery(r.URL.Query())
@@ -36,13 +36,13 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, newNodeListJSON(cluster, page))
 	}
-	actor := services.ActorFrom(r.Context())
+	actor := services.ActorFrom(r.Context()).In(cluster)
 	v := nodes.ListView{
 		Cluster: cluster, Page: page, Now: h.now(), IdempotencyKey: newKey(),
 		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange),
 		MayDrain: actor.May(services.PermitDrain),
 	}
-	v.Apply = h.applyTemplate(r, q.Apply)
+	v.Apply = h.applyTemplate(r, actor, q.Apply)
 	status := http.StatusOK
 	if err != nil {
 		v.Problem, status = h.clusterProblem(r, cluster, q, err)

@@ -25,11 +25,12 @@ func (h *Handlers) NodesShow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	actor := services.ActorFrom(r.Context()).In(cluster)
 	v := nodes.View{
 		Cluster: cluster, Node: found.Detail, AsOf: found.AsOf, Stale: found.Stale, Past: past,
 		IdempotencyKey: newKey(), Now: h.now(),
-		MayChange: services.ActorFrom(r.Context()).May(services.PermitChange),
-		MayDrain:  services.ActorFrom(r.Context()).May(services.PermitDrain),
+		MayChange: actor.May(services.PermitChange),
+		MayDrain:  actor.May(services.PermitDrain),
 	}
 	if found.PodsError != nil {
 		v.PodsProblem = ui.NewProblem(r.Context(), found.PodsError)

@@ -24,7 +24,7 @@ func (h *Handlers) TaintsOverview(w http.ResponseWriter, r *http.Request) error 
 // overview shows what is searched (q), or one key with all of its values (key).
 func (h *Handlers) overview(w http.ResponseWriter, r *http.Request, kind string) error {
 	cluster, query := pathParam(r, "cluster"), r.URL.Query()
-	if _, err := h.Clusters.Get(cluster); err != nil {
+	if _, err := h.clusterSeen(r, cluster); err != nil {
 		return err
 	}
 	_, words := services.SearchWords("q", query.Get("q"))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"kube-node-manager/views/people"
 	"kube-node-manager/views/ui"
 )
 
@@ -24,6 +25,16 @@ func (h *Handlers) BatchPosted(w http.ResponseWriter, r *http.Request) error {
 // ClustersPosted leads to the clusters.
 func (h *Handlers) ClustersPosted(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, ui.ClustersURL)
+}
+
+// UserPosted leads to one user.
+func (h *Handlers) UserPosted(w http.ResponseWriter, r *http.Request) error {
+	return redirect(w, r, people.URL(pathParam(r, "user")))
+}
+
+// ProfilePosted leads to the actor's own account.
+func (h *Handlers) ProfilePosted(w http.ResponseWriter, r *http.Request) error {
+	return redirect(w, r, ui.ProfileURL)
 }
 
 // TemplatesPosted leads to the templates of a kind.

@@ -3,18 +3,21 @@ package handlers
 import (
 	"fmt"
 	"hash/fnv"
+	"net/http"
+	"slices"
 	"strconv"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/views/ui"
 )
 
-// Rail returns what the rail says now, without asking a cluster.
-func (h *Handlers) Rail() ui.Rail { return h.rail(h.Batches.Running()) }
+// Rail returns what the rail says now of the clusters of a scope, without asking one.
+func (h *Handlers) Rail(scope services.Scope) ui.Rail { return h.rail(scope, h.Batches.Running(scope)) }
 
-func (h *Handlers) rail(running []batch.View) ui.Rail {
-	return ui.Rail{Clusters: h.clusterViews(), Running: len(running), Work: workOf(running)}
+func (h *Handlers) rail(scope services.Scope, running []batch.View) ui.Rail {
+	return ui.Rail{Clusters: h.clusterViews(scope), Running: len(running), Work: workOf(running)}
 }
 
 // workOf names the state of the running batches.
@@ -26,13 +29,30 @@ func workOf(running []batch.View) string {
 	return strconv.FormatUint(sum.Sum64(), 36)
 }
 
-func (h *Handlers) clusterViews() []ui.Cluster {
-	clusters := h.Clusters.List()
-	all := make([]ui.Cluster, len(clusters))
-	for i, c := range clusters {
-		all[i] = h.clusterView(c)
+// clusterViews returns the clusters of a scope.
+func (h *Handlers) clusterViews(scope services.Scope) []ui.Cluster {
+	views := []ui.Cluster{}
+	for _, c := range h.Clusters.List() {
+		if scope.Has(c.Name) {
+			views = append(views, h.clusterView(c))
+		}
 	}
-	return all
+	return views
+}
+
+// clustersSeen returns the clusters that the actor of a request sees.
+func (h *Handlers) clustersSeen(r *http.Request) []cluster.Cluster {
+	scope := services.ActorFrom(r.Context()).Scope()
+	return slices.DeleteFunc(h.Clusters.List(), func(c cluster.Cluster) bool { return !scope.Has(c.Name) })
+}
+
+// clusterSeen returns a cluster that the actor of a request sees.
+func (h *Handlers) clusterSeen(r *http.Request, name string) (cluster.Cluster, error) {
+	c, err := h.Clusters.Get(name)
+	if err != nil {
+		return cluster.Cluster{}, err
+	}
+	return c, services.RequireIn(r.Context(), name, services.PermitSee)
 }
 
 // clusterView puts together what is known of a cluster. It is the one source of

@@ -27,10 +27,11 @@ func (h *Handlers) TemplatesApply(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (h *Handlers) apply(w http.ResponseWriter, r *http.Request) error {
-	if err := services.ActorFrom(r.Context()).Require(services.PermitChange); err != nil {
+	cluster := pathParam(r, "cluster")
+	if _, err := h.clusterSeen(r, cluster); err != nil {
 		return err
 	}
-	if _, err := h.Clusters.Get(pathParam(r, "cluster")); err != nil {
+	if err := services.RequireIn(r.Context(), cluster, services.PermitChange); err != nil {
 		return err
 	}
 	q, err := h.batchRequest(r)

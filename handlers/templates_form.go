@@ -290,7 +290,7 @@ func (h *Handlers) showTemplateForm(w http.ResponseWriter, r *http.Request, form
 
 // templateForm returns the page of a form with the clusters to choose from.
 func (h *Handlers) templateForm(r *http.Request, form templates.Form) templ.Component {
-	for _, c := range h.Clusters.List() {
+	for _, c := range h.clustersSeen(r) {
 		form.Clusters = append(form.Clusters, templates.Cluster{
 			Name: c.Name, Known: true, Chosen: slices.Contains(form.Chosen, c.Name),
 		})

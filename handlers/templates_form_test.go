@@ -97,7 +97,7 @@ func (noClusters) Get(string) (cluster.Cluster, error) {
 	return cluster.Cluster{}, services.NewError(services.CodeNotFound, "error_not_found")
 }
 
-func (noBatches) Running() []batch.View { return nil }
+func (noBatches) Running(services.Scope) []batch.View { return nil }
 
 func (noBatches) Interrupted(context.Context) []batch.View { return nil }
 

@@ -61,7 +61,7 @@ func (h *Handlers) showTemplate(w http.ResponseWriter, r *http.Request, status i
 		return writeJSON(w, status, t)
 	}
 	v := templates.View{Template: t, MayChange: mayChange(r), Now: h.now()}
-	for _, c := range h.clusterViews() {
+	for _, c := range h.clusterViews(services.ActorFrom(r.Context()).Scope()) {
 		if t.UsableIn(c.Name) {
 			v.Clusters = append(v.Clusters, c)
 		}

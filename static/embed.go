@@ -29,7 +29,7 @@ func parts() []string {
 		"tokens", "base", "layout",
 		"controls", "nodes", "table", "panels", "forms", "phone",
 		"utilities",
-		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection",
+		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection", "people",
 		"print",
 	}
 }

@@ -29,9 +29,23 @@ func OpenAdmin(ctx context.Context, data string, log *slog.Logger) (*Admin, erro
 		return nil, err
 	}
 	return &Admin{
-		store: st, accounts: account.New(st, log, time.Now), audit: audit.New(st, log, audit.Keep{}, time.Now),
+		store: st, accounts: account.New(st, log, time.Now, noLabels), audit: audit.New(st, log, audit.Keep{}, time.Now),
 	}, nil
 }
+
+// What the commands need of the services.
+type (
+	NewToken = account.NewToken
+	Token    = account.Token
+	Held     = account.Held
+)
+
+// FormatGrants returns the grants of a user as the commands take them.
+func FormatGrants(u account.Listed) string { return account.FormatGrants(u.Grants) }
+
+// noLabels is for commands, which do not know the clusters of the server: they give and
+// take grants but do not use them.
+func noLabels() map[string]map[string]string { return nil }
 
 // commandLine returns a context whose actor is the command line. It may do everything,
 // because whoever runs a command has access to the database anyway.
@@ -43,9 +57,23 @@ func commandLine(ctx context.Context) context.Context {
 func (a *Admin) Close(ctx context.Context) error { return a.store.Close(ctx) }
 
 // AddUser adds a user.
-func (a *Admin) AddUser(ctx context.Context, name, password, role string) error {
-	_, err := a.accounts.AddUser(commandLine(ctx), name, password, services.Role(role))
+func (a *Admin) AddUser(ctx context.Context, name, password, role string, grants []string) error {
+	parsed, err := account.ParseGrants(grants)
+	if err != nil {
+		return err
+	}
+	_, err = a.accounts.AddUser(commandLine(ctx), name, password, services.Role(role), parsed...)
 	return err
+}
+
+// SetAccess changes the role and the grants of a user; each grant is like
+// "prod: viewer".
+func (a *Admin) SetAccess(ctx context.Context, name, role string, grants []string) (account.Held, error) {
+	parsed, err := account.ParseGrants(grants)
+	if err != nil {
+		return account.Held{}, err
+	}
+	return a.accounts.SetAccess(commandLine(ctx), name, services.Role(role), parsed)
 }
 
 // SetPassword changes the password of a user, ends all login sessions of the user and
@@ -81,13 +109,13 @@ func (a *Admin) DeleteUser(ctx context.Context, name string) (account.Held, erro
 		return account.Held{}, err
 	}
 	// The sessions are void already. This only removes their data.
-	_, err = a.store.DeleteSessions(ctx, func(data []byte) bool { return sessionUser(data) == id })
+	_, err = a.store.DeleteSessions(ctx, func(_ string, data []byte) bool { return sessionUser(data) == id })
 	return held, err
 }
 
-// NewToken creates a bearer token for a user. A life of 0 means forever.
-func (a *Admin) NewToken(ctx context.Context, user, label string, life time.Duration) (string, error) {
-	return a.accounts.NewToken(commandLine(ctx), user, label, life)
+// CreateToken creates a bearer token for a user.
+func (a *Admin) CreateToken(ctx context.Context, user string, token account.NewToken) (string, error) {
+	return a.accounts.CreateToken(commandLine(ctx), user, token)
 }
 
 // Tokens returns the tokens of a user, or those of all users for "".
@@ -124,7 +152,7 @@ func explainProblem(p *ui.Problem) string {
 		return strings.TrimSpace(p.Text + " " + p.Hint)
 	}
 	var parts []string
-	for _, field := range []string{"name", "password", "role", "label", "expires"} {
+	for _, field := range []string{"name", "password", "role", "grants", "label", "expires", "clusters"} {
 		if text := p.Field(field); text != "" {
 			parts = append(parts, field+": "+text)
 		}

@@ -120,7 +120,7 @@ func TestAudit_pagesAndCSV(t *testing.T) {
 	for i := range 105 {
 		a.admin(t, func(ad *Admin) {
 			// A spreadsheet would take these names for formulas.
-			_, err := ad.NewToken(t.Context(), testUser, fmt.Sprintf("=token %d", i), time.Hour)
+			_, err := ad.CreateToken(t.Context(), testUser, NewToken{Label: fmt.Sprintf("=token %d", i), Life: time.Hour})
 			require.NoError(t, err)
 		})
 	}

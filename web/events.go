@@ -64,6 +64,9 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		if err := clusterExists(v.cluster); err != nil {
 			return nil, err
 		}
+		if err := actor.In(v.cluster).Require(services.PermitSee); err != nil {
+			return nil, err
+		}
 	}
 	if v.batch != "" {
 		if _, err := h.batches.View(r.Context(), v.batch); err != nil {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -26,7 +27,7 @@ func (e *edge) loginOf(r *http.Request) loginCheck {
 	return e.sessions.again(r.Context(), e.accounts)
 }
 
-// watchLogin cuts a stream off when its login has ended or its user has another role.
+// watchLogin cuts a stream off when its login has ended or its user has other roles.
 // If this process has ended the login, that is at once (see recheckLogins). If the
 // command line has, it is at the next heartbeat. The returned function cuts the
 // stream and waits for the end of the watch.
@@ -70,7 +71,7 @@ func (h *hub) loginHolds(check loginCheck, v *viewer) bool {
 		}
 		return true
 	default:
-		return u.ID == v.actor.ID && u.Role == v.actor.Role
+		return u.ID == v.actor.ID && u.Role == v.actor.Role && maps.Equal(u.Clusters, v.actor.Clusters)
 	}
 }
 

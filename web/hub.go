@@ -36,9 +36,9 @@ type batchViewer interface {
 type hub struct {
 	streams *streams
 	batches batchViewer
-	cleared func(cluster string) uint64 // generation of a cluster's cache
-	rail    func() ui.Rail              // current state of clusters and batches; may be nil
-	look    func(cluster string)        // called for each cluster that a viewer follows; may be nil
+	cleared func(cluster string) uint64  // generation of a cluster's cache
+	rail    func(services.Scope) ui.Rail // current state of clusters and batches; may be nil
+	look    func(cluster string)         // called for each cluster that a viewer follows; may be nil
 	log     *slog.Logger
 	dropped func()      // called for each viewer that is cut off
 	login   loginFinder // nil means that no login is checked
@@ -76,7 +76,7 @@ func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, 
 }
 
 // setRail sets the function that returns the state of clusters and batches.
-func (h *hub) setRail(rail func() ui.Rail) {
+func (h *hub) setRail(rail func(services.Scope) ui.Rail) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.rail = rail

@@ -12,6 +12,7 @@ import (
 type info struct {
 	id       string
 	clientIP string
+	agent    string // User-Agent, of a bounded length
 	user     string // "" if not signed in
 	response middleware.WrapResponseWriter
 }

@@ -447,5 +447,5 @@ func TestRoles_viewerCannotChangeAnything(t *testing.T) {
 	}
 	got := a.another().post("/clusters/prod%2Feu/batches", form, headers...)
 	require.Equal(t, http.StatusForbidden, got.status, got.body)
-	require.Contains(t, got.body, "Your role, viewer")
+	require.Contains(t, got.body, "viewer, does not include")
 }

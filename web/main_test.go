@@ -88,9 +88,9 @@ func (a *testApp) setupForm() url.Values {
 func (a *testApp) addUser(t *testing.T, name, role string) (token string) {
 	t.Helper()
 	a.admin(t, func(ad *Admin) {
-		require.NoError(t, ad.AddUser(t.Context(), name, testPassword, role))
+		require.NoError(t, ad.AddUser(t.Context(), name, testPassword, role, nil))
 		var err error
-		token, err = ad.NewToken(t.Context(), name, "test", time.Hour)
+		token, err = ad.CreateToken(t.Context(), name, NewToken{Label: "test", Life: time.Hour})
 		require.NoError(t, err)
 	})
 	return token

@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"kube-node-manager/handlers"
+	"kube-node-manager/services"
 	"kube-node-manager/static"
 	"kube-node-manager/views/ui"
 )
@@ -45,7 +46,10 @@ func (e *edge) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		i := &info{id: rand.Text()[:16], clientIP: middleware.GetClientIP(r.Context()), response: ww}
+		i := &info{
+			id: rand.Text()[:16], clientIP: middleware.GetClientIP(r.Context()), agent: services.Clip(r.UserAgent()),
+			response: ww,
+		}
 		ww.Header().Set("X-Request-Id", i.id)
 		r = withInfo(r, i)
 		next.ServeHTTP(ww, r)

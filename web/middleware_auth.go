@@ -33,6 +33,7 @@ func (e *edge) authenticate(next http.Handler) http.Handler {
 		if u.ID != 0 {
 			actor := u.Actor(i.clientIP, i.id)
 			actor.Drains = e.options.UsersMayDrain
+			_, actor.Token = bearer(r)
 			r = r.WithContext(services.WithActor(r.Context(), actor))
 		}
 		next.ServeHTTP(w, r)

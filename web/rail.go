@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/url"
 	"time"
 
@@ -54,27 +55,42 @@ func (h *hub) sendRailTo(followers []*viewer) {
 	if len(followers) == 0 || current == nil {
 		return
 	}
-	rail := current()
-	updates := railUpdates{hub: h, rail: rail, now: time.Now(), rendered: map[railVariant]string{}}
-	digest := rail.Digest()
+	now := time.Now()
+	byScope := map[string]*railUpdates{}
 	for _, v := range followers {
-		if v.news.digest != digest || v.news.clusters && updates.now.Sub(v.news.sentAt) >= rowsEvery {
-			h.send(v, "rail", updates.of(v))
-			v.news.digest, v.news.sentAt = digest, updates.now
+		scope := v.actor.Scope()
+		key := fmt.Sprint(scope)
+		if byScope[key] == nil {
+			byScope[key] = newRailUpdates(h, current(scope), now)
 		}
-		if v.news.batches && v.news.work != rail.Work {
-			h.send(v, "batches", rail.Work)
-			v.news.work = rail.Work
-		}
+		byScope[key].sendTo(v)
 	}
 }
 
-// railUpdates renders the rail once for each language, time zone and kind of page.
+// railUpdates renders the rail of those who see the same clusters, once for each
+// language, time zone and kind of page.
 type railUpdates struct {
 	hub      *hub
 	rail     ui.Rail
+	digest   string
 	now      time.Time
 	rendered map[railVariant]string
+}
+
+func newRailUpdates(h *hub, rail ui.Rail, now time.Time) *railUpdates {
+	return &railUpdates{hub: h, rail: rail, digest: rail.Digest(), now: now, rendered: map[railVariant]string{}}
+}
+
+// sendTo sends a viewer what has changed since they were last sent something.
+func (u *railUpdates) sendTo(v *viewer) {
+	if v.news.digest != u.digest || v.news.clusters && u.now.Sub(v.news.sentAt) >= rowsEvery {
+		u.hub.send(v, "rail", u.of(v))
+		v.news.digest, v.news.sentAt = u.digest, u.now
+	}
+	if v.news.batches && v.news.work != u.rail.Work {
+		u.hub.send(v, "batches", u.rail.Work)
+		v.news.work = u.rail.Work
+	}
 }
 
 type railVariant struct {

@@ -30,7 +30,7 @@ func testRail(t *testing.T, fn func(t *railTest)) {
 		x.set(func(r *ui.Rail) {
 			r.Clusters, r.Work = []ui.Cluster{{Name: "prod", Nodes: 3, At: time.Now()}}, "w0"
 		})
-		t.setRail(x.get)
+		t.setRail(func(services.Scope) ui.Rail { return x.get() })
 		fn(x)
 	})
 }

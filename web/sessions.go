@@ -19,6 +19,10 @@ const (
 	keyUser  = "user"  // int64, id of the user
 	keyEpoch = "epoch" // int64, epoch of the user at sign-in
 	keySeen  = "seen"  // int64, Unix time in seconds of the last request; see touchEvery
+
+	keyBegun   = "begun"   // int64, Unix time in seconds of the sign-in
+	keyAddress = "address" // string, of the client at sign-in
+	keyAgent   = "agent"   // string, User-Agent at sign-in
 )
 
 // touchEvery is how often keySeen is updated at most. The idle timeout of the library
@@ -90,6 +94,11 @@ func (s *sessions) SignIn(ctx context.Context, u account.User) error {
 	s.manager.Put(ctx, keyUser, u.ID)
 	s.manager.Put(ctx, keyEpoch, u.Epoch)
 	s.manager.Put(ctx, keySeen, s.now().Unix())
+	s.manager.Put(ctx, keyBegun, s.now().Unix())
+	if i := infoFrom(ctx); i != nil {
+		s.manager.Put(ctx, keyAddress, i.clientIP)
+		s.manager.Put(ctx, keyAgent, i.agent)
+	}
 	if _, _, err := s.manager.Commit(beginning(ctx)); err != nil {
 		return fmt.Errorf("store the login session: %w", err)
 	}

@@ -33,8 +33,6 @@ func (a *App) setUp(ctx context.Context) error {
 	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
 	e.limits = newLimits(a.options.UserRate, time.Now)
 	e.metrics.watchStore(st)
-	e.accounts = account.New(st, a.log, a.options.clock())
-	a.inBackground(ctx, "write the refused sign-ins", e.accounts.Run)
 	keep := audit.Keep{Batches: a.options.RetainBatches, Audit: a.options.RetainAudit}
 	auditLog := audit.New(st, a.log, keep, a.options.clock())
 	e.sessions = newSessions(ctx, st, &a.options, a.log, e.fail)
@@ -48,6 +46,8 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	a.cleanups.push("close the connections to clusters", stopRest, withoutError(clusters.Close))
+	e.accounts = account.New(st, a.log, a.options.clock(), clusters.Labels)
+	a.inBackground(ctx, "write the refused sign-ins", e.accounts.Run)
 	fenced := cache.New(ctx)
 	a.cleanups.push("stop the reads of clusters", stopRest, withoutError(fenced.Close))
 	nodes := node.New(clusters, fenced, node.Options{
@@ -63,13 +63,18 @@ func (a *App) setUp(ctx context.Context) error {
 	events.login, events.perUser = e.loginOf, a.options.UserStreams
 	e.sessions.ended = events.recheckLogins
 	engine := batch.New(batch.Dependencies{
-		Store: st, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
+		Store: st, Accounts: e.accounts, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
 		Watcher: batchWatcher{events, e.metrics, clusters},
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
 	})
+	e.accounts.OnChange(func() {
+		events.recheckLogins()
+		engine.AccessChanged()
+	})
 	h := handlers.New(handlers.Dependencies{
+		Accounts: e.accounts, Logins: e.sessions,
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
 		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
 	})
@@ -104,6 +109,7 @@ func (a *App) setUp(ctx context.Context) error {
 	}
 	a.probe(ctx, clusters, nodes)
 	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
+	a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
 	e.ready.Store(true)
 	a.cleanups.push("become unready", stopRest, withoutError(func() { e.ready.Store(false) }))
 	return a.greet(ctx, e.accounts) // last: the program must be ready when the address is printed

@@ -22,7 +22,9 @@ const (
 
 // viewRooms are the rooms of views from the ground up: each may import those
 // before it and none after it.
-var viewRooms = []string{"views/ui", "views/batches", "views/nodes", "views/plan", "views/templates", "views/admin"}
+var viewRooms = []string{
+	"views/ui", "views/batches", "views/nodes", "views/plan", "views/templates", "views/people", "views/admin",
+}
 
 // rooms says which of our packages each of our packages may import. A name
 // that ends with "/..." stands for a package and all below it. A new package
@@ -46,6 +48,7 @@ var rooms = map[string][]string{
 		"services/operation/...",
 	},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
+	"views/people":    {"views/ui", "services", "services/account", "services/store"},
 	"views/admin":     {"views/ui", "services", "services/audit", "services/batch", "services/store"},
 	forViews:          {"views/ui", "views/batches", "services/..."},
 
@@ -85,7 +88,8 @@ var kubernetes = map[string][]string{
 	}, // which the check of tolerations wants
 	"services/operation/drain": {"k8s.io/api/", "k8s.io/apimachinery/"},
 	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
-	"web":                      {"k8s.io/klog/"}, // whose lines go to our log
+	"services/account":         {"k8s.io/apimachinery/pkg/util/validation"}, // of a label's key and value
+	"web":                      {"k8s.io/klog/"},                            // whose lines go to our log
 }
 
 // vague names say nothing of what a package is about.

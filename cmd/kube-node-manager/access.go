@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -22,7 +23,7 @@ func (c *userListCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"NAME", "ROLE", "STATE", "CREATED", "LAST SIGN-IN"}}
+		rows := [][]string{{"NAME", "ROLE", "STATE", "CREATED", "LAST SIGN-IN", "GRANTS"}}
 		for _, u := range users {
 			state := "enabled"
 			if u.Disabled {
@@ -30,6 +31,7 @@ func (c *userListCmd) Run(ctx context.Context, s streams) error {
 			}
 			rows = append(rows, []string{
 				u.Name, string(u.Role), state, timestamp(&u.CreatedAt), timestamp(u.LastLoginAt),
+				printable(cmp.Or(web.FormatGrants(u), "-")),
 			})
 		}
 		return table(s, rows)
@@ -73,14 +75,20 @@ func (c *userEnableCmd) Run(ctx context.Context, s streams) error {
 
 type userRoleCmd struct {
 	dataFlag
-	Name string `arg:"" help:"Name of the user."`
-	Role string `arg:"" help:"What the user may do: ${enum}." enum:"viewer,user,admin"`
+	Name    string   `arg:"" help:"Name of the user."`
+	Role    string   `arg:"" help:"What the user may do: ${enum}." enum:"none,viewer,user,admin"`
+	Grant   []string `help:"Replace the grants by these: \"prod: viewer\", \"env=staging: user\"." sep:"none"`
+	NoGrant bool     `help:"Take all grants away." name:"no-grants"`
 }
 
-// Run changes a role.
+// Run changes a role, and the grants if any are named.
 func (c *userRoleCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
-		held, err := a.SetRole(ctx, c.Name, c.Role)
+		change := func() (web.Held, error) { return a.SetRole(ctx, c.Name, c.Role) }
+		if len(c.Grant) > 0 || c.NoGrant {
+			change = func() (web.Held, error) { return a.SetAccess(ctx, c.Name, c.Role, c.Grant) }
+		}
+		held, err := change()
 		if err != nil {
 			return err
 		}
@@ -122,7 +130,7 @@ func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"NUMBER", "USER", "LABEL", "CREATED", "LAST USED", "EXPIRES"}}
+		rows := [][]string{{"NUMBER", "USER", "LABEL", "CREATED", "LAST USED", "EXPIRES", "LIMITS"}}
 		for _, t := range tokens {
 			expires := timestamp(t.ExpiresAt)
 			switch {
@@ -133,10 +141,20 @@ func (c *tokenListCmd) Run(ctx context.Context, s streams) error {
 			}
 			rows = append(rows, []string{
 				fmt.Sprint(t.ID), t.Owner, printable(t.Name), timestamp(&t.CreatedAt), timestamp(t.LastUsedAt), expires,
+				tokenLimits(t),
 			})
 		}
 		return table(s, rows)
 	})
+}
+
+// tokenLimits says what a token may do less than its user.
+func tokenLimits(t web.Token) string {
+	var limits []string
+	if t.ReadOnly {
+		limits = append(limits, "read-only")
+	}
+	return printable(cmp.Or(strings.Join(append(limits, t.Clusters...), ", "), "-"))
 }
 
 type tokenRevokeCmd struct {
@@ -179,11 +197,11 @@ func plural(n int, one, many string) string {
 	}
 }
 
-// unfinished says how many batches of a user have not ended. They are not cancelled,
-// because they were allowed when they began.
+// unfinished says how many batches of a user have not ended. The server stops those
+// that the user may no longer run; they wait for somebody to resume or cancel them.
 func unfinished(n int) string {
-	return plural(n, "unfinished batch of theirs remains until somebody cancels it.",
-		"unfinished batches of theirs remain until somebody cancels them.")
+	return plural(n, "unfinished batch of theirs waits for somebody to resume or cancel it, unless they may still run it.",
+		"unfinished batches of theirs wait for somebody to resume or cancel them, unless they may still run them.")
 }
 
 // table prints rows with aligned columns.

@@ -53,13 +53,20 @@ func TestUser_access(t *testing.T) {
 		a.ok("user", "disable", "bob"))
 	require.Equal(t, "bob is already disabled.\n", a.refused("user", "disable", "bob"))
 	require.Contains(t, a.refused("user", "token", "bob"), "bob is already disabled")
-	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN
-ada +admin +enabled +\S+Z +-
-bob +user +disabled +\S+Z +-
+	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN +GRANTS
+ada +admin +enabled +\S+Z +- +-
+bob +user +disabled +\S+Z +- +-
 $`, a.ok("user", "list"))
 	require.Equal(t, "Enabled bob. 1 token works again until it expires.\n", a.ok("user", "enable", "bob"))
 	require.Equal(t, "bob is not disabled.\n", a.refused("user", "enable", "bob"))
 	require.Equal(t, "bob is viewer from the next request on.\n", a.ok("user", "role", "bob", "viewer"))
+	a.ok("user", "role", "bob", "none", "--grant", "env=staging: user", "--grant", "prod: viewer")
+	require.Contains(t, a.ok("user", "list"), "env=staging: user, prod: viewer")
+	require.Contains(t, a.refused("user", "role", "bob", "none", "--grant", "prod"), "not a grant")
+	a.ok("user", "role", "bob", "viewer")
+	require.Contains(t, a.ok("user", "list"), "prod: viewer", "without a grant only the role changes")
+	a.ok("user", "role", "bob", "viewer", "--no-grants")
+	require.NotContains(t, a.ok("user", "list"), "prod")
 	require.Equal(t, "bob already has the role viewer.\n", a.refused("user", "role", "bob", "viewer"))
 	require.Equal(t, "Deleted bob and ended all their sessions. 1 token was revoked.\n",
 		a.ok("user", "delete", "bob"))
@@ -80,13 +87,13 @@ func TestToken(t *testing.T) {
 	a.add("bob", "user")
 	a.ok("user", "token", "ada", "--label", "ci", "--expires", "12h")
 	a.ok("user", "token", "bob", "--expires", "never")
-	a.ok("user", "token", "bob", "--label", "nightly run")
+	a.ok("user", "token", "bob", "--label", "nightly run", "--read-only", "--cluster", "prod")
 	require.Contains(t, a.refused("user", "token", "bob", "--expires", "36500d"), "at most 3650 days")
 	list := a.ok("token", "list")
-	require.Regexp(t, `(?m)^NUMBER +USER +LABEL +CREATED +LAST USED +EXPIRES
-1 +ada +ci +\S+Z +- +\S+Z
-2 +bob +command line +\S+Z +- +never
-3 +bob +nightly run +\S+Z +- +\S+Z
+	require.Regexp(t, `(?m)^NUMBER +USER +LABEL +CREATED +LAST USED +EXPIRES +LIMITS
+1 +ada +ci +\S+Z +- +\S+Z +-
+2 +bob +command line +\S+Z +- +never +-
+3 +bob +nightly run +\S+Z +- +\S+Z +read-only, prod
 $`, list)
 	require.NotRegexp(t, `knm_`, list)
 	require.NotContains(t, a.ok("token", "list", "--user", "bob"), "ada")

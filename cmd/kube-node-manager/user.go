@@ -37,7 +37,7 @@ type userCmd struct {
 	Add     userAddCmd     `cmd:"" help:"Add a user. The password is read from standard input."`
 	List    userListCmd    `cmd:"" help:"List the users."`
 	Passwd  userPasswdCmd  `cmd:"" help:"Change a password, read from standard input, and end the sessions and tokens."`
-	Role    userRoleCmd    `cmd:"" help:"Change the role of a user."`
+	Role    userRoleCmd    `cmd:"" help:"Change the role of a user, and the roles in single clusters."`
 	Disable userDisableCmd `cmd:"" help:"Block a user until they are enabled again."`
 	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user sign in again."`
 	Delete  userDeleteCmd  `cmd:"" help:"Delete a user, their sessions and tokens. Their batches are kept."`
@@ -46,8 +46,9 @@ type userCmd struct {
 
 type userAddCmd struct {
 	dataFlag
-	Name string `arg:"" help:"Name of the user."`
-	Role string `help:"What the user may do: ${enum}." enum:"viewer,user,admin" required:""`
+	Name  string   `arg:"" help:"Name of the user."`
+	Role  string   `help:"What the user may do: ${enum}." enum:"none,viewer,user,admin" required:""`
+	Grant []string `help:"Role in one cluster, \"prod: viewer\", or by label, \"env=staging: user\"." sep:"none"`
 }
 
 // Run adds a user.
@@ -57,7 +58,7 @@ func (c *userAddCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.open(ctx, s, func(a *web.Admin) error {
-		if err := a.AddUser(ctx, c.Name, password, c.Role); err != nil {
+		if err := a.AddUser(ctx, c.Name, password, c.Role, c.Grant); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(s.out, "Added %s as %s.\n", c.Name, c.Role)
@@ -91,13 +92,17 @@ type userTokenCmd struct {
 	Name  string `arg:"" help:"Name of the user."`
 	Label string `help:"What the token is for." default:"command line"`
 
-	Expires life `help:"How long it is valid: a number of days or hours, like 90d or 12h, or never." default:"90d"`
+	Expires  life     `help:"How long it is valid: a number of days or hours, like 90d or 12h, or never." default:"90d"`
+	ReadOnly bool     `help:"The token may only see."`
+	Cluster  []string `help:"The token is for this cluster only. May be repeated." sep:"none" placeholder:"NAME"`
 }
 
 // Run prints a new token and nothing else, so that a script can read it.
 func (c *userTokenCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
-		token, err := a.NewToken(ctx, c.Name, c.Label, time.Duration(c.Expires))
+		token, err := a.CreateToken(ctx, c.Name, web.NewToken{
+			Label: c.Label, Life: time.Duration(c.Expires), ReadOnly: c.ReadOnly, Clusters: c.Cluster,
+		})
 		if err != nil {
 			return err
 		}

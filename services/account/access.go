@@ -56,6 +56,70 @@ func (s *Service) SetRole(ctx context.Context, name string, role services.Role) 
 	})
 }
 
+// SetAccess changes the role and the grants of a user, from their next request on.
+// Of an administrator the grants do not count.
+//
+// Errors: CodeForbidden; CodeInvalid names the wrong fields ("role", "grants");
+// CodeNotFound; CodeConflict for a user who has that access already, and for the last
+// administrator.
+func (s *Service) SetAccess(
+	ctx context.Context, name string, role services.Role, grants []services.Grant,
+) (Held, error) {
+	var wrong services.FieldErrors
+	if !role.Valid() {
+		wrong.Add("role", "error_no_role")
+	}
+	grants = sortGrants(grants)
+	checkGrants(&wrong, grants)
+	if err := wrong.Err(); err != nil {
+		return Held{}, err
+	}
+	return s.change(ctx, name, "Changed the access of a user", func(id int64) (Held, error) {
+		return s.store.SetAccess(ctx, id, role, grants)
+	})
+}
+
+// EndLogins ends every login session of a user; their tokens stay valid.
+//
+// Errors: CodeForbidden for somebody else's, but to administrators; CodeNotFound.
+func (s *Service) EndLogins(ctx context.Context, name string) error {
+	u, err := s.ownToChange(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := s.store.EndLogins(ctx, u.ID); err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "Ended all login sessions of a user", "user", u.Name, "by", services.ActorFrom(ctx).Name)
+	s.changed()
+	return nil
+}
+
+// own returns the named user to themselves and to administrators.
+func (s *Service) own(ctx context.Context, name string) (store.User, error) {
+	actor := services.ActorFrom(ctx)
+	u, err := s.byName(ctx, name)
+	if actor.May(services.PermitUsers) || err == nil && u.ID == actor.ID {
+		return u, err
+	}
+	return store.User{}, actor.Require(services.PermitUsers) // whether the name exists is not their business
+}
+
+// ownToChange is own for what opens or closes a way into the account. A bearer token is
+// not enough for its own user: it could be made into one that may do more.
+func (s *Service) ownToChange(ctx context.Context, name string) (store.User, error) {
+	actor := services.ActorFrom(ctx)
+	if actor.Token && !actor.May(services.PermitUsers) {
+		return store.User{}, services.NewError(services.CodeForbidden, "error_needs_session")
+	}
+	return s.own(ctx, name)
+}
+
+// Get returns a user as an administrator, or the user, sees them.
+//
+// Errors: CodeForbidden; CodeNotFound.
+func (s *Service) Get(ctx context.Context, name string) (Listed, error) { return s.own(ctx, name) }
+
 // Delete deletes a user and their tokens, and returns the id of the user. It keeps their
 // batches and the audit log.
 //
@@ -84,5 +148,6 @@ func (s *Service) change(ctx context.Context, name, message string, fn func(id i
 		return Held{}, err
 	}
 	s.log.InfoContext(ctx, message, "user", u.Name, "by", actor.Name)
+	s.changed()
 	return held, nil
 }

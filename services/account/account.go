@@ -17,16 +17,24 @@ import (
 
 // User is a user who is signed in.
 type User struct {
-	ID    int64
-	Name  string
-	Role  services.Role
-	Epoch int64 // a login session with another epoch is void
+	ID       int64
+	Name     string
+	Role     services.Role
+	Clusters map[string]services.Role // where the role is another one, by cluster
+	Epoch    int64                    // a login session with another epoch is void
+	Language string                   // of the pages; "" as the browser says
+	Theme    string                   // "" as the browser says
 }
 
 // Actor returns the user as the actor of a request that came from address.
 func (u User) Actor(address, requestID string) services.Actor {
-	return services.Actor{ID: u.ID, Name: u.Name, Role: u.Role, Address: address, RequestID: requestID}
+	return services.Actor{
+		ID: u.ID, Name: u.Name, Role: u.Role, Clusters: u.Clusters, Address: address, RequestID: requestID,
+	}
 }
+
+// ClusterLabels returns the labels of every cluster, by its name.
+type ClusterLabels func() map[string]map[string]string
 
 // Service manages the accounts. It is safe for concurrent use.
 type Service struct {
@@ -35,6 +43,9 @@ type Service struct {
 	now   func() time.Time
 	dummy string // a hash that matches no password
 
+	clusters ClusterLabels
+	changed  func() // called when the access of a user has changed
+
 	queue     *hashQueue
 	near, far *backOff // of a name from one network, and of a name from everywhere
 	refusals  *refusals
@@ -42,13 +53,17 @@ type Service struct {
 }
 
 // New returns a Service over a store. A program that lets people sign in must also
-// call Run.
-func New(st *store.Store, log *slog.Logger, now func() time.Time) *Service {
+// call Run. clusters is for the grants that are about labels.
+func New(st *store.Store, log *slog.Logger, now func() time.Time, clusters ClusterLabels) *Service {
 	return &Service{
-		store: st, log: log, now: now, dummy: dummyHash(), queue: newHashQueue(),
+		store: st, log: log, now: now, dummy: dummyHash(), queue: newHashQueue(), clusters: clusters, changed: func() {},
 		near: newBackOff(nearPolicy()), far: newBackOff(farPolicy()), refusals: newRefusals(), uses: newUses(),
 	}
 }
+
+// OnChange makes the service call fn whenever the access of a user has changed: what
+// runs in the name of the user may have to end. Call it before the service is used.
+func (s *Service) OnChange(fn func()) { s.changed = fn }
 
 // HasUsers reports whether there is a user who can sign in.
 func (s *Service) HasUsers(ctx context.Context) (bool, error) { return s.store.HasUsers(ctx) }
@@ -59,14 +74,20 @@ func (s *Service) HasAdmin(ctx context.Context) (bool, error) { return s.store.H
 
 // AddUser adds a user.
 //
-// Errors: CodeInvalid names the wrong fields ("name", "password", "role"); a name
+// Errors: CodeForbidden; CodeInvalid names the wrong fields ("name", "password", "role",
+// "grants"); a name
 // that is taken is a wrong field too.
-func (s *Service) AddUser(ctx context.Context, name, password string, role services.Role) (User, error) {
-	u, err := s.prepare(ctx, name, password, role)
+func (s *Service) AddUser(
+	ctx context.Context, name, password string, role services.Role, grants ...services.Grant,
+) (User, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
+		return User{}, err
+	}
+	u, err := s.prepare(ctx, name, password, role, grants...)
 	if err != nil {
 		return User{}, err
 	}
-	id, err := s.store.InsertUser(ctx, u)
+	u.ID, err = s.store.InsertUser(ctx, u)
 	if services.CodeOf(err) == services.CodeConflict {
 		return User{}, nameTaken(u.Name)
 	}
@@ -74,13 +95,16 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role servi
 		return User{}, err
 	}
 	s.log.InfoContext(ctx, "Added a user", "user", u.Name, "role", role)
-	return User{ID: id, Name: u.Name, Role: role, Epoch: 1}, nil
+	u.AuthEpoch = 1
+	return s.asUser(u), nil
 }
 
 // prepare checks the fields of a new user and hashes the password.
-func (s *Service) prepare(ctx context.Context, name, password string, role services.Role) (store.User, error) {
-	name = normalName(name)
-	if err := check(name, password, role); err != nil {
+func (s *Service) prepare(
+	ctx context.Context, name, password string, role services.Role, grants ...services.Grant,
+) (store.User, error) {
+	name, grants = normalName(name), sortGrants(grants)
+	if err := check(name, password, role, grants); err != nil {
 		return store.User{}, err
 	}
 	if err := s.checkFree(ctx, name); err != nil {
@@ -90,7 +114,7 @@ func (s *Service) prepare(ctx context.Context, name, password string, role servi
 	if err != nil {
 		return store.User{}, err
 	}
-	return store.User{Name: name, PasswordHash: hash, Role: role, CreatedAt: s.now()}, nil
+	return store.User{Name: name, PasswordHash: hash, Role: role, Grants: grants, CreatedAt: s.now()}, nil
 }
 
 // checkFree refuses a name that differs from another user's only in upper and lower
@@ -110,11 +134,16 @@ func (s *Service) checkFree(ctx context.Context, name string) error {
 
 func nameTaken(name string) error { return services.Invalid("name", "error_name_taken", "Name", name) }
 
-// SetPassword changes the password of a user, ends all login sessions of the user and
-// revokes all tokens. It returns the number of revoked tokens.
+// SetPassword sets the password of a user who has forgotten it, or whose password
+// somebody else may know. It ends all login sessions of the user, revokes all tokens and
+// interrupts all batches. It returns the number of revoked tokens.
 //
-// Errors: CodeNotFound; CodeInvalid for a password that is not good enough.
+// Errors: CodeForbidden; CodeNotFound; CodeConflict for a user of an identity provider;
+// CodeInvalid for a password that is not good enough.
 func (s *Service) SetPassword(ctx context.Context, name, password string) (tokens int, err error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
+		return 0, err
+	}
 	var wrong services.FieldErrors
 	checkPassword(&wrong, normalName(name), password)
 	if err := wrong.Err(); err != nil {
@@ -124,15 +153,20 @@ func (s *Service) SetPassword(ctx context.Context, name, password string) (token
 	if err != nil {
 		return 0, err
 	}
+	if u.Issuer != "" {
+		return 0, elsewhere(u)
+	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
 		return 0, err
 	}
-	tokens, err = s.store.SetPassword(ctx, u.ID, hash)
+	now := s.now()
+	tokens, err = s.store.SetPassword(ctx, u.ID, hash, &now)
 	if err != nil {
 		return 0, err
 	}
 	s.log.InfoContext(ctx, "Changed a password", "user", u.Name, "tokens", tokens)
+	s.changed()
 	return tokens, nil
 }
 
@@ -146,7 +180,22 @@ func (s *Service) ByID(ctx context.Context, id int64) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	return asUser(u), nil
+	return s.asUser(u), nil
+}
+
+// Standing returns what a user may do now.
+//
+// Errors: CodeNotFound.
+func (s *Service) Standing(ctx context.Context, id int64) (services.Standing, error) {
+	u, err := s.store.UserByID(ctx, id)
+	if err != nil {
+		return services.Standing{}, err
+	}
+	standing := services.Standing{Actor: s.asUser(u).Actor("", ""), Disabled: u.Disabled}
+	if u.ResetAt != nil {
+		standing.ResetAt = *u.ResetAt
+	}
+	return standing, nil
 }
 
 // byName returns the user with that name, or a CodeNotFound error that names it.
@@ -169,6 +218,12 @@ func (s *Service) find(ctx context.Context, name string) (store.User, error) {
 	return u, err
 }
 
-func asUser(u store.User) User {
-	return User{ID: u.ID, Name: u.Name, Role: u.Role, Epoch: u.AuthEpoch}
+// asUser returns a stored user with the roles that their grants give now. An
+// administrator has no grants: they could give themselves others.
+func (s *Service) asUser(u store.User) User {
+	user := User{ID: u.ID, Name: u.Name, Role: u.Role, Epoch: u.AuthEpoch, Language: u.Language, Theme: u.Theme}
+	if u.Role != services.RoleAdmin && len(u.Grants) > 0 {
+		user.Clusters = services.RolesIn(u.Grants, s.clusters())
+	}
+	return user
 }

@@ -38,6 +38,15 @@ func (c *clock) add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
+// asAdmin returns the context of an administrator.
+func asAdmin(t *testing.T) context.Context {
+	t.Helper()
+	return services.WithActor(t.Context(), services.Actor{Name: "command line", Role: services.RoleAdmin})
+}
+
+// noLabels is for tests without clusters.
+func noLabels() map[string]map[string]string { return nil }
+
 // newTest returns a service over an empty database, with a clock that stands still.
 func newTest(t *testing.T) (*Service, *store.Store, *clock) {
 	t.Helper()
@@ -46,7 +55,7 @@ func newTest(t *testing.T) (*Service, *store.Store, *clock) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
 	c := &clock{at: time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)}
-	return New(st, log, c.now), st, c
+	return New(st, log, c.now, noLabels), st, c
 }
 
 // requireField requires that err is CodeInvalid and names the field with that text.
@@ -99,7 +108,7 @@ func TestSetup(t *testing.T) {
 // A set-up is needed until there is an administrator who can sign in.
 func TestSetup_neededUntilAnAdministratorCanSignIn(t *testing.T) {
 	s, st, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "eye", goodPassword, services.RoleViewer)
+	_, err := s.AddUser(asAdmin(t), "eye", goodPassword, services.RoleViewer)
 	require.NoError(t, err)
 	code, needed, err := s.SetupCode(t.Context())
 	require.NoError(t, err)
@@ -177,7 +186,7 @@ func TestAddUser_rules(t *testing.T) {
 	s, _, _ := newTest(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			u, err := s.AddUser(t.Context(), tt.user, tt.password, tt.role)
+			u, err := s.AddUser(asAdmin(t), tt.user, tt.password, tt.role)
 			if tt.field != "" {
 				requireField(t, err, tt.field, tt.text)
 				return
@@ -190,7 +199,7 @@ func TestAddUser_rules(t *testing.T) {
 
 func TestAddUser_namesEveryWrongField(t *testing.T) {
 	s, _, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "", "", "")
+	_, err := s.AddUser(asAdmin(t), "", "", "")
 	requireField(t, err, "name", "error_name")
 	requireField(t, err, "password", "error_password_short")
 	requireField(t, err, "role", "error_no_role")
@@ -198,15 +207,15 @@ func TestAddUser_namesEveryWrongField(t *testing.T) {
 
 func TestAddUser_nameTaken(t *testing.T) {
 	s, _, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	_, err = s.AddUser(t.Context(), "ADA", goodPassword, services.RoleUser)
+	_, err = s.AddUser(asAdmin(t), "ADA", goodPassword, services.RoleUser)
 	requireField(t, err, "name", "error_name_taken")
 }
 
 func TestAuthenticate(t *testing.T) {
 	s, _, _ := newTest(t)
-	ada, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	ada, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 
 	got, err := s.Authenticate(t.Context(), "Ada", goodPassword)
@@ -229,7 +238,7 @@ func TestAuthenticate(t *testing.T) {
 
 func TestAuthenticate_disabled(t *testing.T) {
 	s, st, _ := newTest(t)
-	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	u, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1")
 	require.NoError(t, err)
@@ -241,7 +250,7 @@ func TestAuthenticate_disabled(t *testing.T) {
 
 func TestAuthenticate_rehashes(t *testing.T) {
 	s, st, _ := newTest(t)
-	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	u, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	weaker := argon2id.Params{Memory: 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	weak, err := argon2id.CreateHash(goodPassword, &weaker)
@@ -261,9 +270,9 @@ func TestAuthenticate_rehashes(t *testing.T) {
 
 func TestSetPassword(t *testing.T) {
 	s, _, _ := newTest(t)
-	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	u, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	tokens, err := s.SetPassword(t.Context(), "ada", "another good one")
+	tokens, err := s.SetPassword(asAdmin(t), "ada", "another good one")
 	require.NoError(t, err)
 	require.Zero(t, tokens)
 	_, err = s.Authenticate(t.Context(), "ada", goodPassword)
@@ -272,11 +281,11 @@ func TestSetPassword(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, got.Epoch, u.Epoch, "earlier login sessions are void")
 
-	_, err = s.SetPassword(t.Context(), "ada", "short")
+	_, err = s.SetPassword(asAdmin(t), "ada", "short")
 	requireField(t, err, "password", "error_password_short")
-	_, err = s.SetPassword(t.Context(), "ada", "ada-ada-ada-1")
+	_, err = s.SetPassword(asAdmin(t), "ada", "ada-ada-ada-1")
 	requireField(t, err, "password", "error_password_name")
-	_, err = s.SetPassword(t.Context(), "bob", goodPassword)
+	_, err = s.SetPassword(asAdmin(t), "bob", goodPassword)
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 }
 
@@ -285,9 +294,9 @@ func TestSecrets_notInTheDatabase(t *testing.T) {
 	s, st, _ := newTest(t)
 	code, _, err := s.SetupCode(t.Context())
 	require.NoError(t, err)
-	_, err = s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	_, err = s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	token, err := s.NewToken(t.Context(), "ada", "ci", TokenLife)
+	token, err := s.CreateToken(asAdmin(t), "ada", NewToken{Label: "ci", Life: TokenLife})
 	require.NoError(t, err)
 	var found int
 	for _, secret := range []string{code, strings.ReplaceAll(code, "-", ""), goodPassword, token, token[4:]} {

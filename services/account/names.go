@@ -32,6 +32,10 @@ func checkName(wrong *services.FieldErrors, name string) {
 		wrong.Add("name", "error_name")
 		return
 	}
+	if foldName(name) == "new" { // the page of a new user has its address
+		wrong.Add("name", "error_name_taken", "Name", name)
+		return
+	}
 	alphabets := 0
 	for _, alphabet := range []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek} {
 		if strings.ContainsFunc(name, func(c rune) bool { return unicode.Is(alphabet, c) }) {

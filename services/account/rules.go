@@ -14,13 +14,14 @@ const (
 )
 
 // check returns a CodeInvalid error that names every wrong field of a new user.
-func check(name, password string, role services.Role) error {
+func check(name, password string, role services.Role, grants []services.Grant) error {
 	var wrong services.FieldErrors
 	checkName(&wrong, name)
 	checkPassword(&wrong, name, password)
 	if !role.Valid() {
 		wrong.Add("role", "error_no_role")
 	}
+	checkGrants(&wrong, grants)
 	return wrong.Err()
 }
 

@@ -58,17 +58,17 @@ func TestNames(t *testing.T) {
 		"аda", "αda", "a\u200bda", "ada\u0000", "a\u202eda", "-ada", ".ada", "@ada", "ada ", "a\tb", "a\xffb", "½",
 		"command line",
 	} {
-		_, err := s.AddUser(t.Context(), name, goodPassword, services.RoleUser)
+		_, err := s.AddUser(asAdmin(t), name, goodPassword, services.RoleUser)
 		require.Equal(t, services.CodeInvalid, services.CodeOf(err), "%q", name)
 	}
-	_, err := s.AddUser(t.Context(), "аda", goodPassword, services.RoleUser) // the first letter is Cyrillic
+	_, err := s.AddUser(asAdmin(t), "аda", goodPassword, services.RoleUser) // the first letter is Cyrillic
 	requireField(t, err, "name", "error_name_alphabets")
 
-	u, err := s.AddUser(t.Context(), "ｊｏｓｅ\u0301", goodPassword, services.RoleUser)
+	u, err := s.AddUser(asAdmin(t), "ｊｏｓｅ\u0301", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	require.Equal(t, "josé", u.Name, "stored in one form")
 	for _, same := range []string{"josé", "JOSÉ", "jose\u0301"} {
-		_, err = s.AddUser(t.Context(), same, goodPassword, services.RoleUser)
+		_, err = s.AddUser(asAdmin(t), same, goodPassword, services.RoleUser)
 		requireField(t, err, "name", "error_name_taken")
 	}
 	for _, typed := range []string{"josé", "jose\u0301", "ｊｏｓé"} {
@@ -76,7 +76,7 @@ func TestNames(t *testing.T) {
 		require.NoError(t, err, typed)
 	}
 	for _, name := range []string{"иван", "王小明", "anna-x", "Ünal.2", "_robot"} {
-		_, err := s.AddUser(t.Context(), name, goodPassword, services.RoleUser)
+		_, err := s.AddUser(asAdmin(t), name, goodPassword, services.RoleUser)
 		require.NoError(t, err, name)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Service) Authenticate(ctx context.Context, name, password string) (User
 	if outdated {
 		s.rehash(ctx, u, password)
 	}
-	return asUser(u), nil
+	return s.asUser(u), nil
 }
 
 // try is one try to sign in, with its keys in the two back-offs.
@@ -106,8 +106,8 @@ func (s *Service) makeWait(ctx context.Context, u store.User, wait time.Duration
 // check reports whether the password is the user's, and whether its hash is outdated.
 // It takes as long for an unknown name.
 func (s *Service) check(ctx context.Context, u store.User, password string) (ok, outdated bool, err error) {
-	const longest = 4 * MaxPassword // bytes; hashing longer ones would waste time
-	if u.ID == 0 || len(password) > longest {
+	const longest = 4 * MaxPassword                      // bytes; hashing longer ones would waste time
+	if u.PasswordHash == "" || len(password) > longest { // an unknown name, or a user of an identity provider
 		_, _, err := s.matches(ctx, password[:min(len(password), longest)], s.dummy)
 		return false, false, err
 	}

@@ -35,7 +35,7 @@ func TestAuthenticate_backOff(t *testing.T) {
 	for _, name := range []string{"ada", "nobody", strings.Repeat("n", 5000)} {
 		t.Run(name[:3], func(t *testing.T) {
 			s, _, c := newTest(t)
-			_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+			_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 			require.NoError(t, err)
 			here := from(t, "192.0.2.1")
 			for range 5 {
@@ -59,7 +59,7 @@ func TestAuthenticate_backOff(t *testing.T) {
 
 func TestAuthenticate_successForgetsFailures(t *testing.T) {
 	s, _, c := newTest(t)
-	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	here := from(t, "192.0.2.1")
 	for range 4 {
@@ -83,7 +83,7 @@ func TestAuthenticate_successForgetsFailures(t *testing.T) {
 // Failures from one network do not lock out the owner of the name in another.
 func TestAuthenticate_waitsAreForOneNetwork(t *testing.T) {
 	s, _, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	for range 20 {
 		s.signIn(from(t, "2001:db8:0:1::bad"), "ada", "wrong")
@@ -108,7 +108,7 @@ func TestAuthenticate_fromEverywhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, _, c := newTest(t)
 			s.far.policy.free = 10
-			_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+			_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 			require.NoError(t, err)
 			text, _ := s.signIn(from(t, "192.0.2.1"), "ada", goodPassword)
 			require.Empty(t, text)
@@ -135,7 +135,7 @@ func TestAuthenticate_fromEverywhere(t *testing.T) {
 func TestAuthenticate_concurrently(t *testing.T) {
 	for _, name := range []string{"ada", "nobody"} {
 		s, _, _ := newTest(t)
-		_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+		_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 		require.NoError(t, err)
 		var group sync.WaitGroup
 		texts := make([]string, 20)
@@ -251,7 +251,7 @@ func TestHashQueue_cancelledWhileWaiting(t *testing.T) {
 // A try that finds the queue full is not counted.
 func TestAuthenticate_fullQueueIsNoTry(t *testing.T) {
 	s, _, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	here := from(t, "192.0.2.1")
 	s.queue.length = maxQueue
@@ -268,7 +268,7 @@ func TestAuthenticate_fullQueueIsNoTry(t *testing.T) {
 // others as a count. It never has a name that does not exist.
 func TestAuthenticate_isRecorded(t *testing.T) {
 	s, st, c := newTest(t)
-	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	u, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	here, there := from(t, "192.0.2.1"), from(t, "2001:db8::1")
 	s.signIn(here, "ada", goodPassword)
@@ -281,7 +281,7 @@ func TestAuthenticate_isRecorded(t *testing.T) {
 	require.NoError(t, s.SignOut(t.Context()), "without a user")
 	require.NoError(t, s.SignOut(services.WithActor(t.Context(), u.Actor("192.0.2.1", "R"))))
 	atOnce := []string{
-		`user.create ada  {"role":"user"}`,
+		`command line user.create ada  {"role":"user"}`,
 		`ada login ada 192.0.2.1  R`,
 		`ada login.failed ada 192.0.2.1 {"why":"password"} R`,
 		`login.failed  2001:db8::1 {"why":"unknown"} R`,

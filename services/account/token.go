@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,69 +29,105 @@ const (
 // Token is a bearer token as its owner sees it, without the secret.
 type Token = store.Token
 
-// NewToken creates a bearer token for the named user and returns it. Only its hash is
-// stored. The label is the owner's name for the token; life is how long it is
-// valid, 0 means forever.
+// NewToken is what a new token is to be.
+type NewToken struct {
+	Label    string        // the owner's name for the token
+	Life     time.Duration // how long it is valid; 0 means forever
+	ReadOnly bool          // it may only see
+	Clusters []string      // the only clusters that it is for; empty means all of its user
+}
+
+// CreateToken creates a bearer token for the named user and returns it. Only its hash
+// is stored. It never may do more than its user.
 //
-// Errors: CodeNotFound for an unknown user; CodeConflict for a disabled one;
-// CodeInvalid names the wrong field ("label", "expires").
-func (s *Service) NewToken(ctx context.Context, user, label string, life time.Duration) (token string, err error) {
-	label, err = checkLabel(label)
+// Errors: CodeForbidden for somebody else's, but to administrators; CodeNotFound for an
+// unknown user; CodeConflict for a disabled one; CodeInvalid names the wrong fields
+// ("label", "expires", "clusters").
+func (s *Service) CreateToken(ctx context.Context, user string, n NewToken) (token string, err error) {
+	u, err := s.ownToChange(ctx, user)
 	if err != nil {
 		return "", err
 	}
-	if life < 0 || life > MaxTokenLife {
-		return "", services.Invalid("expires", "error_token_life", "Days", int(MaxTokenLife.Hours()/24))
-	}
-	u, err := s.byName(ctx, user)
-	if err != nil {
+	if err := n.check(); err != nil {
 		return "", err
 	}
 	if u.Disabled {
 		return "", services.NewError(services.CodeConflict, "error_user_disabled", "Name", u.Name)
 	}
 	token = TokenPrefix + rand.Text()
-	row := store.Token{UserID: u.ID, Name: label, Hash: hashToken(token), CreatedAt: s.now()}
-	if life > 0 {
-		end := row.CreatedAt.Add(life)
+	row := store.Token{
+		UserID: u.ID, Name: n.Label, Hash: hashToken(token), CreatedAt: s.now(), ReadOnly: n.ReadOnly, Clusters: n.Clusters,
+	}
+	if n.Life > 0 {
+		end := row.CreatedAt.Add(n.Life)
 		row.ExpiresAt = &end
 	}
 	_, err = s.store.InsertToken(ctx, row)
 	if err != nil {
 		return "", err
 	}
-	s.log.InfoContext(ctx, "Created a token", "user", u.Name, "token", label)
+	s.log.InfoContext(ctx, "Created a token", "user", u.Name, "token", n.Label)
 	return token, nil
 }
+
+// check refuses what is wrong with a new token, and brings the rest into the form in
+// which it is stored.
+func (n *NewToken) check() error {
+	var wrong services.FieldErrors
+	label, err := checkLabel(n.Label)
+	wrong.Append(err)
+	if n.Life < 0 || n.Life > MaxTokenLife {
+		wrong.Add("expires", "error_token_life", "Days", int(MaxTokenLife.Hours()/24))
+	}
+	n.Label = label
+	n.Clusters = slices.Compact(slices.Sorted(slices.Values(n.Clusters)))
+	if len(n.Clusters) > maxGrants || slices.ContainsFunc(n.Clusters, tooLong) {
+		wrong.Add("clusters", "error_token_clusters", "Max", maxGrants)
+	}
+	return wrong.Err()
+}
+
+func tooLong(cluster string) bool { return cluster == "" || len(cluster) > maxClusterName }
 
 // Tokens returns the tokens of the named user, or those of all users for "".
 //
 // Errors: CodeForbidden; CodeNotFound.
 func (s *Service) Tokens(ctx context.Context, user string) ([]Token, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
-		return nil, err
-	}
 	if user == "" {
+		if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
+			return nil, err
+		}
 		return s.store.Tokens(ctx, 0)
 	}
-	u, err := s.byName(ctx, user)
+	u, err := s.own(ctx, user)
 	if err != nil {
 		return nil, err
 	}
 	return s.store.Tokens(ctx, u.ID)
 }
 
-// RevokeTokens revokes either all of the given tokens or none, and returns them.
+// RevokeTokens revokes either all of the given tokens or none, and returns them. Who is
+// no administrator revokes their own.
 //
-// Errors: CodeForbidden; CodeNotFound names an id that no token has.
+// Errors: CodeForbidden; CodeNotFound names an id that no token of theirs has.
 func (s *Service) RevokeTokens(ctx context.Context, ids ...int64) ([]Token, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitUsers); err != nil {
-		return nil, err
+	actor := services.ActorFrom(ctx)
+	owner := int64(0) // anybody
+	if !actor.May(services.PermitUsers) {
+		owner = actor.ID
 	}
-	revoked, err := s.store.RevokeTokens(ctx, ids)
+	switch {
+	case actor.May(services.PermitUsers):
+	case actor.ID == 0:
+		return nil, actor.Require(services.PermitUsers)
+	case actor.Token:
+		return nil, services.NewError(services.CodeForbidden, "error_needs_session")
+	}
+	revoked, err := s.store.RevokeTokens(ctx, owner, ids)
 	if err != nil {
 		return nil, err
 	}
+	s.changed()
 	for _, t := range revoked {
 		s.log.InfoContext(ctx, "Revoked a token", "user", t.Owner, "token", t.Name)
 	}
@@ -125,7 +163,41 @@ func (s *Service) ByToken(ctx context.Context, token string) (User, error) {
 		return User{}, err
 	}
 	s.recordUse(ctx, t)
-	return u, nil
+	return s.limit(u, t), nil
+}
+
+// limit returns the user with what a token allows of their access.
+func (s *Service) limit(u User, t store.Token) User {
+	if t.ReadOnly {
+		u = readOnly(u)
+	}
+	if len(t.Clusters) == 0 {
+		return u
+	}
+	actor := u.Actor("", "")
+	roles := make(map[string]services.Role, len(t.Clusters))
+	for _, cluster := range t.Clusters {
+		roles[cluster] = actor.In(cluster).Role
+	}
+	u.Role, u.Clusters = services.RoleNone, roles
+	return u
+}
+
+// readOnly returns the user as a viewer of what they see.
+func readOnly(u User) User {
+	u.Role = atMost(u.Role, services.RoleViewer)
+	u.Clusters = maps.Clone(u.Clusters)
+	for cluster, role := range u.Clusters {
+		u.Clusters[cluster] = atMost(role, services.RoleViewer)
+	}
+	return u
+}
+
+func atMost(role, most services.Role) services.Role {
+	if most.Less(role) {
+		return most
+	}
+	return role
 }
 
 // uses holds when the use of each token was last recorded, so that concurrent requests

@@ -14,9 +14,9 @@ import (
 
 func TestTokens(t *testing.T) {
 	s, st, c := newTest(t)
-	u, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	u, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	token, err := s.NewToken(t.Context(), "ada", "ci", TokenLife)
+	token, err := s.CreateToken(asAdmin(t), "ada", NewToken{Label: "ci", Life: TokenLife})
 	require.NoError(t, err)
 	require.Regexp(t, `^knm_[A-Z2-7]{26}$`, token)
 
@@ -46,11 +46,11 @@ func TestTokens(t *testing.T) {
 // The holder of a token is told why it does not work any more.
 func TestTokens_end(t *testing.T) {
 	s, _, c := newTest(t)
-	admin := services.WithActor(t.Context(), services.Actor{Name: "command line", Role: services.RoleAdmin})
+	admin := asAdmin(t)
 	_, err := s.AddUser(admin, "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	made := func(life time.Duration) string {
-		token, err := s.NewToken(admin, "ada", "ci", life)
+		token, err := s.CreateToken(admin, "ada", NewToken{Label: "ci", Life: life})
 		require.NoError(t, err)
 		return token
 	}
@@ -73,7 +73,7 @@ func TestTokens_end(t *testing.T) {
 	_, err = s.Disable(admin, "ada")
 	require.NoError(t, err)
 	require.Equal(t, "error_token_disabled", why(forever))
-	_, err = s.NewToken(admin, "ada", "ci", 0)
+	_, err = s.CreateToken(admin, "ada", NewToken{Label: "ci", Life: 0})
 	require.Equal(t, services.CodeConflict, services.CodeOf(err))
 	_, err = s.Enable(admin, "ada")
 	require.NoError(t, err)
@@ -98,9 +98,9 @@ func TestTokens_end(t *testing.T) {
 // Concurrent requests with one token record its use once.
 func TestTokens_useIsRecordedOnce(t *testing.T) {
 	s, st, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleUser)
+	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	token, err := s.NewToken(t.Context(), "ada", "ci", 0)
+	token, err := s.CreateToken(asAdmin(t), "ada", NewToken{Label: "ci", Life: 0})
 	require.NoError(t, err)
 	_, err = st.Writer().ExecContext(t.Context(), `CREATE TABLE written (n INTEGER);
 		CREATE TRIGGER counts AFTER UPDATE ON tokens BEGIN INSERT INTO written VALUES (1); END`)
@@ -121,8 +121,10 @@ func TestTokens_useIsRecordedOnce(t *testing.T) {
 
 func TestNewToken_refused(t *testing.T) {
 	s, _, _ := newTest(t)
-	_, err := s.NewToken(t.Context(), "bob", "ci", 0)
+	_, err := s.CreateToken(asAdmin(t), "bob", NewToken{Label: "ci", Life: 0})
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
+	_, err = s.AddUser(asAdmin(t), "bob", goodPassword, services.RoleUser)
+	require.NoError(t, err)
 	for label, text := range map[string]string{
 		"":                      "error_token_name",
 		"   ":                   "error_token_name",
@@ -132,20 +134,20 @@ func TestNewToken_refused(t *testing.T) {
 		"a\u202eb":              "error_token_name_signs",
 		"a\xff":                 "error_token_name_signs",
 	} {
-		_, err = s.NewToken(t.Context(), "bob", label, 0)
+		_, err = s.CreateToken(asAdmin(t), "bob", NewToken{Label: label, Life: 0})
 		requireField(t, err, "label", text)
 	}
 	for _, life := range []time.Duration{-1, MaxTokenLife + 1} {
-		_, err = s.NewToken(t.Context(), "bob", "ci", life)
+		_, err = s.CreateToken(asAdmin(t), "bob", NewToken{Label: "ci", Life: life})
 		requireField(t, err, "expires", "error_token_life")
 	}
 }
 
 func TestAccess_needsPermission(t *testing.T) {
 	s, _, _ := newTest(t)
-	_, err := s.AddUser(t.Context(), "ada", goodPassword, services.RoleAdmin)
+	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleAdmin)
 	require.NoError(t, err)
-	user := services.WithActor(t.Context(), services.Actor{ID: 1, Name: "bob", Role: services.RoleUser})
+	user := services.WithActor(t.Context(), services.Actor{ID: 99, Name: "bob", Role: services.RoleUser})
 	for name, try := range map[string]func() error{
 		"list":    func() error { _, err := s.Users(user); return err },
 		"disable": func() error { _, err := s.Disable(user, "ada"); return err },
@@ -153,7 +155,14 @@ func TestAccess_needsPermission(t *testing.T) {
 		"role":    func() error { _, err := s.SetRole(user, "ada", services.RoleUser); return err },
 		"delete":  func() error { _, _, err := s.Delete(user, "ada"); return err },
 		"tokens":  func() error { _, err := s.Tokens(user, ""); return err },
-		"revoke":  func() error { _, err := s.RevokeTokens(user, 1); return err },
+		"revoke":  func() error { _, err := s.RevokeTokens(services.WithActor(user, services.Actor{}), 1); return err },
+		"access":  func() error { _, err := s.SetAccess(user, "ada", services.RoleUser, nil); return err },
+		"add":     func() error { _, err := s.AddUser(user, "eve", goodPassword, services.RoleUser); return err },
+		"reset":   func() error { _, err := s.SetPassword(user, "ada", "another good one"); return err },
+		"token":   func() error { _, err := s.CreateToken(user, "ada", NewToken{Label: "x"}); return err },
+		"logins":  func() error { return s.EndLogins(user, "ada") },
+		"get":     func() error { _, err := s.Get(user, "ada"); return err },
+		"nobody":  func() error { _, err := s.Get(user, "nobody"); return err },
 	} {
 		require.Equal(t, services.CodeForbidden, services.CodeOf(try()), name)
 	}

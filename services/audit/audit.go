@@ -134,7 +134,11 @@ func (s *Service) chunks(ctx context.Context, rows store.EntryQuery) iter.Seq2[E
 //
 // Errors: CodeForbidden.
 func (s *Service) Export(ctx context.Context, action Action, cluster, object string) error {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	actor := services.ActorFrom(ctx)
+	if cluster != "" {
+		actor = actor.In(cluster)
+	}
+	if err := actor.Require(services.PermitSee); err != nil {
 		return err
 	}
 	return s.store.Note(ctx, Entry{Action: action, Cluster: cluster, Object: object})

@@ -23,7 +23,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) (View, error) {
 	}
 	r := e.find(id)
 	if r == nil { // interrupted: nothing runs, so end it here
-		err := e.resume(context.WithoutCancel(ctx), b, false)
+		err := e.resume(context.WithoutCancel(ctx), b, nil)
 		if err != nil && services.CodeOf(err) != services.CodeConflict {
 			return View{}, err
 		}
@@ -47,7 +47,8 @@ func (e *Engine) Resume(ctx context.Context, id string, given Consents) (View, e
 	if err != nil {
 		return View{}, err
 	}
-	if err := e.mayResume(ctx, b, services.ActorFrom(ctx), given.Typed); err != nil {
+	actor := services.ActorFrom(ctx)
+	if err := e.mayResume(ctx, b, actor.In(b.Cluster), given.Typed); err != nil {
 		return View{}, err
 	}
 	r := e.find(id)
@@ -67,11 +68,11 @@ func (e *Engine) Resume(ctx context.Context, id string, given Consents) (View, e
 		r.pace.setPaused(false)
 	} else {
 		b.Paused = false
-		if err := e.resume(context.WithoutCancel(ctx), b, true); err != nil {
+		if err := e.resume(context.WithoutCancel(ctx), b, &actor); err != nil {
 			return View{}, err
 		}
 	}
-	e.log.Info("Batch resumed", "batch", id, "by", services.ActorFrom(ctx).Name)
+	e.log.Info("Batch resumed", "batch", id, "by", actor.Name)
 	e.watcher.BatchChanged(b.Cluster, id)
 	return e.View(ctx, id)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +59,7 @@ const MaxNodes = 10_000
 // Engine runs batches. Its methods may be called from any goroutine.
 type Engine struct {
 	store     *store.Store
+	accounts  Accounts
 	clusters  Clusters
 	nodes     Nodes
 	templates operation.Templates
@@ -68,6 +68,7 @@ type Engine struct {
 	log       *slog.Logger
 	options   Options
 	now       func() time.Time
+	changed   chan struct{} // receives after AccessChanged
 
 	base     context.Context // of all runs; is never cancelled
 	halt     context.Context // ends when the program stops
@@ -84,6 +85,7 @@ type Engine struct {
 // Dependencies are what an Engine works with.
 type Dependencies struct {
 	Store     *store.Store
+	Accounts  Accounts
 	Clusters  Clusters
 	Nodes     Nodes
 	Templates operation.Templates
@@ -98,9 +100,9 @@ func New(d Dependencies, o Options) *Engine {
 		o.Limits = defaultLimits()
 	}
 	e := &Engine{
-		store: d.Store, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache,
+		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache,
 		watcher: d.Watcher, log: d.Log, options: o, now: time.Now, base: context.Background(),
-		runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
+		changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
 	}
 	e.halt, e.halted = context.WithCancel(e.base)
 	e.after = newAftermath(e.base, e.refresh)
@@ -113,7 +115,7 @@ func (e *Engine) refresh(cluster string) {
 	e.watcher.NodesChanged(cluster)
 }
 
-// Why a run takes no more items; a refusal of the cluster is another reason.
+// Why a run takes no more items; a refusal of the cluster and a heldError are others.
 var (
 	errShutdown  = errors.New("the program is stopping")
 	errCancelled = errors.New("cancelled by a person")
@@ -144,7 +146,7 @@ func (e *Engine) takeUp(ctx context.Context, b Batch) error {
 		return err
 	}
 	if goOn {
-		err := e.resume(ctx, b, false)
+		err := e.resume(ctx, b, nil)
 		if err == nil {
 			e.log.Info("Batch resumed after a restart", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation)
 			return nil
@@ -165,7 +167,7 @@ func (e *Engine) mayTakeUp(ctx context.Context, b *Batch, traits operation.Trait
 	if err != nil {
 		return false, err
 	}
-	b.Held, err = e.hold(ctx, *b, traits)
+	b.Held, err = e.hold(ctx, *b, sponsor{id: b.ActorID, role: b.ActorRole, since: b.CreatedAt})
 	if err != nil {
 		return false, err
 	}
@@ -180,30 +182,9 @@ func (e *Engine) leaveInterrupted(ctx context.Context, b Batch) error {
 	return e.store.SetBatch(ctx, b)
 }
 
-// hold says why a batch of an earlier process is not continued in the name of who
-// started it, "" when it may be: nothing is done for somebody who is gone or may do
-// less now than then. Whoever may resume it still can.
-func (e *Engine) hold(ctx context.Context, b Batch, traits operation.Traits) (store.Hold, error) {
-	u, err := e.store.UserByID(ctx, b.ActorID)
-	switch {
-	case services.CodeOf(err) == services.CodeNotFound:
-		return store.HoldDeleted, nil
-	case err != nil:
-		return "", fmt.Errorf("read the user of the batch: %w", err)
-	case u.Disabled:
-		return store.HoldDisabled, nil
-	case slices.Index(services.Roles(), u.Role) < slices.Index(services.Roles(), b.ActorRole):
-		return store.HoldDemoted, nil
-	case b.ActorRole == "" && !traits.Long && !services.Actor{Role: u.Role}.May(traits.Permit):
-		return store.HoldDemoted, nil // a batch of an earlier version does not say what they were
-	default:
-		return "", nil
-	}
-}
-
-// resume launches a run over the items of b that have not ended. Approved says
-// that a person wants it: the canary has passed then, if all its nodes have ended.
-func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
+// resume launches a run over the items of b that have not ended. by is the person who
+// wants it, nil for none: with one the canary has passed, if all its nodes have ended.
+func (e *Engine) resume(ctx context.Context, b Batch, by *services.Actor) error {
 	t, err := e.taskOf(ctx, b)
 	if err != nil {
 		return err
@@ -217,8 +198,11 @@ func (e *Engine) resume(ctx context.Context, b Batch, approved bool) error {
 	if err != nil {
 		return err
 	}
-	if approved && b.Total-len(items) >= r.pace.rollout.Canary {
+	if by != nil && b.Total-len(items) >= r.pace.rollout.Canary {
 		r.pace.rollout.Canary = 0
+	}
+	if by != nil {
+		r.sponsor = sponsor{id: by.ID, role: by.In(b.Cluster).Role, since: e.now()}
 	}
 	r.asks = t.asks(b.Cluster, nodesOf(items))
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"kube-node-manager/cache"
 	"kube-node-manager/services"
+	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/kube/kubetest"
@@ -163,7 +164,8 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
 	})
 	engine := batch.New(batch.Dependencies{
-		Store: db, Clusters: registry, Nodes: nodes, Cache: clearing{c, seen}, Watcher: seen, Log: log,
+		Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: registry, Nodes: nodes,
+		Cache: clearing{c, seen}, Watcher: seen, Log: log,
 	}, o)
 	require.NoError(t, engine.Start(ctx))
 	p := &process{engine: edge{engine}, nodes: nodes, cache: c, store: db, seen: seen}
@@ -271,7 +273,7 @@ func TestBatch_doneMeansVisible(t *testing.T) {
 	var stored store.State
 	p.seen.onEnd = func() {
 		atEnd = p.table(t, c.Name)
-		open, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 1})
+		open, err := p.store.Batches(t.Context(), store.BatchQuery{Scope: services.Scope{All: true}, Limit: 1})
 		require.NoError(t, err)
 		stored = open[0].State
 	}
@@ -391,7 +393,7 @@ func TestSubmit_refusesWhatIsWrongByName(t *testing.T) {
 			}
 		})
 	}
-	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
+	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Scope: services.Scope{All: true}, Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, stored)
 }
@@ -437,7 +439,7 @@ func TestPreview_writesNothing(t *testing.T) {
 	require.True(t, plans.Nodes[0].Changes())
 	require.NotEmpty(t, plans.Nodes[2].Blockers)
 	require.False(t, c.Node(t, names[0]).Spec.Unschedulable)
-	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
+	stored, err := p.store.Batches(t.Context(), store.BatchQuery{Scope: services.Scope{All: true}, Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, stored)
 }

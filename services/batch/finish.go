@@ -16,8 +16,8 @@ func (r *run) finish() {
 	defer close(r.done)
 	defer r.engine.forget(r.batch.ID)
 	cause := r.pace.stopped()
-	if errors.Is(cause, errShutdown) && Done(r.ledger.sum()) < r.batch.Total {
-		r.interrupt()
+	if leavesRest(cause) && Done(r.ledger.sum()) < r.batch.Total {
+		r.interrupt(cause)
 		return
 	}
 	r.persist("The end of the remaining items", func(ctx context.Context) error { return r.endRest(ctx, cause) })
@@ -70,20 +70,26 @@ func (r *run) present() Batch {
 func (r *run) publish(b Batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.batch.State, r.batch.Sync = b.State, b.Sync
+	r.batch.State, r.batch.Sync, r.batch.Held = b.State, b.Sync, b.Held
 	r.batch.EndedAt, r.batch.ClearedAt = b.EndedAt, b.ClearedAt
 }
 
-// interrupt leaves the batch to the next process.
-func (r *run) interrupt() {
+// interrupt leaves the rest of the batch to the next process, or to whoever resumes it.
+func (r *run) interrupt(cause error) {
+	held, isHeld := errors.AsType[heldError](cause)
 	b := r.present()
-	b.State = store.StateInterrupted
-	r.publish(b)
+	b.State, b.Held = store.StateInterrupted, held.why
 	if err := r.engine.store.SetBatch(r.engine.base, b); err != nil {
 		r.log.Error("Batch cannot be marked as interrupted", "error", err)
+	}
+	r.publish(b)
+	if !isHeld {
+		r.log.Info("Batch interrupted: the program is stopping")
 		return
 	}
-	r.log.Info("Batch interrupted: the program is stopping")
+	r.log.Info("Batch interrupted: it waits for somebody to resume it", "why", string(held.why))
+	r.engine.refresh(b.Cluster)
+	r.changed()
 }
 
 // endRest ends the items that were not begun.

@@ -60,6 +60,12 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	if q.Cluster != "" {
+		if err := services.RequireIn(ctx, q.Cluster, services.PermitSee); err != nil {
+			return Page{}, err
+		}
+	}
+	rows.Scope = services.ActorFrom(ctx).Scope()
 	rows.Limit = PageSize + 1
 	batches, err := e.store.Batches(ctx, rows)
 	if err != nil {
@@ -121,10 +127,12 @@ type NodeItem = store.NodeItem
 //
 // Errors: CodeForbidden.
 func (e *Engine) OnNode(ctx context.Context, cluster, node string) ([]NodeItem, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
 		return nil, err
 	}
-	return e.store.NodeItems(ctx, store.BatchQuery{Cluster: cluster, Node: node, Limit: NodeItemsShown})
+	return e.store.NodeItems(ctx, store.BatchQuery{
+		Scope: services.Scope{All: true}, Cluster: cluster, Node: node, Limit: NodeItemsShown,
+	})
 }
 
 // ItemErrors are the nodes of a batch that failed, or were left out, for the same
@@ -159,14 +167,11 @@ func ItemStates() []store.ItemState {
 //
 // Errors: CodeNotFound, CodeForbidden; CodeInvalid names the wrong fields.
 func (e *Engine) ItemPage(ctx context.Context, id string, q ItemQuery) (ItemPage, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
-		return ItemPage{}, err
-	}
 	state := store.ItemState(q.State)
 	if wrong := services.CheckChoice("state", state, ItemStates()); len(wrong) > 0 {
 		return ItemPage{}, services.InvalidFields(wrong...)
 	}
-	if _, err := e.read(ctx, id); err != nil {
+	if _, err := e.visible(ctx, id); err != nil {
 		return ItemPage{}, err
 	}
 	counts, err := e.store.CountItems(ctx, id)
@@ -191,10 +196,7 @@ func (e *Engine) ItemPage(ctx context.Context, id string, q ItemQuery) (ItemPage
 // Errors: CodeNotFound and CodeForbidden, before the first item; one of reading
 // ends the rest.
 func (e *Engine) Report(ctx context.Context, id string) (Batch, iter.Seq2[Item, error], error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
-		return Batch{}, nil, err
-	}
-	b, err := e.read(ctx, id)
+	b, err := e.visible(ctx, id)
 	if err != nil {
 		return Batch{}, nil, err
 	}

@@ -1,14 +1,17 @@
 package batch_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/store"
@@ -69,7 +72,9 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 
 			clusters := &asked{}
 			log := slog.New(slog.DiscardHandler)
-			engine := batch.New(batch.Dependencies{Store: db, Clusters: clusters, Log: log}, usual)
+			engine := batch.New(batch.Dependencies{
+				Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: clusters, Log: log,
+			}, usual)
 			require.NoError(t, engine.Start(t.Context()))
 			require.Equal(t, tt.goesOn, clusters.n > 0)
 			got, err := db.Batch(t.Context(), "b1")
@@ -105,4 +110,54 @@ func TestStart_heldBatchIsResumedByAnother(t *testing.T) {
 	ended := p.wait(t, v.ID)
 	require.Equal(t, store.StateSucceeded, ended.State)
 	require.Empty(t, ended.Held)
+}
+
+// What runs in the name of somebody stops when they may no longer do it, and waits for
+// somebody who may.
+func TestCheckAccess_stopsRunningBatches(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 3)
+	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watch sync.WaitGroup
+	watch.Go(func() { p.engine.CheckAccess(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		watch.Wait()
+	})
+	for _, tt := range []struct {
+		change string // of the user; takes effect while the batch waits at its gate
+		back   string
+		want   store.Hold
+	}{
+		{"role = 'viewer'", "role = 'admin'", store.HoldDemoted},
+		{"disabled = 1", "disabled = 0", store.HoldDisabled},
+		{"reset_at = 9000000000000000", "reset_at = NULL", store.HoldReset},
+	} {
+		t.Run(string(tt.want), func(t *testing.T) {
+			v := p.atGate(t, p.rollout(t, c.Name, names, "canary", "1", "label", "why="+string(tt.want)).ID)
+			p.engine.AccessChanged()
+			now, err := p.engine.View(as(t, services.RoleViewer), v.ID)
+			require.NoError(t, err)
+			require.Equal(t, store.StateRunning, now.State, "nothing has changed yet")
+
+			_, err = p.store.Writer().ExecContext(t.Context(), "UPDATE users SET "+tt.change+" WHERE id = 7")
+			require.NoError(t, err)
+			p.engine.AccessChanged()
+			require.Eventually(t, func() bool {
+				now, err = p.engine.View(as(t, services.RoleViewer), v.ID)
+				return err == nil && now.State == store.StateInterrupted
+			}, 20*time.Second, 10*time.Millisecond)
+			require.Equal(t, tt.want, now.Held)
+			require.Equal(t, batch.Counts{Succeeded: 1, Pending: 2}, now.Counts, "what was done stays, the rest waits")
+
+			_, err = p.store.Writer().ExecContext(t.Context(), "UPDATE users SET "+tt.back+" WHERE id = 7")
+			require.NoError(t, err)
+			_, err = p.engine.Resume(as(t, services.RoleUser), v.ID, nil)
+			require.NoError(t, err)
+			ended := p.wait(t, v.ID)
+			require.Equal(t, store.StateSucceeded, ended.State)
+			require.Empty(t, ended.Held)
+		})
+	}
 }

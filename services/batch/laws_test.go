@@ -175,7 +175,7 @@ func (k *court) ask(ctx context.Context, t *testing.T) batch.View {
 
 func (k *court) batches(t *testing.T) int {
 	t.Helper()
-	stored, err := k.store.Batches(t.Context(), store.BatchQuery{Limit: 10})
+	stored, err := k.store.Batches(t.Context(), store.BatchQuery{Scope: services.Scope{All: true}, Limit: 10})
 	require.NoError(t, err)
 	return len(stored)
 }

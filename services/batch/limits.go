@@ -103,7 +103,7 @@ func busy(text string, most int, args ...any) *services.Error {
 // roomFor refuses a batch when too many are open.
 func (e *Engine) roomFor(b Batch) error {
 	inCluster, ofActor, nodes := 0, 0, b.Total
-	for _, v := range e.Running() {
+	for _, v := range e.Running(services.Scope{All: true}) {
 		if v.Cluster == b.Cluster {
 			inCluster++
 		}

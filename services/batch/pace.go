@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 const (
 	// cancelGrace is how long a call under way may go on after a cancel.
 	cancelGrace = 500 * time.Millisecond
-	// stopGrace is the same when the program stops.
+	// stopGrace is the same when the rest is left to be resumed.
 	stopGrace = 5 * time.Second
 )
 
@@ -68,7 +67,7 @@ func signal(to chan<- struct{}) {
 func (p *pace) stop(cause error) {
 	p.stopTake(cause)
 	grace := cancelGrace
-	if errors.Is(cause, errShutdown) {
+	if leavesRest(cause) {
 		grace = stopGrace
 	}
 	time.AfterFunc(grace, p.stopCall)

@@ -29,6 +29,7 @@ type run struct {
 	planned node.Inventory
 	behind  *kube.Converging // nodes that the control plane has yet to reconcile
 	asks    *services.Error  // see View.Asks; set before the run is launched
+	sponsor sponsor          // set before the run is launched
 	done    chan struct{}    // closed when the batch's end is stored
 
 	mu      sync.Mutex
@@ -51,7 +52,8 @@ func (e *Engine) newRun(b Batch, t task) (*run, error) {
 	}
 	r := &run{
 		task: t, engine: e, client: client, behind: kube.NewConverging(), done: make(chan struct{}), batch: b,
-		log: e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
+		sponsor: sponsor{id: b.ActorID, role: b.ActorRole, since: b.CreatedAt},
+		log:     e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
 	}
 	r.pace = newPace(e.base, client.Limiter(), rollout, b.Paused, r.changed)
 	r.ledger = newLedger(r.save, r.stored)

@@ -46,7 +46,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err := plan.guarded(q); err != nil {
 		return View{}, err
 	}
-	if err := plan.agreed(services.ActorFrom(ctx), p.batch.Cluster, q.Consents); err != nil {
+	if err := plan.agreed(services.ActorFrom(ctx).In(p.batch.Cluster), p.batch.Cluster, q.Consents); err != nil {
 		return View{}, err
 	}
 	return e.accept(ctx, p, plan)
@@ -94,7 +94,7 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	if err != nil {
 		return proposal{}, err
 	}
-	actor := services.ActorFrom(ctx)
+	actor := services.ActorFrom(ctx).In(q.Cluster)
 	if err := actor.Require(define.Permit); err != nil {
 		return proposal{}, err
 	}

@@ -19,15 +19,12 @@ const shownActive = 16
 //
 // Errors: CodeNotFound, CodeForbidden.
 func (e *Engine) View(ctx context.Context, id string) (View, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	b, err := e.visible(ctx, id)
+	if err != nil {
 		return View{}, err
 	}
 	if r := e.find(id); r != nil {
 		return r.view(), nil
-	}
-	b, err := e.read(ctx, id)
-	if err != nil {
-		return View{}, err
 	}
 	views, err := e.views(ctx, []Batch{b})
 	if err != nil {
@@ -45,10 +42,7 @@ func (e *Engine) View(ctx context.Context, id string) (View, error) {
 //
 // Errors: CodeNotFound, CodeForbidden.
 func (e *Engine) Items(ctx context.Context, id string) ([]Item, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
-		return nil, err
-	}
-	if _, err := e.read(ctx, id); err != nil {
+	if _, err := e.visible(ctx, id); err != nil {
 		return nil, err
 	}
 	return e.store.Items(ctx, id)
@@ -58,34 +52,40 @@ func (e *Engine) Items(ctx context.Context, id string) ([]Item, error) {
 //
 // Errors: CodeForbidden.
 func (e *Engine) Successors(ctx context.Context, id string) (Successors, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	if _, err := e.visible(ctx, id); err != nil {
 		return Successors{}, err
 	}
 	return e.store.Successors(ctx, id)
 }
 
-// Running returns the running batches, newest first.
-func (e *Engine) Running() []View {
+// Running returns the running batches of a scope, newest first.
+func (e *Engine) Running(scope services.Scope) []View {
 	e.mu.Lock()
 	runs := slices.Collect(maps.Values(e.runs))
 	e.mu.Unlock()
-	views := make([]View, len(runs))
-	for i, r := range runs {
-		views[i] = r.view()
+	views := make([]View, 0, len(runs))
+	for _, r := range runs {
+		if scope.Has(r.batch.Cluster) {
+			views = append(views, r.view())
+		}
 	}
 	slices.SortFunc(views, func(a, b View) int { return cmp.Compare(b.ID, a.ID) })
 	return views
 }
 
-// Interrupted returns the batches that wait to be resumed, newest first. They are
-// an extra on a page: when they cannot be read there are none.
+// Interrupted returns the batches that wait to be resumed in clusters that the actor
+// sees, newest first. They are an extra on a page: when they cannot be read there are
+// none.
 func (e *Engine) Interrupted(ctx context.Context) []View {
 	open, err := e.store.OpenBatches(ctx)
 	if err != nil {
 		e.log.Warn("Interrupted batches cannot be read", "error", err)
 		return nil
 	}
-	waiting := slices.DeleteFunc(open, func(b Batch) bool { return b.State != store.StateInterrupted })
+	scope := services.ActorFrom(ctx).Scope()
+	waiting := slices.DeleteFunc(open, func(b Batch) bool {
+		return b.State != store.StateInterrupted || !scope.Has(b.Cluster)
+	})
 	slices.Reverse(waiting)
 	views, err := e.views(ctx, waiting)
 	if err != nil {
@@ -101,7 +101,7 @@ func (e *Engine) Wait(ctx context.Context, id string, d time.Duration) (View, er
 		defer timer.Stop()
 		select {
 		case <-r.done:
-			return r.view(), nil
+			return e.View(ctx, id)
 		case <-timer.C:
 		case <-ctx.Done():
 			return View{}, context.Cause(ctx)
@@ -117,6 +117,15 @@ func (e *Engine) SyncWait(v View) time.Duration {
 		return 0
 	}
 	return max(0, e.options.SyncWait-e.now().Sub(v.CreatedAt))
+}
+
+// visible reads a batch of a cluster that the actor sees.
+func (e *Engine) visible(ctx context.Context, id string) (Batch, error) {
+	b, err := e.read(ctx, id)
+	if err != nil {
+		return Batch{}, err
+	}
+	return b, services.RequireIn(ctx, b.Cluster, services.PermitSee)
 }
 
 func (e *Engine) read(ctx context.Context, id string) (Batch, error) {
@@ -137,7 +146,7 @@ func (e *Engine) controlled(ctx context.Context, id string) (Batch, error) {
 	if err != nil {
 		return Batch{}, err
 	}
-	if err := services.ActorFrom(ctx).Require(definition.Permit); err != nil {
+	if err := services.RequireIn(ctx, b.Cluster, definition.Permit); err != nil {
 		return Batch{}, err
 	}
 	if b.State.Ended() {

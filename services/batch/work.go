@@ -23,7 +23,7 @@ func (r *run) work(it Item) {
 	r.ledger.begin(it)
 	r.changed()
 	result, err := r.try(&it)
-	if err != nil && errors.Is(r.pace.stopped(), errShutdown) && r.pace.calls.Err() != nil {
+	if err != nil && leavesRest(r.pace.stopped()) && r.pace.calls.Err() != nil {
 		return // it stays marked as running; the next process takes it up
 	}
 	now := r.engine.now()

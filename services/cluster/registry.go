@@ -21,6 +21,7 @@ type Cluster struct {
 	Name   string
 	Server string // address of the API server
 	Source string // "kubeconfig" or "in-cluster"
+	Labels map[string]string
 }
 
 // entry is one cluster with its client and its status.
@@ -92,6 +93,15 @@ func (r *Registry) List() []Cluster {
 		out[i] = e.Cluster
 	}
 	return out
+}
+
+// Labels returns the labels of every cluster, by its name.
+func (r *Registry) Labels() map[string]map[string]string {
+	labels := make(map[string]map[string]string, len(r.order))
+	for _, e := range r.order {
+		labels[e.Name] = e.Labels
+	}
+	return labels
 }
 
 // Get returns the cluster with that name, or CodeNotFound.

@@ -56,7 +56,7 @@ func (r *Registry) Status(name string) Status {
 //
 // Errors: CodeForbidden; CodeNotFound.
 func (r *Registry) Check(ctx context.Context, name string) (Status, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	if err := services.RequireIn(ctx, name, services.PermitSee); err != nil {
 		return Status{}, err
 	}
 	e, err := r.find(name)

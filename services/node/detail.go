@@ -29,7 +29,7 @@ type Found struct {
 // is older than the TTL of lists, or if the cluster's list is newer and shows that
 // the node has changed. Its pods may be older.
 func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Found, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
 		return Found{}, err
 	}
 	client, err := s.clients.Client(cluster)

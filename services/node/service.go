@@ -86,7 +86,7 @@ func (i Inventory) Summary() Summary { return i.summary() }
 // All returns every node of a cluster. With fresh, the nodes are read after the
 // call.
 func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventory, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
 		return Inventory{}, err
 	}
 	client, err := s.clients.Client(cluster)
@@ -215,7 +215,7 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 // does not answer. why is the error of List. The result is false if the cache does
 // not have the nodes.
 func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) (Page, bool) {
-	if services.ActorFrom(ctx).Require(services.PermitSee) != nil {
+	if services.RequireIn(ctx, cluster, services.PermitSee) != nil {
 		return Page{}, false
 	}
 	q, err := q.normal()

@@ -57,18 +57,36 @@ func (s *Store) SetRole(ctx context.Context, id int64, role services.Role) (held
 		if u.Role == role {
 			return services.NewError(services.CodeConflict, "error_user_has_role", "Name", u.Name, "Role", string(role))
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE users SET role = $2 WHERE id = $1`, id, role); err != nil {
+		if err := s.setAccess(ctx, tx, u, role, u.Grants); err != nil {
 			return err
 		}
 		held, err = heldBy(ctx, tx, id)
+		return err
+	})
+	return held, err
+}
+
+// EndLogins ends every login of a user, but not their tokens.
+//
+// Errors: CodeNotFound.
+func (s *Store) EndLogins(ctx context.Context, id int64) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		name, err := updateUser(ctx, tx, `UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = $1 RETURNING name`, id)
 		if err != nil {
 			return err
 		}
-		return s.note(ctx, tx, Entry{
-			Action: ActionUserRole, Object: u.Name, Before: facts("role", u.Role), After: facts("role", role),
-		})
+		return s.note(ctx, tx, Entry{Action: ActionUserSignOut, Object: name})
 	})
-	return held, err
+}
+
+// SetTaste stores the language and the theme that a user has chosen; "" is what the
+// browser says.
+func (s *Store) SetTaste(ctx context.Context, id int64, language, theme string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		const update = `UPDATE users SET language = $2, theme = $3 WHERE id = $1 RETURNING name`
+		_, err := updateUser(ctx, tx, update, id, language, theme)
+		return err
+	})
 }
 
 // DeleteUser deletes a user and their tokens. Their batches and audit entries
@@ -123,17 +141,17 @@ func heldBy(ctx context.Context, tx *sql.Tx, id int64) (h Held, err error) {
 
 // DeleteSessions deletes the login sessions for whose data pick returns true, and
 // returns their number. Only the caller knows the encoding of the data.
-func (s *Store) DeleteSessions(ctx context.Context, pick func(data []byte) bool) (gone int, err error) {
+func (s *Store) DeleteSessions(ctx context.Context, pick func(token string, data []byte) bool) (gone int, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		all, err := list(ctx, tx, "read the login sessions", scanSession, `SELECT token, data FROM sessions`)
 		if err != nil {
 			return err
 		}
 		for _, session := range all {
-			if !pick(session.data) {
+			if !pick(session.Token, session.Data) {
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE token = $1`, session.token); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE token = $1`, session.Token); err != nil {
 				return fmt.Errorf("delete a login session: %w", err)
 			}
 			gone++
@@ -143,14 +161,22 @@ func (s *Store) DeleteSessions(ctx context.Context, pick func(data []byte) bool)
 	return gone, err
 }
 
-type session struct {
-	token string
-	data  []byte
+// Session is a stored login session. Token is what package web derives from the
+// browser's token.
+type Session struct {
+	Token string
+	Data  []byte
 }
 
-func scanSession(row scanner) (s session, err error) {
-	err = row.Scan(&s.token, &s.data)
+func scanSession(row scanner) (s Session, err error) {
+	err = row.Scan(&s.Token, &s.Data)
 	return s, err
+}
+
+// Sessions returns the login sessions that have not expired.
+func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
+	return list(ctx, s.r, "read the login sessions", scanSession,
+		`SELECT token, data FROM sessions WHERE julianday('now') < expiry`)
 }
 
 // SignInAddresses returns the client addresses of a user's last 50 sign-ins, the

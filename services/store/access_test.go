@@ -133,17 +133,17 @@ func TestRevokeTokens_allOrNone(t *testing.T) {
 	s := openAudit(t)
 	id := addUser(t, s, "bob")
 	first, second := addToken(t, s, id, "a"), addToken(t, s, id, "b")
-	_, err := s.RevokeTokens(asAda(t), []int64{first, 99})
+	_, err := s.RevokeTokens(asAda(t), 0, []int64{first, 99})
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 	require.EqualValues(t, 99, services.AsError(err).Args["ID"])
-	gone, err := s.RevokeTokens(asAda(t), []int64{first, second})
+	gone, err := s.RevokeTokens(asAda(t), 0, []int64{first, second})
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, []string{gone[0].Name, gone[1].Name})
 	e := last(t, s)
 	require.Equal(t, ActionTokenRevoke, e.Action)
 	require.Equal(t, "b", e.Object)
 	require.JSONEq(t, fmt.Sprintf(`{"user":"bob","id":%d}`, second), string(e.Before))
-	_, err = s.RevokeTokens(asAda(t), []int64{first})
+	_, err = s.RevokeTokens(asAda(t), 0, []int64{first})
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err), "it is revoked already")
 }
 
@@ -154,7 +154,7 @@ func TestDeleteSessions(t *testing.T) {
 			SELECT hex(randomblob(8)), CAST($1 AS BLOB), 0`, data)
 		require.NoError(t, err)
 	}
-	gone, err := s.DeleteSessions(t.Context(), func(data []byte) bool { return string(data) == "a" })
+	gone, err := s.DeleteSessions(t.Context(), func(_ string, data []byte) bool { return string(data) == "a" })
 	require.NoError(t, err)
 	require.Equal(t, 2, gone)
 	var left string

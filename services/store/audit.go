@@ -28,6 +28,8 @@ const (
 	ActionUserDisable  Action = "user.disable"
 	ActionUserEnable   Action = "user.enable"
 	ActionUserRole     Action = "user.role"
+	ActionUserGrants   Action = "user.grants"
+	ActionUserSignOut  Action = "user.signout"
 	ActionUserDelete   Action = "user.delete"
 	ActionTokenCreate  Action = "token.create"
 	ActionTokenRevoke  Action = "token.revoke"
@@ -60,7 +62,7 @@ func Actions() []Action {
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,
-		ActionUserRole, ActionUserDelete,
+		ActionUserRole, ActionUserGrants, ActionUserSignOut, ActionUserDelete,
 		ActionTokenCreate, ActionTokenRevoke,
 		ActionRetention,
 	}

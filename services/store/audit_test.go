@@ -136,7 +136,7 @@ func TestAudit_users(t *testing.T) {
 	require.Equal(t, byAda(Entry{
 		Action: ActionUserCreate, Object: "bob", After: json.RawMessage(`{"role":"user"}`),
 	}), last(t, s))
-	require.NoError(t, second(s.SetPassword(asAda(t), id, "other")))
+	require.NoError(t, second(s.SetPassword(asAda(t), id, "other", nil)))
 	require.Equal(t, byAda(Entry{
 		Action: ActionUserPassword, Object: "bob", After: json.RawMessage(`{"tokens":0}`),
 	}), last(t, s))
@@ -294,12 +294,12 @@ func TestAudit_noEntryOfAFailure(t *testing.T) {
 			u := User{Name: "ADA", PasswordHash: "x", Role: services.RoleAdmin}
 			return second(s.InsertFirstAdmin(ctx, u, "k"))
 		},
-		"password": func(ctx context.Context) error { return second(s.SetPassword(ctx, 99, "x")) },
+		"password": func(ctx context.Context) error { return second(s.SetPassword(ctx, 99, "x", nil)) },
 		"disable":  func(ctx context.Context) error { return second(s.SetDisabled(ctx, 99, true)) },
 		"enable":   func(ctx context.Context) error { return second(s.SetDisabled(ctx, ada, false)) },
 		"role":     func(ctx context.Context) error { return second(s.SetRole(ctx, ada, services.RoleUser)) },
 		"leave":    func(ctx context.Context) error { return second(s.DeleteUser(ctx, 99)) },
-		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, []int64{1, 99})) },
+		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, 0, []int64{1, 99})) },
 		"sign-in":  func(ctx context.Context) error { return s.EndSignIn(ctx, 99, auditClock) },
 		"token": func(ctx context.Context) error {
 			return second(s.InsertToken(ctx, Token{UserID: ada, Name: "b", Hash: []byte("x")}))
@@ -349,11 +349,11 @@ func TestAudit_noChangeWithoutAnEntry(t *testing.T) {
 		"user": func(ctx context.Context) error {
 			return second(s.InsertUser(ctx, User{Name: "bob", PasswordHash: "x", Role: services.RoleUser}))
 		},
-		"password": func(ctx context.Context) error { return second(s.SetPassword(ctx, ada, "x")) },
+		"password": func(ctx context.Context) error { return second(s.SetPassword(ctx, ada, "x", nil)) },
 		"disable":  func(ctx context.Context) error { return second(s.SetDisabled(ctx, ada, true)) },
 		"role":     func(ctx context.Context) error { return second(s.SetRole(ctx, ada, services.RoleViewer)) },
 		"leave":    func(ctx context.Context) error { return second(s.DeleteUser(ctx, ada)) },
-		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, []int64{1})) },
+		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, 0, []int64{1})) },
 		"refusals": func(ctx context.Context) error {
 			return s.RefuseSignIns(ctx, []Refusals{{Why: map[Refusal]int{RefusedUnknown: 2}}})
 		},
@@ -536,7 +536,7 @@ func TestPurge_batches(t *testing.T) {
 	gone, err := s.Purge(t.Context(), Retention{Batches: auditClock.AddDate(0, 0, -90), At: auditClock})
 	require.NoError(t, err)
 	require.Equal(t, Purged{Batches: 2}, gone)
-	left, err := s.Batches(t.Context(), BatchQuery{Limit: 100})
+	left, err := s.Batches(t.Context(), BatchQuery{Scope: services.Scope{All: true}, Limit: 100})
 	require.NoError(t, err)
 	names := map[string]string{}
 	for _, b := range left {

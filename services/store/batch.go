@@ -33,6 +33,7 @@ const (
 	HoldDeleted  Hold = "deleted"
 	HoldDisabled Hold = "disabled"
 	HoldDemoted  Hold = "demoted"
+	HoldReset    Hold = "reset" // an administrator has set their password
 )
 
 // ItemState is the state of one node of a batch.

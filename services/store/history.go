@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"kube-node-manager/services"
 )
 
-// BatchQuery says which batches to return. Empty fields do not limit the result.
+// BatchQuery says which batches to return. Empty fields but Scope do not limit the result.
 type BatchQuery struct {
+	Scope              services.Scope // batches of its clusters only
 	Cluster, Operation string
 	State              State
 	By                 string    // in any case
@@ -21,6 +24,7 @@ type BatchQuery struct {
 
 func (q BatchQuery) conditions() conditions {
 	var c conditions
+	c.addScope(q.Scope)
 	c.add(q.Before != "", "id < ?", q.Before)
 	c.add(q.Cluster != "", "cluster = ?", q.Cluster)
 	c.add(q.Operation != "", "operation = ?", q.Operation)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/change"
 )
 
@@ -80,7 +81,28 @@ func TestBatches_filters(t *testing.T) {
 		"no pattern":  {BatchQuery{Words: []string{"b%x"}}, []string{}},
 		"none":        {BatchQuery{Node: "a' OR '1"}, []string{}},
 	} {
+		tt.q.Scope = services.Scope{All: true}
 		require.Equal(t, tt.want, ids(t, s, tt.q), name)
+	}
+}
+
+func TestBatches_scope(t *testing.T) {
+	s := openTest(t)
+	for id, cluster := range map[string]string{"b1": "prod", "b2": "edge", "b3": "lab"} {
+		b := aBatch(id)
+		b.Cluster = cluster
+		require.NoError(t, s.InsertBatch(t.Context(), b, nil))
+	}
+	for _, tt := range []struct {
+		scope services.Scope
+		want  []string
+	}{
+		{services.Scope{All: true}, []string{"b3", "b2", "b1"}},
+		{services.Scope{All: true, But: []string{"edge", "lab"}}, []string{"b1"}},
+		{services.Scope{But: []string{"edge"}}, []string{"b2"}},
+		{services.Scope{}, []string{}},
+	} {
+		require.Equal(t, tt.want, ids(t, s, BatchQuery{Scope: tt.scope}), tt.scope)
 	}
 }
 
@@ -95,6 +117,7 @@ func TestBatches_searchesByIndex(t *testing.T) {
 		// A search reads the index, not the items.
 		{BatchQuery{Words: []string{"a"}}, "SCAN batch_items USING COVERING INDEX batch_items_node"},
 	} {
+		tt.q.Scope = services.Scope{All: true}
 		c := tt.q.conditions()
 		query := `SELECT id FROM batches WHERE ` + c.where() + ` ORDER BY id DESC LIMIT ?`
 		steps, err := list(t.Context(), s.r, "explain", scanPlan, `EXPLAIN QUERY PLAN `+query, append(c.args, 50)...)
@@ -126,7 +149,9 @@ func TestNodeItems(t *testing.T) {
 		}
 		require.NoError(t, s.InsertBatch(t.Context(), b, items))
 	}
-	found, err := s.NodeItems(t.Context(), BatchQuery{Cluster: "prod", Node: "a", Limit: 3})
+	found, err := s.NodeItems(t.Context(), BatchQuery{
+		Scope: services.Scope{All: true}, Cluster: "prod", Node: "a", Limit: 3,
+	})
 	require.NoError(t, err)
 	var seen []string
 	for _, it := range found {
@@ -134,7 +159,9 @@ func TestNodeItems(t *testing.T) {
 		seen = append(seen, it.Batch.ID+" "+strconv.Itoa(it.Item.After.EvictedPods))
 	}
 	require.Equal(t, []string{"b4 4", "b2 2", "b1 1"}, seen)
-	found, err = s.NodeItems(t.Context(), BatchQuery{Cluster: "prod", Node: "ghost", Limit: 3})
+	found, err = s.NodeItems(t.Context(), BatchQuery{
+		Scope: services.Scope{All: true}, Cluster: "prod", Node: "ghost", Limit: 3,
+	})
 	require.NoError(t, err)
 	require.Empty(t, found)
 }

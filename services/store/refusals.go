@@ -14,7 +14,8 @@ const (
 	RefusedUnknown  Refusal = "unknown" // no such user
 	RefusedPassword Refusal = "password"
 	RefusedDisabled Refusal = "disabled"
-	RefusedWait     Refusal = "wait" // too many attempts
+	RefusedWait     Refusal = "wait"   // too many attempts
+	RefusedNoAccess Refusal = "access" // the identity provider gives them none
 	// RefusedSeveral means that a group of refusals has more than one reason.
 	RefusedSeveral Refusal = "several"
 )

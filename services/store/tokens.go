@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"kube-node-manager/services"
@@ -19,24 +21,32 @@ type Token struct {
 	CreatedAt  time.Time
 	LastUsedAt *time.Time // may be some minutes late
 	ExpiresAt  *time.Time // nil means never
+	ReadOnly   bool       // the token may only see
+	Clusters   []string   // the only clusters that the token is for; empty means all of its user
 }
 
 // Expired reports whether the token has expired.
 func (t Token) Expired(now time.Time) bool { return t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) }
 
-const tokenColumns = `t.id, t.user_id, u.name, t.name, t.hash, t.created_at, t.last_used_at, t.expires_at`
+const tokenColumns = `t.id, t.user_id, u.name, t.name, t.hash, t.created_at, t.last_used_at, t.expires_at,
+	t.read_only, t.clusters`
 
 func scanToken(row scanner) (Token, error) {
 	var (
 		t             Token
 		created       int64
 		used, expires sql.NullInt64
+		clusters      []byte
 	)
-	err := row.Scan(&t.ID, &t.UserID, &t.Owner, &t.Name, &t.Hash, &created, &used, &expires)
+	err := row.Scan(
+		&t.ID, &t.UserID, &t.Owner, &t.Name, &t.Hash, &created, &used, &expires, &t.ReadOnly, &clusters)
 	if err != nil {
 		return Token{}, mapErr(err)
 	}
 	t.CreatedAt, t.LastUsedAt, t.ExpiresAt = fromMillis(created), fromNullMillis(used), fromNullMillis(expires)
+	if err := json.Unmarshal(clusters, &t.Clusters); err != nil {
+		return Token{}, fmt.Errorf("read the clusters of a token: %w", err)
+	}
 	return t, nil
 }
 
@@ -45,10 +55,16 @@ const selectTokens = `SELECT ` + tokenColumns + ` FROM tokens t JOIN users u ON 
 
 // InsertToken adds a token of an existing user and returns its id.
 func (s *Store) InsertToken(ctx context.Context, t Token) (id int64, err error) {
+	clusters, err := json.Marshal(slices.Concat([]string{}, t.Clusters)) // [], not null, for none
+	if err != nil {
+		return 0, fmt.Errorf("encode the clusters of a token: %w", err)
+	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx,
-			`INSERT INTO tokens (user_id, name, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-			t.UserID, t.Name, t.Hash, toMillis(t.CreatedAt), toNullMillis(t.ExpiresAt)).Scan(&id)
+			`INSERT INTO tokens (user_id, name, hash, created_at, expires_at, read_only, clusters)
+				VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`,
+			t.UserID, t.Name, t.Hash, toMillis(t.CreatedAt), toNullMillis(t.ExpiresAt), t.ReadOnly, string(clusters)).
+			Scan(&id)
 		if err != nil {
 			return err
 		}
@@ -56,10 +72,19 @@ func (s *Store) InsertToken(ctx context.Context, t Token) (id int64, err error) 
 		if err != nil {
 			return err
 		}
-		after := facts("user", owner.Name, "id", id, "expires", timeFact(t.ExpiresAt))
+		after := facts("user", owner.Name, "id", id, "expires", timeFact(t.ExpiresAt), "limits", tokenLimits(t))
 		return s.note(ctx, tx, Entry{Action: ActionTokenCreate, Object: t.Name, After: after})
 	})
 	return id, err
+}
+
+// tokenLimits returns what limits a token as a value for facts; nil, which is left out
+// there, when it may do all that its user may.
+func tokenLimits(t Token) any {
+	if !t.ReadOnly && len(t.Clusters) == 0 {
+		return nil
+	}
+	return map[string]any{"readOnly": t.ReadOnly, "clusters": t.Clusters}
 }
 
 // timeFact returns a time as a value for facts. nil is left out there.
@@ -90,12 +115,13 @@ func (s *Store) UseToken(ctx context.Context, id int64, now time.Time) error {
 	})
 }
 
-// RevokeTokens deletes tokens, all of them or none, and returns them as they were.
-// If there is no token of one id, the error is CodeNotFound and names the id.
-func (s *Store) RevokeTokens(ctx context.Context, ids []int64) (gone []Token, err error) {
+// RevokeTokens deletes tokens of a user, or of any for 0, all of them or none, and
+// returns them as they were. If there is no such token of one id, the error is
+// CodeNotFound and names the id.
+func (s *Store) RevokeTokens(ctx context.Context, user int64, ids []int64) (gone []Token, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		for _, id := range ids {
-			t, err := s.revokeToken(ctx, tx, id)
+			t, err := s.revokeToken(ctx, tx, user, id)
 			if err != nil {
 				return err
 			}
@@ -109,8 +135,8 @@ func (s *Store) RevokeTokens(ctx context.Context, ids []int64) (gone []Token, er
 	return gone, nil
 }
 
-func (s *Store) revokeToken(ctx context.Context, tx *sql.Tx, id int64) (Token, error) {
-	t, err := scanToken(tx.QueryRowContext(ctx, selectTokens+`WHERE t.id = $1`, id))
+func (s *Store) revokeToken(ctx context.Context, tx *sql.Tx, user, id int64) (Token, error) {
+	t, err := scanToken(tx.QueryRowContext(ctx, selectTokens+`WHERE t.id = $1 AND $2 IN (0, t.user_id)`, id, user))
 	if services.CodeOf(err) == services.CodeNotFound {
 		return Token{}, services.Wrap(err, services.CodeNotFound, "error_no_token", "ID", id)
 	}

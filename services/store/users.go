@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"kube-node-manager/services"
@@ -13,27 +15,44 @@ import (
 type User struct {
 	ID           int64
 	Name         string // unique without regard to case
-	PasswordHash string
+	PasswordHash string // "": the user cannot sign in with a password
+	Issuer       string // the identity provider of the user; "" for a local user
+	Subject      string // the user's permanent id there
 	Role         services.Role
+	Grants       []services.Grant // sorted
 	Disabled     bool
 	AuthEpoch    int64 // raising it ends every login of the user
 	CreatedAt    time.Time
 	LastLoginAt  *time.Time
+	Language     string     // of the pages; "" as the browser says
+	Theme        string     // "" as the browser says
+	ResetAt      *time.Time // when an administrator last set the password
 }
 
-const userColumns = `id, name, password_hash, role, disabled, auth_epoch, created_at, last_login_at`
+const userColumns = `id, name, password_hash, issuer, subject, role, disabled, auth_epoch, created_at, last_login_at,
+	language, theme, reset_at, (SELECT json_group_array(json_object('Cluster', cluster, 'Label', label, 'Role', role)
+		ORDER BY cluster, label) FROM grants WHERE user_id = users.id)`
 
 func scanUser(row scanner) (User, error) {
 	var (
 		u       User
 		created int64
 		login   sql.NullInt64
+		reset   sql.NullInt64
+		grants  []byte
 	)
-	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Role, &u.Disabled, &u.AuthEpoch, &created, &login)
+	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Issuer, &u.Subject, &u.Role, &u.Disabled, &u.AuthEpoch,
+		&created, &login, &u.Language, &u.Theme, &reset, &grants)
 	if err != nil {
 		return User{}, mapErr(err)
 	}
-	u.CreatedAt, u.LastLoginAt = fromMillis(created), fromNullMillis(login)
+	u.CreatedAt, u.LastLoginAt, u.ResetAt = fromMillis(created), fromNullMillis(login), fromNullMillis(reset)
+	if string(grants) == "[]" {
+		return u, nil
+	}
+	if err := json.Unmarshal(grants, &u.Grants); err != nil {
+		return User{}, fmt.Errorf("read the grants of a user: %w", err)
+	}
 	return u, nil
 }
 
@@ -69,15 +88,24 @@ func findUser(ctx context.Context, q querier, id int64) (User, error) {
 	return scanUser(q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id))
 }
 
-// InsertUser adds a user and returns their id. It stores Name, PasswordHash, Role
-// and CreatedAt. A name in use is CodeConflict.
+// UserByIdentity returns the user of an identity provider, or CodeNotFound.
+func (s *Store) UserByIdentity(ctx context.Context, issuer, subject string) (User, error) {
+	const query = `SELECT ` + userColumns + ` FROM users WHERE issuer = $1 AND subject = $2 AND issuer <> ''`
+	return scanUser(s.r.QueryRowContext(ctx, query, issuer, subject))
+}
+
+// InsertUser adds a user and returns their id. It stores Name, PasswordHash, Issuer,
+// Subject, Role, Grants and CreatedAt. A name in use is CodeConflict.
 func (s *Store) InsertUser(ctx context.Context, u User) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		id, err = insertUser(ctx, tx, u)
 		if err != nil {
 			return err
 		}
-		return s.note(ctx, tx, Entry{Action: ActionUserCreate, Object: u.Name, After: facts("role", u.Role)})
+		return s.note(ctx, tx, Entry{
+			Action: ActionUserCreate, Object: u.Name,
+			After: facts("role", u.Role, "grants", grantFact(u.Grants), "issuer", u.Issuer),
+		})
 	})
 	return id, err
 }
@@ -112,18 +140,23 @@ func (s *Store) InsertFirstAdmin(ctx context.Context, u User, setting string) (i
 
 func insertUser(ctx context.Context, tx *sql.Tx, u User) (id int64, err error) {
 	err = tx.QueryRowContext(ctx,
-		`INSERT INTO users (name, password_hash, role, created_at) VALUES ($1, $2, $3, $4) RETURNING id`,
-		u.Name, u.PasswordHash, u.Role, toMillis(u.CreatedAt)).Scan(&id)
-	return id, err
+		`INSERT INTO users (name, password_hash, issuer, subject, role, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		u.Name, u.PasswordHash, u.Issuer, u.Subject, u.Role, toMillis(u.CreatedAt)).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	return id, insertGrants(ctx, tx, id, u.Grants)
 }
 
 // SetPassword stores the hash of a new password, ends every login of the user, and
-// deletes their tokens. It returns the number of tokens. If there is no such user,
-// the error is CodeNotFound.
-func (s *Store) SetPassword(ctx context.Context, id int64, hash string) (tokens int, err error) {
+// deletes their tokens. It returns the number of tokens. reset is when somebody else
+// has set the password; nil for the user. If there is no such user, the error is
+// CodeNotFound.
+func (s *Store) SetPassword(ctx context.Context, id int64, hash string, reset *time.Time) (tokens int, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		name, err := updateUser(ctx, tx,
-			`UPDATE users SET password_hash = $2, auth_epoch = auth_epoch + 1 WHERE id = $1 RETURNING name`, id, hash)
+		name, err := updateUser(ctx, tx, `UPDATE users SET password_hash = $2, auth_epoch = auth_epoch + 1,
+			reset_at = coalesce($3, reset_at) WHERE id = $1 RETURNING name`, id, hash, toNullMillis(reset))
 		if err != nil {
 			return err
 		}

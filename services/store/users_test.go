@@ -75,7 +75,7 @@ func TestUser_unknown(t *testing.T) {
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 	_, err = s.UserByName(t.Context(), "nobody")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	require.Equal(t, services.CodeNotFound, services.CodeOf(second(s.SetPassword(t.Context(), 7, "x"))))
+	require.Equal(t, services.CodeNotFound, services.CodeOf(second(s.SetPassword(t.Context(), 7, "x", nil))))
 	require.Equal(t, services.CodeNotFound, services.CodeOf(s.EndSignIn(t.Context(), 7, time.Now())))
 }
 
@@ -85,7 +85,7 @@ func TestSetPassword_endsLoginsAndTokens(t *testing.T) {
 	addToken(t, s, id, "a")
 	addToken(t, s, id, "b")
 	addToken(t, s, other, "c")
-	tokens, err := s.SetPassword(t.Context(), id, "other")
+	tokens, err := s.SetPassword(t.Context(), id, "other", nil)
 	require.NoError(t, err)
 	require.Equal(t, 2, tokens)
 	u, err := s.UserByID(t.Context(), id)

@@ -1,6 +1,10 @@
 package store
 
-import "strings"
+import (
+	"strings"
+
+	"kube-node-manager/services"
+)
 
 // conditions collects the terms of a WHERE clause, all of which must hold, and
 // their arguments. Without a term every row matches.
@@ -15,6 +19,19 @@ func (c *conditions) add(wanted bool, term string, values ...any) {
 		c.terms = append(c.terms, term)
 		c.args = append(c.args, values...)
 	}
+}
+
+// addScope requires that the column cluster is in the scope.
+func (c *conditions) addScope(s services.Scope) {
+	in := "cluster IN ("
+	if s.All {
+		in = "cluster NOT IN ("
+	}
+	names := make([]any, len(s.But))
+	for i, name := range s.But {
+		names[i] = name
+	}
+	c.add(!s.All || len(names) > 0, in+marks(len(names))+")", names...)
 }
 
 // addWords requires that for each word at least one of the terms holds. Each term

@@ -183,6 +183,9 @@ func (s *Service) Update(ctx context.Context, kind string, id int64, d Draft, se
 
 // Duplicate creates a copy of a template under a new name.
 func (s *Service) Duplicate(ctx context.Context, kind string, id int64) (Template, error) {
+	if err := permit(ctx, services.PermitChange, kind); err != nil {
+		return Template{}, err
+	}
 	original, err := s.Get(ctx, kind, id)
 	if err != nil {
 		return Template{}, err

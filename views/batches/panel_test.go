@@ -47,8 +47,8 @@ func TestPanel(t *testing.T) {
 
 	held := viewstest.Batch(store.StateInterrupted)
 	for hold, words := range map[store.Hold]string{
-		store.HoldDeleted: "has since been deleted", store.HoldDisabled: "has since been disabled",
-		store.HoldDemoted: "has since lost permissions",
+		store.HoldDeleted: "has been deleted", store.HoldDisabled: "has been disabled",
+		store.HoldDemoted: "has lost permissions",
 	} {
 		held.Held = hold
 		require.Contains(

@@ -25,6 +25,7 @@ type View struct {
 
 // NewView returns the view of a batch for an actor.
 func NewView(v batch.View, actor services.Actor) View {
+	actor = actor.In(v.Cluster)
 	return View{
 		View: v, MayControl: actor.May(operation.TraitsOf(v.Operation).Permit),
 		MayForce: actor.May(services.PermitForce), MayUndo: actor.May(operation.TraitsOf(operation.Undo).Permit),

@@ -22,6 +22,8 @@ const (
 	LogoutURL      = "/logout"
 	PreferencesURL = "/preferences"
 	AuditURL       = "/audit"
+	UsersURL       = "/users"
+	ProfileURL     = "/profile"
 )
 
 // LoginURL returns the sign-in page that leads to next, a path of ours.
