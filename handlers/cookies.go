@@ -12,6 +12,17 @@ type Cookies struct {
 	Secure bool
 }
 
+// KeepTaste gives the browser of somebody who signs in the language and the theme that
+// they have chosen.
+func (c Cookies) KeepTaste(w http.ResponseWriter, language, theme string) {
+	if language != "" {
+		c.keep(w, LangCookie, language, preferencesLast)
+	}
+	if theme != "" {
+		c.keep(w, ThemeCookie, theme, preferencesLast)
+	}
+}
+
 // keep sets a cookie that lasts for a time; no value forgets it.
 func (c Cookies) keep(w http.ResponseWriter, name, value string, lasts time.Duration) {
 	cookie := http.Cookie{

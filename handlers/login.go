@@ -27,11 +27,12 @@ type LoginSessions interface {
 type Login struct {
 	accounts Authenticator
 	sessions LoginSessions
+	cookies  Cookies
 }
 
 // NewLogin returns the sign-in page.
-func NewLogin(accounts Authenticator, sessions LoginSessions) *Login {
-	return &Login{accounts: accounts, sessions: sessions}
+func NewLogin(accounts Authenticator, sessions LoginSessions, cookies Cookies) *Login {
+	return &Login{accounts: accounts, sessions: sessions, cookies: cookies}
 }
 
 // Show answers GET /login. Whoever is signed in already goes straight on.
@@ -66,6 +67,7 @@ func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := h.sessions.SignIn(r.Context(), u); err != nil {
 		return err
 	}
+	h.cookies.KeepTaste(w, u.Language, u.Theme)
 	return redirect(w, r, form.Next)
 }
 

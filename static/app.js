@@ -213,6 +213,7 @@
   on("input", (e) => {
     const meter = e.target.dataset?.meter && $("#" + e.target.dataset.meter);
     if (!meter) return;
+    meter.hidden = false;
     const { length } = e.target.value, different = new Set(e.target.value.toLowerCase()).size;
     meter.value = length < 12 ? length / 12 : different < 6 ? 1 : Math.min(4, length / 5);
   });

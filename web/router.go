@@ -44,11 +44,11 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	}
 	accounts := edgeAccounts{e.accounts, e.metrics}
 	setup := handlers.NewSetup(accounts, e.sessions)
-	login := handlers.NewLogin(accounts, e.sessions)
 	cookies := handlers.Cookies{Secure: e.options.https()}
+	login := handlers.NewLogin(accounts, e.sessions, cookies)
 	logout := handlers.NewLogout(auditedSessions{e.sessions, e.accounts}, cookies)
 	limit := e.limitLogins()
-	preferences := handlers.NewPreferences(cookies)
+	preferences := handlers.NewPreferences(cookies, e.accounts)
 	do := e.handle
 
 	r := chi.NewRouter()
