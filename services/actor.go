@@ -46,7 +46,9 @@ const (
 type Actor struct {
 	ID   int64
 	Name string
-	Role Role
+	// Groups are those of the user at their identity provider.
+	Groups []string
+	Role   Role
 	// Clusters are the roles in single clusters. They replace Role there; see In.
 	Clusters  map[string]Role
 	Cluster   string // in which Role holds; "" for the whole program

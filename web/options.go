@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"kube-node-manager/services/operation"
@@ -51,6 +52,10 @@ type Options struct {
 	Protect       []string `help:"${help_protect}" placeholder:"PATTERN"`
 	UsersMayDrain bool     `help:"Let users drain nodes; by default only administrators may."`
 
+	ActAsUser   []string `help:"${help_act_as_user}" placeholder:"CLUSTER"`
+	ActAsPrefix string   `help:"Prefix of the names of users and groups in these clusters, such as oidc:."`
+	ActAsGroup  []string `help:"Groups of the identity provider that are passed on to these clusters." placeholder:"GROUP"`
+
 	ListTTL   time.Duration `help:"Time for which a node list is fresh." default:"30s"`
 	DetailTTL time.Duration `help:"Time for which the pods on the page of a node are fresh." default:"5m"`
 	HardAge   time.Duration `help:"Age above which a list is never shown." default:"5m"`
@@ -85,6 +90,8 @@ func OptionHelp() map[string]string {
 		"help_protect": "Labels and taints that replace and copy never change, " +
 			"besides those of Kubernetes, clouds and controllers: a key, or domain/* with its subdomains. " +
 			"With ! in front they are not protected.",
+		"help_act_as_user": "Clusters in which changes are made in the name of the user, by impersonation, " +
+			"so that their RBAC and audit log know the user. * means all.",
 		"help_metrics_addr": "Separate address for /metrics, which is then not served on the main one.",
 		"help_public_metrics": "Serve /metrics to everybody. " +
 			"Otherwise it needs a token, unless only this machine can reach the program.",
@@ -103,6 +110,20 @@ func DefaultOptions() Options {
 	}
 }
 
+// checkActAs returns an error that names what would be a name of Kubernetes itself.
+func (o *Options) checkActAs() error {
+	const system = "system:"
+	if strings.HasPrefix(o.ActAsPrefix, system) {
+		return errors.New("--act-as-prefix: names that begin with system: belong to Kubernetes")
+	}
+	for _, group := range o.ActAsGroup {
+		if strings.HasPrefix(o.ActAsPrefix+group, system) {
+			return fmt.Errorf("--act-as-group: %s: names that begin with system: belong to Kubernetes", group)
+		}
+	}
+	return nil
+}
+
 // checkProtect returns an error that names the invalid patterns.
 func checkProtect(patterns []string) error {
 	if _, err := operation.NewProtection(patterns...); err != nil {
@@ -119,6 +140,7 @@ func (o *Options) Validate() error {
 		checkHosts(o.AllowedHosts),
 		checkPublicURL(o.PublicURL),
 		checkProtect(o.Protect),
+		o.checkActAs(),
 		checkPositive("session-lifetime", o.SessionLifetime),
 		checkPositive("session-idle", o.SessionIdle),
 		checkPositive("list-ttl", o.ListTTL),

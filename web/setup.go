@@ -68,6 +68,7 @@ func (a *App) setUp(ctx context.Context) error {
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
+		ActAs: batch.ActAs{Clusters: a.options.ActAsUser, Prefix: a.options.ActAsPrefix, Groups: a.options.ActAsGroup},
 	})
 	e.accounts.OnChange(func() {
 		events.recheckLogins()

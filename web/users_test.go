@@ -62,7 +62,8 @@ func TestUsers_accessEndsAtOnce(t *testing.T) {
 	got := a.post("/users/grace/password", url.Values{"password": {"short"}})
 	require.Contains(t, got.page(t).Find("#e-password").Text(), "at least 12")
 	require.True(t, isSignedIn(grace))
-	require.Equal(t, "/users/grace", a.post("/users/grace/password", url.Values{"password": {"another long one"}}).location())
+	got = a.post("/users/grace/password", url.Values{"password": {"another long one"}})
+	require.Equal(t, "/users/grace", got.location())
 	require.False(t, isSignedIn(grace))
 	signIn("another long one")
 
@@ -150,7 +151,8 @@ func TestProfile_taste(t *testing.T) {
 func TestGrants_seeOnlyTheirClusters(t *testing.T) {
 	a := signedIn(t)
 	a.addBatch(t, "b1", "cordon")
-	hidden, here := a.asSession(t, "hidden", "viewer", testCluster+": none"), a.asSession(t, "here", "none", testCluster+": user")
+	hidden := a.asSession(t, "hidden", "viewer", testCluster+": none")
+	here := a.asSession(t, "here", "none", testCluster+": user")
 	for path, shows := range map[string]string{
 		"/clusters": "prod/eu", "/batches": "b1", "/profile": "prod/eu",
 	} {

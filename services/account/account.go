@@ -19,6 +19,7 @@ import (
 type User struct {
 	ID       int64
 	Name     string
+	Groups   []string // at the identity provider
 	Role     services.Role
 	Clusters map[string]services.Role // where the role is another one, by cluster
 	Epoch    int64                    // a login session with another epoch is void
@@ -29,7 +30,8 @@ type User struct {
 // Actor returns the user as the actor of a request that came from address.
 func (u User) Actor(address, requestID string) services.Actor {
 	return services.Actor{
-		ID: u.ID, Name: u.Name, Role: u.Role, Clusters: u.Clusters, Address: address, RequestID: requestID,
+		ID: u.ID, Name: u.Name, Groups: u.Groups, Role: u.Role, Clusters: u.Clusters, Address: address,
+		RequestID: requestID,
 	}
 }
 
@@ -221,7 +223,9 @@ func (s *Service) find(ctx context.Context, name string) (store.User, error) {
 // asUser returns a stored user with the roles that their grants give now. An
 // administrator has no grants: they could give themselves others.
 func (s *Service) asUser(u store.User) User {
-	user := User{ID: u.ID, Name: u.Name, Role: u.Role, Epoch: u.AuthEpoch, Language: u.Language, Theme: u.Theme}
+	user := User{
+		ID: u.ID, Name: u.Name, Groups: u.Groups, Role: u.Role, Epoch: u.AuthEpoch, Language: u.Language, Theme: u.Theme,
+	}
 	if u.Role != services.RoleAdmin && len(u.Grants) > 0 {
 		user.Clusters = services.RolesIn(u.Grants, s.clusters())
 	}

@@ -189,9 +189,13 @@ func TestChangePassword(t *testing.T) {
 
 func TestSignInAs(t *testing.T) {
 	s, st, _ := newTest(t)
-	id := Identity{Issuer: "https://id.example", Subject: "42", Name: "ada", Role: services.RoleUser}
+	id := Identity{
+		Issuer: "https://id.example", Subject: "42", Name: "ada", Groups: []string{"ops"}, Role: services.RoleUser,
+	}
 	u, err := s.SignInAs(t.Context(), id)
 	require.NoError(t, err)
+	require.Equal(t, []string{"ops"}, u.Groups)
+	id.Groups = nil
 	require.Equal(t, services.RoleUser, u.Role)
 	_, err = s.Authenticate(t.Context(), "ada", "")
 	require.Equal(t, "error_login", services.AsError(err).Text, "there is no password")
@@ -204,6 +208,7 @@ func TestSignInAs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, u.ID, again.ID, "the subject is who it is")
 	require.Equal(t, "ada", again.Name)
+	require.Empty(t, again.Groups, "as they are now")
 	require.Equal(t, services.RoleViewer, again.Role)
 	require.Equal(t, roles{"prod": services.RoleUser}, again.Clusters)
 

@@ -14,6 +14,7 @@ type Identity struct {
 	Issuer  string           // of OpenID Connect, or the URL of the directory
 	Subject string           // the permanent id of the person there
 	Name    string           // the preferred user name
+	Groups  []string         // all of them, for the clusters in which changes are made in the user's name
 	Role    services.Role    // from the groups; RoleNone when they give access to single clusters only
 	Grants  []services.Grant // roles in single clusters, from the groups
 }
@@ -39,6 +40,12 @@ func (s *Service) SignInAs(ctx context.Context, id Identity) (User, error) {
 	}
 	if err != nil {
 		return User{}, err
+	}
+	if !slices.Equal(u.Groups, id.Groups) {
+		u.Groups = id.Groups
+		if err := s.store.SetGroups(ctx, u.ID, id.Groups); err != nil {
+			return User{}, err
+		}
 	}
 	if err := s.store.EndSignIn(ctx, u.ID, s.now()); err != nil {
 		return User{}, err

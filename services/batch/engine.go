@@ -51,6 +51,7 @@ type Options struct {
 	Resume    bool   // continue interrupted batches at start, where the operation allows it
 	Limits    Limits // zero for the usual ones
 	Reach     ReachLimit
+	ActAs     ActAs
 }
 
 // MaxNodes is how many nodes one batch may have.
@@ -167,7 +168,7 @@ func (e *Engine) mayTakeUp(ctx context.Context, b *Batch, traits operation.Trait
 	if err != nil {
 		return false, err
 	}
-	b.Held, err = e.hold(ctx, *b, sponsor{id: b.ActorID, role: b.ActorRole, since: b.CreatedAt})
+	b.Held, err = e.hold(ctx, *b, sponsorOf(*b))
 	if err != nil {
 		return false, err
 	}
@@ -194,15 +195,16 @@ func (e *Engine) resume(ctx context.Context, b Batch, by *services.Actor) error 
 		return err
 	}
 	b.State, b.Held = store.StateRunning, ""
-	r, err := e.newRun(b, t)
+	s := sponsorOf(b)
+	if by != nil {
+		s = sponsor{id: by.ID, role: by.In(b.Cluster).Role, since: e.now()}
+	}
+	r, err := e.newRun(b, t, s)
 	if err != nil {
 		return err
 	}
 	if by != nil && b.Total-len(items) >= r.pace.rollout.Canary {
 		r.pace.rollout.Canary = 0
-	}
-	if by != nil {
-		r.sponsor = sponsor{id: by.ID, role: by.In(b.Cluster).Role, since: e.now()}
 	}
 	r.asks = t.asks(b.Cluster, nodesOf(items))
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {

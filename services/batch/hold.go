@@ -26,6 +26,9 @@ type sponsor struct {
 	since time.Time
 }
 
+// sponsorOf returns the sponsor of a batch that nobody has resumed.
+func sponsorOf(b Batch) sponsor { return sponsor{id: b.ActorID, role: b.ActorRole, since: b.CreatedAt} }
+
 // heldError is why a run stops whose sponsor may no longer do what it does.
 type heldError struct{ why store.Hold }
 

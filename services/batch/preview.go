@@ -64,7 +64,7 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	plan.Refusal = rehearse(ctx, plan)
+	plan.Refusal = rehearse(e.options.ActAs.context(ctx, p.batch.Cluster, services.ActorFrom(ctx)), plan)
 	return plan, nil
 }
 

@@ -37,7 +37,7 @@ type run struct {
 	refused *services.Error // why the rest was not tried, when the cluster refused one
 }
 
-func (e *Engine) newRun(b Batch, t task) (*run, error) {
+func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 	client, err := e.clusters.Client(b.Cluster)
 	if err != nil {
 		return nil, err
@@ -52,10 +52,14 @@ func (e *Engine) newRun(b Batch, t task) (*run, error) {
 	}
 	r := &run{
 		task: t, engine: e, client: client, behind: kube.NewConverging(), done: make(chan struct{}), batch: b,
-		sponsor: sponsor{id: b.ActorID, role: b.ActorRole, since: b.CreatedAt},
+		sponsor: s,
 		log:     e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
 	}
-	r.pace = newPace(e.base, client.Limiter(), rollout, b.Paused, r.changed)
+	ctx, err := e.context(b, s)
+	if err != nil {
+		return nil, err
+	}
+	r.pace = newPace(ctx, client.Limiter(), rollout, b.Paused, r.changed)
 	r.ledger = newLedger(r.save, r.stored)
 	return r, nil
 }

@@ -55,7 +55,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 // accept stores the batch of a plan to which all consents are given, and starts it.
 func (e *Engine) accept(ctx context.Context, p proposal, plan Preview) (View, error) {
 	items := itemsOf(plan)
-	r, err := e.newRun(p.batch, task{p.define, p.params, plan.op})
+	r, err := e.newRun(p.batch, task{p.define, p.params, plan.op}, sponsorOf(p.batch))
 	if err != nil {
 		return View{}, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -80,4 +81,16 @@ func grantFact(grants []services.Grant) any {
 		lines[i] = g.String()
 	}
 	return lines
+}
+
+// SetGroups stores the groups that a user has at their identity provider.
+func (s *Store) SetGroups(ctx context.Context, id int64, groups []string) error {
+	raw, err := json.Marshal(slices.Concat([]string{}, groups)) // [], not null, for none
+	if err != nil {
+		return fmt.Errorf("encode the groups of a user: %w", err)
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE users SET groups = $2 WHERE id = $1`, id, string(raw))
+		return err
+	})
 }

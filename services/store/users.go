@@ -14,10 +14,11 @@ import (
 // User is one account.
 type User struct {
 	ID           int64
-	Name         string // unique without regard to case
-	PasswordHash string // "": the user cannot sign in with a password
-	Issuer       string // the identity provider of the user; "" for a local user
-	Subject      string // the user's permanent id there
+	Name         string   // unique without regard to case
+	PasswordHash string   // "": the user cannot sign in with a password
+	Issuer       string   // the identity provider of the user; "" for a local user
+	Subject      string   // the user's permanent id there
+	Groups       []string // the user's groups there at the last sign-in
 	Role         services.Role
 	Grants       []services.Grant // sorted
 	Disabled     bool
@@ -29,9 +30,10 @@ type User struct {
 	ResetAt      *time.Time // when an administrator last set the password
 }
 
-const userColumns = `id, name, password_hash, issuer, subject, role, disabled, auth_epoch, created_at, last_login_at,
-	language, theme, reset_at, (SELECT json_group_array(json_object('Cluster', cluster, 'Label', label, 'Role', role)
-		ORDER BY cluster, label) FROM grants WHERE user_id = users.id)`
+const userColumns = `id, name, password_hash, issuer, subject, groups, role, disabled, auth_epoch,
+	created_at, last_login_at, language, theme, reset_at,
+	(SELECT json_group_array(json_object('Cluster', cluster, 'Label', label, 'Role', role) ORDER BY cluster, label)
+		FROM grants WHERE user_id = users.id)`
 
 func scanUser(row scanner) (User, error) {
 	var (
@@ -39,21 +41,30 @@ func scanUser(row scanner) (User, error) {
 		created int64
 		login   sql.NullInt64
 		reset   sql.NullInt64
+		groups  []byte
 		grants  []byte
 	)
-	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Issuer, &u.Subject, &u.Role, &u.Disabled, &u.AuthEpoch,
+	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Issuer, &u.Subject, &groups, &u.Role, &u.Disabled, &u.AuthEpoch,
 		&created, &login, &u.Language, &u.Theme, &reset, &grants)
 	if err != nil {
 		return User{}, mapErr(err)
 	}
 	u.CreatedAt, u.LastLoginAt, u.ResetAt = fromMillis(created), fromNullMillis(login), fromNullMillis(reset)
-	if string(grants) == "[]" {
-		return u, nil
+	if err := readList(groups, &u.Groups); err != nil {
+		return User{}, fmt.Errorf("read the groups of a user: %w", err)
 	}
-	if err := json.Unmarshal(grants, &u.Grants); err != nil {
+	if err := readList(grants, &u.Grants); err != nil {
 		return User{}, fmt.Errorf("read the grants of a user: %w", err)
 	}
 	return u, nil
+}
+
+// readList reads a list of JSON. It leaves an empty one nil.
+func readList[T any](raw []byte, list *[]T) error {
+	if string(raw) == "[]" {
+		return nil
+	}
+	return json.Unmarshal(raw, list)
 }
 
 // HasUsers reports whether there is any user.

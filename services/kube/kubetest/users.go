@@ -76,15 +76,44 @@ func allows(all []authorizationv1.ResourceRule, rule rbacv1.PolicyRule) bool {
 // allow grants a service account the permissions of the rules.
 func (c *Cluster) allow(t testing.TB, account string, rules []rbacv1.PolicyRule) {
 	t.Helper()
+	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: account}
+	c.bind(t, account, subject, rules)
+}
+
+// AllowPatchNodes lets a user ([rbacv1.UserKind]) or a group ([rbacv1.GroupKind]) that
+// others act as change nodes, and waits until the API server knows it.
+func (c *Cluster) AllowPatchNodes(t testing.TB, kind, name string) {
+	t.Helper()
+	rules := []rbacv1.PolicyRule{Rule("", []string{"patch"}, []string{"nodes"})}
+	c.bind(t, "person-"+unique(), rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: kind, Name: name}, rules)
+	question := &authorizationv1.SubjectAccessReview{}
+	question.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{Verb: "patch", Resource: "nodes"}
+	if kind == rbacv1.GroupKind {
+		question.Spec.Groups = []string{name}
+	} else {
+		question.Spec.User = name
+	}
+	c.Eventually(t, func(ctx context.Context) error {
+		reviews := c.Client.AuthorizationV1().SubjectAccessReviews()
+		review, err := reviews.Create(ctx, question, metav1.CreateOptions{})
+		if err == nil && !review.Status.Allowed {
+			err = fmt.Errorf("the API server does not allow %s yet", name)
+		}
+		return err
+	})
+}
+
+// bind grants a subject the permissions of the rules, by a role of that name.
+func (c *Cluster) bind(t testing.TB, name string, subject rbacv1.Subject, rules []rbacv1.PolicyRule) {
+	t.Helper()
 	rbac := c.Client.RbacV1()
-	role := &rbacv1.ClusterRole{ObjectMeta: ownMeta(account), Rules: rules}
+	role := &rbacv1.ClusterRole{ObjectMeta: ownMeta(name), Rules: rules}
 	_, err := rbac.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{})
 	require.NoError(t, err)
-	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: account}
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: ownMeta(account),
+		ObjectMeta: ownMeta(name),
 		Subjects:   []rbacv1.Subject{subject},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: account},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
 	}
 	_, err = rbac.ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{})
 	require.NoError(t, err)

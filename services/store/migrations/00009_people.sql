@@ -9,6 +9,7 @@ CREATE TABLE users_new (
     password_hash TEXT    NOT NULL, -- '': cannot sign in with a password
     issuer        TEXT    NOT NULL DEFAULT '', -- the identity provider; '' for a local user
     subject       TEXT    NOT NULL DEFAULT '', -- the user's permanent id there
+    groups        TEXT    NOT NULL DEFAULT '[]', -- JSON: the user's groups there at the last sign-in
     role          TEXT    NOT NULL CHECK (role IN ('none', 'viewer', 'user', 'admin')),
     disabled      INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
     auth_epoch    INTEGER NOT NULL DEFAULT 1, -- a login of an older epoch is void
