@@ -209,14 +209,6 @@
   on("htmx:sendError htmx:timeout", (e) => {
     if (e.detail.elt.id !== "reload") $("#flash")?.replaceChildren($("#offline").content.cloneNode(true));
   });
-  // The meter of a new password is a hint: length counts most. The server decides.
-  on("input", (e) => {
-    const meter = e.target.dataset?.meter && $("#" + e.target.dataset.meter);
-    if (!meter) return;
-    meter.hidden = false;
-    const { length } = e.target.value, different = new Set(e.target.value.toLowerCase()).size;
-    meter.value = length < 12 ? length / 12 : different < 6 ? 1 : Math.min(4, length / 5);
-  });
   // Tick new rows at once, not when HTMX settles: a click in between would not deselect them.
   on("htmx:afterSwap", (e) => { if (e.target.id === "nodes") showSelection(); });
   on("htmx:afterSettle", (e) => {

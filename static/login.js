@@ -1,5 +1,5 @@
 // What a tab stores for the user who is signed in: the user, and what was typed when
-// the login session ended. It runs before app.js.
+// the login session ended. Also the meter of new passwords. It runs before app.js.
 "use strict";
 (() => {
   const $ = (selector) => document.querySelector(selector);
@@ -79,6 +79,15 @@
     on("htmx:beforeOnLoad", (e) => { if (e.detail.xhr.status === 401) keep(); });
     on("DOMContentLoaded", restore); // after HTMX's own listener, so that HTMX sees the change events
   }
+
+  // The meter of a new password is a hint: length counts most. The server decides.
+  on("input", (e) => {
+    const meter = e.target.dataset?.meter && $("#" + e.target.dataset.meter);
+    if (!meter) return;
+    const { length } = e.target.value, different = new Set(e.target.value.toLowerCase()).size;
+    meter.hidden = false;
+    meter.value = length < 12 ? length / 12 : different < 6 ? 1 : Math.min(4, length / 5);
+  });
 
   // --- HTMX ---
   // Requests that the page makes by itself have a header, so that they do not count as

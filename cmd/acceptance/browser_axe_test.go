@@ -102,6 +102,11 @@ func TestBrowser_accessible(t *testing.T) {
 			"labels":            "/clusters/" + c.Name + "/labels",
 			"taints":            "/clusters/" + c.Name + "/taints",
 			"clusters":          "/clusters",
+			"users":             "/users",
+			"user":              "/users/" + adminName,
+			"user, new":         "/users/new",
+			"user, delete":      "/users/" + adminName + "/delete",
+			"profile":           "/profile",
 			"no page":           "/nowhere",
 		} {
 			x.open(path)

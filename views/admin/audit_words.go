@@ -66,6 +66,11 @@ type auditFacts struct {
 	Templates int
 	Batches   int
 	Entries   int
+	Grants    []string
+	Limits    struct {
+		ReadOnly bool
+		Clusters []string
+	}
 }
 
 // factsOf reads the state after the entry.
@@ -108,10 +113,13 @@ func auditNote(ctx context.Context, e audit.Entry) string {
 		return auditTokens(ctx, factsBefore(e).Tokens)
 	case store.ActionTokenRevoke:
 		return ui.T(ctx, "audit_for_user", "User", factsBefore(e).User)
+	case store.ActionUserGrants:
+		return auditGrants(ctx, f.Grants)
 	case store.ActionUserCreate, store.ActionSetup:
-		return ui.T(ctx, "audit_as_role", "Role", roleWord(ctx, f.Role))
+		as := ui.T(ctx, "audit_as_role", "Role", roleWord(ctx, f.Role))
+		return ui.Parts(as, strings.Join(f.Grants, ", "))
 	case store.ActionTokenCreate:
-		return ui.T(ctx, "audit_for_user", "User", f.User)
+		return ui.Parts(ui.T(ctx, "audit_for_user", "User", f.User), auditLimits(ctx, f))
 	case store.ActionTemplateImport:
 		return ui.N(ctx, "templates_count", f.Templates)
 	case store.ActionRetention:
@@ -119,6 +127,23 @@ func auditNote(ctx context.Context, e audit.Entry) string {
 	default:
 		return ""
 	}
+}
+
+// auditGrants says what the grants of a user are now.
+func auditGrants(ctx context.Context, grants []string) string {
+	if len(grants) == 0 {
+		return ui.T(ctx, "audit_no_grants")
+	}
+	return strings.Join(grants, ", ")
+}
+
+// auditLimits says what a token may do less than its user, "" for nothing.
+func auditLimits(ctx context.Context, f auditFacts) string {
+	readOnly := ""
+	if f.Limits.ReadOnly {
+		readOnly = ui.T(ctx, "token_read_only_word")
+	}
+	return ui.Parts(readOnly, strings.Join(f.Limits.Clusters, ", "))
 }
 
 // auditTokens says how many tokens were revoked along with it, "" for none.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,11 @@ func ValueWord(ctx context.Context, value string) string {
 
 // Joined returns words as a list.
 func Joined(words []string) string { return strings.Join(words, ", ") }
+
+// Parts puts those of the parts of a line together that are not empty.
+func Parts(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
+}
 
 // OrDash returns s, or a dash when it is empty.
 func OrDash(s string) string {

@@ -1,0 +1,137 @@
+package acceptance
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// What is secret is in no file of the program, not in its log at the finest level, and
+// not in what the browser keeps for scripts: passwords, also mistyped ones and those of
+// the wrong field, tokens, login sessions, the set-up code, and the credentials of
+// clusters.
+func TestSecrets_areKeptNowhere(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 2)
+	p := emptyProgram(t, raceBuild.binary(t), c.Kubeconfig, "--log-level", "debug")
+	p.start(t)
+	_, code, _ := strings.Cut(p.said.line(t, 1), "code: ")
+	secrets := map[string]string{
+		"set-up code": code, "password": adminPassword, "new password": "another very long one",
+		"mistyped password": "correct horse batteryy", "password in the field of the name": "my-secret-instead-of-a-name",
+		"initial password": gracePassword, "credential of the cluster": credentialOf(t, c.Kubeconfig),
+	}
+
+	x := startBrowser(t).tab(p)
+	x.expect("401", "422")
+	x.open("/setup")
+	x.fill("#f-code", code)
+	x.fill("#f-name", adminName)
+	x.fill("#f-password", adminPassword)
+	x.fill("#f-password2", adminPassword)
+	x.press("form.card button.primary")
+	x.until(`location.pathname !== "/setup" && document.readyState === "complete"`)
+	secrets["first session"] = x.session()
+	x.openNodes(c.Name, "")
+	x.tick(names[0])
+	x.operate("cordon")
+	x.untilBatch("succeeded")
+	x.open("/users/new")
+	x.fill("#f-name", "grace")
+	x.fill("#f-password", gracePassword)
+	x.press("form.two button.primary")
+	x.until(`location.pathname === "/users/grace" && document.readyState === "complete"`)
+	x.press("details.more summary")
+	x.fill("#f-label", "nightly")
+	x.press("details.more form button")
+	x.until(`document.querySelector(".secret")`)
+	secrets["token"] = value[string](x, `document.querySelector(".secret").textContent`)
+	p.Token = secrets["token"]
+	p.request(t, http.MethodGet, "/clusters", nil, nil)
+	x.open("/profile")
+	x.fill("#f-current", adminPassword)
+	x.fill("#f-password", secrets["new password"])
+	x.fill("#f-password2", secrets["new password"])
+	x.press("form[action='/profile/password'] button")
+	x.until(`document.querySelector(".note.ok")`)
+	secrets["second session"] = x.session()
+	require.NotEqual(t, secrets["first session"], secrets["second session"])
+	kept := value[string](x, `JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])`)
+	for _, form := range []url.Values{
+		{"name": {adminName}, "password": {secrets["mistyped password"]}},
+		{"name": {secrets["password in the field of the name"]}, "password": {"x"}},
+	} {
+		require.Equal(t, http.StatusUnauthorized, p.request(t, http.MethodPost, "/login", form, nil).StatusCode)
+	}
+	p.Token = "knm_made-up-and-wrong"
+	secrets["wrong token"] = p.Token
+	require.Equal(t, http.StatusUnauthorized, p.request(t, http.MethodGet, "/clusters", nil, nil).StatusCode)
+	p.run(t, "", "backup", filepath.Join(p.Data, "copy.db"), "--data", p.Data)
+	p.end(t, syscall.SIGTERM)
+
+	files := 0
+	require.NoError(t, filepath.WalkDir(p.Data, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		files++
+		requireNoSecrets(t, path, content, secrets)
+		return nil
+	}))
+	require.GreaterOrEqual(t, files, 4, "the database, its copy, the log and the errors")
+	requireNoSecrets(t, "the storage of the browser", []byte(kept), secrets)
+}
+
+// requireNoSecrets requires that a text has none of the secrets, as they are or encoded.
+func requireNoSecrets(t *testing.T, where string, content []byte, secrets map[string]string) {
+	t.Helper()
+	for what, secret := range secrets {
+		require.NotEmpty(t, secret, what)
+		for _, form := range []string{
+			secret, base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
+			hex.EncodeToString([]byte(secret)), url.QueryEscape(secret), strings.ReplaceAll(secret, "-", ""),
+		} {
+			require.False(t, bytes.Contains(content, []byte(form)), "%s has the %s", where, what)
+		}
+	}
+}
+
+// session returns the token of the browser's login session.
+func (x *tab) session() string {
+	x.t.Helper()
+	found, err := chromedp.Call(x.ctx, network.GetCookies, network.GetCookiesParams{})
+	require.NoError(x.t, err)
+	for _, cookie := range found.Cookies {
+		if cookie.Name == "knm" {
+			return cookie.Value
+		}
+	}
+	require.Fail(x.t, "there is no login session")
+	return ""
+}
+
+// credentialOf returns the token of a kubeconfig.
+func credentialOf(t *testing.T, kubeconfig string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	require.NoError(t, err)
+	for _, user := range config.AuthInfos {
+		return user.Token
+	}
+	return ""
+}
