@@ -39,7 +39,7 @@ type accountKeeper interface {
 type loginKeeper interface {
 	Of(ctx context.Context, u account.Listed) ([]people.Session, error)
 	End(ctx context.Context, id string) error
-	Renew(ctx context.Context, u account.User) error
+	SignIn(ctx context.Context, u account.User) error
 }
 
 // clusterRegistry is what the handlers need of cluster.Registry.

@@ -66,7 +66,7 @@ func (h *Handlers) ProfilePassword(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return h.profileAgain(r, err, nil)
 	}
-	if err := h.Logins.Renew(r.Context(), u); err != nil {
+	if err := h.Logins.SignIn(r.Context(), u); err != nil {
 		return err
 	}
 	if wantsJSON(r) {

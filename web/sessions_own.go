@@ -61,10 +61,6 @@ func (s *sessions) End(ctx context.Context, id string) error {
 	return nil
 }
 
-// Renew begins the login session of a request anew, after a change that has ended all
-// sessions of its user.
-func (s *sessions) Renew(ctx context.Context, u account.User) error { return s.SignIn(ctx, u) }
-
 // sessionID returns the id of a stored session on pages. It does not tell the stored
 // token, which is a hash itself.
 func sessionID(token string) string { return hashed(token)[:16] }
