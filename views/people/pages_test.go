@@ -43,13 +43,15 @@ func peoplePages() map[string]templ.Component {
 	f, p := viewstest.Frame(), viewstest.Problem()
 	f.Current, f.Cluster = "users", ""
 	wrong := &ui.Problem{Text: "No.", Fields: map[string]string{
-		"name": "x", "password": "x", "role": "x", "grants": "x", "current": "x", "password2": "x", "label": "x", "expires": "x",
+		"name": "x", "password": "x", "role": "x", "grants": "x", "current": "x", "password2": "x", "label": "x",
+		"expires": "x",
 	}}
 	gone, elsewhere := grace(), grace()
 	gone.Disabled, gone.LastLoginAt = true, nil
 	elsewhere.Issuer = "https://id.example"
 	access := people.AccessForm{
-		Name: "grace", Role: services.RoleViewer, Grants: people.RowsOf(grace().Grants), Clusters: []string{viewstest.OddCluster},
+		Name: "grace", Role: services.RoleViewer, Grants: people.RowsOf(grace().Grants),
+		Clusters: []string{viewstest.OddCluster},
 	}
 	refused := access
 	refused.Problem = wrong
