@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -19,7 +20,7 @@ func (h *Handlers) AuditList(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case wantsJSON(r) && err == nil:
-		return writeJSON(w, http.StatusOK, newAuditJSON(page))
+		return writeJSON(w, http.StatusOK, newAuditJSON(r.Context(), page))
 	case err == nil:
 		return h.showAudit(w, r, http.StatusOK, admin.AuditView{Page: page})
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
@@ -65,10 +66,10 @@ type auditJSON struct {
 	Older string        `json:"older,omitempty"`
 }
 
-func newAuditJSON(p audit.Page) auditJSON {
+func newAuditJSON(ctx context.Context, p audit.Page) auditJSON {
 	out := auditJSON{Items: p.Items}
 	if p.Older > 0 {
-		out.Older = admin.AuditPageURL(p)
+		out.Older = ui.Outside(ctx, admin.AuditPageURL(p))
 	}
 	return out
 }

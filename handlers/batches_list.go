@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -17,7 +18,7 @@ func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
 	page, err := h.Batches.List(r.Context(), q)
 	switch {
 	case wantsJSON(r) && err == nil:
-		return writeJSON(w, http.StatusOK, newBatchListJSON(page))
+		return writeJSON(w, http.StatusOK, newBatchListJSON(r.Context(), page))
 	case err == nil:
 		return h.showBatches(w, r, http.StatusOK, batches.ListView{Page: page})
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
@@ -49,13 +50,13 @@ type batchListJSON struct {
 	Older string      `json:"older,omitempty"`
 }
 
-func newBatchListJSON(p batch.Page) batchListJSON {
+func newBatchListJSON(ctx context.Context, p batch.Page) batchListJSON {
 	list := batchListJSON{Items: make([]batchJSON, len(p.Items))}
 	for i, v := range p.Items {
 		list.Items[i] = batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf)}
 	}
 	if p.Older != "" {
-		list.Older = batches.OlderURL(p)
+		list.Older = ui.Outside(ctx, batches.OlderURL(p))
 	}
 	return list
 }

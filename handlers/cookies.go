@@ -10,6 +10,8 @@ type Cookies struct {
 	// Secure keeps them from being sent over plain HTTP. It is for a site that
 	// people reach by HTTPS.
 	Secure bool
+	// Path is the path below which the program is served, or "/".
+	Path string
 }
 
 // KeepTaste gives the browser of somebody who signs in the language and the theme that
@@ -26,7 +28,7 @@ func (c Cookies) KeepTaste(w http.ResponseWriter, language, theme string) {
 // keep sets a cookie that lasts for a time; no value forgets it.
 func (c Cookies) keep(w http.ResponseWriter, name, value string, lasts time.Duration) {
 	cookie := http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: int(lasts / time.Second),
+		Name: name, Value: value, Path: c.Path, MaxAge: int(lasts / time.Second),
 		HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteLaxMode,
 	}
 	if value == "" {

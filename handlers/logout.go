@@ -27,10 +27,17 @@ func (h *Logout) Submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.cookies.keep(w, lastCluster, "", 0)
-	if h.cookies.Secure || isLoopback(r.Host) { // elsewhere browsers only complain about it
+	if h.mayClear(r) {
 		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	}
 	return redirect(w, r, ui.SignInURL)
+}
+
+// mayClear reports whether the browser may remove everything that it stores of this
+// site. It must not if the site has other programs at other paths; static/login.js
+// removes what is ours. Without HTTPS, browsers only complain about the header.
+func (h *Logout) mayClear(r *http.Request) bool {
+	return h.cookies.Path == ui.HomeURL && (h.cookies.Secure || isLoopback(r.Host))
 }
 
 // isLoopback reports whether a host is this machine, whose pages browsers trust

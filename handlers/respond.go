@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
+
+	"kube-node-manager/views/ui"
 )
 
 // Render is render for the edge's own pages (errors, limits).
@@ -33,15 +34,15 @@ func IsHTMX(r *http.Request) bool { return isHTMX(r) }
 // render writes a component as the whole answer. It renders into memory first,
 // so that an error in the middle becomes an error page and not half a page.
 func render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
-	var page bytes.Buffer
-	if err := c.Render(r.Context(), &page); err != nil {
+	page, err := ui.Render(r.Context(), c)
+	if err != nil {
 		return fmt.Errorf("render the page: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	// A failing write means that the reader has gone; nobody is left to tell.
-	_, _ = w.Write(page.Bytes())
+	_, _ = w.Write(page)
 	return nil
 }
 

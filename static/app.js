@@ -10,7 +10,8 @@
     for (const type of types.split(" ")) document.addEventListener(type, handler, capture);
   };
   const body = document.body, grouped = (n) => n.toLocaleString("en-US");
-  const store = (key, value) => { // undefined reads, null removes
+  const store = (name, value) => { // undefined reads, null removes
+    const key = `knm ${body.dataset.base} ${name}`; // see login.js
     try {
       if (value === undefined) return sessionStorage.getItem(key);
       value === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, value);

@@ -76,5 +76,5 @@
 
   // The server shows times in the reader's time zone, which it gets from this cookie.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, secure = location.protocol === "https:";
-  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax` + (secure ? "; secure" : "");
+  document.cookie = `zone=${zone}; path=${body.dataset.base}; max-age=31536000; samesite=lax` + (secure ? "; secure" : "");
 })();

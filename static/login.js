@@ -4,24 +4,30 @@
 (() => {
   const $ = (selector) => document.querySelector(selector);
   const on = (type, handler, capture) => document.addEventListener(type, handler, capture);
-  const user = document.body.dataset.user, path = location.pathname;
+  const { user, base } = document.body.dataset, path = location.pathname;
   const draftKey = "draft:" + path, dueFor = 30 * 60 * 1000, maxDraft = 100_000;
 
   // Storage may be full or forbidden. The page works without it, too.
   const attempt = (fn) => { try { return fn(); } catch { return null; } };
-  const read = (key) => attempt(() => JSON.parse(sessionStorage.getItem(key)));
-  const write = (key, value) => attempt(() => sessionStorage.setItem(key, JSON.stringify(value)));
-  const remove = (key) => attempt(() => sessionStorage.removeItem(key));
-  const clear = () => attempt(() => sessionStorage.clear());
-  const drafts = () => attempt(() => Object.keys(sessionStorage).filter((key) => key.startsWith("draft:"))) ?? [];
+  // The site may have other programs at other paths, and the storage is that of the site.
+  const own = `knm ${base} `;
+  const read = (key) => attempt(() => JSON.parse(sessionStorage.getItem(own + key)));
+  const write = (key, value) => attempt(() => sessionStorage.setItem(own + key, JSON.stringify(value)));
+  const remove = (key) => attempt(() => sessionStorage.removeItem(own + key));
+  const stored = () => attempt(() => Object.keys(sessionStorage).filter((key) => key.startsWith(own))) ?? [];
+  const keys = () => stored().map((key) => key.slice(own.length));
+  const clear = () => keys().forEach(remove);
+  const drafts = () => keys().filter((key) => key.startsWith("draft:"));
 
   // Nobody may see what another user has selected or typed in this tab.
   if (user && read("user") !== user) {
     clear();
     write("user", user);
   }
-  const signsOut = (form) => form.getAttribute("action") === "/logout";
-  on("submit", (e) => { if (signsOut(e.target)) clear(); });
+  const signsOut = (form) => form.getAttribute("action")?.endsWith("/logout");
+  let leaving = false;
+  on("submit", (e) => { leaving ||= signsOut(e.target); });
+  addEventListener("pagehide", () => { if (leaving) clear(); }); // until then the page may store more
 
   // --- drafts: what was typed is restored after the next sign-in ---
   const kinds = ["text", "search", "number", "textarea", "select-one", "checkbox", "radio"];

@@ -46,6 +46,7 @@ type App struct {
 	started   bool
 	stopped   bool
 	listener  net.Listener
+	tls       *certificate // nil without --tls-cert
 	server    *http.Server
 	setupCode string
 }
@@ -131,7 +132,7 @@ func (a *App) URL() string {
 
 func (a *App) url() string {
 	if origin := a.options.origin(); origin != "" {
-		return origin
+		return origin + a.options.basePath()
 	}
 	host, port, err := net.SplitHostPort(a.addr())
 	if err != nil {
@@ -140,7 +141,7 @@ func (a *App) url() string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return a.options.scheme() + "://" + net.JoinHostPort(host, port)
 }
 
 // SetupCode returns the one-time code that Start has printed, or "" if there is an
@@ -212,7 +213,7 @@ func (a *App) serve(name string, l net.Listener, srv *http.Server) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := serveOn(l, srv); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("%s: %w", name, err)
 		}
 	}()
@@ -228,6 +229,14 @@ func (a *App) serve(name string, l net.Listener, srv *http.Server) {
 		<-ended
 		return err
 	})
+}
+
+// serveOn serves HTTPS, also as HTTP/2, if the server has a configuration for TLS.
+func serveOn(l net.Listener, srv *http.Server) error {
+	if srv.TLSConfig != nil {
+		return srv.ServeTLS(l, "", "")
+	}
+	return srv.Serve(l)
 }
 
 // newServer returns an HTTP server with our limits.

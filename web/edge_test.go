@@ -108,7 +108,7 @@ func TestOptions_listen(t *testing.T) {
 		}
 		require.ErrorContains(t, err, tt.wrong, tt.listen)
 		if tt.wrong == plainText {
-			for _, way := range []string{"--listen", "--public-url https://", "127.0.0.1", "--insecure-http"} {
+			for _, way := range []string{"--listen", "--tls-cert", "--public-url https://", "127.0.0.1", "--insecure-http"} {
 				require.ErrorContains(t, err, way)
 			}
 		}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strconv"
@@ -214,9 +213,9 @@ func (h *hub) welcome(v *viewer) {
 // render renders for a viewer. It uses the context of the hub, because that of the
 // viewer's request may have ended.
 func (h *hub) render(c templ.Component, v *viewer) string {
-	var out bytes.Buffer
-	if err := c.Render(ui.WithZone(ui.WithLocale(h.ctx, v.locale), v.zone), &out); err != nil {
+	html, err := ui.Render(ui.WithZone(ui.WithLocale(h.ctx, v.locale), v.zone), c)
+	if err != nil {
 		h.log.Error("Could not render an event", "error", err)
 	}
-	return out.String()
+	return string(html)
 }

@@ -290,7 +290,7 @@ func TestOptions_validate(t *testing.T) {
 		"--listen":           func(o *Options) { o.Listen = "8080" },
 		"--data":             func(o *Options) { o.Data = "" },
 		"--public-url":       func(o *Options) { o.PublicURL = "nodes.example.com" },
-		"a path is not":      func(o *Options) { o.PublicURL = "https://example.com/nodes" },
+		"the path of":        func(o *Options) { o.PublicURL = "https://example.com/a%20b" },
 		"must end after":     func(o *Options) { o.PublicURL = "https://example.com?x" },
 		"--log-format":       func(o *Options) { o.LogFormat = "xml" },
 		"--session-lifetime": func(o *Options) { o.SessionLifetime = 0 },
@@ -309,7 +309,14 @@ func TestOptions_validate(t *testing.T) {
 		_, err := New(o)
 		require.ErrorContains(t, err, want)
 	}
-	for _, good := range []string{"https://nodes.example.com", "http://10.0.0.1:8080/"} {
+	for _, path := range []string{"//", "/a//b", "/../a", "/a/./b", "/.a", "/a;b", "/a'b", "/%61", "/ä"} {
+		o := DefaultOptions()
+		o.PublicURL = "https://example.com" + path
+		require.ErrorContains(t, o.Validate(), "must be like /ops/nodes", path)
+	}
+	for _, good := range []string{
+		"https://nodes.example.com", "http://10.0.0.1:8080/", "https://example.com/nodes", "https://example.com/a-b/v1.2/",
+	} {
 		o := DefaultOptions()
 		o.PublicURL = good
 		require.NoError(t, o.Validate())
@@ -319,6 +326,8 @@ func TestOptions_validate(t *testing.T) {
 func TestApp_url(t *testing.T) {
 	a := &App{options: Options{PublicURL: "https://nodes.example.com/"}}
 	require.Equal(t, "https://nodes.example.com", a.URL())
+	a = &App{options: Options{PublicURL: "https://example.com/ops/nodes/"}}
+	require.Equal(t, "https://example.com/ops/nodes", a.URL())
 	any4 := startApp(t, func(o *Options) { o.Listen, o.InsecureHTTP = "0.0.0.0:0", true })
 	_, port, err := net.SplitHostPort(any4.Addr())
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
 
+	"kube-node-manager/handlers"
 	"kube-node-manager/services"
 )
 
@@ -27,7 +28,8 @@ func (e *edge) secure(next http.Handler) http.Handler {
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Permissions-Policy":           permissionsPolicy,
 	}
-	if e.options.https() {
+	// A browser would remember it for all ports of "localhost".
+	if e.options.https() && !e.options.localOnly() {
 		headers["Strict-Transport-Security"] = "max-age=31536000"
 		if e.options.HSTSSubdomains {
 			headers["Strict-Transport-Security"] += "; includeSubDomains"
@@ -38,6 +40,21 @@ func (e *edge) secure(next http.Handler) http.Handler {
 			w.Header().Set(name, value)
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// redirectToHTTPS redirects browsers to the same page at an address that begins with
+// https. It refuses everything else: a script that sends its token in plain text must
+// not appear to work.
+func redirectToHTTPS(to string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if !reads || r.Header.Get("Authorization") != "" {
+			http.Error(w, "This address is only for HTTPS: "+to, http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, to+handlers.LocalPath(r.URL.RequestURI()), http.StatusTemporaryRedirect)
 	})
 }
 

@@ -8,11 +8,14 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"kube-node-manager/handlers"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/views/ui"
 )
 
 // Options are the settings of the program. The tags define the flags of the command line,
@@ -28,6 +31,9 @@ type Options struct {
 	PublicURL      string         `help:"${help_public_url}" placeholder:"URL"`
 	TrustedProxies []netip.Prefix `help:"${help_trusted_proxies}" placeholder:"CIDR"`
 	AllowedHosts   []string       `help:"${help_allowed_hosts}" placeholder:"HOST"`
+	TLSCert        string         `help:"${help_tls_cert}" placeholder:"FILE"`
+	TLSKey         string         `help:"File with the private key of --tls-cert, as PEM." placeholder:"FILE"`
+	RedirectAddr   string         `help:"${help_redirect_addr}" placeholder:"HOST:PORT"`
 	InsecureHTTP   bool           `help:"Listen for other machines without TLS: passwords are sent in plain text."`
 	HSTSSubdomains bool           `help:"Tell browsers that all subdomains of --public-url have HTTPS."`
 
@@ -70,7 +76,9 @@ type Options struct {
 	Output  io.Writer    `kong:"-"` // for what the person who starts the program must read; nil discards it
 	Log     *slog.Logger `kong:"-"` // replaces the log that the options above describe
 
-	now func() time.Time // tests set the time of sessions and of retention; nil means time.Now
+	// For tests.
+	now              func() time.Time // for sessions, retention and certificates; nil means time.Now
+	certificateEvery time.Duration    // replaces the constant of the same name
 }
 
 // OptionHelp returns the help texts that the tags of Options refer to.
@@ -78,10 +86,13 @@ func OptionHelp() map[string]string {
 	return map[string]string{
 		"help_kubeconfig": "Kubeconfig files, separated as in PATH. " +
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
-		"help_public_url": "Address that people open in the browser. " +
+		"help_public_url": "Address that people open in the browser, also with a path. " +
 			"Needed behind a proxy; with https, cookies are marked as secure.",
 		"help_trusted_proxies": "Networks of the proxies whose X-Forwarded-For is trusted, such as 10.0.0.5/32.",
 		"help_allowed_hosts":   "Further host names of the program, besides localhost and that of --public-url.",
+		"help_tls_cert": "File with the TLS certificate and its intermediates, as PEM. " +
+			"Read again when it changes. Without it, the program speaks HTTP.",
+		"help_redirect_addr": "Second address, on which browsers are redirected from HTTP to --public-url; needs --tls-cert.",
 		"help_user_rate": "Requests per second of one user, in bursts of up to ten times as many; " +
 			"a quarter of it for changes and plans. 0 means no limit.",
 		"help_user_streams": "Open event streams of one user; a further one closes the oldest. 0 means no limit.",
@@ -139,6 +150,7 @@ func (o *Options) Validate() error {
 		o.checkListen(),
 		checkHosts(o.AllowedHosts),
 		checkPublicURL(o.PublicURL),
+		o.checkTLS(),
 		checkProtect(o.Protect),
 		o.checkActAs(),
 		checkPositive("session-lifetime", o.SessionLifetime),
@@ -214,8 +226,10 @@ func checkPositive(flag string, d time.Duration) error {
 	return nil
 }
 
-// checkPublicURL requires a URL without a path, because the links of the pages begin at
-// the root.
+// plainPath is a path that looks the same in HTML, in a cookie and in the configuration
+// of a proxy.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$`)
+
 func checkPublicURL(address string) error {
 	if address == "" {
 		return nil
@@ -224,17 +238,36 @@ func checkPublicURL(address string) error {
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.User != nil:
 		return fmt.Errorf("--public-url: %q is not like https://nodes.example.com", address)
-	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "":
-		return fmt.Errorf("--public-url: %q must end after the host; a path is not supported", address)
+	case u.RawQuery != "", u.Fragment != "":
+		return fmt.Errorf("--public-url: %q must end after the path", address)
+	case !plainPath.MatchString(u.EscapedPath()):
+		return fmt.Errorf("--public-url: the path of %q must be like /ops/nodes, of letters, digits and -._~", address)
 	default:
 		return nil
 	}
 }
 
+// base returns the path of the public URL, below which the program is served.
+func (o *Options) base() *ui.Base { return ui.NewBase(o.basePath()) }
+
+// basePath returns the path of base, or "".
+func (o *Options) basePath() string {
+	u, err := url.Parse(o.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(u.Path, "/")
+}
+
+// cookies returns what all cookies have in common.
+func (o *Options) cookies() handlers.Cookies {
+	return handlers.Cookies{Secure: o.https(), Path: o.base().Path()}
+}
+
 // https reports whether browsers reach the program over HTTPS.
 func (o *Options) https() bool {
 	u, err := url.Parse(o.PublicURL)
-	return err == nil && u.Scheme == "https"
+	return o.TLSCert != "" || err == nil && u.Scheme == "https"
 }
 
 // origin returns the public URL in the form of the header Origin, or "".

@@ -21,8 +21,32 @@ func (o *Options) checkListen() error {
 		return nil
 	}
 	return fmt.Errorf("--listen: other machines can reach %s, and without TLS passwords are sent in plain text: "+
-		"put a TLS proxy in front of the program and set --public-url https://…, or listen on 127.0.0.1, "+
-		"or set --insecure-http if the network is safe", o.Listen)
+		"set --tls-cert and --tls-key, or put a TLS proxy in front of the program and set --public-url https://…, "+
+		"or listen on 127.0.0.1, or set --insecure-http if the network is safe", o.Listen)
+}
+
+// checkTLS returns an error if the options of TLS do not fit together.
+func (o *Options) checkTLS() error {
+	switch {
+	case (o.TLSCert == "") != (o.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key: set both or neither")
+	case o.TLSCert != "" && strings.HasPrefix(o.PublicURL, "http:"):
+		return errors.New("--public-url: must begin with https, because --tls-cert is set")
+	case o.RedirectAddr == "":
+		return nil
+	case o.TLSCert == "" || o.PublicURL == "":
+		return errors.New("--redirect-addr: needs --tls-cert and --public-url")
+	default:
+		return checkAddress("redirect-addr", o.RedirectAddr)
+	}
+}
+
+// scheme returns the scheme of the addresses on which the program listens.
+func (o *Options) scheme() string {
+	if o.TLSCert != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // loopback reports whether only this machine can reach the listener.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -111,18 +110,22 @@ func TestMetrics_ownAddress(t *testing.T) {
 	var log logBuffer
 	a := startApp(t, logTo(&log), func(o *Options) { o.MetricsAddr = "127.0.0.1:0" })
 	require.Equal(t, http.StatusNotFound, a.get("/metrics").status)
-	var addr string
-	for line := range strings.Lines(log.String()) {
-		var fields map[string]any
-		if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "Serving metrics" {
-			addr, _ = fields["address"].(string)
-		}
-	}
-	_, _, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
-	b := newBrowser(t, "http://"+addr)
+	b := newBrowser(t, "http://"+secondAddress(t, &log, "metrics server"))
 	require.Contains(t, b.get("/metrics").body, "knm_build_info")
 	require.Equal(t, http.StatusNotFound, b.get("/").status)
+}
+
+// secondAddress returns the address of another server of the program, from its log.
+func secondAddress(t *testing.T, log *logBuffer, server string) string {
+	t.Helper()
+	for line := range strings.Lines(log.String()) {
+		var fields struct{ Msg, Server, Address string }
+		if json.Unmarshal([]byte(line), &fields) == nil && fields.Msg == "Serving" && fields.Server == server {
+			return fields.Address
+		}
+	}
+	require.Fail(t, "it was not started", server)
+	return ""
 }
 
 func TestSSE_counted(t *testing.T) {

@@ -44,7 +44,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	}
 	accounts := edgeAccounts{e.accounts, e.metrics}
 	setup := handlers.NewSetup(accounts, e.sessions)
-	cookies := handlers.Cookies{Secure: e.options.https()}
+	cookies := e.options.cookies()
 	login := handlers.NewLogin(accounts, e.sessions, cookies)
 	logout := handlers.NewLogout(auditedSessions{e.sessions, e.accounts}, cookies)
 	limit := e.limitLogins()
@@ -52,8 +52,8 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	do := e.handle
 
 	r := chi.NewRouter()
-	r.Use(clientIP(e.options.TrustedProxies), e.observe, prefer, e.rescue, e.secure, e.knownHost)
-	r.Use(limitBody, middleware.GetHead)
+	r.Use(clientIP(e.options.TrustedProxies), e.observe, belowBase(e.options.base()), prefer, e.rescue, e.secure)
+	r.Use(e.knownHost, limitBody, middleware.GetHead)
 
 	// Probes and static files: without a login.
 	r.Group(func(r chi.Router) {

@@ -9,9 +9,11 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"kube-node-manager/handlers"
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/store"
+	"kube-node-manager/views/ui"
 )
 
 // The keys of a login session's data.
@@ -63,17 +65,25 @@ func newSessions(
 		Codec:     scs.GobCodec{},
 		Lifetime:  o.SessionLifetime,
 		ErrorFunc: fail,
-		Cookie:    sessionCookie(o.https()),
+		Cookie:    sessionCookie(o.cookies()),
 	}
 	return s
 }
 
 // sessionCookie returns a cookie without an expiry date: closing the browser removes it.
-// The name prefix makes browsers accept it only over HTTPS and from this host.
-func sessionCookie(https bool) scs.SessionCookie {
-	c := scs.SessionCookie{Name: "knm", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	if https {
-		c.Name, c.Secure = "__Host-knm", true
+// The name prefix makes browsers accept it only over HTTPS, and "__Host-" only from this
+// host and for all of its paths. So below a path it is "__Secure-": the programs at other
+// paths must not get the cookie.
+func sessionCookie(like handlers.Cookies) scs.SessionCookie {
+	c := scs.SessionCookie{
+		Name: "knm", Path: like.Path, Secure: like.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	switch {
+	case !like.Secure:
+	case like.Path == ui.HomeURL:
+		c.Name = "__Host-knm"
+	default:
+		c.Name = "__Secure-knm"
 	}
 	return c
 }

@@ -19,6 +19,7 @@ import (
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
+	"kube-node-manager/views/ui"
 )
 
 // setUp creates all parts of the program, from the database to the listener. It is one
@@ -26,6 +27,9 @@ import (
 // before them.
 func (a *App) setUp(ctx context.Context) error {
 	a.options.warn(a.log)
+	if err := a.loadTLS(ctx); err != nil {
+		return err
+	}
 	st, err := a.openStore(ctx)
 	if err != nil {
 		return err
@@ -59,7 +63,7 @@ func (a *App) setUp(ctx context.Context) error {
 		return fmt.Errorf("--protect: %w", err)
 	}
 	templates := template.New(st, a.log)
-	events := newHub(ctx, a.log, fenced.Generation, e.metrics.sseDropped.Inc)
+	events := newHub(ui.WithBase(ctx, a.options.base()), a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	events.login, events.perUser = e.loginOf, a.options.UserStreams
 	e.sessions.ended = events.recheckLogins
 	engine := batch.New(batch.Dependencies{
@@ -77,7 +81,7 @@ func (a *App) setUp(ctx context.Context) error {
 	h := handlers.New(handlers.Dependencies{
 		Accounts: e.accounts, Logins: e.sessions,
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
-		Protect: protect, Cookies: handlers.Cookies{Secure: a.options.https()}, Version: a.options.Version,
+		Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
 	})
 	events.setRail(h.Rail)
 	events.look = clusters.Look
@@ -102,9 +106,15 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	a.server = a.newServer(ctx, routes)
+	if a.tls != nil {
+		a.server.TLSConfig = a.tls.config()
+	}
 	// Otherwise the server would wait for the event streams, which do not end by themselves.
 	a.server.RegisterOnShutdown(events.cancel)
 	a.serve("web server", a.listener, a.server)
+	if err := a.serveRedirects(ctx); err != nil {
+		return err
+	}
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
 		return err
 	}
@@ -134,6 +144,18 @@ func (a *App) openStore(ctx context.Context) (*store.Store, error) {
 	return st, st.Claim()
 }
 
+// loadTLS reads the certificate, if there is one, and follows its files.
+func (a *App) loadTLS(ctx context.Context) (err error) {
+	if a.options.TLSCert == "" {
+		return nil
+	}
+	a.tls, err = loadCertificate(&a.options, a.log)
+	if err == nil {
+		a.inBackground(ctx, "stop reading the TLS certificate", a.tls.follow)
+	}
+	return err
+}
+
 // listen listens on the address. From now on, clients that connect wait for the server to
 // start, and are not refused.
 func (a *App) listen(ctx context.Context) error {
@@ -153,17 +175,28 @@ func (a *App) listen(ctx context.Context) error {
 
 // serveMetrics serves the metrics on --metrics-addr, if it is set.
 func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
-	if a.options.MetricsAddr == "" {
-		return nil
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.options.MetricsAddr)
-	if err != nil {
-		return fmt.Errorf("--metrics-addr: %w", err)
-	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.handler())
-	a.serve("metrics server", l, a.newServer(ctx, mux))
-	a.log.Info("Serving metrics", "address", l.Addr().String())
+	return a.serveAlso(ctx, "metrics server", "--metrics-addr", a.options.MetricsAddr, mux)
+}
+
+// serveRedirects redirects to HTTPS on --redirect-addr, if it is set.
+func (a *App) serveRedirects(ctx context.Context) error {
+	redirect := redirectToHTTPS(a.options.origin())
+	return a.serveAlso(ctx, "redirect server", "--redirect-addr", a.options.RedirectAddr, redirect)
+}
+
+// serveAlso serves on a second address, if there is one.
+func (a *App) serveAlso(ctx context.Context, name, option, address string, h http.Handler) error {
+	if address == "" {
+		return nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", option, err)
+	}
+	a.serve(name, l, a.newServer(ctx, h))
+	a.log.Info("Serving", "server", name, "address", l.Addr().String())
 	return nil
 }
 

@@ -34,7 +34,7 @@ func command(t *testing.T, stdin string, args ...string) (code int, out, errs st
 
 func TestWrongCommandLines(t *testing.T) {
 	const plainText = "without TLS passwords are sent in plain text: " +
-		"put a TLS proxy in front of the program and set --public-url https://…"
+		"set --tls-cert and --tls-key, or put a TLS proxy in front of the program and set --public-url https://…"
 	for args, want := range map[string]string{
 		"--nonsense":                           "unknown flag --nonsense",
 		"dance":                                "unexpected argument dance",
