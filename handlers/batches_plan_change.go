@@ -70,12 +70,8 @@ func planFields(traits operation.Traits, fields form.Fields) url.Values {
 // movedJSON answers a script whose plan has become another: what was wrong, and
 // the plan as it is now.
 type movedJSON struct {
-	Error struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-		Hint    string `json:"hint,omitempty"`
-	} `json:"error"`
-	Plan planJSON `json:"plan"`
+	errorJSON
+	Plan *planJSON `json:"plan,omitempty"` // nil for any other conflict
 }
 
 func (h *Handlers) refuseMoved(w http.ResponseWriter, r *http.Request, q batch.Request, problem error) error {
@@ -86,8 +82,7 @@ func (h *Handlers) refuseMoved(w http.ResponseWriter, r *http.Request, q batch.R
 	if !wantsJSON(r) {
 		return h.showPlan(w, r, http.StatusConflict, q, p, problem)
 	}
-	said := ui.NewProblem(r.Context(), problem)
-	answer := movedJSON{Plan: newPlanJSON(r, q.Operation, p)}
-	answer.Error.Code, answer.Error.Message, answer.Error.Hint = string(said.Code), said.Text, said.Hint
-	return writeJSON(w, http.StatusConflict, answer)
+	now := newPlanJSON(r, q.Operation, p)
+	said := newProblemJSON(ui.NewProblem(r.Context(), problem))
+	return writeJSON(w, http.StatusConflict, movedJSON{errorJSON{said}, &now})
 }

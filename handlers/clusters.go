@@ -48,7 +48,7 @@ func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
 		for i, row := range rows {
 			list[i] = newClusterJSON(r.Context(), row)
 		}
-		return writeJSON(w, http.StatusOK, map[string]any{"items": list})
+		return writeJSON(w, http.StatusOK, clusterListJSON{list})
 	}
 	return render(
 		w, r, http.StatusOK, admin.ClustersPage(h.frame(r, "clusters", ui.T(r.Context(), "nav_clusters"), ""), rows),

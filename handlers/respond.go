@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
 
+	"kube-node-manager/services"
 	"kube-node-manager/views/ui"
 )
 
@@ -23,6 +24,11 @@ func Render(w http.ResponseWriter, r *http.Request, status int, c templ.Componen
 // WriteJSON is writeJSON for the edge's own answers (errors, probes).
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	return writeJSON(w, status, v)
+}
+
+// WriteProblem answers a script with an error.
+func WriteProblem(w http.ResponseWriter, status int, p *ui.Problem) error {
+	return writeJSON(w, status, errorJSON{newProblemJSON(p)})
 }
 
 // WantsJSON is wantsJSON for the edge.
@@ -57,6 +63,23 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n'))
 	return nil
+}
+
+// errorJSON is an error of the HTTP contract.
+type errorJSON struct {
+	Error problemJSON `json:"error"`
+}
+
+type problemJSON struct {
+	Code      services.Code     `json:"code"`
+	Message   string            `json:"message"`
+	Hint      string            `json:"hint,omitempty"`
+	Fields    map[string]string `json:"fields,omitempty"` // what is wrong with each field
+	RequestID string            `json:"requestId,omitempty"`
+}
+
+func newProblemJSON(p *ui.Problem) problemJSON {
+	return problemJSON{Code: p.Code, Message: p.Text, Hint: p.Hint, Fields: p.Fields, RequestID: p.RequestID}
 }
 
 // redirect sends the reader on with a GET: 303 for a browser, HX-Redirect for

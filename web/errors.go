@@ -146,7 +146,7 @@ func (e *edge) answer(w http.ResponseWriter, r *http.Request, status int, err er
 	form, isForm := errors.AsType[*handlers.FormError](err)
 	switch {
 	case handlers.WantsJSON(r):
-		return handlers.WriteJSON(w, status, newErrorJSON(p))
+		return handlers.WriteProblem(w, status, p)
 	case isForm:
 		return handlers.Render(w, r, status, form.Form(p))
 	case handlers.IsHTMX(r):
@@ -183,24 +183,6 @@ func (e *edge) errorPage(r *http.Request, p *ui.Problem) templ.Component {
 		return ui.BareError(*p)
 	}
 	return ui.ErrorPage(e.frame(r, p.Text), *p)
-}
-
-// errorJSON is the JSON form of an error.
-type errorJSON struct {
-	Error struct {
-		Code      services.Code     `json:"code"`
-		Message   string            `json:"message"`
-		Hint      string            `json:"hint,omitempty"`
-		Fields    map[string]string `json:"fields,omitempty"`
-		RequestID string            `json:"requestId,omitempty"`
-	} `json:"error"`
-}
-
-func newErrorJSON(p *ui.Problem) errorJSON {
-	var body errorJSON
-	body.Error.Code, body.Error.Message, body.Error.Hint = p.Code, p.Text, p.Hint
-	body.Error.Fields, body.Error.RequestID = p.Fields, p.RequestID
-	return body
 }
 
 // notFound handles addresses without a route.

@@ -90,7 +90,12 @@ func TestFail_statusAndLogOfEveryCode(t *testing.T) {
 
 			script := serveError(t, e, returns(tt.err), "Accept", "application/json")
 			require.Equal(t, tt.status, script.status)
-			var body errorJSON
+			var body struct {
+				Error struct {
+					Code               services.Code
+					Message, RequestID string
+				}
+			}
 			require.NoError(t, json.Unmarshal([]byte(script.body), &body))
 			clear := clarify(httptest.NewRequest(http.MethodGet, "/", nil), tt.err)
 			require.Equal(t, services.CodeOf(clear), body.Error.Code)

@@ -171,7 +171,9 @@ func (b *browser) do(method, path string, body io.Reader, headers ...string) ans
 	defer func() { require.NoError(b.t, res.Body.Close()) }()
 	text, err := io.ReadAll(res.Body)
 	require.NoError(b.t, err)
-	return answer{status: res.StatusCode, header: res.Header, body: string(text)}
+	got := answer{status: res.StatusCode, header: res.Header, body: string(text)}
+	requireDocumented(b.t, method, path, got)
+	return got
 }
 
 // logBuffer collects the log of a program.

@@ -91,7 +91,8 @@ func TestBase_escapesAreFound(t *testing.T) {
 	page := func(html string) answer {
 		return answer{header: http.Header{"Content-Type": {"text/html"}}, body: html}
 	}
-	require.Empty(t, escapes(t, page(`<a href="/ops/nodes/x" title="a/b"></a><input value="/x"><i data-x="a /"></i>`), testBase))
+	const good = `<a href="/ops/nodes/x" title="a/b"></a><input value="/x"><i data-x="a /"></i>`
+	require.Empty(t, escapes(t, page(good), testBase))
 	for _, html := range []string{
 		`<a href="/x"></a>`, `<a href="/"></a>`, `<form action="/ops/nodesx"></form>`, `<i hx-get="/x"></i>`,
 		`<meta content="2;url=/x">`, `<body data-stream="/events?x"></body>`, `<a href="//evil.example"></a>`,

@@ -29,7 +29,7 @@ func (e *edge) readyz(w http.ResponseWriter, r *http.Request) error {
 
 func (e *edge) probe(w http.ResponseWriter, r *http.Request, status int, text string) error {
 	if handlers.WantsJSON(r) {
-		return handlers.WriteJSON(w, status, map[string]string{"status": text})
+		return handlers.WriteJSON(w, status, handlers.StatusJSON{Status: text})
 	}
 	return writeText(w, status, text)
 }
@@ -48,11 +48,7 @@ func (e *edge) serveMetrics(w http.ResponseWriter, r *http.Request) error {
 // version returns the version. It tells only signed-in users the commit and the version of
 // Go, because these point to known vulnerabilities.
 func (e *edge) version(w http.ResponseWriter, r *http.Request) error {
-	v := struct {
-		Version  string `json:"version"`
-		Revision string `json:"revision,omitempty"`
-		Go       string `json:"go,omitempty"`
-	}{Version: e.options.Version}
+	v := handlers.VersionJSON{Version: e.options.Version}
 	if services.ActorFrom(r.Context()).ID != 0 {
 		v.Revision, v.Go = revision(), runtime.Version()
 	}

@@ -122,6 +122,8 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/batches/{id}/retry", do(h.BatchesRetry))
 				r.Post("/batches/{id}/undo", do(h.BatchesUndo))
 				r.Get("/batches/{id}/{verb:cancel|pause|resume|retry|undo}", do(h.BatchPosted))
+				r.Get("/openapi.json", do(h.OpenAPI))
+				r.Get("/docs/api", do(h.APIDocs))
 				r.Get("/audit", do(h.AuditList))
 				heavy.Get("/audit.csv", do(h.AuditCSV))
 				r.Get("/users", do(h.UsersList))

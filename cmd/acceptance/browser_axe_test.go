@@ -112,6 +112,9 @@ func TestBrowser_accessible(t *testing.T) {
 			x.open(path)
 			x.accessible(theme + ", " + what)
 		}
+		x.open("/docs/api")
+		value[any](x, `document.querySelectorAll("details").forEach((d) => { d.open = true; })`)
+		x.accessible(theme + ", HTTP API")
 		x.open(nodesPath(c.Name))
 		x.tick(names[0])
 		x.press("#bar button[value=drain]")

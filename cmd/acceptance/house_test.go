@@ -134,14 +134,15 @@ func otherMeanings() map[string][]string {
 	return map[string][]string{
 		// A field of forms and filters, and a style.
 		"label": {
-			"handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go", "handlers/tokens.go",
+			"handlers/api_fields.go", "handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go",
+			"handlers/tokens.go",
 			"services/account/names.go", "services/node/table.go", "views/nodes/list.go", "views/people/tokens_templ.go",
 			"views/ui/url.go", "web/admin.go",
 		},
 		"taint": {
-			"handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go", "services/node/table.go",
-			"views/nodes/edit_templ.go", "views/nodes/list.go", "views/nodes/overview_templ.go", "views/nodes/row_templ.go",
-			"views/templates/page_templ.go", "views/ui/taints_templ.go", "views/ui/url.go",
+			"handlers/api_fields.go", "handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go",
+			"services/node/table.go", "views/nodes/edit_templ.go", "views/nodes/list.go", "views/nodes/overview_templ.go",
+			"views/nodes/row_templ.go", "views/templates/page_templ.go", "views/ui/taints_templ.go", "views/ui/url.go",
 		},
 		// A permission, and a part of the style sheet.
 		"drain": {"services/actor.go", "static/embed.go"},

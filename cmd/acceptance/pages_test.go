@@ -199,6 +199,7 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 		"labels, unreachable":  {adminName, "GET", "/clusters/down%2Ffar%20away/labels", nil, 503, nil},
 		"nodes for a template": {adminName, "GET", nodes + "?apply=labels-99", nil, 200, nil},
 		"clusters":             {adminName, "GET", "/clusters", nil, 200, nil},
+		"HTTP API":             {"looker", "GET", "/docs/api", nil, 200, nil},
 		"no page":              {adminName, "GET", "/nowhere", nil, 404, nil},
 		"wrong method":         {adminName, "POST", "/batches", url.Values{}, 405, nil},
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"kube-node-manager/handlers/openapi/openapitest"
 	"kube-node-manager/services/kube/kubetest"
 )
 
@@ -87,6 +88,13 @@ type program struct {
 	stderr *os.File
 	exited chan error
 	client *http.Client
+	api    *apiDocument
+}
+
+// apiDocument is the program's own OpenAPI document, read when it is first needed.
+type apiDocument struct {
+	read sync.Once
+	*openapitest.Document
 }
 
 // newProgram prepares a data directory with an administrator; start runs the
@@ -101,7 +109,8 @@ func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 // emptyProgram prepares an empty data directory.
 func emptyProgram(t testing.TB, path, kubeconfig string, args ...string) *program {
 	t.Helper()
-	p := &program{Data: t.TempDir(), path: path, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
+	p := &program{Data: t.TempDir(), path: path, api: &apiDocument{}}
+	p.client = &http.Client{Transport: &http.Transport{}, Timeout: patience}
 	// Tests send more requests than any person, hence no rate limit. Small batches
 	// end within the wait, however busy the machine is; see also followed.
 	p.args = append([]string{
@@ -258,7 +267,28 @@ func (p *program) call(t testing.TB, method, path, accept, kind string, body io.
 	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
+	p.requireDocumented(t, response, raw)
 	return response, raw
+}
+
+// requireDocumented requires that a JSON response is as the program's own document
+// says.
+func (p *program) requireDocumented(t testing.TB, response *http.Response, raw []byte) {
+	t.Helper()
+	own, err := url.Parse(p.URL)
+	require.NoError(t, err)
+	path := strings.TrimPrefix(response.Request.URL.EscapedPath(), own.Path) // after redirects
+	isJSON := strings.HasPrefix(response.Header.Get("Content-Type"), "application/json")
+	if !isJSON || path == "/openapi.json" {
+		return
+	}
+	p.api.read.Do(func() {
+		_, document := p.call(t, http.MethodGet, "/openapi.json", "application/json", "", nil)
+		var err error
+		p.api.Document, err = openapitest.Parse(document)
+		require.NoError(t, err)
+	})
+	require.NoError(t, p.api.Check(response.Request.Method, path, response.StatusCode, raw))
 }
 
 // newRequest returns a request with the administrator's token.

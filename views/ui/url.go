@@ -24,6 +24,8 @@ const (
 	AuditURL       = "/audit"
 	UsersURL       = "/users"
 	ProfileURL     = "/profile"
+	APIURL         = "/docs/api"
+	OpenAPIURL     = "/openapi.json"
 )
 
 // LoginURL returns the sign-in page that leads to next, a path of ours.
