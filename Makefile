@@ -17,7 +17,7 @@ PLANE_LD   = -s -w -X $(STAMP).gitVersion=$(K8S) -X $(STAMP).gitMajor=$(word 1,$
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate lint test bench soak demo run plane chromium compiler screenshots clean
+.PHONY: help build release sbom vulns generate lint test bench soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,18 @@ help: ## list the targets
 build: ## build the program into bin/
 	@echo "== building the program"
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
+
+release: build vulns sbom ## build the program, check it for known vulnerabilities, and list its parts
+
+vulns: ## check for known vulnerabilities; needs vuln.go.dev, or VULNDB=file:///… with a copy of it
+	@echo "== checking for known vulnerabilities"
+	@cmd/vulns.sh
+
+# Read from the binary, so it lists what is in it. Not a tool of go.mod, because of
+# the hundreds of modules that it would add there.
+sbom: build ## write bin/kube-node-manager.cdx.json: the modules in the program, as CycloneDX
+	@echo "== listing the modules in the program"
+	@go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -std -version $(VERSION) -output $(BIN)/kube-node-manager.cdx.json $(BIN)/kube-node-manager
 
 run: build ## run the program on your own clusters (KUBECONFIG or ~/.kube/config)
 	@$(BIN)/kube-node-manager
