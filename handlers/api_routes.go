@@ -20,7 +20,7 @@ type apiRoute struct {
 
 // apiGroups are the groups of routes in the order of the document.
 func apiGroups() []string {
-	return []string{"clusters", "nodes", "batches", "templates", "audit", "events", "program"}
+	return []string{"clusters", "nodes", "batches", "templates", "audit", "users", "profile", "events", "program"}
 }
 
 // clusterListJSON is the list of the HTTP contract.
@@ -47,7 +47,7 @@ func apiRoutes() []apiRoute {
 	var routes []apiRoute
 	for _, group := range [][]apiRoute{
 		clusterRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(), templateFileRoutes(),
-		auditRoutes(), programRoutes(),
+		auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), programRoutes(),
 	} {
 		routes = append(routes, group...)
 	}

@@ -17,19 +17,36 @@ func (h *Handlers) ProfileShow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, map[string]any{
-			"user": newUserJSON(v.User), "clusters": orEmpty(v.Clusters), "tokens": newTokenListJSON(v.Tokens.Tokens),
-		})
+		return writeJSON(w, http.StatusOK, newProfileJSON(v))
 	}
 	return render(w, r, http.StatusOK, h.profilePage(r, v))
 }
 
-// orEmpty returns a map that is {} in JSON and not null.
-func orEmpty(roles map[string]services.Role) map[string]services.Role {
-	if roles == nil {
-		return map[string]services.Role{}
+// profileJSON is the actor's own account. Clusters are those where the role is another.
+type profileJSON struct {
+	User     userJSON          `json:"user"`
+	Clusters map[string]string `json:"clusters"`
+	Tokens   []tokenJSON       `json:"tokens"`
+}
+
+func newProfileJSON(v people.ProfileView) profileJSON {
+	out := profileJSON{
+		User: newUserJSON(v.User), Clusters: map[string]string{}, Tokens: newTokenListJSON(v.Tokens.Tokens),
 	}
-	return roles
+	for cluster, role := range v.Clusters {
+		out.Clusters[cluster] = string(role)
+	}
+	return out
+}
+
+// passwordJSON says how many tokens a new password has revoked.
+type passwordJSON struct {
+	TokensRevoked int `json:"tokensRevoked"`
+}
+
+// signedOutJSON says that all login sessions have ended.
+type signedOutJSON struct {
+	SignedOut bool `json:"signedOut"`
 }
 
 func (h *Handlers) profilePage(r *http.Request, v people.ProfileView) templ.Component {
@@ -70,7 +87,7 @@ func (h *Handlers) ProfilePassword(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, map[string]any{"tokensRevoked": revoked})
+		return writeJSON(w, http.StatusOK, passwordJSON{TokensRevoked: revoked})
 	}
 	v, err := h.profileView(r)
 	if err != nil {
@@ -91,7 +108,7 @@ func (h *Handlers) ProfileToken(w http.ResponseWriter, r *http.Request) error {
 		return h.profileAgain(r, err, func(v *people.ProfileView, p *ui.Problem) { v.Tokens.Form = refused(form, p) })
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusCreated, map[string]any{"token": made})
+		return writeJSON(w, http.StatusCreated, newTokenJSON{Token: made})
 	}
 	v, err := h.profileView(r)
 	if err != nil {
@@ -116,7 +133,7 @@ func (h *Handlers) ProfileSignOut(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, map[string]any{"signedOut": true})
+		return writeJSON(w, http.StatusOK, signedOutJSON{SignedOut: true})
 	}
 	return redirect(w, r, ui.SignInURL)
 }

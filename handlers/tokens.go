@@ -69,7 +69,7 @@ func (h *Handlers) UsersToken(w http.ResponseWriter, r *http.Request) error {
 		return h.userAgain(r, name, err, func(v *people.UserView, p *ui.Problem) { v.Tokens.Form = refused(form, p) })
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusCreated, map[string]any{"token": made})
+		return writeJSON(w, http.StatusCreated, newTokenJSON{Token: made})
 	}
 	v, err := h.userView(r, name)
 	if err != nil {
@@ -108,10 +108,21 @@ func (h *Handlers) revoke(w http.ResponseWriter, r *http.Request, back string) e
 	case err != nil:
 		return err
 	case wantsJSON(r):
-		return writeJSON(w, http.StatusOK, map[string]any{"id": id, "revoked": true})
+		return writeJSON(w, http.StatusOK, revokedJSON{ID: id, Revoked: true})
 	default:
 		return redirect(w, r, back)
 	}
+}
+
+// newTokenJSON is a new token. It is the only answer that has the secret.
+type newTokenJSON struct {
+	Token string `json:"token"`
+}
+
+// revokedJSON says that a token is no more.
+type revokedJSON struct {
+	ID      int64 `json:"id"`
+	Revoked bool  `json:"revoked"`
 }
 
 // tokenJSON is one token, without the secret.

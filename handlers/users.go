@@ -27,7 +27,7 @@ func (h *Handlers) UsersList(w http.ResponseWriter, r *http.Request) error {
 	}
 	found := slices.DeleteFunc(slices.Clone(all), func(u account.Listed) bool { return !userHas(u, words) })
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, map[string]any{"items": newUserListJSON(found)})
+		return writeJSON(w, http.StatusOK, newUserListJSON(found))
 	}
 	v := people.UsersView{Users: found, Total: len(all), Find: find, Now: h.now()}
 	f := h.frame(r, "users", ui.T(r.Context(), "users_title"), "")

@@ -59,7 +59,7 @@ func (h *Handlers) UsersAccess(w http.ResponseWriter, r *http.Request) error {
 		_, err = h.Accounts.SetAccess(r.Context(), name, form.Role, grants)
 	}
 	if err == nil {
-		return h.userDone(w, r, name)
+		return h.userChanged(w, r, name, nil)
 	}
 	return h.userAgain(r, name, err, func(v *people.UserView, p *ui.Problem) {
 		if services.CodeOf(err) == services.CodeInvalid {
@@ -75,29 +75,27 @@ func (h *Handlers) UsersPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	_, err := h.Accounts.SetPassword(r.Context(), name, r.PostForm.Get("password"))
-	if err != nil {
-		return h.userAgain(r, name, err, func(*people.UserView, *ui.Problem) {})
-	}
-	return h.userDone(w, r, name)
+	return h.userChanged(w, r, name, err)
 }
 
-// UsersDo does to a user what the last part of the path says: disable, enable, or
-// signout.
-func (h *Handlers) UsersDo(w http.ResponseWriter, r *http.Request) error {
+// UsersDisable blocks a user until UsersEnable.
+func (h *Handlers) UsersDisable(w http.ResponseWriter, r *http.Request) error {
 	name := pathParam(r, "user")
-	var err error
-	switch pathParam(r, "verb") {
-	case "disable":
-		_, err = h.Accounts.Disable(r.Context(), name)
-	case "enable":
-		_, err = h.Accounts.Enable(r.Context(), name)
-	case "signout":
-		err = h.Accounts.EndLogins(r.Context(), name)
-	}
-	if err != nil {
-		return h.userAgain(r, name, err, func(*people.UserView, *ui.Problem) {})
-	}
-	return h.userDone(w, r, name)
+	_, err := h.Accounts.Disable(r.Context(), name)
+	return h.userChanged(w, r, name, err)
+}
+
+// UsersEnable lets a disabled user sign in again.
+func (h *Handlers) UsersEnable(w http.ResponseWriter, r *http.Request) error {
+	name := pathParam(r, "user")
+	_, err := h.Accounts.Enable(r.Context(), name)
+	return h.userChanged(w, r, name, err)
+}
+
+// UsersSignOut ends all login sessions of a user.
+func (h *Handlers) UsersSignOut(w http.ResponseWriter, r *http.Request) error {
+	name := pathParam(r, "user")
+	return h.userChanged(w, r, name, h.Accounts.EndLogins(r.Context(), name))
 }
 
 // UsersDeleteForm asks whether a user is to go.
@@ -125,13 +123,16 @@ func (h *Handlers) UsersDelete(w http.ResponseWriter, r *http.Request) error {
 		return h.userAgain(r, name, err, func(*people.UserView, *ui.Problem) {})
 	}
 	if wantsJSON(r) {
-		return writeJSON(w, http.StatusOK, map[string]any{"name": name, "deleted": true})
+		return writeJSON(w, http.StatusOK, deletedJSON{Name: name, Deleted: true})
 	}
 	return redirect(w, r, ui.UsersURL)
 }
 
-// userDone answers a change of a user.
-func (h *Handlers) userDone(w http.ResponseWriter, r *http.Request, name string) error {
+// userChanged answers a change of a user, or says on the user's page why it was refused.
+func (h *Handlers) userChanged(w http.ResponseWriter, r *http.Request, name string, err error) error {
+	if err != nil {
+		return h.userAgain(r, name, err, func(*people.UserView, *ui.Problem) {})
+	}
 	if wantsJSON(r) {
 		return h.writeUser(w, r, http.StatusOK, name)
 	}
@@ -184,12 +185,22 @@ func newUserJSON(u account.Listed) userJSON {
 	return out
 }
 
-func newUserListJSON(users []account.Listed) []userJSON {
-	list := make([]userJSON, len(users))
+type userListJSON struct {
+	Items []userJSON `json:"items"`
+}
+
+func newUserListJSON(users []account.Listed) userListJSON {
+	list := userListJSON{Items: make([]userJSON, len(users))}
 	for i, u := range users {
-		list[i] = newUserJSON(u)
+		list.Items[i] = newUserJSON(u)
 	}
 	return list
+}
+
+// deletedJSON says that a user is no more.
+type deletedJSON struct {
+	Name    string `json:"name"`
+	Deleted bool   `json:"deleted"`
 }
 
 func (h *Handlers) writeUser(w http.ResponseWriter, r *http.Request, status int, name string) error {

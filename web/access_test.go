@@ -57,7 +57,8 @@ func routeRights() map[string]struct {
 	for needs, routes := range map[right]string{
 		forAll: `GET /healthz, GET /readyz, GET /version, GET /metrics, GET /static/*, GET /setup, POST /setup, GET /login,
 			POST /login, POST /logout, POST /preferences`,
-		forSigned: `GET /, GET /clusters, GET /profile, GET /profile/{verb}, GET /users/{user}/{verb},
+		forSigned: `GET /, GET /docs/api, GET /openapi.json, GET /clusters, GET /profile, GET /profile/{verb},
+			GET /users/{user}/{verb},
 			GET /clusters/{cluster}/test, GET /clusters/{cluster}/batches, GET /batches/{id}/{verb},
 			GET /templates/{kind}/{id}/duplicate`,
 		forSession: `POST /profile/password, POST /profile/sessions/{session}/end`,
@@ -77,7 +78,8 @@ func routeRights() map[string]struct {
 			GET /templates/{kind}/{id}/delete, POST /templates/{kind}/{id}/delete,
 			POST /templates/{kind}/{id}/duplicate`,
 		forAdmins: `GET /users, GET /users/new, POST /users/new, GET /users/{user}, POST /users/{user}/access,
-			POST /users/{user}/password, POST /users/{user}/{verb}, GET /users/{user}/delete, POST /users/{user}/delete,
+			POST /users/{user}/password, POST /users/{user}/disable, POST /users/{user}/enable,
+			POST /users/{user}/signout, GET /users/{user}/delete, POST /users/{user}/delete,
 			POST /users/{user}/tokens, POST /users/{user}/tokens/{token}/revoke`,
 	} {
 		for route := range strings.SplitSeq(routes, ",") {
@@ -188,7 +190,7 @@ func pathOf(method, route string, form url.Values) string {
 	path := strings.NewReplacer(
 		"{cluster}", "prod%2Feu", "{node}", "n1", "{kind}", "labels", "{user}", "nobody", "{token}", "99", "{session}", "x",
 		"/templates/{kind}/{id}", "/templates/labels/1", "/batches/{id}", "/batches/b1", "/static/*", "/static/app.css",
-		"{verb:disable|enable|signout}", "disable", "{verb:cancel|pause|resume|retry|undo}", "cancel",
+		"{verb:cancel|pause|resume|retry|undo}", "cancel",
 		"{verb:access|password|disable|enable|signout|tokens}", "access", "{verb:password|tokens|signout}", "password",
 	).Replace(route)
 	if method == http.MethodGet && form != nil {

@@ -129,7 +129,7 @@ func TestBase_addressesInJSON(t *testing.T) {
 	a.addUser(t, "grace", "user")
 	a.admin(t, func(ad *Admin) {
 		for range 120 {
-			_, err := ad.NewToken(t.Context(), "grace", "test", time.Hour)
+			_, err := ad.CreateToken(t.Context(), "grace", NewToken{Label: "test", Life: time.Hour})
 			require.NoError(t, err)
 		}
 	})

@@ -47,7 +47,8 @@ func pages() map[string]bool {
 	return map[string]bool{
 		"GET /": true, "GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true,
 		"POST /logout": true, "POST /preferences": true, "GET /static/*": true, "GET /docs/api": true,
-		"GET /clusters/{cluster}/test": true, "GET /clusters/{cluster}/batches": true,
+		"POST /profile/sessions/{session}/end": true,
+		"GET /clusters/{cluster}/test":         true, "GET /clusters/{cluster}/batches": true,
 		"GET /clusters/{cluster}/labels/edit": true, "POST /clusters/{cluster}/labels/edit": true,
 		"GET /clusters/{cluster}/taints/edit": true, "POST /clusters/{cluster}/taints/edit": true,
 		"GET /clusters/{cluster}/annotations/edit": true, "POST /clusters/{cluster}/annotations/edit": true,
@@ -55,7 +56,11 @@ func pages() map[string]bool {
 		"GET /clusters/{cluster}/templates/apply": true, "POST /clusters/{cluster}/templates/apply": true,
 		"GET /batches/{id}/{verb:cancel|pause|resume|retry|undo}": true,
 		"GET /templates/{kind}/new":                               true, "GET /templates/{kind}/import": true,
-		"GET /templates/{kind}/{id}/delete": true, "GET /templates/{kind}/{id}/duplicate": true,
+		"GET /users/new": true, "GET /users/{user}/delete": true,
+		"GET /users/{user}/{verb:access|password|disable|enable|signout|tokens}": true,
+		"GET /profile/{verb:password|tokens|signout}":                            true,
+		"GET /templates/{kind}/{id}/delete":                                      true,
+		"GET /templates/{kind}/{id}/duplicate":                                   true,
 	}
 }
 

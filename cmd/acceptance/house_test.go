@@ -134,8 +134,8 @@ func otherMeanings() map[string][]string {
 	return map[string][]string{
 		// A field of forms and filters, and a style.
 		"label": {
-			"handlers/api_fields.go", "handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go",
-			"handlers/tokens.go",
+			"handlers/api_fields.go", "handlers/api_people.go", "handlers/batches_create.go", "handlers/editors.go",
+			"handlers/nodes_list.go", "handlers/tokens.go",
 			"services/account/names.go", "services/node/table.go", "views/nodes/list.go", "views/people/tokens_templ.go",
 			"views/ui/url.go", "web/admin.go",
 		},
