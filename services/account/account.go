@@ -52,6 +52,9 @@ type Service struct {
 	near, far *backOff // of a name from one network, and of a name from everywhere
 	refusals  *refusals
 	uses      *uses
+
+	directory   Directory // nil without one
+	noPasswords bool      // see RefusePasswords
 }
 
 // New returns a Service over a store. A program that lets people sign in must also

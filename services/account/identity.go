@@ -47,7 +47,7 @@ func (s *Service) SignInAs(ctx context.Context, id Identity) (User, error) {
 			return User{}, err
 		}
 	}
-	if err := s.store.EndSignIn(ctx, u.ID, s.now()); err != nil {
+	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), id.Issuer); err != nil {
 		return User{}, err
 	}
 	return s.asUser(u), nil

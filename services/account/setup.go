@@ -25,13 +25,14 @@ const SetupCodeLife = time.Hour
 
 // SetupCode creates the one-time code that is needed to create the first administrator,
 // so that only those who can read the program's output can set it up. It returns
-// needed = false when there is an administrator who can sign in.
+// needed = false when there is an administrator who can sign in, and when passwords that
+// are kept here are refused: the administrator is then one by their groups.
 //
 // Only the hash of the code is stored, so each start creates a new code, and the code
 // before it becomes void.
 func (s *Service) SetupCode(ctx context.Context) (code string, needed bool, err error) {
 	has, err := s.store.HasAdmin(ctx)
-	if err != nil || has {
+	if err != nil || has || s.noPasswords {
 		return "", false, err
 	}
 	text := rand.Text()
@@ -46,8 +47,11 @@ func (s *Service) SetupCode(ctx context.Context) (code string, needed bool, err 
 // CreateFirst creates the first administrator.
 //
 // Errors: CodeConflict when there is one already; CodeInvalid names the wrong fields
-// ("code", "name", "password").
+// ("code", "name", "password"); CodeForbidden when passwords are refused.
 func (s *Service) CreateFirst(ctx context.Context, code, name, password string) (User, error) {
+	if s.noPasswords {
+		return User{}, errNoPasswords()
+	}
 	if err := s.checkCode(ctx, code); err != nil {
 		return User{}, err
 	}

@@ -19,8 +19,12 @@ const maxTyped = 1024
 // Errors: CodeUnauthenticated, the same after the same time for an unknown name,
 // a disabled user and a wrong password; CodeThrottled after several failures, with
 // the seconds to wait in the argument Seconds. The wait grows with each failure,
-// and is the same for unknown names.
+// and is the same for unknown names; CodeForbidden if nobody checks passwords. With a
+// directory, those of SignInAs and CodeUnavailable too.
 func (s *Service) Authenticate(ctx context.Context, name, password string) (User, error) {
+	if s.noPasswords && s.directory == nil {
+		return User{}, errNoPasswords()
+	}
 	name = name[:min(len(name), maxTyped)]
 	u, err := s.find(ctx, name)
 	if err != nil && services.CodeOf(err) != services.CodeNotFound {
@@ -29,6 +33,9 @@ func (s *Service) Authenticate(ctx context.Context, name, password string) (User
 	t := s.newTry(ctx, name)
 	if err := s.begin(ctx, u, t); err != nil {
 		return User{}, err
+	}
+	if s.isElsewhere(u) {
+		return s.authenticateElsewhere(ctx, t, name, password)
 	}
 	ok, outdated, err := s.check(ctx, u, password)
 	if err != nil {

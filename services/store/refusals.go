@@ -14,8 +14,9 @@ const (
 	RefusedUnknown  Refusal = "unknown" // no such user
 	RefusedPassword Refusal = "password"
 	RefusedDisabled Refusal = "disabled"
-	RefusedWait     Refusal = "wait"   // too many attempts
-	RefusedNoAccess Refusal = "access" // the identity provider gives them none
+	RefusedWait     Refusal = "wait"     // too many attempts
+	RefusedNoAccess Refusal = "access"   // the identity provider gives them none
+	RefusedProvider Refusal = "provider" // the sign-in failed there, or on the way back
 	// RefusedSeveral means that a group of refusals has more than one reason.
 	RefusedSeveral Refusal = "several"
 )

@@ -267,7 +267,10 @@ func families() map[string][]string {
 		"overview_none_": template.Kinds(), "overview_none_hint_": template.Kinds(), "overview_key_": template.Kinds(),
 
 		"audit_": auditWords(), "audit_result_": words(store.Results()...),
-		"audit_why_": words(store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait),
+		"audit_why_": words(
+			store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait, store.RefusedNoAccess,
+			store.RefusedProvider,
+		),
 
 		"template_example_": exampleWords(), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(),
 		"templates_none_":     template.Kinds(),
