@@ -23,28 +23,44 @@ type LoginSessions interface {
 	SignOut(ctx context.Context) error
 }
 
+// Ways are the ways to sign in.
+type Ways struct {
+	Passwords bool     // there is a form for a name and a password
+	Provider  Provider // an identity provider; nil without one
+	Name      string   // of the provider, as people know it; may be ""
+}
+
+// form returns the sign-in page with these ways.
+func (s Ways) form(next string) admin.SignInForm {
+	form := admin.SignInForm{Next: LocalPath(next), Passwords: s.Passwords}
+	if s.Provider != nil {
+		form.Provider, form.ProviderName, form.ProviderDown = true, s.Name, s.Provider.Down()
+	}
+	return form
+}
+
 // Login is the sign-in page.
 type Login struct {
 	accounts Authenticator
 	sessions LoginSessions
 	cookies  Cookies
+	ways     Ways
 }
 
 // NewLogin returns the sign-in page.
-func NewLogin(accounts Authenticator, sessions LoginSessions, cookies Cookies) *Login {
-	return &Login{accounts: accounts, sessions: sessions, cookies: cookies}
+func NewLogin(accounts Authenticator, sessions LoginSessions, ways Ways, cookies Cookies) *Login {
+	return &Login{accounts: accounts, sessions: sessions, ways: ways, cookies: cookies}
 }
 
 // Show answers GET /login. Whoever is signed in already goes straight on.
 func (h *Login) Show(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	next := LocalPath(q.Get("next"))
+	form := h.ways.form(q.Get("next"))
 	if services.ActorFrom(r.Context()).ID != 0 {
-		return redirect(w, r, next)
+		return redirect(w, r, form.Next)
 	}
-	return render(
-		w, r, http.StatusOK, admin.SignIn(admin.SignInForm{Next: next, Ended: ui.ParseSessionEnd(q.Get("ended"))}),
-	)
+	form.Ended = ui.ParseSessionEnd(q.Get("ended"))
+	return render(w, r, http.StatusOK, admin.SignIn(form))
 }
 
 // Submit answers POST /login.
@@ -52,17 +68,15 @@ func (h *Login) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	form := admin.SignInForm{
-		Name: r.PostForm.Get("name"), Next: LocalPath(r.PostForm.Get("next")),
-		Ended: ui.ParseSessionEnd(r.PostForm.Get("ended")),
-	}
+	form := h.ways.form(r.PostForm.Get("next"))
+	form.Name, form.Ended = r.PostForm.Get("name"), ui.ParseSessionEnd(r.PostForm.Get("ended"))
 	u, err := h.accounts.Authenticate(r.Context(), form.Name, r.PostForm.Get("password"))
 	switch services.CodeOf(err) {
 	case "":
-	case services.CodeUnauthenticated, services.CodeThrottled:
-		return signInAgain(form, err)
-	default:
+	case services.CodeInternal, services.CodeTimeout:
 		return err
+	default:
+		return signInAgain(form, err)
 	}
 	if err := h.sessions.SignIn(r.Context(), u); err != nil {
 		return err

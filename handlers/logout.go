@@ -5,24 +5,28 @@ import (
 	"net/http"
 	"net/netip"
 
+	"kube-node-manager/views/admin"
 	"kube-node-manager/views/ui"
 )
 
 // Logout ends login sessions.
 type Logout struct {
-	sessions LoginSessions
+	sessions ProviderSessions
+	ways     Ways
 	cookies  Cookies
 }
 
 // NewLogout returns the end of login sessions.
-func NewLogout(sessions LoginSessions, cookies Cookies) *Logout {
-	return &Logout{sessions: sessions, cookies: cookies}
+func NewLogout(sessions ProviderSessions, ways Ways, cookies Cookies) *Logout {
+	return &Logout{sessions: sessions, ways: ways, cookies: cookies}
 }
 
 // Submit answers POST /logout, also to somebody who is not signed in. What the
 // browser keeps of the person goes too: the last cluster, and what the pages have
-// stored. Language and theme stay.
+// stored. Language and theme stay. Whoever has signed in at the identity provider is
+// signed out there too, if it offers that.
 func (h *Logout) Submit(w http.ResponseWriter, r *http.Request) error {
+	leave := h.leave(r)
 	if err := h.sessions.SignOut(r.Context()); err != nil {
 		return err
 	}
@@ -30,7 +34,21 @@ func (h *Logout) Submit(w http.ResponseWriter, r *http.Request) error {
 	if h.mayClear(r) {
 		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	}
-	return redirect(w, r, ui.SignInURL)
+	if leave == "" || wantsJSON(r) {
+		return redirect(w, r, ui.SignInURL)
+	}
+	// Not a redirect: our content policy lets no form lead to another site.
+	w.Header().Set("Refresh", "0; url="+leave)
+	return render(w, r, http.StatusOK, admin.SignedOut(leave))
+}
+
+// leave returns the address that signs the person out at the identity provider, or "".
+func (h *Logout) leave(r *http.Request) string {
+	token := h.sessions.IDToken(r.Context())
+	if h.ways.Provider == nil || token == "" {
+		return ""
+	}
+	return h.ways.Provider.SignOutURL(token)
 }
 
 // mayClear reports whether the browser may remove everything that it stores of this

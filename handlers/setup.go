@@ -23,11 +23,13 @@ type FirstUser interface {
 type Setup struct {
 	accounts FirstUser
 	sessions LoginSessions
+	others   bool
 }
 
-// NewSetup returns the set-up page.
-func NewSetup(accounts FirstUser, sessions LoginSessions) *Setup {
-	return &Setup{accounts: accounts, sessions: sessions}
+// NewSetup returns the set-up page. others is whether people can sign in without a
+// password that is kept here.
+func NewSetup(accounts FirstUser, sessions LoginSessions, others bool) *Setup {
+	return &Setup{accounts: accounts, sessions: sessions, others: others}
 }
 
 // Show answers GET /setup; once there is an administrator it leads to the sign-in
@@ -40,7 +42,7 @@ func (h *Setup) Show(w http.ResponseWriter, r *http.Request) error {
 	if has {
 		return redirect(w, r, ui.SignInURL)
 	}
-	others, err := h.accounts.HasUsers(r.Context())
+	others, err := h.hasOthers(r)
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	others, err := h.accounts.HasUsers(r.Context())
+	others, err := h.hasOthers(r)
 	if err != nil {
 		return err
 	}
@@ -74,6 +76,14 @@ func (h *Setup) Submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return redirect(w, r, ui.HomeURL)
+}
+
+// hasOthers reports whether somebody can sign in.
+func (h *Setup) hasOthers(r *http.Request) (bool, error) {
+	if h.others {
+		return true, nil
+	}
+	return h.accounts.HasUsers(r.Context())
 }
 
 func setUpAgain(form admin.SetupForm, err error) error {

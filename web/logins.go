@@ -21,6 +21,19 @@ func (a edgeAccounts) Authenticate(ctx context.Context, name, password string) (
 	return u, err
 }
 
+// SignInAs calls account.Service.SignInAs.
+func (a edgeAccounts) SignInAs(ctx context.Context, id account.Identity) (account.User, error) {
+	u, err := a.Service.SignInAs(withClient(ctx), id)
+	a.metrics.logins.WithLabelValues(loginResult(err)).Inc()
+	return u, err
+}
+
+// RefuseSignOn calls account.Service.RefuseSignOn.
+func (a edgeAccounts) RefuseSignOn(ctx context.Context, cause error) error {
+	a.metrics.logins.WithLabelValues(loginResult(cause)).Inc()
+	return a.Service.RefuseSignOn(withClient(ctx), cause)
+}
+
 // CreateFirst calls account.Service.CreateFirst.
 func (a edgeAccounts) CreateFirst(ctx context.Context, code, name, password string) (account.User, error) {
 	return a.Service.CreateFirst(withClient(ctx), code, name, password)
@@ -59,6 +72,8 @@ func loginResult(err error) string {
 		return "wrong"
 	case services.CodeThrottled:
 		return "throttled"
+	case services.CodeForbidden, services.CodeConflict:
+		return "refused"
 	default:
 		return "error"
 	}

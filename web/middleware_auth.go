@@ -69,14 +69,14 @@ func bearer(r *http.Request) (token string, ok bool) {
 }
 
 // requireSetup redirects to the set-up page until there is an administrator. Signed-in
-// users pass.
+// users pass, and everybody does if there is nothing to set up.
 func (e *edge) requireSetup(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		ready, err := e.hasAdmin(r)
 		if err != nil {
 			return err
 		}
-		if ready || services.ActorFrom(r.Context()).ID != 0 {
+		if ready || !e.options.LocalLogin || services.ActorFrom(r.Context()).ID != 0 {
 			next.ServeHTTP(w, r)
 			return nil
 		}
@@ -84,17 +84,32 @@ func (e *edge) requireSetup(next http.Handler) http.Handler {
 	})
 }
 
+// hasSignOn reports whether people can sign in without a password that is kept here.
+func (e *edge) hasSignOn() bool { return e.options.usesOIDC() || e.options.usesLDAP() }
+
+// requirePasswords redirects to the sign-in page if no password that is kept here works:
+// there is nothing to set up then.
+func (e *edge) requirePasswords(next http.Handler) http.Handler {
+	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if !e.options.LocalLogin {
+			return e.redirect(w, r, ui.SignInURL, services.NewError(services.CodeForbidden, "error_login_off"))
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
 // requireUsers redirects to the set-up page until there is a user who can sign in.
 func (e *edge) requireUsers(next http.Handler) http.Handler {
 	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
 		ready, err := e.hasAdmin(r)
-		if err == nil && !ready {
+		if err == nil && !ready && !e.hasSignOn() {
 			ready, err = e.accounts.HasUsers(r.Context())
 		}
 		if err != nil {
 			return err
 		}
-		if !ready {
+		if !ready && !e.hasSignOn() {
 			return e.toSetup(w, r)
 		}
 		next.ServeHTTP(w, r)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -43,6 +44,8 @@ type Options struct {
 
 	SessionLifetime time.Duration `help:"Time after which everybody must sign in again." default:"12h"`
 	SessionIdle     time.Duration `help:"Time without a request after which a user must sign in again." default:"30m"`
+
+	SignOnOptions
 
 	UserRate    int `help:"${help_user_rate}" default:"100"`
 	UserStreams int `help:"${help_user_streams}" default:"64"`
@@ -83,7 +86,7 @@ type Options struct {
 
 // OptionHelp returns the help texts that the tags of Options refer to.
 func OptionHelp() map[string]string {
-	return map[string]string{
+	help := map[string]string{
 		"help_kubeconfig": "Kubeconfig files, separated as in PATH. " +
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
 		"help_public_url": "Address that people open in the browser, also with a path. " +
@@ -107,6 +110,8 @@ func OptionHelp() map[string]string {
 		"help_public_metrics": "Serve /metrics to everybody. " +
 			"Otherwise it needs a token, unless only this machine can reach the program.",
 	}
+	maps.Copy(help, signOnHelp())
+	return help
 }
 
 // DefaultOptions returns the defaults of the command line.
@@ -117,7 +122,7 @@ func DefaultOptions() Options {
 		UserRate: 100, UserStreams: 64, GuardShare: 20, GuardNodes: 10,
 		Resume: true, SyncLimit: 5, SyncWait: 2 * time.Second,
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
-		RetainBatches: 90, RetainAudit: 90,
+		RetainBatches: 90, RetainAudit: 90, SignOnOptions: defaultSignOn(),
 	}
 }
 
@@ -151,6 +156,7 @@ func (o *Options) Validate() error {
 		checkHosts(o.AllowedHosts),
 		checkPublicURL(o.PublicURL),
 		o.checkTLS(),
+		o.checkSignOn(),
 		checkProtect(o.Protect),
 		o.checkActAs(),
 		checkPositive("session-lifetime", o.SessionLifetime),

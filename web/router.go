@@ -27,6 +27,7 @@ type edge struct {
 	accounts *account.Service
 	sessions *sessions
 	limits   *limits
+	ways     handlers.Ways // to sign in
 
 	// frame returns the frame of an error page for a signed-in user.
 	frame func(r *http.Request, title string) ui.Frame
@@ -43,10 +44,11 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 		return nil, err
 	}
 	accounts := edgeAccounts{e.accounts, e.metrics}
-	setup := handlers.NewSetup(accounts, e.sessions)
 	cookies := e.options.cookies()
-	login := handlers.NewLogin(accounts, e.sessions, cookies)
-	logout := handlers.NewLogout(auditedSessions{e.sessions, e.accounts}, cookies)
+	setup := handlers.NewSetup(accounts, e.sessions, e.hasSignOn())
+	login := handlers.NewLogin(accounts, e.sessions, e.ways, cookies)
+	oidc := handlers.NewOIDC(accounts, e.sessions, e.ways)
+	logout := handlers.NewLogout(auditedSessions{e.sessions, e.accounts}, e.ways, cookies)
 	limit := e.limitLogins()
 	preferences := handlers.NewPreferences(cookies, e.accounts)
 	do := e.handle
@@ -79,11 +81,15 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 		r.MethodNotAllowed(do(e.methodNotAllowed))
 		r.Group(func(r chi.Router) {
 			r.Use(compress(), deadline)
-			r.Get("/setup", do(setup.Show))
-			r.With(limit).Post("/setup", do(setup.Submit))
+			r.With(e.requirePasswords).Get("/setup", do(setup.Show))
+			r.With(e.requirePasswords, limit).Post("/setup", do(setup.Submit))
 			r.Post("/preferences", do(preferences.Submit))
 			r.With(e.requireUsers).Get("/login", do(login.Show))
 			r.With(e.requireUsers, limit).Post("/login", do(login.Submit))
+			if e.ways.Provider != nil {
+				r.With(e.limitLogins()).Get(ui.OIDCURL, do(oidc.Begin))
+				r.With(e.limitLogins()).Get(ui.OIDCCallbackURL, do(oidc.Finish))
+			}
 			r.With(e.requireSetup).Post("/logout", do(logout.Submit))
 		})
 

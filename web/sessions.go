@@ -98,6 +98,12 @@ func (s *sessions) stop(context.Context) error {
 // SignIn makes the request's session the login session of the user. It gets a new token,
 // which prevents session fixation.
 func (s *sessions) SignIn(ctx context.Context, u account.User) error {
+	return s.begin(ctx, u, func() error { return nil })
+}
+
+// begin begins the login session of a user, with what more adds to it.
+func (s *sessions) begin(ctx context.Context, u account.User, more func() error) error {
+	s.forgetSignOn(ctx)
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return fmt.Errorf("renew the login session: %w", err)
 	}
@@ -108,6 +114,9 @@ func (s *sessions) SignIn(ctx context.Context, u account.User) error {
 	if i := infoFrom(ctx); i != nil {
 		s.manager.Put(ctx, keyAddress, i.clientIP)
 		s.manager.Put(ctx, keyAgent, i.agent)
+	}
+	if err := more(); err != nil {
+		return err
 	}
 	if _, _, err := s.manager.Commit(beginning(ctx)); err != nil {
 		return fmt.Errorf("store the login session: %w", err)

@@ -52,6 +52,9 @@ func (a *App) setUp(ctx context.Context) error {
 	a.cleanups.push("close the connections to clusters", stopRest, withoutError(clusters.Close))
 	e.accounts = account.New(st, a.log, a.options.clock(), clusters.Labels)
 	a.inBackground(ctx, "write the refused sign-ins", e.accounts.Run)
+	if err := a.signOn(ctx, e); err != nil {
+		return err
+	}
 	fenced := cache.New(ctx)
 	a.cleanups.push("stop the reads of clusters", stopRest, withoutError(fenced.Close))
 	nodes := node.New(clusters, fenced, node.Options{

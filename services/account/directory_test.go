@@ -20,11 +20,6 @@ func newTestWith(t *testing.T, name string) *Service {
 	return s
 }
 
-func asAdmin(t *testing.T) context.Context {
-	t.Helper()
-	return services.WithActor(t.Context(), services.Actor{ID: 1, Role: services.RoleAdmin})
-}
-
 // fakeDirectory knows one person.
 type fakeDirectory struct {
 	id       Identity

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -78,8 +77,7 @@ func addGrant(grants []services.Grant, more services.Grant) []services.Grant {
 }
 
 func stronger(a, b services.Role) services.Role {
-	rank := func(r services.Role) int { return slices.Index(services.Roles(), r) }
-	if cmp.Compare(rank(a), rank(b)) < 0 {
+	if a.Less(b) {
 		return b
 	}
 	return a

@@ -53,12 +53,6 @@ func (s *Service) SignInAs(ctx context.Context, id Identity) (User, error) {
 	return s.asUser(u), nil
 }
 
-// refuseIdentity records a refused sign-in of an identity, and returns its error.
-func (s *Service) refuseIdentity(ctx context.Context, u store.User, why store.Refusal, text string) error {
-	s.log.WarnContext(ctx, "Refused a sign-in", "user", u.Name, "why", string(why))
-	return cmp.Or(s.refuse(ctx, u, why), error(services.NewError(services.CodeUnauthenticated, text)))
-}
-
 // addIdentity adds the user of an identity that signs in for the first time.
 func (s *Service) addIdentity(ctx context.Context, id Identity) (store.User, error) {
 	u := store.User{

@@ -35,8 +35,10 @@ func adminPages() map[string]templ.Component {
 		Text: "No.", Fields: map[string]string{"code": "x", "name": "x", "password": "x", "password2": "x"},
 	}
 	return map[string]templ.Component{
-		"sign in":       admin.SignIn(admin.SignInForm{Next: "/x"}),
-		"sign in again": admin.SignIn(admin.SignInForm{Name: "a", Problem: &p}),
+		"sign in":       admin.SignIn(admin.SignInForm{Next: "/x", Passwords: true}),
+		"sign in again": admin.SignIn(admin.SignInForm{Name: "a", Problem: &p, Passwords: true, Provider: true}),
+		"provider down": admin.SignIn(admin.SignInForm{Provider: true, ProviderDown: true}),
+		"signed out":    admin.SignedOut("https://id.example.com/out"),
 		"setup":         admin.Setup(admin.SetupForm{}),
 		"setup, others": admin.Setup(admin.SetupForm{Others: true}),
 		"setup again":   admin.Setup(admin.SetupForm{Code: "c", Name: "n", Problem: &wrong}),

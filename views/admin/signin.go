@@ -1,6 +1,10 @@
 package admin
 
-import "kube-node-manager/views/ui"
+import (
+	"context"
+
+	"kube-node-manager/views/ui"
+)
 
 // SignInForm is the sign-in page as it was filled in.
 type SignInForm struct {
@@ -8,6 +12,11 @@ type SignInForm struct {
 	Next    string // the page to go to
 	Ended   ui.SessionEnd
 	Problem *ui.Problem
+
+	Passwords    bool   // there is a form for name and password
+	Provider     bool   // there is an identity provider
+	ProviderName string // as people know it; may be ""
+	ProviderDown bool   // it could not be reached lately
 }
 
 // SetupForm is the page that creates the first administrator, as it was filled in.
@@ -16,6 +25,23 @@ type SetupForm struct {
 	Name    string
 	Others  bool // there are users, but no administrator
 	Problem *ui.Problem
+}
+
+// providerText returns the text of the button to the identity provider.
+func providerText(ctx context.Context, f SignInForm) string {
+	if f.ProviderName == "" {
+		return ui.T(ctx, "sign_on")
+	}
+	return ui.T(ctx, "sign_on_with", "Name", f.ProviderName)
+}
+
+// providerClass returns the style of the button to the identity provider. The page has
+// one main button.
+func providerClass(f SignInForm) string {
+	if f.Passwords {
+		return "btn wide"
+	}
+	return "btn primary wide"
 }
 
 // signInURL returns the address of the sign-in page itself.

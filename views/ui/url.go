@@ -26,14 +26,22 @@ const (
 	ProfileURL     = "/profile"
 	APIURL         = "/docs/api"
 	OpenAPIURL     = "/openapi.json"
+
+	OIDCURL         = "/login/oidc" // where a sign-in at the identity provider begins
+	OIDCCallbackURL = "/login/oidc/callback"
 )
 
 // LoginURL returns the sign-in page that leads to next, a path of ours.
-func LoginURL(next string) string {
+func LoginURL(next string) string { return withNext(SignInURL, next) }
+
+// ProviderURL is LoginURL for a sign-in at the identity provider.
+func ProviderURL(next string) string { return withNext(OIDCURL, next) }
+
+func withNext(path, next string) string {
 	if next == "" || next == HomeURL {
-		return SignInURL
+		return path
 	}
-	return WithQuery(SignInURL, url.Values{"next": {next}})
+	return WithQuery(path, url.Values{"next": {next}})
 }
 
 // EndedURL is LoginURL for somebody whose login session has ended; the page says
