@@ -47,11 +47,12 @@ type OIDC struct {
 	users    IdentityUsers
 	sessions ProviderSessions
 	ways     Ways
+	cookies  Cookies
 }
 
 // NewOIDC returns the sign-in at the identity provider of ways.
-func NewOIDC(users IdentityUsers, sessions ProviderSessions, ways Ways) *OIDC {
-	return &OIDC{users: users, sessions: sessions, ways: ways}
+func NewOIDC(users IdentityUsers, sessions ProviderSessions, ways Ways, cookies Cookies) *OIDC {
+	return &OIDC{users: users, sessions: sessions, ways: ways, cookies: cookies}
 }
 
 // Begin answers GET /login/oidc: it sends the browser to the provider.
@@ -92,6 +93,7 @@ func (h *OIDC) Finish(w http.ResponseWriter, r *http.Request) error {
 	if err := h.sessions.SignInWith(r.Context(), u, idToken); err != nil {
 		return err
 	}
+	h.cookies.KeepTaste(w, u.Language, u.Theme)
 	return redirect(w, r, LocalPath(next))
 }
 

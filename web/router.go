@@ -47,7 +47,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 	cookies := e.options.cookies()
 	setup := handlers.NewSetup(accounts, e.sessions, e.hasSignOn())
 	login := handlers.NewLogin(accounts, e.sessions, e.ways, cookies)
-	oidc := handlers.NewOIDC(accounts, e.sessions, e.ways)
+	oidc := handlers.NewOIDC(accounts, e.sessions, e.ways, cookies)
 	logout := handlers.NewLogout(auditedSessions{e.sessions, e.accounts}, e.ways, cookies)
 	limit := e.limitLogins()
 	preferences := handlers.NewPreferences(cookies, e.accounts)
