@@ -20,15 +20,15 @@ type SignOnOptions struct {
 	LocalLogin bool     `help:"${help_local_login}" default:"true" negatable:""`
 	GroupRoles []string `help:"${help_group_roles}" sep:";" placeholder:"GROUP=ROLE"`
 
-	OIDCIssuer   string   `name:"oidc-issuer" help:"${help_oidc_issuer}" placeholder:"URL"`
-	OIDCInternal string   `name:"oidc-internal-issuer" help:"${help_oidc_internal}" placeholder:"URL"`
-	OIDCClientID string   `name:"oidc-client-id" help:"Client ID of this program at the provider." placeholder:"ID"`
-	OIDCClient   Secret   `embed:"" prefix:"oidc-client-" set:"secret=client secret of this program at the provider"`
-	OIDCCAFile   string   `name:"oidc-ca-file" help:"${help_oidc_ca}" placeholder:"FILE"`
-	OIDCScopes   string   `name:"oidc-scopes" help:"Scopes to request besides openid, with spaces between." default:"profile"`
-	OIDCUser     string   `name:"oidc-user-claim" help:"${help_oidc_user}" default:"preferred_username"`
-	OIDCGroups   string   `name:"oidc-groups-claim" help:"${help_oidc_groups}" default:"groups"`
-	OIDCName     string   `name:"oidc-name" help:"${help_oidc_name}" placeholder:"TEXT"`
+	OIDCIssuer   string `name:"oidc-issuer" help:"${help_oidc_issuer}" placeholder:"URL"`
+	OIDCInternal string `name:"oidc-internal-issuer" help:"${help_oidc_internal}" placeholder:"URL"`
+	OIDCClientID string `name:"oidc-client-id" help:"Client ID of this program at the provider." placeholder:"ID"`
+	OIDCClient   Secret `embed:"" prefix:"oidc-client-" set:"secret=client secret of this program at the provider"`
+	OIDCCAFile   string `name:"oidc-ca-file" help:"${help_oidc_ca}" placeholder:"FILE"`
+	OIDCScopes   string `name:"oidc-scopes" help:"Scopes besides openid, with spaces between." default:"profile"`
+	OIDCUser     string `name:"oidc-user-claim" help:"${help_oidc_user}" default:"preferred_username"`
+	OIDCGroups   string `name:"oidc-groups-claim" help:"${help_oidc_groups}" default:"groups"`
+	OIDCName     string `name:"oidc-name" help:"${help_oidc_name}" placeholder:"TEXT"`
 
 	LDAPServers     []string `name:"ldap-url" help:"${help_ldap_url}" placeholder:"URL"`
 	LDAPStartTLS    bool     `name:"ldap-start-tls" help:"Begin TLS on ldap:// connections; required for them."`
@@ -53,11 +53,12 @@ func signOnHelp() map[string]string {
 		"help_oidc_issuer": "Issuer of an OpenID Connect provider. Needs --public-url.",
 		"help_oidc_internal": "Address at which this program reaches the issuer, " +
 			"if it differs from the one that browsers use.",
-		"help_oidc_ca":         "File with the certificates to trust for the provider, as PEM, in place of the system's.",
-		"help_oidc_user":       "Claim with the user name.",
-		"help_oidc_groups":     "Claim with the groups; dots lead into objects, as in realm_access.roles.",
-		"help_oidc_name":       "Name of the provider on the button of the sign-in page.",
-		"help_ldap_url":        "LDAP servers, as ldaps://HOST or with --ldap-start-tls ldap://HOST; the first that answers is used.",
+		"help_oidc_ca":     "File with the certificates to trust for the provider, as PEM, in place of the system's.",
+		"help_oidc_user":   "Claim with the user name.",
+		"help_oidc_groups": "Claim with the groups; dots lead into objects, as in realm_access.roles.",
+		"help_oidc_name":   "Name of the provider on the button of the sign-in page.",
+		"help_ldap_url": "LDAP servers, as ldaps://HOST or with --ldap-start-tls ldap://HOST; " +
+			"the first that answers is used.",
 		"help_ldap_ca":         "File with the certificates to trust for the directory, as PEM, in place of the system's.",
 		"help_ldap_bind":       "Account that searches for people and groups; without it, the search is anonymous.",
 		"help_ldap_user":       "Filter that finds a person; {name} is the typed user name.",

@@ -211,7 +211,9 @@ func TestOIDC_providerIsDown(t *testing.T) {
 func TestOIDC_buttonNamesTheProvider(t *testing.T) {
 	p := startIDP(t, nil)
 	a := startApp(t, p.option, func(o *Options) { o.OIDCName = "Example <b>ID</b>" })
-	for language, text := range map[string]string{"en": "Continue with Example <b>ID</b>", "zh-CN": "使用 Example <b>ID</b> 登录"} {
+	for language, text := range map[string]string{
+		"en": "Continue with Example <b>ID</b>", "zh-CN": "使用 Example <b>ID</b> 登录",
+	} {
 		link := a.get("/login", "Accept-Language", language).page(t).Find("form.card a.btn")
 		require.Equal(t, text, strings.TrimSpace(link.Text()))
 	}

@@ -28,14 +28,16 @@ const (
 
 // grace is somebody with a name that needs escaping everywhere.
 func grace() ldaptest.Entry {
-	return ldaptest.Entry{DN: `cn=Grace \(ops\)\2C *,` + people, Password: "correct horse battery", Attributes: map[string][]string{
+	dn := `cn=Grace \(ops\)\2C *,` + people
+	return ldaptest.Entry{DN: dn, Password: "correct horse battery", Attributes: map[string][]string{
 		"uid": {"grace"}, "objectClass": {"person"}, "entryUUID": {"7c3d8f1e-1111-4222-8333-444455556666"},
 		"memberOf": {"cn=ops," + groups},
 	}}
 }
 
 func group(name string, members ...string) ldaptest.Entry {
-	return ldaptest.Entry{DN: "cn=" + name + "," + groups, Attributes: map[string][]string{"cn": {name}, "member": members}}
+	attributes := map[string][]string{"cn": {name}, "member": members}
+	return ldaptest.Entry{DN: "cn=" + name + "," + groups, Attributes: attributes}
 }
 
 // start starts a directory, and returns it with a configuration for it.
