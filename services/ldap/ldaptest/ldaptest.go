@@ -186,7 +186,7 @@ func (s *Server) find(m *gldap.SearchMessage, send func(e Entry)) (code int) {
 
 // matches evaluates a filter.
 func matches(filter *ber.Packet, e Entry) bool {
-	part := func(i int) string { return string(filter.Children[i].Data.Bytes()) }
+	part := func(i int) string { return filter.Children[i].Data.String() }
 	child := func(c *ber.Packet) bool { return matches(c, e) }
 	switch filter.Tag {
 	case ldap.FilterAnd:
