@@ -60,14 +60,19 @@ var rooms = map[string][]string{
 	"static": {},
 	"cache":  {},
 
-	"services":         {},
-	"services/change":  {},
-	"services/form":    {"services"},
-	"services/store":   {"services", "services/change"}, // the words of its errors, and what is stored of a node
-	"services/kube":    {"services"},
-	forTest:            {},
-	"services/cluster": {"services", "services/kube"},
-	"services/node":    {"services", "services/change", "services/kube", "cache"},
+	"services":            {},
+	"services/change":     {},
+	"services/form":       {"services"},
+	"services/store":      {"services", "services/change"}, // the words of its errors, and what is stored of a node
+	"services/kube":       {"services"},
+	forTest:               {},
+	"services/yamltree":   {"services"},
+	"services/seal":       {"services"},
+	"services/kubeconfig": {"services", "services/yamltree"},
+	"services/cluster": {
+		"services", "services/kube", "services/kubeconfig", "services/seal", "services/store",
+	},
+	"services/node": {"services", "services/change", "services/kube", "cache"},
 	"services/operation": {
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain",
 	},
@@ -76,7 +81,7 @@ var rooms = map[string][]string{
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
 		"services/store",
 	},
-	"services/template": {"services", "services/operation", "services/store"},
+	"services/template": {"services", "services/operation", "services/store", "services/yamltree"},
 	"services/account":  {"services", "services/store"},
 	"services/audit":    {"services", "services/store"},
 	"services/oidc":     {"services"},
@@ -87,10 +92,11 @@ var rooms = map[string][]string{
 // kubernetes says which of Kubernetes' modules a package may import. Those that
 // are not listed may import none: what they know of nodes they know from us.
 var kubernetes = map[string][]string{
-	"services/kube":    {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
-	forTest:            {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
-	"services/cluster": {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
-	"services/node":    {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
+	"services/kube":       {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
+	forTest:               {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/kubeconfig": {"k8s.io/client-go/rest"},                                     // what it makes of one
+	"services/cluster":    {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
+	"services/node":       {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
 	"services/operation": {
 		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/",
 	}, // which the check of tolerations wants

@@ -39,7 +39,8 @@ type Client struct {
 	close   func()
 }
 
-// New returns a client for cfg, which it copies. Reads and writes have separate
+// New returns a client for cfg, which it copies. Connections are made by cfg.Dial, if
+// it is set. Reads and writes have separate
 // connections, so that a long list does not delay patches. If observe is not
 // nil, it is told the outcome of every call.
 func New(cfg *rest.Config, userAgent string, observe Observer) (*Client, error) {
@@ -70,7 +71,11 @@ func New(cfg *rest.Config, userAgent string, observe Observer) (*Client, error) 
 // closes them all. Closing the idle ones would not be enough: a connection whose
 // call was just cancelled stays open for another minute and a half.
 func newClientset(cfg *rest.Config, observe Observer) (kubernetes.Interface, func(), error) {
-	dialer := connrotation.NewDialer((&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext)
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
+	}
+	dialer := connrotation.NewDialer(dial)
 	cfg.Dial = dialer.DialContext
 	h, err := rest.HTTPClientFor(cfg)
 	if err != nil {

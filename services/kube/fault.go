@@ -108,6 +108,9 @@ func explainTransport(err error) error {
 	}
 	var certificate x509.UnknownAuthorityError
 	var hostname x509.HostnameError
+	if known, ok := errors.AsType[*services.Error](err); ok { // of the dialer or transport in the configuration
+		return wrap(known.Code, known.Text, Fault{}, argsOf(known)...)
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return wrap(services.CodeTimeout, "error_call_cancelled", Fault{Unknown: true})
@@ -120,6 +123,15 @@ func explainTransport(err error) error {
 		return wrap(services.CodeUnavailable, "error_cluster_unreachable", Fault{Retry: true}, "Address", address(op))
 	}
 	return wrap(services.CodeUnavailable, "error_cluster_cut", Fault{Retry: true, Unknown: true})
+}
+
+// argsOf returns the values of an error's placeholders as key-value pairs.
+func argsOf(e *services.Error) []any {
+	var pairs []any
+	for key, value := range e.Args {
+		pairs = append(pairs, key, value)
+	}
+	return pairs
 }
 
 func address(op *net.OpError) string {

@@ -5,27 +5,30 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/yamltree"
 )
 
-// Limits of an imported document. A YAML parser needs far more memory than the
-// length of the text, so as much as possible is checked before parsing.
+// Limits of an imported document.
 const (
 	// maxDocument is in bytes. It is the limit of a request body, and enough for more
 	// than a thousand templates.
 	maxDocument = 512 << 10
-	// maxMarks limits the characters that may begin a new node. The parser needs about
-	// 200 bytes for each node. Export writes about twelve nodes for an entry.
-	maxMarks  = 60_000
-	maxDepth  = 16       // nested lists and mappings; a document of templates has 7 levels
-	maxScalar = 16 << 10 // bytes of one key or value; every field of a template is shorter
+	maxMarks    = 60_000   // Export writes about twelve nodes for an entry
+	maxDepth    = 16       // a document of templates has 7 levels
+	maxScalar   = 16 << 10 // every field of a template is shorter
 )
+
+func yamlLimits() yamltree.Limits {
+	return yamltree.Limits{
+		Field: "document", Bytes: maxDocument, Marks: maxMarks, Depth: maxDepth, Scalar: maxScalar,
+	}
+}
 
 // readAlone is like read, but reads one document at a time, so that the parser
 // needs the memory of one document only, however many requests there are.
@@ -69,21 +72,16 @@ func read(kind, text string) ([]Draft, error) {
 	return drafts, nil
 }
 
-// parse parses a document. It first builds the tree of YAML nodes, whose size is
-// limited by the length of the text, and refuses aliases in it: an alias repeats
-// the node of its anchor, and aliases of aliases grow exponentially. It then
-// converts the tree to JSON and decodes that.
+// parse parses a document: it converts the tree of its YAML nodes to JSON and
+// decodes that.
 func parse(text string) (document, error) {
 	var doc document
-	if err := checkSize(text); err != nil {
-		return doc, err
-	}
-	root, err := tree(text)
+	root, err := yamltree.Parse(text, yamlLimits())
 	if err != nil {
 		return doc, err
 	}
 	w := jsonWriter{}
-	if err := w.node(root, 0); err != nil {
+	if err := w.node(root); err != nil {
 		return doc, err
 	}
 	decoder := json.NewDecoder(&w.out)
@@ -94,77 +92,31 @@ func parse(text string) (document, error) {
 	return doc, nil
 }
 
-func checkSize(text string) error {
-	switch {
-	case strings.TrimSpace(text) == "":
-		return invalid("error_template_yaml_none")
-	case len(text) > maxDocument:
-		return invalid("error_template_yaml_large", "Max", maxDocument>>10)
-	case marks(text) > maxMarks:
-		return invalid("error_template_yaml_parts", "Max", maxMarks)
-	}
-	return nil
-}
-
-// marks returns the number of characters that may begin a node.
-func marks(text string) int {
-	n := 0
-	for _, mark := range []string{"\n", ",", ":", "[", "{", "?", "- "} {
-		n += strings.Count(text, mark)
-	}
-	return n
-}
-
-// tree returns the only document in the text, or nil if there is none.
-func tree(text string) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(strings.NewReader(text))
-	var first, second yaml.Node
-	err := decoder.Decode(&first)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, explain(err)
-	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, invalid("error_template_yaml_many")
-	}
-	return &first, nil
-}
-
-// jsonWriter writes a tree as JSON. It refuses YAML features that a document of
-// templates does not need.
+// jsonWriter writes a tree as JSON.
 type jsonWriter struct{ out bytes.Buffer }
 
-func (w *jsonWriter) node(n *yaml.Node, depth int) error {
-	switch {
-	case n == nil:
+func (w *jsonWriter) node(n *yaml.Node) error {
+	if n == nil {
 		w.out.WriteString("null")
 		return nil
-	case n.Anchor != "" || n.Kind == yaml.AliasNode:
-		return invalid("error_template_yaml_alias", "Line", n.Line)
-	case depth > maxDepth:
-		return invalid("error_template_yaml_deep", "Line", n.Line, "Max", maxDepth)
 	}
 	switch n.Kind {
-	case yaml.DocumentNode:
-		return w.node(n.Content[0], depth)
 	case yaml.SequenceNode:
-		return w.list(n, depth)
+		return w.list(n)
 	case yaml.MappingNode:
-		return w.mapping(n, depth)
+		return w.mapping(n)
 	default:
 		return w.scalar(n)
 	}
 }
 
-func (w *jsonWriter) list(n *yaml.Node, depth int) error {
+func (w *jsonWriter) list(n *yaml.Node) error {
 	w.out.WriteByte('[')
 	for i, item := range n.Content {
 		if i > 0 {
 			w.out.WriteByte(',')
 		}
-		if err := w.node(item, depth+1); err != nil {
+		if err := w.node(item); err != nil {
 			return err
 		}
 	}
@@ -172,35 +124,18 @@ func (w *jsonWriter) list(n *yaml.Node, depth int) error {
 	return nil
 }
 
-func (w *jsonWriter) mapping(n *yaml.Node, depth int) error {
-	seen := make(map[string]bool, len(n.Content)/2)
+func (w *jsonWriter) mapping(n *yaml.Node) error {
 	w.out.WriteByte('{')
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if i > 0 {
-			w.out.WriteByte(',')
-		}
-		if err := w.key(n.Content[i], seen); err != nil {
+	separator := ""
+	for key, value := range yamltree.Pairs(n) {
+		w.out.WriteString(separator + quote(key.Value) + ":")
+		if err := w.node(value); err != nil {
 			return err
 		}
-		w.out.WriteByte(':')
-		if err := w.node(n.Content[i+1], depth+1); err != nil {
-			return err
-		}
+		separator = ","
 	}
 	w.out.WriteByte('}')
 	return nil
-}
-
-// key writes the key of a mapping and adds it to the keys that it has seen there.
-func (w *jsonWriter) key(n *yaml.Node, seen map[string]bool) error {
-	switch {
-	case n.Anchor != "" || n.Kind == yaml.AliasNode:
-		return invalid("error_template_yaml_alias", "Line", n.Line)
-	case n.Kind != yaml.ScalarNode || seen[n.Value]:
-		return invalid("error_template_yaml_line", "Line", n.Line)
-	}
-	seen[n.Value] = true
-	return w.text(n)
 }
 
 // scalar writes a string. It refuses other scalars: YAML reads yes as true and
@@ -215,16 +150,9 @@ func (w *jsonWriter) scalar(n *yaml.Node) error {
 	case tag != "!!str", n.Style == 0 && oldBool(n.Value):
 		return invalid("error_template_yaml_quotes", "Value", services.Clip(n.Value))
 	default:
-		return w.text(n)
+		w.out.WriteString(quote(n.Value))
+		return nil
 	}
-}
-
-func (w *jsonWriter) text(n *yaml.Node) error {
-	if len(n.Value) > maxScalar {
-		return invalid("error_template_yaml_long", "Line", n.Line, "Max", maxScalar>>10)
-	}
-	w.out.WriteString(quote(n.Value))
-	return nil
 }
 
 // oldBool reports whether a scalar without quotes is a boolean in YAML 1.1, which
@@ -254,13 +182,10 @@ type notStringError struct{ value string }
 
 func (e *notStringError) Error() string { return e.value + " is not a string" }
 
-var (
-	yamlLine     = regexp.MustCompile(`line (\d+): `)
-	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
-)
+var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 
-// explain turns an error of a decoder into one that names the cause: a value that
-// is not a string, an unknown field, or the line of a syntax error.
+// explain turns an error of the JSON decoder into one that names the cause: a value
+// that is not a string, or an unknown field.
 func explain(err error) error {
 	if value, ok := errors.AsType[*notStringError](err); ok {
 		return invalid("error_template_yaml_quotes", "Value", value.value)
@@ -268,15 +193,9 @@ func explain(err error) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mistyped.Field != "" {
 		return invalid("error_template_yaml_type", "Field", mistyped.Field, "Value", mistyped.Value)
 	}
-	field, line := unknownField.FindStringSubmatch(err.Error()), yamlLine.FindStringSubmatch(err.Error())
-	switch {
-	case field != nil:
+	field := unknownField.FindStringSubmatch(err.Error())
+	if field != nil {
 		return invalid("error_template_yaml_field", "Field", services.Clip(field[1]))
-	case strings.Contains(err.Error(), "unknown anchor"):
-		return invalid("error_template_yaml_anchor")
-	case line != nil:
-		return invalid("error_template_yaml_line", "Line", line[1])
-	default:
-		return invalid("error_template_yaml")
 	}
+	return invalid("error_template_yaml")
 }

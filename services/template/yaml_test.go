@@ -138,23 +138,23 @@ func TestImport_otherDocuments(t *testing.T) {
 	taints := strings.ReplaceAll(labelHead, "Label", "Taint")
 	oldVersion := "apiVersion: v1\nkind: LabelTemplates\n"
 	requireRefused(t, "document", map[string][2]string{
-		"nothing":       {" \n", "error_template_yaml_none"},
-		"no YAML":       {"a: [", "error_template_yaml_line"},
+		"nothing":       {" \n", "error_yaml_none"},
+		"no YAML":       {"a: [", "error_yaml_line"},
 		"a text":        {"hello", "error_template_yaml"},
 		"a comment":     {"# hello", "error_template_yaml_version"},
 		"a list":        {"[]", "error_template_yaml"},
 		"other version": {oldVersion + "templates: []", "error_template_yaml_version"},
 		"other kind":    {taints + "templates: []", "error_template_yaml_kind"},
 		"no templates":  {labelHead + "templates: []", "error_template_yaml_empty"},
-		"two documents": {labelHead + "templates: []\n---\na: b", "error_template_yaml_many"},
-		"after the end": {labelHead + "templates: []\n...\na: b", "error_template_yaml_many"},
+		"two documents": {labelHead + "templates: []\n---\na: b", "error_yaml_many"},
+		"after the end": {labelHead + "templates: []\n...\na: b", "error_yaml_many"},
 	})
 }
 
 func TestImport_otherTypes(t *testing.T) {
 	requireRefused(t, "document", map[string][2]string{
 		"unknown field":   {one("colour: red, " + goodEntries), "error_template_yaml_field"},
-		"field twice":     {one("description: a, description: b, " + goodEntries), "error_template_yaml_line"},
+		"field twice":     {one("description: a, description: b, " + goodEntries), "error_yaml_twice"},
 		"number":          {one("entries: [{key: a, values: [1.10]}]"), "error_template_yaml_quotes"},
 		"yes":             {one("entries: [{key: a, values: [yes]}]"), "error_template_yaml_quotes"},
 		"null":            {one("entries: [{key: a, values: [~]}]"), "error_template_yaml_quotes"},
@@ -162,18 +162,18 @@ func TestImport_otherTypes(t *testing.T) {
 		"text for a list": {one("entries: a"), "error_template_yaml_type"},
 		"a date":          {one("description: 2026-11-23, " + goodEntries), "error_template_yaml_quotes"},
 		"binary":          {one("description: !!binary aGk=, " + goodEntries), "error_template_yaml_quotes"},
-		"list for a key":  {"? [a]\n: b", "error_template_yaml_line"},
+		"list for a key":  {"? [a]\n: b", "error_yaml_line"},
 	})
 }
 
 func TestImport_aliases(t *testing.T) {
 	requireRefused(t, "document", map[string][2]string{
-		"an alias":        {one("description: &d x, "+goodEntries) + "\nmore: *d", "error_template_yaml_alias"},
-		"an anchor":       {one("description: &d x, " + goodEntries), "error_template_yaml_alias"},
-		"anchor of a key": {one("&d description: x, " + goodEntries), "error_template_yaml_alias"},
-		"alias as a key":  {one("description: x, *d : y, " + goodEntries), "error_template_yaml_anchor"},
-		"merged":          {"a: &a {b: c}\n<<: *a", "error_template_yaml_alias"},
-		"a bomb":          {bomb(), "error_template_yaml_alias"},
+		"an alias":        {one("description: &d x, "+goodEntries) + "\nmore: *d", "error_yaml_alias"},
+		"an anchor":       {one("description: &d x, " + goodEntries), "error_yaml_alias"},
+		"anchor of a key": {one("&d description: x, " + goodEntries), "error_yaml_alias"},
+		"alias as a key":  {one("description: x, *d : y, " + goodEntries), "error_yaml_anchor"},
+		"merged":          {"a: &a {b: c}\n<<: *a", "error_yaml_merge"},
+		"a bomb":          {bomb(), "error_yaml_alias"},
 	})
 }
 
@@ -181,14 +181,14 @@ func TestImport_tooLarge(t *testing.T) {
 	long, deep := strings.Repeat("x", 17<<10), strings.Repeat("[", 17)+strings.Repeat("]", 17)
 	list := labelHead + "templates:\n"
 	requireRefused(t, "document", map[string][2]string{
-		"too large":      {"#" + strings.Repeat("x", 512<<10), "error_template_yaml_large"},
+		"too large":      {"#" + strings.Repeat("x", 512<<10), "error_yaml_large"},
 		"too many":       {list + strings.Repeat("- {name: a}\n", 501), "error_template_yaml_too_many"},
-		"too deep":       {one("entries: " + deep), "error_template_yaml_deep"},
-		"very deep":      {strings.Repeat("[", 20_000), "error_template_yaml"},
-		"too many parts": {list + strings.Repeat("- {}\n", 50_000), "error_template_yaml_parts"},
-		"too many nulls": {"[" + strings.Repeat("?,", 100_000) + "]", "error_template_yaml_parts"},
-		"too long":       {one("description: " + long + ", " + goodEntries), "error_template_yaml_long"},
-		"key too long":   {"? " + long + "\n: a", "error_template_yaml_long"},
+		"too deep":       {one("entries: " + deep), "error_yaml_deep"},
+		"very deep":      {strings.Repeat("[", 20_000), "error_yaml"},
+		"too many parts": {list + strings.Repeat("- {}\n", 50_000), "error_yaml_parts"},
+		"too many nulls": {"[" + strings.Repeat("?,", 100_000) + "]", "error_yaml_parts"},
+		"too long":       {one("description: " + long + ", " + goodEntries), "error_yaml_long"},
+		"key too long":   {"? " + long + "\n: a", "error_yaml_long"},
 	})
 }
 
