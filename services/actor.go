@@ -33,12 +33,13 @@ type Permission string
 
 // The permissions. May says which role has which.
 const (
-	PermitSee    Permission = "see"
-	PermitChange Permission = "change" // cordon, uncordon, label, taint, copy, templates
-	PermitDrain  Permission = "drain"
-	PermitUsers  Permission = "users"
-	PermitAudit  Permission = "audit" // the whole audit log, not only one's own entries
-	PermitForce  Permission = "force" // delete pods without a controller; remove protected keys
+	PermitSee      Permission = "see"
+	PermitChange   Permission = "change" // cordon, uncordon, label, taint, copy, templates
+	PermitDrain    Permission = "drain"
+	PermitUsers    Permission = "users"
+	PermitClusters Permission = "clusters" // import, change and delete clusters
+	PermitAudit    Permission = "audit"    // the whole audit log, not only one's own entries
+	PermitForce    Permission = "force"    // delete pods without a controller; remove protected keys
 )
 
 // Actor is the user on whose behalf something is done, and where the request came
@@ -81,7 +82,7 @@ func (a Actor) May(p Permission) bool {
 		return a.Role == RoleAdmin || a.Role == RoleUser && a.Drains
 	case PermitForce:
 		return a.Role == RoleAdmin
-	case PermitUsers, PermitAudit:
+	case PermitUsers, PermitClusters, PermitAudit:
 		return a.Role == RoleAdmin && a.Cluster == "" // not the administrator of one cluster
 	default:
 		return false

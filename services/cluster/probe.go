@@ -53,7 +53,7 @@ func (r *Registry) Probe(ctx context.Context, reachable func(ctx context.Context
 	tick := time.NewTicker(probeTick)
 	defer tick.Stop()
 	for {
-		for _, e := range r.order {
+		for _, e := range r.entries() {
 			if !e.claim(r.now()) {
 				continue
 			}
@@ -93,7 +93,7 @@ func (r *Registry) probe(ctx context.Context, e *entry, reachable func(context.C
 func (e *entry) claim(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.probing || !e.soon && now.Sub(e.status.At) < e.wait(now) {
+	if e.Disabled || e.probing || !e.soon && now.Sub(e.status.At) < e.wait(now) {
 		return false
 	}
 	e.probing, e.soon = true, false
@@ -101,7 +101,7 @@ func (e *entry) claim(now time.Time) bool {
 }
 
 // wait returns the time from the last status to the next probe. The caller holds e.mu.
-func (e *entry) wait(now time.Time) time.Duration {
+func (e *link) wait(now time.Time) time.Duration {
 	wait, longest := probeRest, probeRest
 	if now.Sub(e.looked) < openFor {
 		wait, longest = probeOpen, retryOpen

@@ -1,13 +1,18 @@
 // Package cluster is the registry of clusters: where their configuration comes from,
 // their clients, and whether they can be reached.
 //
-// A cluster has the name of its kubeconfig context. A client is created when it is
-// first needed, and connects with its first call, so that an unreachable cluster
-// does not delay the start.
+// A cluster is a context of the kubeconfig files, or it was imported and is stored in
+// the database. Its name is what batches, templates and pages call it. The set of
+// clusters changes while the program runs; a client is created when it is first
+// needed, and connects with its first call, so that an unreachable cluster delays
+// nobody.
 package cluster
 
 import (
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -16,21 +21,53 @@ import (
 	"kube-node-manager/services/kube"
 )
 
+// The sources of clusters.
+const (
+	FromKubeconfig = "kubeconfig"
+	FromInCluster  = "in-cluster"
+	FromImport     = "imported"
+)
+
 // Cluster describes one cluster.
 type Cluster struct {
-	Name   string
-	Server string // address of the API server
-	Source string // "kubeconfig" or "in-cluster"
-	Labels map[string]string
+	Name     string
+	Server   string // address of the API server
+	Source   string // one of the sources above
+	Labels   map[string]string
+	Colour   string // one of Colours, or "" for none
+	Position int    // in lists; 0 is after all others
+	Disabled bool   // nobody calls it
+	Imported
 }
 
-// entry is one cluster with its client and its status.
+// Imported is what only an imported cluster has.
+type Imported struct {
+	Credentials string    // their kind, "token" or "certificate"
+	Insecure    bool      // its certificate is not verified
+	UpdatedBy   string    // who changed the cluster last
+	UpdatedAt   time.Time // when
+}
+
+// Colours returns the colours that a cluster may have.
+func Colours() []string {
+	return []string{"red", "orange", "yellow", "green", "teal", "blue", "purple", "grey"}
+}
+
+// entry is one cluster and its link. A change of the cluster makes a new entry; the
+// link stays while its configuration does.
 type entry struct {
 	Cluster
+	*link
+}
+
+// link is the client of a cluster and its status.
+type link struct {
+	key    string                       // identifies the configuration
 	client func() (*kube.Client, error) // creates the client on the first call
 
 	mu       sync.Mutex
 	created  *kube.Client // nil until then
+	closed   bool
 	status   Status
 	answered time.Time // when a call last succeeded
 	looked   time.Time // see Look
@@ -40,66 +77,216 @@ type entry struct {
 	jitter   float64 // factor of the wait for the next probe
 }
 
-// Registry holds the clusters, in the order of their source. The set of clusters does
-// not change after Load. A Registry is safe for concurrent use.
-type Registry struct {
+// set is the clusters at one moment. It never changes.
+type set struct {
 	order  []*entry
 	byName map[string]*entry
-	now    func() time.Time
 }
 
-func newRegistry() *Registry { return &Registry{byName: map[string]*entry{}, now: time.Now} }
+// Registry holds the clusters. A Registry is safe for concurrent use.
+type Registry struct {
+	current atomic.Pointer[set]
+	now     func() time.Time
+	manager
 
-// add registers a cluster. It calls config when the client is first needed.
-func (r *Registry) add(c Cluster, userAgent string, config func() (*rest.Config, error)) {
-	e := &entry{Cluster: c, jitter: 1}
-	e.client = sync.OnceValues(func() (*kube.Client, error) {
-		client, err := r.connect(e, userAgent, config)
-		if err != nil {
-			return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", c.Name)
+	mu       sync.Mutex // held to change the set, never during a call
+	contexts []spec     // of the kubeconfig files
+	stored   []spec     // of the database, with the settings of contexts
+}
+
+func newRegistry() *Registry {
+	r := &Registry{now: time.Now}
+	r.current.Store(&set{byName: map[string]*entry{}})
+	return r
+}
+
+// spec is what is known of a cluster before there is a client.
+type spec struct {
+	Cluster
+	key      string // identifies the configuration
+	agent    string // of the requests
+	config   func() (*rest.Config, error)
+	settings bool // it has only the settings of a context
+}
+
+// setContexts replaces the clusters of the kubeconfig files.
+func (r *Registry) setContexts(contexts []spec) {
+	r.mu.Lock()
+	r.contexts = contexts
+	changed := r.apply()
+	r.mu.Unlock()
+	r.finish(changed)
+}
+
+// setStored replaces the clusters of the database.
+func (r *Registry) setStored(stored []spec) {
+	r.mu.Lock()
+	r.stored = stored
+	changed := r.apply()
+	r.mu.Unlock()
+	r.finish(changed)
+}
+
+// apply makes the new set and returns the entries whose configuration is no longer in
+// use. The caller holds r.mu.
+func (r *Registry) apply() (gone []*entry) {
+	old, next := r.current.Load(), &set{byName: map[string]*entry{}}
+	for _, s := range merge(r.contexts, r.stored) {
+		e := &entry{Cluster: s.Cluster}
+		if before := old.byName[s.Name]; before != nil && before.key == s.key {
+			e.link = before.link
+		} else {
+			e.link = r.newLink(s)
 		}
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.created = client
-		return client, nil
-	})
-	r.order = append(r.order, e)
-	r.byName[c.Name] = e
+		next.order, next.byName[s.Name] = append(next.order, e), e
+	}
+	r.current.Store(next)
+	for _, e := range old.order {
+		if now := next.byName[e.Name]; now == nil || now.link != e.link {
+			gone = append(gone, e)
+		}
+	}
+	return gone
 }
 
-func (r *Registry) connect(e *entry, agent string, config func() (*rest.Config, error)) (*kube.Client, error) {
-	cfg, err := config()
-	if err != nil {
-		return nil, err
+// finish closes the clients of clusters that have changed or are gone.
+func (r *Registry) finish(gone []*entry) {
+	for _, e := range gone {
+		e.close()
+		if r.changed != nil {
+			r.changed(e.Name)
+		}
 	}
-	return kube.New(cfg, agent, func(began time.Time, err error) { e.record(began, r.now(), err) })
+}
+
+// merge returns the clusters in the order of lists: by position, and those without a
+// position after them, the contexts first. An imported cluster hides a context of
+// the same name: it is what the history of that name belongs to.
+func merge(contexts, stored []spec) []spec {
+	byName := map[string]spec{}
+	for _, s := range stored {
+		byName[s.Name] = s
+	}
+	var all []spec
+	for _, s := range contexts {
+		set, found := byName[s.Name]
+		switch {
+		case found && !set.settings:
+			continue
+		case found:
+			s.Labels, s.Colour, s.Position = set.Labels, set.Colour, set.Position
+			s.disable(set.Disabled)
+		}
+		all = append(all, s)
+	}
+	for _, s := range stored {
+		if !s.settings {
+			all = append(all, s)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b spec) int { return rank(a) - rank(b) })
+	return all
+}
+
+// disable makes the cluster another one as far as its client is concerned: the client
+// of an enabled cluster is closed when it is disabled.
+func (s *spec) disable(disabled bool) {
+	s.Disabled = disabled
+	if disabled {
+		s.key += " disabled"
+	}
+}
+
+// maxPosition is the last position in lists.
+const maxPosition = 9999
+
+func rank(s spec) int {
+	if s.Position == 0 {
+		return maxPosition + 1
+	}
+	return s.Position
+}
+
+// newLink returns a link that calls s.config when the client is first needed.
+func (r *Registry) newLink(s spec) *link {
+	l := &link{key: s.key, jitter: 1}
+	if s.Disabled {
+		l.client = func() (*kube.Client, error) {
+			return nil, services.NewError(services.CodeConflict, "error_cluster_disabled", "Cluster", s.Name)
+		}
+		return l
+	}
+	l.client = sync.OnceValues(func() (*kube.Client, error) { return r.connect(l, s) })
+	return l
+}
+
+func (r *Registry) connect(l *link, s spec) (*kube.Client, error) {
+	config, err := s.config()
+	if err == nil {
+		var client *kube.Client
+		client, err = kube.New(config, s.agent, func(began time.Time, err error) { l.record(began, r.now(), err) })
+		if err == nil {
+			return client, l.keep(client)
+		}
+	}
+	if services.CodeOf(err) != services.CodeInternal {
+		return nil, err // it says what is wrong
+	}
+	return nil, services.Wrap(err, services.CodeUnavailable, "error_cluster_config", "Cluster", s.Name)
+}
+
+// keep stores the client. A client that is ready after the link was closed is closed
+// as well.
+func (l *link) keep(client *kube.Client) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.created = client
+	if l.closed {
+		client.Close()
+	}
+	return nil
+}
+
+func (l *link) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.created != nil {
+		l.created.Close()
+	}
 }
 
 // Close closes the connections of all clients. No client may be in use any more.
 func (r *Registry) Close() {
-	for _, e := range r.order {
-		e.mu.Lock()
-		if e.created != nil {
-			e.created.Close()
-		}
-		e.mu.Unlock()
+	for _, e := range r.entries() {
+		e.close()
 	}
 }
 
-// List returns every cluster.
+func (r *Registry) entries() []*entry { return r.current.Load().order }
+
+// List returns every cluster, also the disabled ones.
 func (r *Registry) List() []Cluster {
-	out := make([]Cluster, len(r.order))
-	for i, e := range r.order {
-		out[i] = e.Cluster
+	entries := r.entries()
+	out := make([]Cluster, len(entries))
+	for i, e := range entries {
+		out[i] = e.copied()
 	}
 	return out
 }
 
-// Labels returns the labels of every cluster, by its name.
+// copied returns the cluster with labels of its own.
+func (e *entry) copied() Cluster {
+	c := e.Cluster
+	c.Labels = maps.Clone(c.Labels)
+	return c
+}
+
+// Labels returns the labels of every cluster, by its name. They must not be changed.
 func (r *Registry) Labels() map[string]map[string]string {
-	labels := make(map[string]map[string]string, len(r.order))
-	for _, e := range r.order {
-		labels[e.Name] = e.Labels
+	labels := map[string]map[string]string{}
+	for _, e := range r.entries() {
+		labels[e.Name] = e.Cluster.Labels
 	}
 	return labels
 }
@@ -110,12 +297,13 @@ func (r *Registry) Get(name string) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	return e.Cluster, nil
+	return e.copied(), nil
 }
 
 // Client returns the client of a cluster.
 //
-// Errors: CodeNotFound; CodeUnavailable when the configuration is invalid.
+// Errors: CodeNotFound; CodeConflict for a disabled cluster; CodeUnavailable when the
+// configuration is invalid.
 func (r *Registry) Client(name string) (*kube.Client, error) {
 	e, err := r.find(name)
 	if err != nil {
@@ -123,14 +311,14 @@ func (r *Registry) Client(name string) (*kube.Client, error) {
 	}
 	began := r.now()
 	client, err := e.client()
-	if err != nil {
+	if err != nil && !e.Disabled {
 		e.record(began, r.now(), err)
 	}
 	return client, err
 }
 
 func (r *Registry) find(name string) (*entry, error) {
-	e, ok := r.byName[name]
+	e, ok := r.current.Load().byName[name]
 	if !ok {
 		return nil, services.NewError(services.CodeNotFound, "error_cluster_unknown", "Cluster", name)
 	}

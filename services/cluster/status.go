@@ -11,10 +11,11 @@ import (
 // Status says whether a cluster can be reached, as seen by its last call: a list,
 // a write, a watch or a probe. The zero value means that there was no call yet.
 type Status struct {
-	At      time.Time // when the last call ended
-	Since   time.Time // since when calls succeed, or fail
-	Version string    // of the API server, as of the last Check that succeeded
-	Err     error     // of the last call; nil if it succeeded
+	At      time.Time     // when the last call ended
+	Since   time.Time     // since when calls succeed, or fail
+	Version string        // of the API server, as of the last Check that succeeded
+	Latency time.Duration // of that Check
+	Err     error         // of the last call; nil if it succeeded
 }
 
 // checkTimeout limits the check of one cluster. A person may wait for it.
@@ -23,7 +24,7 @@ const checkTimeout = 5 * time.Second
 // record updates the status after a call that began and ended at the given times. It
 // ignores the failure of a call if a later one has succeeded since it began: the
 // failure is older information.
-func (e *entry) record(began, ended time.Time, err error) {
+func (e *link) record(began, ended time.Time, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil && e.answered.After(began) {
@@ -37,7 +38,25 @@ func (e *entry) record(began, ended time.Time, err error) {
 	e.jitter = 1 + jitter*(2*rand.Float64()-1)
 	if err == nil {
 		e.answered, e.failed = ended, 0
+	} else if e.failed == 0 && !e.probing {
+		e.soon = true // so that Down knows soon whether it was more than one call
 	}
+}
+
+// Down returns why a cluster is known to be unreachable, or nil. It is known when a
+// probe has failed as well as another call; probes go on and find out when it is
+// reachable again. A page that only reads need not wait for such a cluster.
+func (r *Registry) Down(name string) error {
+	e, err := r.find(name)
+	if err != nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed == 0 {
+		return nil
+	}
+	return e.status.Err
 }
 
 // Status returns the status of a cluster, or the zero Status for an unknown one.
@@ -76,6 +95,7 @@ func (r *Registry) check(ctx context.Context, e *entry) {
 	if err != nil {
 		return // Client has recorded it
 	}
+	began := r.now()
 	version, err := client.Version(ctx)
 	if services.CodeOf(err) == services.CodeInternal {
 		now := r.now()
@@ -84,6 +104,6 @@ func (r *Registry) check(ctx context.Context, e *entry) {
 	if err == nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.status.Version = version
+		e.status.Version, e.status.Latency = version, r.now().Sub(began)
 	}
 }

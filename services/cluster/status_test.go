@@ -20,14 +20,18 @@ var errDown = errors.New("down")
 // registryOf returns a registry of clusters that cannot be reached.
 func registryOf(names ...string) *Registry {
 	r := newRegistry()
+	var all []spec
 	for _, name := range names {
-		r.add(Cluster{Name: name}, "test", func() (*rest.Config, error) { return nil, errDown })
+		all = append(all, spec{
+			Cluster: Cluster{Name: name}, config: func() (*rest.Config, error) { return nil, errDown },
+		})
 	}
+	r.setContexts(all)
 	return r
 }
 
 func TestRecord_keepsWhenTheStatusChanged(t *testing.T) {
-	e, begin := &entry{}, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	e, begin := &link{}, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
 	require.Zero(t, e.status, "there was no call yet")
 	e.record(at(0), at(1), nil)
@@ -42,7 +46,7 @@ func TestRecord_keepsWhenTheStatusChanged(t *testing.T) {
 
 // The failure of a call does not count if others have succeeded since it began.
 func TestRecord_ignoresOldFailures(t *testing.T) {
-	e, begin := &entry{}, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	e, begin := &link{}, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	e.record(begin.Add(30*time.Second), begin.Add(31*time.Second), nil)
 	e.record(begin, begin.Add(time.Minute), errDown)
 	require.NoError(t, e.status.Err)
@@ -55,7 +59,7 @@ func probed(t *testing.T, r *Registry, d time.Duration) map[string]int {
 	t.Helper()
 	var mu sync.Mutex
 	asked := map[string]int{}
-	for _, e := range r.order {
+	for _, e := range r.entries() {
 		e.client = func() (*kube.Client, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -89,7 +93,7 @@ func TestProbe_backsOff(t *testing.T) {
 func TestProbe_skipsClustersInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := registryOf("busy", "asked")
-		for _, e := range r.order {
+		for _, e := range r.entries() {
 			e.record(time.Now(), time.Now(), nil)
 		}
 		r.ProbeSoon("asked")
@@ -106,7 +110,7 @@ func TestProbe_isBounded(t *testing.T) {
 		}
 		r := registryOf(names...)
 		var now, most atomic.Int64
-		for _, e := range r.order {
+		for _, e := range r.entries() {
 			e.client = func() (*kube.Client, error) {
 				most.Store(max(most.Load(), now.Add(1)))
 				time.Sleep(checkTimeout)

@@ -62,6 +62,9 @@ func (s *Service) withoutPods(
 ) (cache.Snapshot[Detail], error) {
 	key := cache.Key{Cluster: cluster, Kind: kindNode, Name: name}
 	load := func(ctx context.Context) (Detail, error) {
+		if err := s.down(cluster, fresh); err != nil {
+			return Detail{}, err
+		}
 		n, err := client.GetNode(ctx, name)
 		if err != nil {
 			return Detail{}, err
@@ -110,6 +113,9 @@ func (s *Service) podsOn(
 ) (cache.Snapshot[onNode], error) {
 	key := cache.Key{Cluster: cluster, Kind: kindOnNode, Name: name}
 	load := func(ctx context.Context) (onNode, error) {
+		if err := s.down(cluster, fresh); err != nil {
+			return onNode{}, err
+		}
 		pods, err := client.ListPods(ctx, fields.OneTermEqualSelector("spec.nodeName", name).String())
 		return onNode{pods: podsOf(pods), used: usageByNode(pods)[name]}, err
 	}

@@ -27,6 +27,8 @@ type Clients interface {
 	// Client returns the client of a cluster. If there is no such cluster, the error
 	// has CodeNotFound.
 	Client(cluster string) (*kube.Client, error)
+	// Down returns why a cluster is known to be unreachable, or nil.
+	Down(cluster string) error
 }
 
 // Options are the ages up to which values are served from the cache.
@@ -98,6 +100,9 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 		read = cache.Fresh[Inventory]
 	}
 	load := func(ctx context.Context) (Inventory, error) {
+		if err := s.down(cluster, fresh); err != nil {
+			return Inventory{}, err
+		}
 		items, err := client.ListNodes(ctx)
 		s.noteList(ctx, cluster, err)
 		return newInventory(items), err
@@ -107,6 +112,15 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 		return Inventory{}, explainDeadline(err)
 	}
 	return withAge(found), nil
+}
+
+// down returns why a cluster need not be called, or nil. A reader who wants fresh data
+// has it called anyway.
+func (s *Service) down(cluster string, fresh bool) error {
+	if fresh {
+		return nil
+	}
+	return s.clients.Down(cluster)
 }
 
 // policy returns the cache policy of a cluster's list. A list that contains
@@ -184,6 +198,9 @@ func (s *Service) Usage(ctx context.Context, cluster string) (map[string]Usage, 
 		return nil, err
 	}
 	load := func(ctx context.Context) (map[string]Usage, error) {
+		if err := s.clients.Down(cluster); err != nil {
+			return nil, err
+		}
 		pods, err := client.ListPods(ctx, "")
 		return usageByNode(pods), err
 	}

@@ -46,6 +46,15 @@ const (
 	ActionTemplateImport Action = "template.import"
 	ActionTemplateExport Action = "template.export"
 
+	ActionClusterImport      Action = "cluster.import"
+	ActionClusterUpdate      Action = "cluster.update"
+	ActionClusterRename      Action = "cluster.rename"
+	ActionClusterCredentials Action = "cluster.credentials"
+	ActionClusterDisable     Action = "cluster.disable"
+	ActionClusterEnable      Action = "cluster.enable"
+	ActionClusterDelete      Action = "cluster.delete"
+	ActionClusterRotate      Action = "cluster.rotate"
+
 	ActionNodesExport Action = "nodes.export"
 	ActionBatchExport Action = "batch.export"
 	ActionAuditExport Action = "audit.export"
@@ -59,6 +68,8 @@ func Actions() []Action {
 		ActionBatchCreate, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
 		ActionTemplateImport, ActionTemplateExport,
+		ActionClusterImport, ActionClusterUpdate, ActionClusterRename, ActionClusterCredentials,
+		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,

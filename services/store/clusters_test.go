@@ -1,0 +1,146 @@
+package store
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services"
+)
+
+// sealAs returns credentials that say for which row and version they are.
+func sealAs(server string) SealFunc {
+	return func(id, version int64) (ClusterAccess, error) {
+		return ClusterAccess{
+			Server: server, Kind: "token", Version: version, KeyID: "k", DataKey: []byte{byte(id), byte(version)},
+			Secret: []byte("sealed"),
+		}, nil
+	}
+}
+
+func addCluster(t *testing.T, s *Store, name string) Cluster {
+	t.Helper()
+	made, err := s.InsertCluster(t.Context(), Cluster{
+		Name: name, Labels: map[string]string{"env": "prod"}, CreatedBy: "ada", CreatedAt: noon,
+	}, sealAs("https://a"))
+	require.NoError(t, err)
+	return made
+}
+
+func TestInsertCluster(t *testing.T) {
+	s := openTest(t)
+	made := addCluster(t, s, "prod")
+	require.Equal(t, []byte{byte(made.ID), 1}, made.DataKey, "it was sealed for its own id")
+	all, err := s.Clusters(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []Cluster{made}, all)
+	require.Equal(t, "ada", made.UpdatedBy)
+
+	_, err = s.InsertCluster(t.Context(), Cluster{Name: "prod", CreatedBy: "bob", CreatedAt: noon}, sealAs("https://b"))
+	requireNameTaken(t, err)
+	failed := errors.New("no key")
+	_, err = s.InsertCluster(t.Context(), Cluster{Name: "new", CreatedBy: "bob", CreatedAt: noon},
+		func(int64, int64) (ClusterAccess, error) { return ClusterAccess{}, failed })
+	require.ErrorIs(t, err, failed)
+
+	gone, err := s.DeleteCluster(t.Context(), "prod")
+	require.NoError(t, err)
+	require.Equal(t, made, gone)
+	require.Greater(t, addCluster(t, s, "prod").ID, made.ID, "an id is never used again")
+}
+
+// What was set for a context does not stand in the way of an import.
+func TestInsertCluster_replacesAContext(t *testing.T) {
+	s := openTest(t)
+	set := ClusterChange{Name: "prod", Make: true, By: "ada", At: noon, Open: true, Set: func(c *Cluster) { c.Colour = "red" }}
+	made, err := s.UpdateCluster(t.Context(), set)
+	require.NoError(t, err)
+	require.False(t, made.Imported)
+	_, err = s.DeleteCluster(t.Context(), "prod")
+	require.Equal(t, services.CodeNotFound, services.CodeOf(err), "a context cannot be deleted")
+	require.True(t, addCluster(t, s, "prod").Imported)
+}
+
+func TestUpdateCluster(t *testing.T) {
+	s := openTest(t)
+	made := addCluster(t, s, "prod")
+	changed, err := s.UpdateCluster(t.Context(), ClusterChange{
+		Name: "prod", By: "bob", At: noon, Open: true, Seal: sealAs("https://b"),
+		Set: func(c *Cluster) { c.Disabled = true },
+	})
+	require.NoError(t, err)
+	require.Equal(t, []byte{byte(made.ID), 2}, changed.DataKey)
+	require.Equal(t, []any{"https://b", int64(2), true, "bob", "ada"},
+		[]any{changed.Server, changed.Version, changed.Disabled, changed.UpdatedBy, changed.CreatedBy})
+	_, err = s.UpdateCluster(t.Context(), ClusterChange{Name: "none", Set: func(*Cluster) {}})
+	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
+}
+
+// A rename takes the history along, and the audit log keeps what it said.
+func TestUpdateCluster_rename(t *testing.T) {
+	s := openTest(t)
+	addCluster(t, s, "prod")
+	addCluster(t, s, "other")
+	made := addTemplate(t, s, "labels", "GPU pool")
+	b := aBatch("01A")
+	b.Cluster = "prod"
+	require.NoError(t, s.InsertBatch(t.Context(), b, nil))
+	rename := ClusterChange{Name: "prod", By: "ada", At: noon, Open: true, Set: func(c *Cluster) { c.Name = "prod-eu" }}
+	_, err := s.UpdateCluster(t.Context(), rename)
+	require.Equal(t, services.CodeConflict, services.CodeOf(err), "a batch runs")
+	_, err = s.DeleteCluster(t.Context(), "prod")
+	require.Equal(t, services.CodeConflict, services.CodeOf(err), "a batch runs")
+
+	b.State = StateSucceeded
+	require.NoError(t, s.SetBatch(t.Context(), b))
+	_, err = s.UpdateCluster(t.Context(), rename)
+	require.NoError(t, err)
+	stored, err := s.Batch(t.Context(), b.ID)
+	require.NoError(t, err)
+	require.Equal(t, "prod-eu", stored.Cluster)
+	template, err := s.Template(t.Context(), "labels", made.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"prod-eu"}, template.Clusters)
+
+	entries, err := s.Entries(t.Context(), EntryQuery{Cluster: "prod", Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, ActionClusterRename, entries[0].Action)
+	require.Contains(t, string(entries[0].Before), `"prod"`)
+	require.Contains(t, string(entries[0].After), `"prod-eu"`)
+	require.Equal(t, ActionBatchEnd, entries[1].Action, "the entries of before have the old name")
+
+	rename.Name, rename.Set = "prod-eu", func(c *Cluster) { c.Name = "other" }
+	_, err = s.UpdateCluster(t.Context(), rename)
+	requireNameTaken(t, err)
+}
+
+// All data keys are encrypted again or none, and the audit log has no credentials.
+func TestRewrapClusters(t *testing.T) {
+	s := openTest(t)
+	addCluster(t, s, "a")
+	addCluster(t, s, "b")
+	failed := errors.New("no key")
+	_, err := s.RewrapClusters(t.Context(), func(c Cluster) (ClusterAccess, error) {
+		if c.Name == "b" {
+			return ClusterAccess{}, failed
+		}
+		return ClusterAccess{KeyID: "new", DataKey: []byte("d"), Secret: c.Secret}, nil
+	})
+	require.ErrorIs(t, err, failed)
+	all, err := s.Clusters(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "k", all[0].KeyID)
+
+	n, err := s.RewrapClusters(t.Context(), func(c Cluster) (ClusterAccess, error) {
+		return ClusterAccess{KeyID: "new", DataKey: []byte("d"), Secret: c.Secret}, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	entries, err := s.Entries(t.Context(), EntryQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, ActionClusterRotate, entries[0].Action)
+	for _, e := range entries {
+		require.NotContains(t, string(e.After), "sealed")
+	}
+}
