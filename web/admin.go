@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/audit"
+	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
@@ -135,6 +139,28 @@ func (a *Admin) Backup(ctx context.Context, file string) error {
 		return err
 	}
 	return a.audit.Export(commandLine(ctx), store.ActionBackup, "", filepath.Base(file))
+}
+
+// RotateKey encrypts the credentials of all imported clusters under the key in the file
+// next, which is created if it does not exist, and returns their number. The current
+// key is that of text, of file or of the data directory; see seal.Load. It is an error
+// while the server runs, which has the current key.
+func (a *Admin) RotateKey(ctx context.Context, text, file, data, next string) (int, error) {
+	if err := a.store.Claim(); err != nil {
+		return 0, err
+	}
+	from, _, err := seal.Load(text, file, data)
+	if err != nil {
+		return 0, err
+	}
+	to, err := seal.ReadFile(next)
+	if errors.Is(err, fs.ErrNotExist) {
+		to, err = seal.CreateFile(next)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return cluster.Rewrap(commandLine(ctx), a.store, from, to)
 }
 
 // Explain returns the text of an error for a terminal, on one line. It translates domain

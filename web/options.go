@@ -29,6 +29,9 @@ type Options struct {
 	Kubeconfig string   `help:"${help_kubeconfig}" placeholder:"FILES"`
 	Contexts   []string `name:"context" help:"Contexts of the kubeconfig to use; all by default." placeholder:"NAME"`
 
+	KeyFile         string         `help:"${help_key_file}" placeholder:"FILE"`
+	ClusterNetworks []netip.Prefix `help:"${help_cluster_networks}" placeholder:"CIDR"`
+
 	PublicURL      string         `help:"${help_public_url}" placeholder:"URL"`
 	TrustedProxies []netip.Prefix `help:"${help_trusted_proxies}" placeholder:"CIDR"`
 	AllowedHosts   []string       `help:"${help_allowed_hosts}" placeholder:"HOST"`
@@ -75,6 +78,7 @@ type Options struct {
 	MetricsAddr   string `help:"${help_metrics_addr}" placeholder:"HOST:PORT"`
 	PublicMetrics bool   `help:"${help_public_metrics}"`
 
+	Key     string       `kong:"-"` // that of KeyFile in base64, in its place
 	Version string       `kong:"-"` // of the program
 	Output  io.Writer    `kong:"-"` // for what the person who starts the program must read; nil discards it
 	Log     *slog.Logger `kong:"-"` // replaces the log that the options above describe
@@ -89,6 +93,10 @@ func OptionHelp() map[string]string {
 	help := map[string]string{
 		"help_kubeconfig": "Kubeconfig files, separated as in PATH. " +
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
+		"help_key_file": "File with the key that encrypts the credentials of imported clusters: 32 bytes in base64. " +
+			"Or its content in KNM_KEY. Default: a file in the data directory, which is created.",
+		"help_cluster_networks": "Networks in which the API servers of imported clusters may be. " +
+			"Default: all but the loopback address. Metadata and link-local addresses are never allowed.",
 		"help_public_url": "Address that people open in the browser, also with a path. " +
 			"Needed behind a proxy; with https, cookies are marked as secure.",
 		"help_trusted_proxies": "Networks of the proxies whose X-Forwarded-For is trusted, such as 10.0.0.5/32.",

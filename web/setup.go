@@ -15,6 +15,7 @@ import (
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/kubeconfig"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
@@ -86,6 +87,16 @@ func (a *App) setUp(ctx context.Context) error {
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
 		Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
 	})
+	if err := clusters.Use(ctx, cluster.Storage{
+		Store: st, Log: a.log, Key: a.options.clusterKey(a.log),
+		Guard: kubeconfig.Guard{Networks: a.options.ClusterNetworks},
+		Changed: func(name string) {
+			fenced.InvalidateCluster(name)
+			events.NodesChanged(name)
+		},
+	}); err != nil {
+		return err
+	}
 	events.setRail(h.Rail)
 	events.look = clusters.Look
 	events.start(engine)
@@ -122,6 +133,7 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	a.probe(ctx, clusters, nodes)
+	a.inBackground(ctx, "stop following the kubeconfig files", func(ctx context.Context) { clusters.Follow(ctx, a.log) })
 	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
 	a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
 	e.ready.Store(true)

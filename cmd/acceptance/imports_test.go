@@ -54,8 +54,10 @@ var rooms = map[string][]string{
 	},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
 	"views/people":    {"views/ui", "services", "services/account", "services/store"},
-	"views/admin":     {"views/ui", "services", "services/audit", "services/batch", "services/store"},
-	forViews:          {"views/ui", "views/batches", "services/..."},
+	"views/admin": {
+		"views/ui", "services", "services/audit", "services/batch", "services/cluster", "services/store",
+	},
+	forViews: {"views/ui", "views/batches", "services/..."},
 
 	"static": {},
 	"cache":  {},

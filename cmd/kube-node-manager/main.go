@@ -51,6 +51,7 @@ type cli struct {
 	User       userCmd    `cmd:"" help:"Manage users and create tokens, also while the program runs."`
 	Token      tokenCmd   `cmd:"" help:"List and revoke tokens, also while the program runs."`
 	Backup     backupCmd  `cmd:"" help:"Write a copy of the database to a new file, also while the program runs."`
+	RotateKey  rotateCmd  `cmd:"" help:"Encrypt the credentials of imported clusters under another key."`
 	VersionCmd versionCmd `cmd:"" name:"version" help:"Show the version."`
 }
 
@@ -60,7 +61,7 @@ type serveCmd struct {
 
 // Run serves the pages until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, s streams) error {
-	c.Options.Version, c.Output = buildVersion(), s.out
+	c.Options.Version, c.Output, c.Key = buildVersion(), s.out, takeKey()
 	return web.Run(ctx, c.Options)
 }
 
