@@ -42,7 +42,11 @@ func (h *Handlers) rememberCluster(w http.ResponseWriter, r *http.Request, name 
 
 // ClustersList answers every cluster with what is known of it; it asks none.
 func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
+	manages := managesClusters(r)
 	rows := h.clusterViews(services.ActorFrom(r.Context()).Scope())
+	if manages {
+		rows = h.viewsOf(h.Clusters.List()) // also the disabled ones
+	}
 	if wantsJSON(r) {
 		list := make([]clusterJSON, len(rows))
 		for i, row := range rows {
@@ -50,9 +54,8 @@ func (h *Handlers) ClustersList(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, clusterListJSON{list})
 	}
-	return render(
-		w, r, http.StatusOK, admin.ClustersPage(h.frame(r, "clusters", ui.T(r.Context(), "nav_clusters"), ""), rows),
-	)
+	f := h.frame(r, "clusters", ui.T(r.Context(), "nav_clusters"), "")
+	return render(w, r, http.StatusOK, admin.ClustersPage(f, admin.Clusters{Rows: rows, Manages: manages}))
 }
 
 // ClustersShow sends to the cluster's nodes.
@@ -87,7 +90,7 @@ func (h *Handlers) ClustersTest(w http.ResponseWriter, r *http.Request) error {
 	case wantsJSON(r):
 		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), row))
 	case isHTMX(r):
-		return render(w, r, http.StatusOK, admin.ClusterRow(row, h.now()))
+		return render(w, r, http.StatusOK, admin.ClusterRow(row, managesClusters(r), h.now()))
 	default:
 		return redirect(w, r, ui.ClustersURL)
 	}
@@ -95,10 +98,15 @@ func (h *Handlers) ClustersTest(w http.ResponseWriter, r *http.Request) error {
 
 // clusterJSON is one cluster of the registry.
 type clusterJSON struct {
-	Name    string `json:"name"`
-	Server  string `json:"server"`
-	Source  string `json:"source"`
-	Checked bool   `json:"checked"`
+	Name   string `json:"name"`
+	Server string `json:"server"`
+	Source string `json:"source"`
+	// Labels are "key=value".
+	Labels   []string `json:"labels"`
+	Colour   string   `json:"colour,omitempty"`
+	Disabled bool     `json:"disabled,omitempty"`
+
+	Checked bool `json:"checked"`
 	// Reachable is null while nobody has asked; the times are those of the last
 	// news and of the last change.
 	Reachable *bool      `json:"reachable"`
@@ -110,7 +118,10 @@ type clusterJSON struct {
 }
 
 func newClusterJSON(ctx context.Context, v ui.Cluster) clusterJSON {
-	c := clusterJSON{Name: v.Name, Server: v.Server, Source: v.Source, Checked: !v.At.IsZero(), Version: v.Version}
+	c := clusterJSON{
+		Name: v.Name, Server: v.Server, Source: v.Source, Labels: v.Labels, Colour: v.Colour, Disabled: v.Disabled,
+		Checked: !v.At.IsZero(), Version: v.Version,
+	}
 	if c.Checked {
 		reachable, at, since := v.Down == nil, v.At.UTC(), v.Since.UTC()
 		c.Reachable, c.CheckedAt, c.Since = &reachable, &at, &since

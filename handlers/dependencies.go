@@ -50,6 +50,14 @@ type clusterRegistry interface {
 	Status(name string) cluster.Status
 	Look(name string)
 	ProbeSoon(name string)
+	Test(ctx context.Context, name string) (cluster.Test, error)
+	Try(ctx context.Context, u cluster.Upload) (cluster.Test, error)
+	Contexts(ctx context.Context, text string) ([]string, error)
+	Import(ctx context.Context, u cluster.Upload, p cluster.Properties) (cluster.Cluster, error)
+	Replace(ctx context.Context, name string, u cluster.Upload) (cluster.Cluster, error)
+	Edit(ctx context.Context, name string, p cluster.Properties) (cluster.Cluster, error)
+	SetDisabled(ctx context.Context, name string, disabled bool) (cluster.Cluster, error)
+	Delete(ctx context.Context, name string) (cluster.Cluster, error)
 }
 
 // nodeReader is what the handlers need of node.Service.

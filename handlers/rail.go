@@ -29,13 +29,17 @@ func workOf(running []batch.View) string {
 	return strconv.FormatUint(sum.Sum64(), 36)
 }
 
-// clusterViews returns the clusters of a scope.
+// clusterViews returns the clusters of a scope that are in use.
 func (h *Handlers) clusterViews(scope services.Scope) []ui.Cluster {
-	views := []ui.Cluster{}
-	for _, c := range h.Clusters.List() {
-		if scope.Has(c.Name) {
-			views = append(views, h.clusterView(c))
-		}
+	return h.viewsOf(slices.DeleteFunc(h.Clusters.List(), func(c cluster.Cluster) bool {
+		return c.Disabled || !scope.Has(c.Name)
+	}))
+}
+
+func (h *Handlers) viewsOf(clusters []cluster.Cluster) []ui.Cluster {
+	views := make([]ui.Cluster, len(clusters))
+	for i, c := range clusters {
+		views[i] = h.clusterView(c)
 	}
 	return views
 }
@@ -60,8 +64,9 @@ func (h *Handlers) clusterSeen(r *http.Request, name string) (cluster.Cluster, e
 func (h *Handlers) clusterView(c cluster.Cluster) ui.Cluster {
 	s := h.Clusters.Status(c.Name)
 	v := ui.Cluster{
-		Name: c.Name, Server: c.Server, Source: c.Source,
-		Version: s.Version, At: s.At, Since: s.Since, Down: s.Err, Nodes: -1,
+		Name: c.Name, Server: c.Server, Source: c.Source, Colour: c.Colour, Labels: labelTexts(c.Labels),
+		Disabled: c.Disabled,
+		Version:  s.Version, At: s.At, Since: s.Since, Down: s.Err, Nodes: -1,
 	}
 	known, ok := h.Nodes.Known(c.Name)
 	v.Unread = known.Stale

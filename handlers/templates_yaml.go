@@ -68,7 +68,7 @@ func (h *Handlers) TemplatesImport(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	v := templates.Import{Kind: kind, Replace: r.Form.Get("replace") == "1"}
-	v.Document, err = importedText(r)
+	v.Document, err = uploadedText(r, "document")
 	if err != nil {
 		return err
 	}
@@ -83,11 +83,11 @@ func (h *Handlers) TemplatesImport(w http.ResponseWriter, r *http.Request) error
 	return render(w, r, http.StatusOK, templates.ImportPage(h.importFrame(r, kind), v))
 }
 
-// importedText returns the file, or what was pasted when there is none.
-func importedText(r *http.Request) (string, error) {
+// uploadedText returns the file, or what was pasted into a field when there is none.
+func uploadedText(r *http.Request, field string) (string, error) {
 	file, _, err := r.FormFile("file")
 	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
-		return r.Form.Get("document"), nil
+		return r.Form.Get(field), nil
 	}
 	if err != nil {
 		return "", services.Wrap(err, services.CodeInvalid, "error_form")
@@ -98,7 +98,7 @@ func importedText(r *http.Request) (string, error) {
 		return "", services.Wrap(err, services.CodeInvalid, "error_form")
 	}
 	if len(content) == 0 { // a browser sends an empty file when none was chosen
-		return r.Form.Get("document"), nil
+		return r.Form.Get(field), nil
 	}
 	if text := string(content); cleanText(text) {
 		return text, nil

@@ -32,8 +32,9 @@
   // --- drafts: what was typed is restored after the next sign-in ---
   const kinds = ["text", "search", "number", "textarea", "select-one", "checkbox", "radio"];
   const ticks = (field) => field.type === "checkbox" || field.type === "radio";
-  // app.js keeps the selection of nodes.
-  const isTyped = (field) => kinds.includes(field.type) && field.name && field.name !== "node";
+  // app.js keeps the selection of nodes. Secrets must not stay in the tab.
+  const isSecret = (field) => "secret" in field.dataset;
+  const isTyped = (field) => kinds.includes(field.type) && field.name && field.name !== "node" && !isSecret(field);
   const forms = () => [...document.querySelectorAll("#main form[method=post]")];
   const chosen = (select) => [...select.options].findIndex((option) => option.defaultSelected);
   function changed(field) {

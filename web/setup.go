@@ -15,7 +15,6 @@ import (
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
-	"kube-node-manager/services/kubeconfig"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
@@ -89,7 +88,7 @@ func (a *App) setUp(ctx context.Context) error {
 	})
 	if err := clusters.Use(ctx, cluster.Storage{
 		Store: st, Log: a.log, Key: a.options.clusterKey(a.log),
-		Guard: kubeconfig.Guard{Networks: a.options.ClusterNetworks},
+		Networks: a.options.ClusterNetworks,
 		Changed: func(name string) {
 			fenced.InvalidateCluster(name)
 			events.NodesChanged(name)

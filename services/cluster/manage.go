@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -21,8 +22,9 @@ type Storage struct {
 	Log   *slog.Logger
 	// Key encrypts the credentials. Without a key there are no imports, and the imported
 	// clusters show why they cannot be reached.
-	Key   seal.Key
-	Guard kubeconfig.Guard // of the clients of imported clusters
+	Key seal.Key
+	// Networks are those in which imported clusters may be; see kubeconfig.Guard.
+	Networks []netip.Prefix
 	// Changed is called with the name of a cluster whose configuration has changed or is
 	// gone, and with the old name of a renamed one. What is cached of it is out of date.
 	Changed func(name string)
@@ -42,7 +44,8 @@ type manager struct {
 // Use adds the clusters of the database to the registry. It must be called before the
 // registry is shared.
 func (r *Registry) Use(ctx context.Context, s Storage) error {
-	r.store, r.log, r.key, r.guard, r.changed = s.Store, s.Log, s.Key, s.Guard, s.Changed
+	r.store, r.log, r.key, r.changed = s.Store, s.Log, s.Key, s.Changed
+	r.guard = kubeconfig.Guard{Networks: s.Networks}
 	return r.readStored(ctx)
 }
 

@@ -17,7 +17,6 @@ import (
 	"go.uber.org/goleak"
 
 	"kube-node-manager/services"
-	"kube-node-manager/services/kubeconfig"
 	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
 )
@@ -65,8 +64,8 @@ func (m *managed) use(t *testing.T, key seal.Key) {
 	t.Cleanup(r.Close)
 	require.NoError(t, r.Use(t.Context(), Storage{
 		Store: m.store, Log: slog.New(slog.DiscardHandler), Key: key,
-		Guard:   kubeconfig.Guard{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
-		Changed: func(name string) { m.changed = append(m.changed, name) },
+		Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Changed:  func(name string) { m.changed = append(m.changed, name) },
 	}))
 	m.Registry = r
 }

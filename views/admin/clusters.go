@@ -8,7 +8,11 @@ import (
 )
 
 // clusterColumns are the columns of the page of all clusters.
-func clusterColumns(now time.Time) []ui.Column[ui.Cluster] {
+func clusterColumns(manages bool, now time.Time) []ui.Column[ui.Cluster] {
+	actions := clusterTestCell
+	if manages {
+		actions = clusterDoCell
+	}
 	return []ui.Column[ui.Cluster]{
 		{Title: "col_cluster", Class: "name", Cell: clusterNameCell},
 		{Title: "col_state", Cell: ui.CellAt(now, clusterStateCell)},
@@ -17,7 +21,7 @@ func clusterColumns(now time.Time) []ui.Column[ui.Cluster] {
 		{Title: "col_server", Cell: clusterServerCell},
 		{Title: "col_source", Cell: clusterSourceCell},
 		{Title: "col_checked", Class: "num", Cell: ui.CellAt(now, clusterHeardCell)},
-		{Title: "col_actions", Hidden: true, Cell: clusterTestCell},
+		{Title: "col_actions", Hidden: true, Cell: actions},
 	}
 }
 
@@ -37,6 +41,8 @@ func sourceName(ctx context.Context, source string) string {
 	switch source {
 	case "kubeconfig":
 		return "kubeconfig"
+	case "imported":
+		return ui.T(ctx, "source_imported")
 	case "in-cluster":
 		return ui.T(ctx, "source_in_cluster")
 	default:

@@ -13,10 +13,10 @@ import (
 )
 
 func TestClustersPage_saysWhatIsKnown(t *testing.T) {
-	doc := viewstest.Document(t, viewstest.Render(t, "en", admin.ClustersPage(viewstest.Frame(), viewstest.Clusters())))
+	doc := viewstest.Document(t, viewstest.Render(t, "en", admin.ClustersPage(viewstest.Frame(), clusters())))
 	states := map[string]string{}
 	for _, row := range doc.Find("#clusters tbody tr").EachIter() {
-		states[row.Find("td.name").Text()] = strings.Join(
+		states[row.Find("td.name a").Text()] = strings.Join(
 			strings.Fields(row.Find("td").Eq(1).Find("[id^=state]").Text()), " ",
 		)
 	}
@@ -26,6 +26,12 @@ func TestClustersPage_saysWhatIsKnown(t *testing.T) {
 	)
 	require.Contains(t, states["blind"], "nodes cannot be listed")
 	require.Equal(t, "not checked yet", states["new"])
+}
+
+// clusters is the page of all clusters for an administrator.
+func clusters() admin.Clusters {
+	off := ui.Cluster{Name: "off", Nodes: -1, Source: "imported", Disabled: true, Colour: "red", Labels: []string{"env=x"}}
+	return admin.Clusters{Rows: append(viewstest.Clusters(), off), Manages: true}
 }
 
 // adminPages are the pages of sign-in and of clusters.
@@ -42,8 +48,8 @@ func adminPages() map[string]templ.Component {
 		"setup":         admin.Setup(admin.SetupForm{}),
 		"setup, others": admin.Setup(admin.SetupForm{Others: true}),
 		"setup again":   admin.Setup(admin.SetupForm{Code: "c", Name: "n", Problem: &wrong}),
-		"clusters":      admin.ClustersPage(viewstest.Frame(), viewstest.Clusters()),
-		"no clusters":   admin.ClustersPage(viewstest.Frame(), nil),
+		"clusters":      admin.ClustersPage(viewstest.Frame(), clusters()),
+		"no clusters":   admin.ClustersPage(viewstest.Frame(), admin.Clusters{Manages: true}),
 	}
 }
 
@@ -51,7 +57,7 @@ func TestPages_areSound(t *testing.T) { viewstest.RequirePages(t, adminPages()) 
 
 func TestFragments_areSound(t *testing.T) {
 	viewstest.RequireFragments(t, map[string]templ.Component{
-		"cluster row": admin.ClusterRow(ui.Cluster{Name: "edge", Nodes: -1}, viewstest.Noon),
+		"cluster row": admin.ClusterRow(ui.Cluster{Name: "edge", Nodes: -1}, true, viewstest.Noon),
 		"rail update": admin.RailUpdate(ui.Rail{Clusters: viewstest.Clusters(), Running: 2}, true, viewstest.Noon),
 	})
 }

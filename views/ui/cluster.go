@@ -12,7 +12,10 @@ import (
 type Cluster struct {
 	Name     string
 	Server   string    // address of the API server
-	Source   string    // "kubeconfig" or "in-cluster"
+	Source   string    // "kubeconfig", "in-cluster" or "imported"
+	Colour   string    // one of cluster.Colours, or ""
+	Labels   []string  // "key=value", in order
+	Disabled bool      // nobody calls it
 	Version  string    // of the API server; "" until it is known
 	At       time.Time // of its last answer or failed call; zero before the first
 	Since    time.Time // when it became reachable, or unreachable
@@ -67,4 +70,12 @@ func (v Cluster) ElementID(prefix string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(v.Name)) // a hash never fails to write
 	return fmt.Sprintf("%s-%016x", prefix, h.Sum64())
+}
+
+// Swatch returns the style class of the cluster's colour, "" for none.
+func (v Cluster) Swatch() string {
+	if v.Colour == "" {
+		return ""
+	}
+	return "swatch " + v.Colour
 }

@@ -14,6 +14,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
@@ -272,6 +273,8 @@ func families() map[string][]string {
 			store.RefusedProvider,
 		),
 
+		"colour_": cluster.Colours(), "credentials_": {"token", "certificate"}, "access_": needWords(),
+
 		"template_example_": exampleWords(), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(),
 		"templates_none_":     template.Kinds(),
 		"template_new_title_": template.Kinds(), "template_import_title_": template.Kinds(),
@@ -286,6 +289,15 @@ func endings() []string {
 	out := []string{"other"}
 	for _, d := range operation.All() {
 		out = append(out, strings.ReplaceAll(d.Name, "-", "_"))
+	}
+	return out
+}
+
+// needWords are the messages of what the program needs in a cluster.
+func needWords() []string {
+	var out []string
+	for _, need := range cluster.Needs() {
+		out = append(out, need.ID)
 	}
 	return out
 }

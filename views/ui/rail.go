@@ -21,7 +21,7 @@ type Rail struct {
 func (r Rail) Digest() string {
 	h := fnv.New64a()
 	for _, c := range r.Clusters {
-		_, _ = fmt.Fprintf(h, "%q %d %d %d ", c.Name, c.Nodes, c.NotReady, c.Cordoned)
+		_, _ = fmt.Fprintf(h, "%q %s %d %d %d ", c.Name, c.Colour, c.Nodes, c.NotReady, c.Cordoned)
 		_, _ = fmt.Fprintf(h, "%t %d %s %s\n", c.At.IsZero(), c.Since.Unix(), errorID(c.Down), errorID(c.Unread))
 	}
 	_, _ = fmt.Fprint(h, r.Running)

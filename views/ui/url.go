@@ -64,6 +64,13 @@ func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEsca
 // ClusterTestURL is where the page of all clusters posts "Try again".
 func ClusterTestURL(cluster string) string { return ClusterURL(cluster) + "/test" }
 
+// NewClusterURL is the form that imports a cluster.
+const NewClusterURL = ClustersURL + "/new"
+
+// ClusterActionURL is a page of a cluster or where its form is posted: "access",
+// "edit", "credentials", "disable", "enable" or "delete".
+func ClusterActionURL(cluster, action string) string { return ClusterURL(cluster) + "/" + action }
+
 // NodesURL returns the node table; parameters with default values are left out.
 func NodesURL(cluster string, q node.Query) string {
 	return WithQuery(NodesPath(cluster), QueryValues(q))

@@ -1,0 +1,71 @@
+package admin
+
+// The objects that an account of the program needs in a cluster. They are the same in
+// every cluster, so that they can be kept with the cluster's other manifests.
+
+const rbacAccount = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: kube-node-manager
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: kube-node-manager
+  namespace: kube-node-manager
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kube-node-manager
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: kube-node-manager
+subjects:
+  - kind: ServiceAccount
+    name: kube-node-manager
+    namespace: kube-node-manager
+---
+`
+
+const rbacViewer = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: kube-node-manager
+rules:
+  - apiGroups: [""]
+    resources: [nodes, pods]
+    verbs: [get, list, watch]
+  - apiGroups: [apps]
+    resources: [daemonsets]
+    verbs: [get, list, watch]
+  - apiGroups: [policy]
+    resources: [poddisruptionbudgets]
+    verbs: [get, list, watch]
+`
+
+const rbacOperator = rbacViewer + `  - apiGroups: [""]
+    resources: [nodes]
+    verbs: [patch]
+  - apiGroups: [""]
+    resources: [pods/eviction]
+    verbs: [create]
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [delete] # only to delete single pods past their budget
+`
+
+// tokenCommands make a kubeconfig with a token of the account. They need kubectl 1.24
+// or newer and rights in the cluster.
+const tokenCommands = `kubectl apply -f kube-node-manager.yaml
+token=$(kubectl -n kube-node-manager create token kube-node-manager --duration=8760h)
+server=$(kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}')
+kubectl config view --minify --raw --flatten \
+  -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt
+export KUBECONFIG=./import.yaml
+kubectl config set-cluster cluster --server="$server" --certificate-authority=ca.crt --embed-certs
+kubectl config set-credentials kube-node-manager --token="$token"
+kubectl config set-context cluster --cluster=cluster --user=kube-node-manager
+unset KUBECONFIG
+`
