@@ -63,9 +63,8 @@ token=$(kubectl -n kube-node-manager create token kube-node-manager --duration=8
 server=$(kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}')
 kubectl config view --minify --raw --flatten \
   -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt
-export KUBECONFIG=./import.yaml
-kubectl config set-cluster cluster --server="$server" --certificate-authority=ca.crt --embed-certs
-kubectl config set-credentials kube-node-manager --token="$token"
-kubectl config set-context cluster --cluster=cluster --user=kube-node-manager
-unset KUBECONFIG
+kubectl --kubeconfig=import.yaml config set-cluster cluster --server="$server" \
+  --certificate-authority=ca.crt --embed-certs
+kubectl --kubeconfig=import.yaml config set-credentials kube-node-manager --token="$token"
+kubectl --kubeconfig=import.yaml config set-context cluster --cluster=cluster --user=kube-node-manager
 `
