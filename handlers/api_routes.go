@@ -46,8 +46,8 @@ type VersionJSON struct {
 func apiRoutes() []apiRoute {
 	var routes []apiRoute
 	for _, group := range [][]apiRoute{
-		clusterRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(), templateFileRoutes(),
-		auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), programRoutes(),
+		clusterRoutes(), clusterChangeRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(),
+		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), programRoutes(),
 	} {
 		routes = append(routes, group...)
 	}

@@ -12,7 +12,7 @@ import (
 // ClustersAccess tests the connection to a cluster, and answers what the cluster allows
 // and how to allow what is missing.
 func (h *Handlers) ClustersAccess(w http.ResponseWriter, r *http.Request) error {
-	c, err := h.Clusters.Get(pathParam(r, "cluster"))
+	c, err := h.clusterSeen(r, pathParam(r, "cluster"))
 	if err != nil {
 		return err
 	}

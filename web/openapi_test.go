@@ -47,8 +47,10 @@ func pages() map[string]bool {
 	return map[string]bool{
 		"GET /": true, "GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true,
 		"POST /logout": true, "POST /preferences": true, "GET /static/*": true, "GET /docs/api": true,
-		"POST /profile/sessions/{session}/end": true,
-		"GET /clusters/{cluster}/test":         true, "GET /clusters/{cluster}/batches": true,
+		"POST /profile/sessions/{session}/end":               true,
+		"GET /clusters/{cluster}/{verb:test|disable|enable}": true, "GET /clusters/new": true,
+		"GET /clusters/{cluster}/credentials": true, "GET /clusters/{cluster}/delete": true,
+		"GET /clusters/{cluster}/batches":     true,
 		"GET /clusters/{cluster}/labels/edit": true, "POST /clusters/{cluster}/labels/edit": true,
 		"GET /clusters/{cluster}/taints/edit": true, "POST /clusters/{cluster}/taints/edit": true,
 		"GET /clusters/{cluster}/annotations/edit": true, "POST /clusters/{cluster}/annotations/edit": true,

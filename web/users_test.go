@@ -150,11 +150,11 @@ func TestProfile_taste(t *testing.T) {
 // Somebody with a grant sees its cluster and no other, wherever clusters are listed.
 func TestGrants_seeOnlyTheirClusters(t *testing.T) {
 	a := signedIn(t)
-	a.addBatch(t, "b1", "cordon")
+	a.addBatch(t, "a-cordon", "cordon")
 	hidden := a.asSession(t, "hidden", "viewer", testCluster+": none")
 	here := a.asSession(t, "here", "none", testCluster+": user")
 	for path, shows := range map[string]string{
-		"/clusters": "prod/eu", "/batches": "b1", "/profile": "prod/eu",
+		"/clusters": "prod/eu", "/batches": "a-cordon", "/profile": "prod/eu",
 	} {
 		require.Contains(t, here(http.MethodGet, path, "").body, shows, path)
 		if path != "/profile" { // which says what is hidden

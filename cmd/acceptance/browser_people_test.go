@@ -55,7 +55,8 @@ func TestBrowser_colleagueWithAGrant(t *testing.T) {
 
 	grace.expect("403")
 	token := p.run(t, "", "user", "token", "grace", "--data", p.Data)
-	hers := &program{URL: p.URL, Token: strings.TrimSpace(token), client: p.client}
+	hers := *p
+	hers.Token = strings.TrimSpace(token)
 	var started batchDoc
 	hers.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", url.Values{
 		"operation": {"uncordon"}, "canary": {"1"}, "node": names[:3],

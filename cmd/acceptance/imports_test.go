@@ -96,9 +96,11 @@ var rooms = map[string][]string{
 var kubernetes = map[string][]string{
 	"services/kube":       {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
 	forTest:               {"k8s.io/client-go/", "k8s.io/api/", "k8s.io/apimachinery/"},
-	"services/kubeconfig": {"k8s.io/client-go/rest"},                                     // what it makes of one
-	"services/cluster":    {"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}, // to build configurations
-	"services/node":       {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
+	"services/kubeconfig": {"k8s.io/client-go/rest"}, // what it makes of one
+	"services/cluster": { // to build configurations, and the syntax of labels
+		"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd", "k8s.io/apimachinery/pkg/util/validation",
+	},
+	"services/node": {"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/"},
 	"services/operation": {
 		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/",
 	}, // which the check of tolerations wants

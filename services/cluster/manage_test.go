@@ -37,7 +37,8 @@ current-context: b
 clusters: [{name: c, cluster: {server: "https://192.0.2.1"}}]
 users:
 - {name: u, user: {token: abc}}
-- {name: p, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin, interactiveMode: Never}}}
+- name: p
+  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin, interactiveMode: Never}}
 contexts:
 - {name: a, context: {cluster: c, user: p}}
 - {name: b, context: {cluster: c, user: u}}
@@ -100,7 +101,8 @@ func apiServer(t *testing.T, token string) (address string, asked *atomic.Int64)
 		body := make([]byte, 4096)
 		n, _ := r.Body.Read(body)
 		allowed := !strings.Contains(string(body[:n]), "delete")
-		_, _ = fmt.Fprintf(w, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":%t}}`,
+		_, _ = fmt.Fprintf(w,
+			`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":%t}}`,
 			allowed)
 	}))
 	t.Cleanup(s.Close)

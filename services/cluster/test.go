@@ -61,7 +61,7 @@ func (t Test) Refused() (refused []Permission) {
 //
 // Errors: CodeForbidden; CodeNotFound; CodeConflict for a disabled cluster.
 func (r *Registry) Test(ctx context.Context, name string) (Test, error) {
-	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
+	if err := services.RequireIn(ctx, name, services.PermitSee); err != nil {
 		return Test{}, err
 	}
 	c, err := r.Get(name)

@@ -155,7 +155,8 @@ func hostileServers() map[string]hostile {
 		"error_kubeconfig_server": {
 			"192.0.2.1:6443", "//192.0.2.1", "ftp://192.0.2.1", "file:///etc/shadow", "unix:///run/containerd.sock",
 			"https:192.0.2.1",
-			`https:\\192.0.2.1`, "https://192.0.2.1\t", " https://192.0.2.1", "gopher://192.0.2.1", "", "https://kube.example%00.evil",
+			`https:\\192.0.2.1`, "https://192.0.2.1\t", " https://192.0.2.1",
+			"gopher://192.0.2.1", "", "https://kube.example%00.evil",
 		},
 		"error_kubeconfig_server_user": {
 			"https://user:pass@192.0.2.1", "https://192.0.2.1@169.254.169.254", "https://@192.0.2.1",

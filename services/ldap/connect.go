@@ -77,6 +77,21 @@ func (d *Directory) bind(conn *ldap.Conn) error {
 	return nil
 }
 
+// issuer returns the name of the directory in identities. It is that of the domain, which
+// stays the same when the servers or the entry below which people are change.
+func issuer(base string) string {
+	dn, err := ldap.ParseDN(base)
+	if err != nil || len(dn.RDNs) == 0 {
+		return "ldap:///" + base
+	}
+	first := len(dn.RDNs) - 1
+	for first > 0 && strings.EqualFold(dn.RDNs[first-1].Attributes[0].Type, "dc") {
+		first--
+	}
+	domain := ldap.DN{RDNs: dn.RDNs[first:]}
+	return "ldap:///" + strings.ToLower(domain.String())
+}
+
 const (
 	entryUUID  = "entryUUID"  // OpenLDAP and others
 	objectGUID = "objectGUID" // Active Directory; binary

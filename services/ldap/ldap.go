@@ -86,7 +86,7 @@ func (d *Directory) signIn(conn *ldap.Conn, name, password string) (Person, erro
 		return Person{}, err
 	}
 	person := Person{
-		Issuer: "ldap:///" + d.config.UserBase, Subject: subject(entry), Name: entry.GetAttributeValue(d.config.NameField),
+		Issuer: issuer(d.config.UserBase), Subject: subject(entry), Name: entry.GetAttributeValue(d.config.NameField),
 	}
 	if person.Name == "" {
 		return Person{}, fmt.Errorf("the entry %s has no attribute %s", entry.DN, d.config.NameField)

@@ -28,11 +28,13 @@ const (
 
 // grace is somebody with a name that needs escaping everywhere.
 func grace() ldaptest.Entry {
-	dn := `cn=Grace \(ops\)\2C *,` + people
-	return ldaptest.Entry{DN: dn, Password: "correct horse battery", Attributes: map[string][]string{
-		"uid": {"grace"}, "objectClass": {"person"}, "entryUUID": {"7c3d8f1e-1111-4222-8333-444455556666"},
-		"memberOf": {"cn=ops," + groups},
-	}}
+	return ldaptest.Entry{
+		DN: `cn=Grace \(ops\)\2C *,` + people, Password: "correct horse battery",
+		Attributes: map[string][]string{
+			"uid": {"grace"}, "objectClass": {"person"}, "entryUUID": {"7c3d8f1e-1111-4222-8333-444455556666"},
+			"memberOf": {"cn=ops," + groups},
+		},
+	}
 }
 
 func group(name string, members ...string) ldaptest.Entry {
@@ -66,7 +68,7 @@ func TestSignIn(t *testing.T) {
 	got, err := New(c).SignIn(t.Context(), "Grace", "correct horse battery")
 	require.NoError(t, err)
 	require.Equal(t, Person{
-		Issuer: "ldap:///" + people, Subject: "7c3d8f1e-1111-4222-8333-444455556666", Name: "grace",
+		Issuer: "ldap:///dc=example,dc=com", Subject: "7c3d8f1e-1111-4222-8333-444455556666", Name: "grace",
 		Groups: []string{"cn=ops," + groups},
 	}, got)
 }
@@ -242,6 +244,18 @@ func TestSignIn_silentServer(t *testing.T) {
 	cancel()
 	_, err = New(c).SignIn(ctx, "grace", "x")
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestIssuer(t *testing.T) {
+	for base, want := range map[string]string{
+		"ou=people,dc=example,dc=com":        "ldap:///dc=example,dc=com",
+		"OU=Staff, DC=Example, DC=com":       "ldap:///dc=example,dc=com",
+		"dc=example,dc=com":                  "ldap:///dc=example,dc=com",
+		"ou=people,o=example":                "ldap:///o=example",
+		"dc=odd,ou=people,dc=example,dc=com": "ldap:///dc=example,dc=com",
+	} {
+		require.Equal(t, want, issuer(base))
+	}
 }
 
 func TestSameGroup(t *testing.T) {

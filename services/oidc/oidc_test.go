@@ -386,12 +386,13 @@ func TestBegin_slowProvider(t *testing.T) {
 func TestDiscovery_wrong(t *testing.T) {
 	m := startMock(t)
 	for name, change := range map[string]func(d map[string]any){
-		"another issuer":   func(d map[string]any) { d["issuer"] = "https://id.example.com" },
-		"a path more":      func(d map[string]any) { d["issuer"] = m.Issuer() + "/" },
-		"no token address": func(d map[string]any) { delete(d, "token_endpoint") },
-		"no keys":          func(d map[string]any) { delete(d, "jwks_uri") },
-		"a script":         func(d map[string]any) { d["authorization_endpoint"] = "javascript:alert(1)" },
-		"no address":       func(d map[string]any) { d["authorization_endpoint"] = "" },
+		"another issuer":    func(d map[string]any) { d["issuer"] = "https://id.example.com" },
+		"a path more":       func(d map[string]any) { d["issuer"] = m.Issuer() + "/" },
+		"no token address":  func(d map[string]any) { delete(d, "token_endpoint") },
+		"no keys":           func(d map[string]any) { delete(d, "jwks_uri") },
+		"a script":          func(d map[string]any) { d["authorization_endpoint"] = "javascript:alert(1)" },
+		"no address":        func(d map[string]any) { d["authorization_endpoint"] = "" },
+		"a script to leave": func(d map[string]any) { d["end_session_endpoint"] = "javascript:alert(1)" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.answerWith(mockoidc.DiscoveryEndpoint, m.document(t, change))
@@ -401,11 +402,23 @@ func TestDiscovery_wrong(t *testing.T) {
 	}
 }
 
+// A response in an error does not fill the log.
+func TestDiscovery_longResponse(t *testing.T) {
+	m := startMock(t)
+	m.answerWith(mockoidc.DiscoveryEndpoint, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(500)
+		_, _ = w.Write([]byte(strings.Repeat("é", 5000)))
+	})
+	_, _, err := m.newClient(t).Begin(t.Context())
+	require.ErrorContains(t, err, "500 Internal Server Error")
+	require.Less(t, len(err.Error()), 500)
+}
+
 // An issuer with https has no endpoint without.
 func TestDiscovery_plainEndpoint(t *testing.T) {
 	c := Client{config: Config{Issuer: "https://id.example.com"}}
-	require.NoError(t, c.checkEndpoints("https://id.example.com/token", "https://keys.example.com/"))
-	require.Error(t, c.checkEndpoints("https://id.example.com/token", "http://id.example.com/keys"))
+	require.NoError(t, c.checkEndpoints([]string{"https://id.example.com/token", "https://keys.example.com/"}))
+	require.Error(t, c.checkEndpoints([]string{"https://id.example.com/token", "http://id.example.com/keys"}))
 }
 
 // The program reaches the provider at another address than browsers do.

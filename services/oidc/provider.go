@@ -131,7 +131,7 @@ func (c *Client) discover(ctx context.Context) (*provider, error) {
 	ctx = oidc.ClientContext(ctx, c.http)
 	p, err := oidc.NewProvider(ctx, c.config.Issuer) // refuses a document of another issuer
 	if err != nil {
-		return nil, fmt.Errorf("read the discovery document: %w", err)
+		return nil, fmt.Errorf("read the discovery document: %s", brief(err))
 	}
 	var more metadata
 	if err := p.Claims(&more); err != nil {
@@ -147,7 +147,11 @@ func (c *Client) discover(ctx context.Context) (*provider, error) {
 		},
 		verifier: p.VerifierContext(ctx, &oidc.Config{ClientID: c.config.ClientID, Now: c.lenient}),
 	}
-	if err := c.checkEndpoints(endpoint.AuthURL, endpoint.TokenURL, more.Keys); err != nil {
+	addresses := []string{endpoint.AuthURL, endpoint.TokenURL, more.Keys}
+	if found.endSession != "" {
+		addresses = append(addresses, found.endSession)
+	}
+	if err := c.checkEndpoints(addresses); err != nil {
 		return nil, err
 	}
 	return found, nil
@@ -155,7 +159,7 @@ func (c *Client) discover(ctx context.Context) (*provider, error) {
 
 // checkEndpoints refuses what is no address, and one without TLS unless the issuer has
 // none either, which is so in tests only.
-func (c *Client) checkEndpoints(addresses ...string) error {
+func (c *Client) checkEndpoints(addresses []string) error {
 	for _, address := range addresses {
 		u, err := url.Parse(address)
 		plain := err == nil && u.Scheme == "http" && strings.HasPrefix(c.config.Issuer, "http:")
@@ -172,4 +176,15 @@ func (c *Client) lenient() time.Time { return c.config.Now().Add(-maxSkew) }
 // unavailable returns the error of a provider that cannot be reached.
 func unavailable(err error) error {
 	return services.Wrap(err, services.CodeUnavailable, "error_oidc_unavailable")
+}
+
+// brief returns the text of an error of the library, which may hold a whole response, for
+// one line of the log.
+func brief(err error) string {
+	const longest = 300
+	text := err.Error()
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + "…"
 }

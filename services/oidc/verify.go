@@ -110,6 +110,7 @@ func (c *Client) notVerified(ctx context.Context, err error) error {
 	case expired, strings.Contains(err.Error(), "before the nbf"):
 		return skewed(err) // the token is a second old
 	case strings.Contains(err.Error(), "fetching keys"):
+		err = errors.New(brief(err))
 		c.failed(ctx, err)
 		return unavailable(err)
 	default:

@@ -136,7 +136,8 @@ func TestLoad(t *testing.T) {
 }
 
 func TestParse_wrongKeys(t *testing.T) {
-	for _, text := range []string{"", "secret", strings.Repeat("A", 42), base64.StdEncoding.EncodeToString(make([]byte, 33))} {
+	long := base64.StdEncoding.EncodeToString(make([]byte, 33))
+	for _, text := range []string{"", "secret", strings.Repeat("A", 42), long} {
 		_, err := seal.Parse(text)
 		require.ErrorContains(t, err, "not a key")
 		if text != "" {

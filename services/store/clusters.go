@@ -258,6 +258,12 @@ func renameCluster(ctx context.Context, tx *sql.Tx, from, to string) error {
 		`UPDATE templates SET clusters = (
 			SELECT json_group_array(CASE value WHEN $1 THEN $2 ELSE value END) FROM json_each(clusters))
 			WHERE EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = $1)`,
+		// A grant for a cluster that had the new name before must not come back to life.
+		`DELETE FROM grants WHERE cluster = $2`,
+		`UPDATE grants SET cluster = $2 WHERE cluster = $1`,
+		`UPDATE tokens SET clusters = (
+			SELECT json_group_array(CASE value WHEN $1 THEN $2 ELSE value END) FROM json_each(clusters))
+			WHERE EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = $1)`,
 	} {
 		if _, err := tx.ExecContext(ctx, query, from, to); err != nil {
 			return fmt.Errorf("rename cluster %q: %w", from, err)

@@ -53,7 +53,9 @@ func TestInsertCluster(t *testing.T) {
 // What was set for a context does not stand in the way of an import.
 func TestInsertCluster_replacesAContext(t *testing.T) {
 	s := openTest(t)
-	set := ClusterChange{Name: "prod", Make: true, By: "ada", At: noon, Open: true, Set: func(c *Cluster) { c.Colour = "red" }}
+	set := ClusterChange{
+		Name: "prod", Make: true, By: "ada", At: noon, Open: true, Set: func(c *Cluster) { c.Colour = "red" },
+	}
 	made, err := s.UpdateCluster(t.Context(), set)
 	require.NoError(t, err)
 	require.False(t, made.Imported)

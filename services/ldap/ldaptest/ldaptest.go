@@ -196,7 +196,7 @@ func matches(filter *ber.Packet, e Entry) bool {
 	case ldap.FilterNot:
 		return !child(filter.Children[0])
 	case ldap.FilterPresent:
-		return len(e.Attributes[string(filter.Data.Bytes())]) > 0
+		return len(e.Attributes[filter.Data.String()]) > 0
 	case ldap.FilterEqualityMatch:
 		return slices.ContainsFunc(e.Attributes[part(0)], func(v string) bool { return strings.EqualFold(v, part(1)) })
 	default:

@@ -1,0 +1,70 @@
+package handlers
+
+import (
+	"net/http"
+
+	"kube-node-manager/services/cluster"
+)
+
+// clusterChangeRoutes are the routes of a connection test, and those that administrators
+// change clusters with.
+func clusterChangeRoutes() []apiRoute {
+	tested := map[int]any{http.StatusOK: testJSON{}, http.StatusCreated: clusterJSON{}}
+	return []apiRoute{
+		{
+			method: "GET", path: "/clusters/{cluster}/access", group: "clusters", name: "testClusterAccess",
+			summary: "Test the connection to a cluster, and which calls it allows.", answers: ok(testJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/new", group: "clusters", name: "importCluster",
+			summary: "Import a cluster from a kubeconfig: 201, or 200 with the result of a test.", answers: tested,
+			form: append(uploadFields(), propertyFields()...),
+		},
+		{
+			method: "GET", path: "/clusters/{cluster}/edit", group: "clusters", name: "showClusterToEdit",
+			summary: "Show one cluster, if it may be changed.", answers: ok(clusterJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/{cluster}/edit", group: "clusters", name: "updateCluster",
+			summary: "Set the name, labels, colour and position of a cluster.", form: propertyFields(),
+			answers: ok(clusterJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/{cluster}/credentials", group: "clusters", name: "replaceClusterCredentials",
+			summary: "Replace the address and the credentials of an imported cluster, or test them.",
+			form:    uploadFields(), answers: ok(clusterJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/{cluster}/disable", group: "clusters", name: "disableCluster",
+			summary: "Call a cluster no more.", answers: ok(clusterJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/{cluster}/enable", group: "clusters", name: "enableCluster",
+			summary: "Use a disabled cluster again.", answers: ok(clusterJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/{cluster}/delete", group: "clusters", name: "deleteCluster",
+			summary: "Delete an imported cluster and return it. Its history is kept.", answers: ok(clusterJSON{}),
+		},
+	}
+}
+
+// uploadFields are the fields of a kubeconfig.
+func uploadFields() []apiField {
+	return []apiField{
+		textField("kubeconfig", "The text of the kubeconfig."),
+		textField("context", "Needed if the kubeconfig has several."),
+		onlyOne("insecure", "Accept `insecure-skip-tls-verify`."),
+		onlyOne("test", "Test the connection, and store nothing."),
+	}
+}
+
+// propertyFields are the fields of what people call and how they sort a cluster.
+func propertyFields() []apiField {
+	return []apiField{
+		textField("name", "Name of the cluster; by default that of the context."),
+		listField("labels", "`key=value`."),
+		choiceField("colour", "Colour in lists.", cluster.Colours()...),
+		numberOf("position", "Position in lists, from 1."),
+	}
+}
