@@ -217,7 +217,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		"/logout":                   "POST",
 		"/clusters/prod%2Feu/nodes": "GET",
 	} {
-		for _, method := range []string{http.MethodDelete, http.MethodPut, "PROPFIND", "GARBAGE"} {
+		for _, method := range []string{http.MethodDelete, http.MethodPut, http.MethodTrace, "PROPFIND", "GARBAGE"} {
 			got := a.do(method, path, nil)
 			require.Equal(t, http.StatusMethodNotAllowed, got.status, method+path)
 			require.Equal(t, want, got.header.Get("Allow"), path)

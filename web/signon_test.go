@@ -39,6 +39,21 @@ func TestOIDC(t *testing.T) {
 	require.Equal(t, p.public+"/login", newBrowser(t, "").get(leave).location(), "the provider knows the session")
 }
 
+// Below a path, the provider sends the browser back below it, also after the sign-out.
+func TestOIDC_belowAPath(t *testing.T) {
+	p := startIDP(t, map[string][]string{"grace": {"platform"}})
+	p.public += testBase
+	a := startApp(t, p.option)
+	a.base = p.public
+	begun := a.get("/login/oidc?next=%2Fclusters")
+	require.Empty(t, escapes(t, answer{header: http.Header{"Set-Cookie": begun.header["Set-Cookie"]}}, testBase))
+	got := a.get(p.authorize(begun.location(), "grace"))
+	require.Equal(t, testBase+"/clusters", got.location())
+	require.True(t, isSignedIn(a.browser))
+	leave := a.post("/logout", nil).page(t).Find("a.btn.primary").AttrOr("href", "")
+	require.Equal(t, p.public+"/login", newBrowser(t, "").get(leave).location())
+}
+
 // The role is that of the groups, at each sign-in.
 func TestOIDC_roles(t *testing.T) {
 	p := startIDP(t, map[string][]string{"grace": {"dev"}, "root": {"platform"}})

@@ -2,6 +2,8 @@ package acceptance
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -46,8 +48,10 @@ func startSite(t *testing.T, kubeconfig string, strips bool) *site {
 	require.NotNil(t, found)
 	s.target = &url.URL{Scheme: "http", Host: found[1]}
 	mux := http.NewServeMux()
-	mux.Handle(basePath+"/", &httputil.ReverseProxy{Rewrite: s.rewrite})
-	mux.Handle(basePath, &httputil.ReverseProxy{Rewrite: s.rewrite})
+	// It would log each event stream that its browser closes.
+	proxy := &httputil.ReverseProxy{Rewrite: s.rewrite, ErrorLog: log.New(io.Discard, "", 0)}
+	mux.Handle(basePath+"/", proxy)
+	mux.Handle(basePath, proxy)
 	mux.HandleFunc("/", s.otherProgram)
 	server := &http.Server{Handler: mux}
 	served := make(chan error, 1)
