@@ -50,12 +50,12 @@ func TestSecret(t *testing.T) {
 		require.Equal(t, want, read(parseSecret(t, "--oidc-client-secret-file", file)), "%q", content)
 	}
 	t.Run("from the environment", func(t *testing.T) {
-		write("in a file\n", 0o600)
 		t.Setenv("KNM_OIDC_CLIENT_SECRET", "text")
 		require.Equal(t, "text", read(parseSecret(t)))
 		t.Setenv("KNM_OIDC_CLIENT_SECRET", "")
 		t.Setenv("KNM_OIDC_CLIENT_SECRET_FILE", file)
-		require.Equal(t, "in a file", read(Secret{File: parseSecret(t).File}))
+		write("a", 0o600)
+		require.Equal(t, "a", read(Secret{File: parseSecret(t).File}))
 	})
 	require.Empty(t, log.String())
 	write("a", 0o644)

@@ -39,21 +39,6 @@ func TestOIDC(t *testing.T) {
 	require.Equal(t, p.public+"/login", newBrowser(t, "").get(leave).location(), "the provider knows the session")
 }
 
-// Below a path, the provider sends the browser back below it, also after the sign-out.
-func TestOIDC_belowAPath(t *testing.T) {
-	p := startIDP(t, map[string][]string{"grace": {"platform"}})
-	p.public += testBase
-	a := startApp(t, p.option)
-	a.base = p.public
-	begun := a.get("/login/oidc?next=%2Fclusters")
-	require.Empty(t, escapes(t, answer{header: http.Header{"Set-Cookie": begun.header["Set-Cookie"]}}, testBase))
-	got := a.get(p.authorize(begun.location(), "grace"))
-	require.Equal(t, testBase+"/clusters", got.location())
-	require.True(t, isSignedIn(a.browser))
-	leave := a.post("/logout", nil).page(t).Find("a.btn.primary").AttrOr("href", "")
-	require.Equal(t, p.public+"/login", newBrowser(t, "").get(leave).location())
-}
-
 // The role is that of the groups, at each sign-in.
 func TestOIDC_roles(t *testing.T) {
 	p := startIDP(t, map[string][]string{"grace": {"dev"}, "root": {"platform"}})
@@ -73,6 +58,24 @@ func TestOIDC_roles(t *testing.T) {
 	require.Equal(t, "/login/oidc?next=%2Fclusters", got.page(t).Find("form.card a.btn").AttrOr("href", ""))
 	require.Equal(t, "access", a.audit("?action=login.failed").Items[0].After["why"])
 	require.NotContains(t, got.body, "another", "the groups are in the log only")
+}
+
+// A group can give access to single clusters only.
+func TestOIDC_grants(t *testing.T) {
+	p := startIDP(t, map[string][]string{"grace": {"night"}, "dave": {"other"}, "root": {"platform"}})
+	a := startApp(t, p.option, func(o *Options) {
+		o.GroupRoles = append(o.GroupRoles, "night=viewer@"+testCluster, "other=user@another")
+	})
+	require.Equal(t, "/", p.signIn(a.another(), "root", "").location())
+	require.Equal(t, "/", p.signIn(a.browser, "grace", "").location())
+	require.Contains(t, a.get("/clusters", "Accept", "application/json").body, testCluster)
+	dave := a.another()
+	require.Equal(t, "/", p.signIn(dave, "dave", "").location())
+	got := dave.get("/clusters", "Accept", "application/json")
+	require.Equal(t, http.StatusOK, got.status)
+	require.NotContains(t, got.body, testCluster)
+	p.groups["grace"] = nil
+	require.Contains(t, problemOf(t, p.signIn(a.another(), "grace", "")), "None of your groups")
 }
 
 // An answer is accepted from the browser that began, and once.
