@@ -95,6 +95,9 @@ func (h *Handlers) clusterProblem(r *http.Request, cluster string, q node.Query,
 	p := ui.NewProblem(r.Context(), err)
 	q.Fresh = true
 	p.RetryURL, p.RequestID = ui.NodesURL(cluster, q), services.ActorFrom(r.Context()).RequestID
+	if services.AsError(err).Text == "error_cluster_forbidden" { // and not the actor's role
+		p.AccessURL = ui.ClusterActionURL(cluster, "access")
+	}
 	return p, status
 }
 

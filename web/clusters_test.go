@@ -24,6 +24,9 @@ func apiServer(t *testing.T) string {
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Path == "/version":
 			_, _ = w.Write([]byte(`{"gitVersion":"v1.37.2"}`))
+		case r.URL.Path == "/api/v1/nodes":
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`))
 		default:
 			_, _ = w.Write([]byte(
 				`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":false}}`))
@@ -80,6 +83,10 @@ func TestClusters_import(t *testing.T) {
 	doc = a.get("/clusters/Production/access").page(t)
 	require.Contains(t, doc.Find("#test-result").Text(), "8 permissions are denied")
 	require.Contains(t, a.get("/clusters").body, "env=prod")
+
+	got = a.get("/clusters/Production/nodes")
+	require.Equal(t, http.StatusForbidden, got.status, "nodes that cannot be listed are no empty list")
+	require.Equal(t, 1, got.page(t).Find(`.problem a[href="/clusters/Production/access"]`).Length())
 }
 
 // What a script sees of the same routes.

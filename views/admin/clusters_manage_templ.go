@@ -408,7 +408,7 @@ func uploadFields(v UploadForm, p *ui.Problem) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<textarea id=\"f-kubeconfig\" class=\"mono secret\" name=\"kubeconfig\" rows=\"12\" spellcheck=\"false\" autocapitalize=\"none\" autocomplete=\"off\" data-secret aria-describedby=\"h-kubeconfig\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<textarea id=\"f-kubeconfig\" class=\"mono\" name=\"kubeconfig\" rows=\"12\" spellcheck=\"false\" autocapitalize=\"none\" autocomplete=\"off\" data-secret aria-describedby=\"h-kubeconfig\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -15,6 +15,7 @@ type Problem struct {
 	Code      services.Code
 	Text      string // what happened
 	Hint      string // what to do; may be ""
+	AccessURL string // page with what the cluster denies, and the roles that allow it; "" shows no link
 	RetryURL  string // address of the button "Try again"; "" shows no button
 	RequestID string
 	Fields    map[string]string // what is wrong with each field, by its name
@@ -22,7 +23,7 @@ type Problem struct {
 
 // NewProblem translates an error. The hint is the message Text+"_hint", if there
 // is one; an error without a message gets the message of its code. The caller fills
-// in Status, RetryURL and RequestID. It returns nil for nil.
+// in Status, AccessURL, RetryURL and RequestID. It returns nil for nil.
 func NewProblem(ctx context.Context, err error) *Problem {
 	if err == nil {
 		return nil

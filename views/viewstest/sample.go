@@ -34,6 +34,7 @@ func Clusters() []ui.Cluster {
 func Problem() ui.Problem {
 	return ui.Problem{
 		Status: 503, Code: services.CodeUnavailable, Text: "The cluster cannot be reached.", Hint: "Look.",
-		RetryURL: "/again", RequestID: "req-1", Fields: map[string]string{"b": "second", "a": "first"},
+		RetryURL: "/again", AccessURL: "/access", RequestID: "req-1",
+		Fields: map[string]string{"b": "second", "a": "first"},
 	}
 }
