@@ -285,10 +285,31 @@ func (p *program) requireDocumented(t testing.TB, response *http.Response, raw [
 	p.api.read.Do(func() {
 		_, document := p.call(t, http.MethodGet, "/openapi.json", "application/json", "", nil)
 		var err error
-		p.api.Document, err = openapitest.Parse(document)
+		p.api.Document, err = documents.parse(document)
 		require.NoError(t, err)
 	})
 	require.NoError(t, p.api.Check(response.Request.Method, path, response.StatusCode, raw))
+}
+
+// parsedDocuments holds the documents of all programs by their text: all have the same,
+// and it takes a quarter of a second to read it.
+type parsedDocuments struct {
+	mu     sync.Mutex
+	byText map[string]*openapitest.Document
+}
+
+var documents = parsedDocuments{byText: map[string]*openapitest.Document{}}
+
+func (d *parsedDocuments) parse(text []byte) (*openapitest.Document, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known, ok := d.byText[string(text)]
+	if ok {
+		return known, nil
+	}
+	parsed, err := openapitest.Parse(text)
+	d.byText[string(text)] = parsed
+	return parsed, err
 }
 
 // newRequest returns a request with the administrator's token.

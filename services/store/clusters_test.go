@@ -53,9 +53,8 @@ func TestInsertCluster(t *testing.T) {
 // What was set for a context does not stand in the way of an import.
 func TestInsertCluster_replacesAContext(t *testing.T) {
 	s := openTest(t)
-	set := ClusterChange{
-		Name: "prod", Make: true, By: "ada", At: noon, Open: true, Set: func(c *Cluster) { c.Colour = "red" },
-	}
+	set := ClusterChange{Name: "prod", Make: true, By: "ada", At: noon, Open: true}
+	set.Set = func(c *Cluster) { c.Colour = "red" }
 	made, err := s.UpdateCluster(t.Context(), set)
 	require.NoError(t, err)
 	require.False(t, made.Imported)
@@ -85,11 +84,16 @@ func TestUpdateCluster_rename(t *testing.T) {
 	addCluster(t, s, "prod")
 	addCluster(t, s, "other")
 	made := addTemplate(t, s, "labels", "GPU pool")
+	_, err := s.w.ExecContext(t.Context(), `INSERT INTO users (id, name, password_hash, role, created_at)
+		VALUES (7, 'eve', 'x', 'none', 0);
+		INSERT INTO grants (user_id, cluster, role) VALUES (7, 'prod', 'user'), (7, 'prod-eu', 'admin');
+		INSERT INTO tokens (user_id, name, hash, created_at, clusters) VALUES (7, 'ci', x'00', 0, '["prod"]')`)
+	require.NoError(t, err)
 	b := aBatch("01A")
 	b.Cluster = "prod"
 	require.NoError(t, s.InsertBatch(t.Context(), b, nil))
 	rename := ClusterChange{Name: "prod", By: "ada", At: noon, Open: true, Set: func(c *Cluster) { c.Name = "prod-eu" }}
-	_, err := s.UpdateCluster(t.Context(), rename)
+	_, err = s.UpdateCluster(t.Context(), rename)
 	require.Equal(t, services.CodeConflict, services.CodeOf(err), "a batch runs")
 	_, err = s.DeleteCluster(t.Context(), "prod")
 	require.Equal(t, services.CodeConflict, services.CodeOf(err), "a batch runs")
@@ -104,6 +108,10 @@ func TestUpdateCluster_rename(t *testing.T) {
 	template, err := s.Template(t.Context(), "labels", made.ID)
 	require.NoError(t, err)
 	require.Equal(t, []string{"prod-eu"}, template.Clusters)
+	var rights string
+	const read = `SELECT group_concat(cluster || role) || (SELECT clusters FROM tokens) FROM grants`
+	require.NoError(t, s.r.QueryRowContext(t.Context(), read).Scan(&rights))
+	require.Equal(t, `prod-euuser["prod-eu"]`, rights, "what was granted, and not what an earlier cluster had")
 
 	entries, err := s.Entries(t.Context(), EntryQuery{Cluster: "prod", Limit: 10})
 	require.NoError(t, err)
