@@ -273,7 +273,8 @@ func renameCluster(ctx context.Context, tx *sql.Tx, from, to string) error {
 }
 
 // DeleteCluster deletes an imported cluster and returns it as it was. Its batches,
-// and the templates that name it, are kept.
+// and the templates that name it, are kept. Grants that give rights in it are deleted, so
+// that a later cluster of that name does not inherit them; those that hide it are kept.
 //
 // Errors: CodeNotFound; CodeConflict while a batch of the cluster has not ended.
 func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, err error) {
@@ -285,6 +286,10 @@ func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, e
 			`DELETE FROM clusters WHERE name = $1 AND imported = 1 RETURNING `+clusterColumns, name))
 		if err != nil {
 			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM grants WHERE cluster = $1 AND role <> 'none'`, name)
+		if err != nil {
+			return fmt.Errorf("delete the grants of cluster %q: %w", name, err)
 		}
 		return s.note(ctx, tx, Entry{Action: ActionClusterDelete, Cluster: name, Object: name, Before: gone.facts()})
 	})

@@ -154,3 +154,25 @@ func TestRewrapClusters(t *testing.T) {
 		require.NotContains(t, string(e.After), "sealed")
 	}
 }
+
+// A later cluster of the same name gives nobody rights that they had in the first one.
+func TestDeleteCluster_grants(t *testing.T) {
+	s := openTest(t)
+	addCluster(t, s, "prod")
+	id, err := s.InsertUser(t.Context(), User{Name: "eve", Role: "none", CreatedAt: noon, Grants: []services.Grant{
+		{Cluster: "other", Role: "user"}, {Cluster: "prod", Role: "admin"},
+	}})
+	require.NoError(t, err)
+	hidden, err := s.InsertUser(t.Context(), User{Name: "bob", Role: "viewer", CreatedAt: noon, Grants: []services.Grant{
+		{Cluster: "prod", Role: "none"},
+	}})
+	require.NoError(t, err)
+	_, err = s.DeleteCluster(t.Context(), "prod")
+	require.NoError(t, err)
+	eve, err := s.UserByID(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, []services.Grant{{Cluster: "other", Role: "user"}}, eve.Grants)
+	bob, err := s.UserByID(t.Context(), hidden)
+	require.NoError(t, err)
+	require.Equal(t, []services.Grant{{Cluster: "prod", Role: "none"}}, bob.Grants)
+}
