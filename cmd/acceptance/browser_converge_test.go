@@ -20,13 +20,12 @@ const taintedRows = `[...document.querySelectorAll("#nodes tr[data-node]")].filt
 // knew of the end of the batch.
 const watchDone = `(() => {
 	window.afterDone = [];
-	let ended = false;
 	document.addEventListener("htmx:beforeRequest", (e) => {
-		if (e.detail.target.id !== "nodes") return;
-		ended = document.querySelector("#progress [data-batch]")?.dataset.state === "succeeded";
+		e.detail.requestConfig.ended =
+			document.querySelector("#progress [data-batch]")?.dataset.state === "succeeded";
 	});
 	document.addEventListener("htmx:afterSettle", (e) => {
-		if (e.target.id === "nodes" && ended) window.afterDone.push(` + taintedRows + `);
+		if (e.target.id === "nodes" && e.detail.requestConfig?.ended) window.afterDone.push(` + taintedRows + `);
 	});
 	return null;
 })()`

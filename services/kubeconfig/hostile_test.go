@@ -138,7 +138,7 @@ func hostileClusters(file, listener string) map[string]hostile {
 		"insecure as a text":    withCluster("insecure-skip-tls-verify: 'true'", "insecure-skip-tls-verify", "type"),
 		"insecure as yes":       withCluster("insecure-skip-tls-verify: yes", "insecure-skip-tls-verify", "type"),
 		"authority not PEM":     withCluster("certificate-authority-data: YWJj", "certificate-authority-data", "pem"),
-		"authority not base64":  withCluster("certificate-authority-data: "+file, "certificate-authority-data", "base64"),
+		"authority not base64":  withCluster("certificate-authority-data: a.pem", "certificate-authority-data", "base64"),
 		"authority of a number": withCluster("certificate-authority-data: 1", "certificate-authority-data", "type"),
 		"TLS server name":       withCluster("tls-server-name: 'a b'", "tls-server-name", "server_name"),
 		"unknown cluster field": withCluster("api-version: v1", "api-version", "field"),
