@@ -171,7 +171,9 @@ func TestDone_isBoundedWhenTheControllerStandsStill(t *testing.T) {
 		require.NoError(t, err)
 		return !slices.ContainsFunc(table.Nodes, func(n *node.Node) bool { return n.Converging })
 	}, time.Minute, 20*time.Millisecond)
-	require.Contains(t, p.seen.all(), "nodes changed", "pages are told")
+	require.Eventually(t, func() bool { // a moment after the table is fresh
+		return slices.Contains(p.seen.all(), "nodes changed")
+	}, time.Minute, 10*time.Millisecond, "pages are told")
 
 	require.Equal(t, store.StateSucceeded, p.wait(t, submit("uncordon", names).ID).State)
 	table, err = p.nodes.All(viewer, c.Name, false)
