@@ -14,8 +14,8 @@ type Cookies struct {
 	Path string
 }
 
-// KeepTaste gives the browser of somebody who signs in the language and the theme that
-// they have chosen.
+// KeepTaste sets the cookies of the language and the theme that somebody who signs in has
+// chosen.
 func (c Cookies) KeepTaste(w http.ResponseWriter, language, theme string) {
 	if language != "" {
 		c.keep(w, LangCookie, language, preferencesLast)

@@ -17,11 +17,8 @@ type Grant struct {
 // "prod: viewer" or "env=staging: user".
 func (g Grant) String() string { return g.Cluster + g.Label + ": " + string(g.Role) }
 
-// matches reports whether the grant is about a cluster with those labels.
-func (g Grant) matches(cluster string, labels map[string]string) bool {
-	if g.Cluster != "" {
-		return g.Cluster == cluster
-	}
+// matches reports whether the grant is about clusters with one of those labels.
+func (g Grant) matches(labels map[string]string) bool {
 	key, value, _ := strings.Cut(g.Label, "=")
 	actual, ok := labels[key]
 	return ok && actual == value
@@ -38,7 +35,7 @@ func RolesIn(grants []Grant, clusters map[string]map[string]string) map[string]R
 	roles := map[string]Role{}
 	for cluster, labels := range clusters {
 		for _, g := range grants {
-			if g.Cluster != "" || !g.matches(cluster, labels) {
+			if g.Cluster != "" || !g.matches(labels) {
 				continue
 			}
 			role, twice := roles[cluster]

@@ -61,10 +61,12 @@ func loadCertificate(o *Options, log *slog.Logger) (*certificate, error) {
 
 // read reads both files. Its errors name the option, and never what is in a file.
 func (c *certificate) read() (f certificateFiles, err error) {
-	if f.cert, err = os.ReadFile(c.certFile); err != nil {
+	f.cert, err = os.ReadFile(c.certFile)
+	if err != nil {
 		return f, fmt.Errorf("--tls-cert: %w", err)
 	}
-	if f.key, err = os.ReadFile(c.keyFile); err != nil {
+	f.key, err = os.ReadFile(c.keyFile)
+	if err != nil {
 		return f, fmt.Errorf("--tls-key: %w", err)
 	}
 	return f, nil

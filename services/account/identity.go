@@ -80,8 +80,8 @@ func (s *Service) addIdentity(ctx context.Context, id Identity) (store.User, err
 	return s.store.UserByID(ctx, u.ID)
 }
 
-// renewAccess gives a user the access of their identity. The last administrator stays
-// one: somebody has to be able to change the users.
+// renewAccess sets the access of a user to that of their identity, and returns the user.
+// The last administrator stays one: somebody has to be able to change the users.
 func (s *Service) renewAccess(ctx context.Context, u store.User, id Identity) (store.User, error) {
 	if u.Role == id.Role && slices.Equal(u.Grants, id.Grants) {
 		return u, nil

@@ -208,7 +208,7 @@ func (r *Registry) done(ctx context.Context, name, what string, err error) (Clus
 	return r.Get(name)
 }
 
-// Replace gives an imported cluster other credentials, and perhaps another address.
+// Replace replaces the credentials of an imported cluster, and perhaps its address.
 //
 // Errors: as of Import; CodeConflict for a context of the kubeconfig files.
 func (r *Registry) Replace(ctx context.Context, name string, u Upload) (Cluster, error) {
