@@ -152,11 +152,7 @@ func TestDrain_waitsForABudgetWithoutHoldingTheOthers(t *testing.T) {
 	require.Equal(t, drain.PhaseBlocked, now.Drain.Nodes[0].Phase)
 	require.LessOrEqual(t, proxy.Calls("create", "pods/eviction"), 6+2, "a budget that is used up is not asked for ever")
 
-	pdb, err := c.Client.PolicyV1().PodDisruptionBudgets(ns).Get(t.Context(), "cart", metav1.GetOptions{})
-	require.NoError(t, err)
-	pdb.Spec.MinAvailable.IntVal = 1
-	_, err = c.Client.PolicyV1().PodDisruptionBudgets(ns).Update(t.Context(), pdb, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	c.UpdateBudget(t, ns, "cart", func(b *policyv1.PodDisruptionBudget) { b.Spec.MinAvailable.IntVal = 1 })
 	relaxed := time.Now()
 	v = p.wait(t, v.ID)
 	require.Equal(t, store.StateSucceeded, v.State)

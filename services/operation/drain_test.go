@@ -155,9 +155,7 @@ func newZoo(t *testing.T) zoo {
 func finish(t *testing.T, c *kubetest.Cluster, ns, node string) string {
 	t.Helper()
 	pod := c.Pod(t, ns, "finished", node)
-	pod.Status.Phase = corev1.PodSucceeded
-	_, err := c.Client.CoreV1().Pods(ns).UpdateStatus(t.Context(), &pod, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	c.UpdatePodStatus(t, ns, pod.Name, func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })
 	return pod.Name
 }
 
@@ -247,11 +245,9 @@ func TestDrain_planAndUnhealthyPods(t *testing.T) {
 	plan := survey(t, c, fields, node)
 	require.Equal(t, drain.Blocked, plan.Nodes[0].Pods[0].Verdict)
 	require.Equal(t, "drain_blocked_unhealthy", plan.Nodes[0].Pods[0].Reasons[0].Text)
-	pdb, err := c.Client.PolicyV1().PodDisruptionBudgets(ns).Get(t.Context(), pdb.Name, metav1.GetOptions{})
-	require.NoError(t, err)
-	pdb.Spec.UnhealthyPodEvictionPolicy = &always
-	_, err = c.Client.PolicyV1().PodDisruptionBudgets(ns).Update(t.Context(), pdb, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	c.UpdateBudget(t, ns, pdb.Name, func(b *policyv1.PodDisruptionBudget) {
+		b.Spec.UnhealthyPodEvictionPolicy = &always
+	})
 	require.Equal(t, drain.Evict, survey(t, c, fields, node).Nodes[0].Pods[0].Verdict)
 }
 

@@ -212,10 +212,7 @@ func TestTaint_losesNobodysTaint(t *testing.T) {
 		Key: "node.kubernetes.io/out-of-service", Value: "nodeshutdown", Effect: corev1.TaintEffectNoSchedule,
 		TimeAdded: &since,
 	}
-	current := c.Node(t, name)
-	current.Spec.Taints = append(current.Spec.Taints, foreign)
-	_, err := c.Client.CoreV1().Nodes().Update(t.Context(), current, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	c.UpdateNode(t, name, func(n *corev1.Node) { n.Spec.Taints = append(n.Spec.Taints, foreign) })
 
 	got, err := op.Apply(t.Context(), clientOf(t, c.Config()), Target{
 		Node: name, UID: old.UID, Seen: old, Plan: op.Plan(old),

@@ -11,8 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 )
 
 // A node with this label and value has no kubelet: devcluster's kwok ignores it.
@@ -173,10 +175,48 @@ func (c *Cluster) StopKubelet(t testing.TB, name string) {
 	t.Helper()
 	label := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, kubeletLabel, kubeletStopped)
 	require.NoError(t, c.patchNode(t.Context(), name, label))
-	node := c.Node(t, name)
-	NotReady()(0, node)
-	_, err := c.Client.CoreV1().Nodes().UpdateStatus(t.Context(), node, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	nodes := c.Client.CoreV1().Nodes()
+	update(t, nodes.Get, nodes.UpdateStatus, name, func(n *corev1.Node) { NotReady()(0, n) })
+}
+
+// UpdateNode changes a node as another writer would.
+func (c *Cluster) UpdateNode(t testing.TB, name string, change func(*corev1.Node)) {
+	t.Helper()
+	nodes := c.Client.CoreV1().Nodes()
+	update(t, nodes.Get, nodes.Update, name, change)
+}
+
+// UpdateBudget changes a disruption budget as another writer would.
+func (c *Cluster) UpdateBudget(t testing.TB, ns, name string, change func(*policyv1.PodDisruptionBudget)) {
+	t.Helper()
+	budgets := c.Client.PolicyV1().PodDisruptionBudgets(ns)
+	update(t, budgets.Get, budgets.Update, name, change)
+}
+
+// UpdatePodStatus changes what a pod reports about itself.
+func (c *Cluster) UpdatePodStatus(t testing.TB, ns, name string, change func(*corev1.Pod)) {
+	t.Helper()
+	pods := c.Client.CoreV1().Pods(ns)
+	update(t, pods.Get, pods.UpdateStatus, name, change)
+}
+
+// update reads, changes and writes an object, again when a controller wrote in between.
+func update[T any](
+	t testing.TB,
+	get func(context.Context, string, metav1.GetOptions) (T, error),
+	put func(context.Context, T, metav1.UpdateOptions) (T, error),
+	name string, change func(T),
+) {
+	t.Helper()
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		object, err := get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		change(object)
+		_, err = put(t.Context(), object, metav1.UpdateOptions{})
+		return err
+	}))
 }
 
 // Node returns one node by a consistent read.
