@@ -182,6 +182,10 @@
     if (!quiet && mark !== said) $("#live").textContent = panel.dataset.say;
     said = mark;
   }
+  on("leaving", () => {
+    clearTimeout(timer);
+    stream?.close();
+  });
   on("visibilitychange", () => {
     connect();
     if (!document.hidden) htmx.trigger(body, "nodes-changed");

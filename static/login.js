@@ -25,8 +25,21 @@
     write("user", user);
   }
   const signsOut = (form) => form.getAttribute("action")?.endsWith("/logout");
+  // A request that the page makes by itself while the login session ends would be refused,
+  // and the person told that the session has ended.
   let leaving = false;
-  on("submit", (e) => { leaving ||= signsOut(e.target); });
+  const requests = new Set();
+  on("htmx:beforeRequest", (e) => {
+    if (leaving) e.preventDefault();
+    else requests.add(e.detail.xhr);
+  });
+  on("htmx:afterRequest", (e) => requests.delete(e.detail.xhr));
+  on("submit", (e) => {
+    if (!signsOut(e.target)) return;
+    leaving = true;
+    document.dispatchEvent(new Event("leaving"));
+    requests.forEach((xhr) => xhr.abort());
+  });
   addEventListener("pagehide", () => { if (leaving) clear(); }); // until then the page may store more
 
   // --- drafts: what was typed is restored after the next sign-in ---

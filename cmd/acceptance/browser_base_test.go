@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,7 +31,8 @@ type site struct {
 	target  *url.URL
 
 	mu       sync.Mutex
-	received []string // cookies that the other program got
+	received []string           // cookies that the other program got
+	signOuts chan chan struct{} // if not nil, gets a channel for each sign-out, whose answer waits until it is closed
 }
 
 // startSite runs the program behind the proxy.
@@ -49,7 +51,9 @@ func startSite(t *testing.T, kubeconfig string, strips bool) *site {
 	s.target = &url.URL{Scheme: "http", Host: found[1]}
 	mux := http.NewServeMux()
 	// It would log each event stream that its browser closes.
-	proxy := &httputil.ReverseProxy{Rewrite: s.rewrite, ErrorLog: log.New(io.Discard, "", 0)}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: s.rewrite, ModifyResponse: s.holdSignOut, ErrorLog: log.New(io.Discard, "", 0),
+	}
 	mux.Handle(basePath+"/", proxy)
 	mux.Handle(basePath, proxy)
 	mux.HandleFunc("/", s.otherProgram)
@@ -75,6 +79,22 @@ func (s *site) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Path = strings.TrimPrefix(r.Out.URL.Path, basePath)
 	r.Out.URL.RawPath = strings.TrimPrefix(r.Out.URL.RawPath, basePath)
 	r.Out.Header.Set("X-Forwarded-Prefix", basePath)
+}
+
+// holdSignOut passes on the answer to a sign-out when somebody who waits for it allows it.
+func (s *site) holdSignOut(r *http.Response) error {
+	if !strings.HasSuffix(r.Request.URL.Path, "/logout") {
+		return nil
+	}
+	s.mu.Lock()
+	outs := s.signOuts
+	s.mu.Unlock()
+	if outs != nil {
+		held := make(chan struct{})
+		outs <- held
+		<-held
+	}
+	return nil
 }
 
 func (s *site) otherProgram(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +123,31 @@ func TestPages_linksStayBelowThePath(t *testing.T) {
 		url.Values{"operation": {"cordon"}, "node": {names[0], "ghost"}}, &b)
 	followLinks(t, s.program)
 	require.Empty(t, s.cookies())
+}
+
+// The login session ends before the page is left. What the page asks for in between
+// would be refused, and must not look as if the session had ended by itself.
+func TestBrowser_signOutIsNoSurprise(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 1)
+	s := startSite(t, c.Kubeconfig, false)
+	s.signOuts = make(chan chan struct{})
+	x := startBrowser(t).tab(s.program)
+	x.open(nodesPath(c.Name))
+	x.fill("#f-name", adminName)
+	x.fill("#f-password", adminPassword)
+	x.press("form.card button.primary")
+	x.until(fmt.Sprintf(`location.pathname === %q`, basePath+nodesPath(c.Name)))
+	x.settled()
+	x.untilRows("Ready", names...)
+	value[any](x, `void setInterval(() => htmx.trigger(document.body, "nodes-changed"), 20)`)
+	x.press("form[action$=logout] button")
+	held := <-s.signOuts
+	time.Sleep(300 * time.Millisecond) // in which the table would have been refused
+	close(held)
+	x.until(`location.pathname.endsWith("/login") && document.querySelector("#f-name")`)
+	require.Empty(t, value[string](x, `location.search`))
+	require.Empty(t, value[string](x, `Object.keys(sessionStorage).filter((key) => !key.startsWith("htmx-")).join()`))
 }
 
 // The main paths through the program work below a path, whatever the proxy does with
