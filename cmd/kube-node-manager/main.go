@@ -79,8 +79,12 @@ type exit int
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, s streams) (code int) {
 	defer func() {
-		if e, ok := recover().(exit); ok {
+		switch e := recover().(type) {
+		case nil:
+		case exit:
 			code = int(e)
+		default:
+			panic(e)
 		}
 	}()
 	parser := kong.Must(&cli{},
