@@ -46,6 +46,10 @@ func userRoutes() []apiRoute {
 			summary: "End all sessions of a user.", answers: ok(userJSON{}),
 		},
 		{
+			method: "POST", path: "/users/{user}/remove-factor", group: "users", name: "removeUserFactor",
+			summary: "Remove the second factor of a user and end all their sessions.", answers: ok(userJSON{}),
+		},
+		{
 			method: "POST", path: "/users/{user}/delete", group: "users", name: "deleteUser", summary: "Delete a user.",
 			answers: ok(deletedJSON{}),
 		},
@@ -113,6 +117,35 @@ func profileRoutes() []apiRoute {
 		{
 			method: "POST", path: "/profile/signout", group: "profile", name: "signOutEverywhere",
 			summary: "End all of one's own sessions.", answers: ok(signedOutJSON{}),
+		},
+	}
+}
+
+func factorRoutes() []apiRoute {
+	code := []apiField{textField("code", "A code of the app, or a recovery code.")}
+	return []apiRoute{
+		{
+			method: "GET", path: "/profile/factor", group: "profile", name: "showFactor",
+			summary: "Show one's own second factor.", answers: ok(factorJSON{}),
+		},
+		{
+			method: "POST", path: "/profile/factor", group: "profile", name: "beginFactor",
+			summary: "Make the secret of a second factor; not with a token.", answers: ok(enrolmentJSON{}),
+			form: []apiField{textField("current", "The present password.")},
+		},
+		{
+			method: "POST", path: "/profile/factor/add", group: "profile", name: "addFactor",
+			summary: "Put that second factor to use and end all other sessions. " +
+				"The answer is the only one that has the recovery codes.",
+			form: []apiField{textField("code", "The first code of the app.")}, answers: ok(recoveryJSON{}),
+		},
+		{
+			method: "POST", path: "/profile/factor/codes", group: "profile", name: "renewRecoveryCodes",
+			summary: "Replace the recovery codes.", form: code, answers: ok(recoveryJSON{}),
+		},
+		{
+			method: "POST", path: "/profile/factor/remove", group: "profile", name: "removeFactor",
+			summary: "Remove one's own second factor and end all other sessions.", form: code, answers: ok(factorJSON{}),
 		},
 	}
 }

@@ -47,7 +47,8 @@ func apiRoutes() []apiRoute {
 	var routes []apiRoute
 	for _, group := range [][]apiRoute{
 		clusterRoutes(), clusterChangeRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(),
-		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), programRoutes(),
+		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), factorRoutes(),
+		programRoutes(),
 	} {
 		routes = append(routes, group...)
 	}

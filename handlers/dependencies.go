@@ -33,6 +33,12 @@ type accountKeeper interface {
 	CreateToken(ctx context.Context, user string, n account.NewToken) (token string, err error)
 	RevokeTokens(ctx context.Context, ids ...int64) ([]account.Token, error)
 	ChangePassword(ctx context.Context, current, password string) (u account.User, tokens int, err error)
+	OwnFactor(ctx context.Context) (account.Factor, error)
+	NewFactor(ctx context.Context, password, host string) (account.Enrolment, error)
+	AddFactor(ctx context.Context, e account.Enrolment, code string) (u account.User, codes []string, err error)
+	NewRecoveryCodes(ctx context.Context, code string) ([]string, error)
+	RemoveOwnFactor(ctx context.Context, code string) (account.User, error)
+	RemoveFactor(ctx context.Context, name string) error
 }
 
 // loginKeeper is what the handlers need of the login sessions.
@@ -40,6 +46,8 @@ type loginKeeper interface {
 	Of(ctx context.Context, u account.Listed) ([]people.Session, error)
 	End(ctx context.Context, id string) error
 	SignIn(ctx context.Context, u account.User) error
+	KeepEnrolment(ctx context.Context, url string) error
+	Enrolment(ctx context.Context) (url string)
 }
 
 // clusterRegistry is what the handlers need of cluster.Registry.

@@ -37,6 +37,11 @@ func (h *Handlers) ProfilePosted(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, ui.ProfileURL)
 }
 
+// FactorPosted leads to the actor's own second factor.
+func (h *Handlers) FactorPosted(w http.ResponseWriter, r *http.Request) error {
+	return redirect(w, r, ui.FactorURL)
+}
+
 // TemplatesPosted leads to the templates of a kind.
 func (h *Handlers) TemplatesPosted(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, ui.TemplatesURL(pathParam(r, "kind")))

@@ -163,6 +163,7 @@ type userJSON struct {
 	Role        string      `json:"role"`
 	Grants      []grantJSON `json:"grants"`
 	Issuer      string      `json:"issuer,omitempty"`
+	Factor      bool        `json:"secondFactor"`
 	Disabled    bool        `json:"disabled"`
 	CreatedAt   time.Time   `json:"createdAt"`
 	LastLoginAt *time.Time  `json:"lastLoginAt"`
@@ -176,7 +177,7 @@ type grantJSON struct {
 
 func newUserJSON(u account.Listed) userJSON {
 	out := userJSON{
-		Name: u.Name, Role: string(u.Role), Grants: make([]grantJSON, len(u.Grants)), Issuer: u.Issuer, Disabled: u.Disabled,
+		Name: u.Name, Role: string(u.Role), Grants: make([]grantJSON, len(u.Grants)), Issuer: u.Issuer, Factor: u.Factor, Disabled: u.Disabled,
 		CreatedAt: u.CreatedAt, LastLoginAt: u.LastLoginAt,
 	}
 	for i, g := range u.Grants {

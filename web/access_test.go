@@ -56,12 +56,14 @@ func routeRights() map[string]struct {
 	}
 	for needs, routes := range map[right]string{
 		forAll: `GET /healthz, GET /readyz, GET /version, GET /metrics, GET /static/*, GET /setup, POST /setup, GET /login,
-			POST /login, POST /logout, POST /preferences`,
+			POST /login, GET /login/code, POST /login/code, POST /logout, POST /preferences`,
 		forSigned: `GET /, GET /docs/api, GET /openapi.json, GET /clusters, GET /profile, GET /profile/{verb},
+			GET /profile/factor, GET /profile/factor/{verb},
 			GET /users/{user}/{verb},
 			GET /clusters/{cluster}/{verb}, GET /clusters/{cluster}/batches, GET /batches/{id}/{verb},
 			GET /templates/{kind}/{id}/duplicate`,
-		forSession: `POST /profile/password, POST /profile/sessions/{session}/end`,
+		forSession: `POST /profile/factor, POST /profile/factor/add, POST /profile/factor/codes,
+			POST /profile/factor/remove, POST /profile/password, POST /profile/sessions/{session}/end`,
 		forOwn:     `POST /profile/tokens, POST /profile/tokens/{token}/revoke, POST /profile/signout`,
 		forSeeing: `GET /batches, GET /audit, GET /audit.csv, GET /templates/{kind}, GET /templates/{kind}/export,
 			GET /templates/{kind}/{id}`,
@@ -83,7 +85,7 @@ func routeRights() map[string]struct {
 			POST /clusters/{cluster}/enable, GET /clusters/{cluster}/delete, POST /clusters/{cluster}/delete,
 			GET /users, GET /users/new, POST /users/new, GET /users/{user}, POST /users/{user}/access,
 			POST /users/{user}/password, POST /users/{user}/disable, POST /users/{user}/enable,
-			POST /users/{user}/signout, GET /users/{user}/delete, POST /users/{user}/delete,
+			POST /users/{user}/signout, POST /users/{user}/remove-factor, GET /users/{user}/delete, POST /users/{user}/delete,
 			POST /users/{user}/tokens, POST /users/{user}/tokens/{token}/revoke`,
 	} {
 		for route := range strings.SplitSeq(routes, ",") {

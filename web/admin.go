@@ -117,6 +117,11 @@ func (a *Admin) DeleteUser(ctx context.Context, name string) (account.Held, erro
 	return held, err
 }
 
+// RemoveFactor removes the second factor of a user.
+func (a *Admin) RemoveFactor(ctx context.Context, name string) error {
+	return a.accounts.RemoveFactor(commandLine(ctx), name)
+}
+
 // CreateToken creates a bearer token for a user.
 func (a *Admin) CreateToken(ctx context.Context, user string, token account.NewToken) (string, error) {
 	return a.accounts.CreateToken(commandLine(ctx), user, token)
@@ -141,26 +146,25 @@ func (a *Admin) Backup(ctx context.Context, file string) error {
 	return a.audit.Export(commandLine(ctx), store.ActionBackup, "", filepath.Base(file))
 }
 
-// RotateKey encrypts the credentials of all imported clusters under the key in the file
-// next, which is created if it does not exist, and returns their number. The current
-// key is that of text, of file or of the data directory; see seal.Load. It is an error
+// RotateKey encrypts all secrets in the database under the key in the file next, which is
+// created if it does not exist, and returns their numbers. The current key is that of text, of file or of the data directory; see seal.Load. It is an error
 // while the server runs, which has the current key.
-func (a *Admin) RotateKey(ctx context.Context, text, file, data, next string) (int, error) {
+func (a *Admin) RotateKey(ctx context.Context, text, file, data, next string) (store.Rewrapped, error) {
 	if err := a.store.Claim(); err != nil {
-		return 0, err
+		return store.Rewrapped{}, err
 	}
 	from, _, err := seal.Load(text, file, data)
 	if err != nil {
-		return 0, err
+		return store.Rewrapped{}, err
 	}
 	to, err := seal.ReadFile(next)
 	if errors.Is(err, fs.ErrNotExist) {
 		to, err = seal.CreateFile(next)
 	}
 	if err != nil {
-		return 0, err
+		return store.Rewrapped{}, err
 	}
-	return cluster.Rewrap(commandLine(ctx), a.store, from, to)
+	return a.store.RewrapSecrets(commandLine(ctx), cluster.Rewrap(from, to), account.RewrapFactor(from, to))
 }
 
 // Explain returns the text of an error for a terminal, on one line. It translates domain

@@ -6,20 +6,21 @@ import (
 	"kube-node-manager/services/seal"
 )
 
-// clusterKey returns the key of the credentials of imported clusters. Without it the
-// program starts all the same: the other clusters do not need it, and the imported ones
-// show what is missing.
-func (o *Options) clusterKey(log *slog.Logger) seal.Key {
+// secretKey returns the key of the secrets in the database: the credentials of imported
+// clusters and the second factors. Without it the program starts all the same: most of
+// it does not need one, and the rest shows what is missing.
+func (o *Options) secretKey(log *slog.Logger) seal.Key {
 	key, created, err := seal.Load(o.Key, o.KeyFile, o.Data)
 	switch {
 	case err != nil:
-		log.Error("There is no key for the credentials of imported clusters; they cannot be reached", "error", err)
+		log.Error("There is no key for the secrets in the database: imported clusters cannot be reached, "+
+			"and second factors cannot be checked", "error", err)
 		return seal.Key{}
 	case created != "":
-		log.Warn("Created a key for the credentials of imported clusters; keep a copy of the file, "+
+		log.Warn("Created a key for the secrets in the database; keep a copy of the file, "+
 			"and not together with the backups of the database", "file", created, "key", key.ID())
 	default:
-		log.Info("Read the key for the credentials of imported clusters", "key", key.ID())
+		log.Info("Read the key for the secrets in the database", "key", key.ID())
 	}
 	return key
 }

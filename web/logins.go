@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
@@ -17,6 +18,13 @@ type edgeAccounts struct {
 // Authenticate calls account.Service.Authenticate.
 func (a edgeAccounts) Authenticate(ctx context.Context, name, password string) (account.User, error) {
 	u, err := a.Service.Authenticate(withClient(ctx), name, password)
+	a.metrics.logins.WithLabelValues(loginResult(err)).Inc()
+	return u, err
+}
+
+// AuthenticateCode calls account.Service.AuthenticateCode.
+func (a edgeAccounts) AuthenticateCode(ctx context.Context, user, epoch int64, code string) (account.User, error) {
+	u, err := a.Service.AuthenticateCode(withClient(ctx), user, epoch, code)
 	a.metrics.logins.WithLabelValues(loginResult(err)).Inc()
 	return u, err
 }
@@ -65,6 +73,9 @@ func (s auditedSessions) SignOut(ctx context.Context) error {
 
 // loginResult returns the label of a sign-in in the metrics.
 func loginResult(err error) string {
+	if _, half := errors.AsType[*account.CodeNeeded](err); half {
+		return "halfway"
+	}
 	switch services.CodeOf(err) {
 	case "":
 		return "ok"

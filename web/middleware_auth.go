@@ -34,6 +34,7 @@ func (e *edge) authenticate(next http.Handler) http.Handler {
 			actor := u.Actor(i.clientIP, i.id)
 			actor.Drains = e.options.UsersMayDrain
 			_, actor.Token = bearer(r)
+			actor.FactorDue = !actor.Token && e.options.SecondFactor.due(u)
 			r = r.WithContext(services.WithActor(r.Context(), actor))
 		}
 		next.ServeHTTP(w, r)
@@ -140,6 +141,17 @@ func (e *edge) requireLogin(next http.Handler) http.Handler {
 		if services.ActorFrom(r.Context()).ID == 0 {
 			err := services.NewError(services.CodeUnauthenticated, "error_unauthenticated")
 			return e.redirect(w, r, e.signInURL(r), err)
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// requireFactor redirects a user who must have a second factor to the page that adds it.
+func (e *edge) requireFactor(next http.Handler) http.Handler {
+	return e.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if services.ActorFrom(r.Context()).FactorDue {
+			return e.redirect(w, r, ui.FactorURL, services.NewError(services.CodeForbidden, "error_factor_due"))
 		}
 		next.ServeHTTP(w, r)
 		return nil

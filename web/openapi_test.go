@@ -46,6 +46,7 @@ func requireDocumented(t *testing.T, method, address string, got answer) {
 func pages() map[string]bool {
 	return map[string]bool{
 		"GET /": true, "GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true,
+		"GET /login/code": true, "POST /login/code": true, "GET /profile/factor/{verb:add|codes|remove}": true,
 		"POST /logout": true, "POST /preferences": true, "GET /static/*": true, "GET /docs/api": true,
 		"POST /profile/sessions/{session}/end":               true,
 		"GET /clusters/{cluster}/{verb:test|disable|enable}": true, "GET /clusters/new": true,
@@ -59,7 +60,7 @@ func pages() map[string]bool {
 		"GET /batches/{id}/{verb:cancel|pause|resume|retry|undo}": true,
 		"GET /templates/{kind}/new":                               true, "GET /templates/{kind}/import": true,
 		"GET /users/new": true, "GET /users/{user}/delete": true,
-		"GET /users/{user}/{verb:access|password|disable|enable|signout|tokens}": true,
+		"GET /users/{user}/{verb:access|password|disable|enable|signout|remove-factor|tokens}": true,
 		"GET /profile/{verb:password|tokens|signout}":                            true,
 		"GET /templates/{kind}/{id}/delete":                                      true,
 		"GET /templates/{kind}/{id}/duplicate":                                   true,

@@ -93,7 +93,7 @@ func OptionHelp() map[string]string {
 	help := map[string]string{
 		"help_kubeconfig": "Kubeconfig files, separated as in PATH. " +
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
-		"help_key_file": "File with the key that encrypts the credentials of imported clusters: 32 bytes in base64. " +
+		"help_key_file": "File with the key that encrypts the secrets in the database: 32 bytes in base64. " +
 			"Or its content in KNM_KEY. Default: a file in the data directory, which is created.",
 		"help_cluster_networks": "Networks in which the API servers of imported clusters may be. " +
 			"Default: all but the loopback address. Metadata and link-local addresses are never allowed.",

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/ldap"
 	"kube-node-manager/views/ui"
@@ -18,6 +19,9 @@ import (
 // SignOnOptions are the settings of single sign-on, with OpenID Connect and with LDAP.
 type SignOnOptions struct {
 	LocalLogin bool     `help:"${help_local_login}" default:"true" negatable:""`
+
+	SecondFactor secondFactor `help:"${help_second_factor}" enum:"optional,admins,everybody" default:"optional"`
+
 	GroupRoles []string `help:"${help_group_roles}" sep:";" placeholder:"GROUP=ROLE"`
 
 	OIDCIssuer   string `name:"oidc-issuer" help:"${help_oidc_issuer}" placeholder:"URL"`
@@ -47,6 +51,8 @@ func signOnHelp() map[string]string {
 	return map[string]string{
 		"help_local_login": "Let people sign in with passwords that are kept here. " +
 			"It can be turned off if --oidc-issuer or --ldap-url is set.",
+		"help_second_factor": "Who must have a second factor, of those who type their password here: optional, admins, everybody. " +
+			"A provider of OpenID Connect asks for one itself.",
 		"help_group_roles": "Roles of the groups of the provider or directory: GROUP=ROLE, " +
 			"GROUP=ROLE@CLUSTER or GROUP=ROLE@KEY=VALUE for the clusters with a label; several with semicolons. " +
 			"The group * is everybody who can sign in there.",
@@ -70,9 +76,26 @@ func signOnHelp() map[string]string {
 // defaultSignOn returns the defaults of the command line.
 func defaultSignOn() SignOnOptions {
 	return SignOnOptions{
-		LocalLogin: true, OIDCScopes: "profile", OIDCUser: "preferred_username", OIDCGroups: "groups",
+		LocalLogin: true, SecondFactor: factorOptional, OIDCScopes: "profile", OIDCUser: "preferred_username", OIDCGroups: "groups",
 		LDAPUserFilter: "(uid={name})", LDAPUserField: "uid", LDAPGroupFilter: "(member={dn})",
 	}
+}
+
+// secondFactor says who must have a second factor.
+type secondFactor string
+
+const (
+	factorOptional  secondFactor = "optional"
+	factorAdmins    secondFactor = "admins"
+	factorEverybody secondFactor = "everybody"
+)
+
+// due reports whether a user lacks the second factor that they must have.
+func (s secondFactor) due(u account.User) bool {
+	if u.Factor || u.Provider {
+		return false
+	}
+	return s == factorEverybody || s == factorAdmins && u.Role == services.RoleAdmin
 }
 
 func (o *SignOnOptions) usesOIDC() bool { return o.OIDCIssuer != "" }

@@ -86,6 +86,8 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 			r.Post("/preferences", do(preferences.Submit))
 			r.With(e.requireUsers).Get("/login", do(login.Show))
 			r.With(e.requireUsers, limit).Post("/login", do(login.Submit))
+			r.Get(ui.CodeURL, do(login.ShowCode))
+			r.With(limit).Post(ui.CodeURL, do(login.SubmitCode))
 			if e.ways.Provider != nil {
 				r.With(e.limitLogins()).Get(ui.OIDCURL, do(oidc.Begin))
 				r.With(e.limitLogins()).Get(ui.OIDCCallbackURL, do(oidc.Finish))
@@ -93,9 +95,20 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 			r.With(e.requireSetup).Post("/logout", do(logout.Submit))
 		})
 
+		// What is left to do before the rest, for who must have a second factor.
+		r.Group(func(r chi.Router) {
+			r.Use(e.requireSetup, e.requireLogin, compress(), deadline)
+			r.Get(ui.FactorURL, do(h.FactorShow))
+			r.Post(ui.FactorURL, do(h.FactorBegin))
+			r.Post(ui.FactorURL+"/add", do(h.FactorAdd))
+			r.Post(ui.FactorURL+"/codes", do(h.FactorCodes))
+			r.Post(ui.FactorURL+"/remove", do(h.FactorRemove))
+			r.Get(ui.FactorURL+"/{verb:add|codes|remove}", do(h.FactorPosted))
+		})
+
 		// For signed-in users. The services check their permissions.
 		r.Group(func(r chi.Router) {
-			r.Use(e.requireSetup, e.requireLogin)
+			r.Use(e.requireSetup, e.requireLogin, e.requireFactor)
 			// Not compressed: each open stream would hold a compressor of 1 MB.
 			r.Get(eventsRoute, do(events))
 			r.Group(func(r chi.Router) {
@@ -152,11 +165,12 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/users/{user}/disable", do(h.UsersDisable))
 				r.Post("/users/{user}/enable", do(h.UsersEnable))
 				r.Post("/users/{user}/signout", do(h.UsersSignOut))
+				r.Post("/users/{user}/remove-factor", do(h.UsersFactorRemove))
 				r.Get("/users/{user}/delete", do(h.UsersDeleteForm))
 				r.Post("/users/{user}/delete", do(h.UsersDelete))
 				r.Post("/users/{user}/tokens", do(h.UsersToken))
 				r.Post("/users/{user}/tokens/{token}/revoke", do(h.UsersTokenRevoke))
-				r.Get("/users/{user}/{verb:access|password|disable|enable|signout|tokens}", do(h.UserPosted))
+				r.Get("/users/{user}/{verb:access|password|disable|enable|signout|remove-factor|tokens}", do(h.UserPosted))
 				r.Get("/profile", do(h.ProfileShow))
 				r.Post("/profile/password", do(h.ProfilePassword))
 				r.Post("/profile/tokens", do(h.ProfileToken))

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -9,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/gob"
 	"errors"
 	"fmt"
 
@@ -88,19 +86,14 @@ func (s *sessions) Take(ctx context.Context, state string) (a oidc.Attempt, next
 // attempts returns the attempts of the session. What cannot be read does not count.
 func (s *sessions) attempts(ctx context.Context) []attempt {
 	var kept []attempt
-	plain := s.unseal(ctx, keyAttempts)
-	if gob.NewDecoder(bytes.NewReader(plain)).Decode(&kept) != nil {
+	if !s.unsealValue(ctx, keyAttempts, &kept) {
 		return nil
 	}
 	return kept
 }
 
 func (s *sessions) putAttempts(ctx context.Context, kept []attempt) error {
-	var plain bytes.Buffer
-	if err := gob.NewEncoder(&plain).Encode(kept); err != nil {
-		return fmt.Errorf("encode the attempts to sign in: %w", err)
-	}
-	return s.seal(ctx, keyAttempts, plain.Bytes())
+	return s.sealValue(ctx, keyAttempts, kept)
 }
 
 // SignInWith is SignIn for somebody who has signed in at an identity provider.
@@ -116,10 +109,12 @@ func (s *sessions) SignInWith(ctx context.Context, u account.User, idToken strin
 // IDToken returns the id_token with which the session began, or "".
 func (s *sessions) IDToken(ctx context.Context) string { return string(s.unseal(ctx, keyIDToken)) }
 
-// forgetSignOn removes what single sign-on has kept in the session.
+// forgetSignOn removes what the sign-in has kept in the session: a new token cannot read
+// it.
 func (s *sessions) forgetSignOn(ctx context.Context) {
-	s.manager.Remove(ctx, keyAttempts)
-	s.manager.Remove(ctx, keyIDToken)
+	for _, key := range []string{keyAttempts, keyIDToken, keyHalfway, keyEnrolment} {
+		s.manager.Remove(ctx, key)
+	}
 }
 
 // seal encrypts a value of the session with a key that is derived from the token of the

@@ -50,7 +50,9 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	a.cleanups.push("close the connections to clusters", stopRest, withoutError(clusters.Close))
+	key := a.options.secretKey(a.log)
 	e.accounts = account.New(st, a.log, a.options.clock(), clusters.Labels)
+	e.accounts.UseKey(key)
 	a.inBackground(ctx, "write the refused sign-ins", e.accounts.Run)
 	if err := a.signOn(ctx, e); err != nil {
 		return err
@@ -87,8 +89,7 @@ func (a *App) setUp(ctx context.Context) error {
 		Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
 	})
 	if err := clusters.Use(ctx, cluster.Storage{
-		Store: st, Log: a.log, Key: a.options.clusterKey(a.log),
-		Networks: a.options.ClusterNetworks,
+		Store: st, Log: a.log, Key: key, Networks: a.options.ClusterNetworks,
 		Changed: func(name string) {
 			fenced.InvalidateCluster(name)
 			events.NodesChanged(name)

@@ -23,15 +23,18 @@ func (c *userListCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"NAME", "ROLE", "STATE", "CREATED", "LAST SIGN-IN", "GRANTS"}}
+		rows := [][]string{{"NAME", "ROLE", "STATE", "CREATED", "LAST SIGN-IN", "SECOND FACTOR", "GRANTS"}}
 		for _, u := range users {
-			state := "enabled"
+			state, factor := "enabled", "no"
 			if u.Disabled {
 				state = "disabled"
 			}
+			if u.Factor {
+				factor = "yes"
+			}
 			rows = append(rows, []string{
 				u.Name, string(u.Role), state, timestamp(&u.CreatedAt), timestamp(u.LastLoginAt),
-				printable(cmp.Or(web.FormatGrants(u), "-")),
+				factor, printable(cmp.Or(web.FormatGrants(u), "-")),
 			})
 		}
 		return table(s, rows)
@@ -93,6 +96,21 @@ func (c *userRoleCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		return say(s, fmt.Sprintf("%s is %s from the next request on.", c.Name, c.Role), unfinished(held.Batches))
+	})
+}
+
+type userNoCodeCmd struct {
+	dataFlag
+	Name string `arg:"" help:"Name of the user."`
+}
+
+// Run removes the second factor of a user.
+func (c *userNoCodeCmd) Run(ctx context.Context, s streams) error {
+	return c.open(ctx, s, func(a *web.Admin) error {
+		if err := a.RemoveFactor(ctx, c.Name); err != nil {
+			return err
+		}
+		return say(s, fmt.Sprintf("Removed the second factor of %s and ended all their sessions.", c.Name))
 	})
 }
 

@@ -53,9 +53,9 @@ func TestUser_access(t *testing.T) {
 		a.ok("user", "disable", "bob"))
 	require.Equal(t, "bob is already disabled.\n", a.refused("user", "disable", "bob"))
 	require.Contains(t, a.refused("user", "token", "bob"), "bob is already disabled")
-	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN +GRANTS
-ada +admin +enabled +\S+Z +- +-
-bob +user +disabled +\S+Z +- +-
+	require.Regexp(t, `(?m)^NAME +ROLE +STATE +CREATED +LAST SIGN-IN +SECOND FACTOR +GRANTS
+ada +admin +enabled +\S+Z +- +no +-
+bob +user +disabled +\S+Z +- +no +-
 $`, a.ok("user", "list"))
 	require.Equal(t, "Enabled bob. 1 token works again until it expires.\n", a.ok("user", "enable", "bob"))
 	require.Equal(t, "bob is not disabled.\n", a.refused("user", "enable", "bob"))
@@ -68,9 +68,10 @@ $`, a.ok("user", "list"))
 	a.ok("user", "role", "bob", "viewer", "--no-grants")
 	require.NotContains(t, a.ok("user", "list"), "prod")
 	require.Equal(t, "bob already has the role viewer.\n", a.refused("user", "role", "bob", "viewer"))
+	require.Equal(t, "bob has no second factor.\n", a.refused("user", "remove-factor", "bob"))
 	require.Equal(t, "Deleted bob and ended all their sessions. 1 token was revoked.\n",
 		a.ok("user", "delete", "bob"))
-	for _, verb := range []string{"delete", "disable", "enable"} {
+	for _, verb := range []string{"delete", "disable", "enable", "remove-factor"} {
 		require.Equal(t, "There is no user named bob.\n", a.refused("user", verb, "bob"))
 	}
 	for _, args := range [][]string{{"disable", "ada"}, {"delete", "ada"}, {"role", "ada", "user"}} {

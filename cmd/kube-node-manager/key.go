@@ -26,14 +26,15 @@ type rotateCmd struct {
 	NewKeyFile string `help:"File of the new key; created if it does not exist." required:""`
 }
 
-// Run encrypts the credentials under the new key. The server must not run.
+// Run encrypts the secrets under the new key. The server must not run.
 func (c *rotateCmd) Run(ctx context.Context, s streams) error {
 	return c.open(ctx, s, func(a *web.Admin) error {
 		n, err := a.RotateKey(ctx, takeKey(), c.KeyFile, c.Data, c.NewKeyFile)
 		if err != nil {
 			return err
 		}
-		return say(s, plural(n, "cluster uses the new key.", "clusters use the new key."),
+		return say(s, plural(n.Clusters, "cluster uses the new key.", "clusters use the new key."),
+			plural(n.Factors, "second factor uses the new key.", "second factors use the new key."),
 			fmt.Sprintf("Start the server with --key-file %s from now on. "+
 				"Backups from before need the old key.", c.NewKeyFile))
 	})

@@ -40,6 +40,7 @@ type userCmd struct {
 	Role    userRoleCmd    `cmd:"" help:"Change the role of a user, and the roles in single clusters."`
 	Disable userDisableCmd `cmd:"" help:"Block a user until they are enabled again."`
 	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user sign in again."`
+	NoCode  userNoCodeCmd  `cmd:"" name:"remove-factor" help:"Remove the second factor of a user who has lost it."`
 	Delete  userDeleteCmd  `cmd:"" help:"Delete a user, their sessions and tokens. Their batches are kept."`
 	Token   userTokenCmd   `cmd:"" help:"Create a bearer token for scripts and print it. It is shown only once."`
 }

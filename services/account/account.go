@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
 )
 
@@ -25,6 +26,8 @@ type User struct {
 	Epoch    int64                    // a login session with another epoch is void
 	Language string                   // of the pages; "" as the browser says
 	Theme    string                   // "" as the browser says
+	Factor   bool                     // has a second factor
+	Provider bool                     // signs in at an identity provider, which may ask for one itself
 }
 
 // Actor returns the user as the actor of a request that came from address.
@@ -54,6 +57,7 @@ type Service struct {
 	uses      *uses
 
 	directory   Directory // nil without one
+	key         seal.Key  // of the secrets of second factors
 	noPasswords bool      // see RefusePasswords
 }
 
@@ -228,6 +232,7 @@ func (s *Service) find(ctx context.Context, name string) (store.User, error) {
 func (s *Service) asUser(u store.User) User {
 	user := User{
 		ID: u.ID, Name: u.Name, Groups: u.Groups, Role: u.Role, Epoch: u.AuthEpoch, Language: u.Language, Theme: u.Theme,
+		Factor: u.Factor, Provider: AtProvider(u),
 	}
 	if u.Role != services.RoleAdmin && len(u.Grants) > 0 {
 		user.Clusters = services.RolesIn(u.Grants, s.clusters())

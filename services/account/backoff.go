@@ -97,12 +97,13 @@ func (b *backOff) begin(key string, now time.Time) time.Duration {
 	return 0
 }
 
-// forgive undoes the count of one try.
+// forgive undoes the count of one try, and the wait that it began.
 func (b *backOff) forgive(key string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if t := b.tries[key]; t != nil {
 		t.n = max(0, t.n-1)
+		t.retryAt = time.Time{} // an earlier wait was over when the try began
 	}
 }
 

@@ -46,9 +46,12 @@ func (s *Service) authenticateElsewhere(ctx context.Context, t try, name, passwo
 		s.cancel(t)
 		return User{}, err
 	}
-	s.far.forgive(t.far)
-	s.near.forget(t.near)
-	return s.SignInAs(ctx, id)
+	u, err := s.identify(ctx, id)
+	if err != nil {
+		s.accept(t)
+		return User{}, err
+	}
+	return s.letIn(ctx, u, t)
 }
 
 // rejectElsewhere records that the directory did not accept a name and password, and

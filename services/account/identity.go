@@ -25,32 +25,41 @@ type Identity struct {
 // Errors: CodeUnauthenticated for a disabled user, and for an identity without any
 // access; CodeConflict for a name that belongs to another user.
 func (s *Service) SignInAs(ctx context.Context, id Identity) (User, error) {
+	u, err := s.identify(ctx, id)
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), id.Issuer); err != nil {
+		return User{}, err
+	}
+	return s.asUser(u), nil
+}
+
+// identify returns the user of an identity with the access that it has now.
+func (s *Service) identify(ctx context.Context, id Identity) (store.User, error) {
 	id.Role, id.Grants = cmp.Or(id.Role, services.RoleNone), sortGrants(id.Grants)
 	if id.Role == services.RoleNone && len(id.Grants) == 0 {
-		return User{}, s.refuseIdentity(ctx, store.User{}, store.RefusedNoAccess, "error_signon_access")
+		return store.User{}, s.refuseIdentity(ctx, store.User{}, store.RefusedNoAccess, "error_signon_access")
 	}
 	u, err := s.store.UserByIdentity(ctx, id.Issuer, id.Subject)
 	switch {
 	case services.CodeOf(err) == services.CodeNotFound:
 		u, err = s.addIdentity(ctx, id)
 	case err == nil && u.Disabled:
-		return User{}, s.refuseIdentity(ctx, u, store.RefusedDisabled, "error_signon_disabled")
+		return store.User{}, s.refuseIdentity(ctx, u, store.RefusedDisabled, "error_signon_disabled")
 	case err == nil:
 		u, err = s.renewAccess(ctx, u, id)
 	}
 	if err != nil {
-		return User{}, err
+		return store.User{}, err
 	}
 	if !slices.Equal(u.Groups, id.Groups) {
 		u.Groups = id.Groups
 		if err := s.store.SetGroups(ctx, u.ID, id.Groups); err != nil {
-			return User{}, err
+			return store.User{}, err
 		}
 	}
-	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), id.Issuer); err != nil {
-		return User{}, err
-	}
-	return s.asUser(u), nil
+	return u, nil
 }
 
 // addIdentity adds the user of an identity that signs in for the first time.

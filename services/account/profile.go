@@ -14,16 +14,11 @@ import (
 // Errors: CodeInvalid names the wrong field ("current", "password"); CodeThrottled as
 // Authenticate; CodeConflict for a user of an identity provider.
 func (s *Service) ChangePassword(ctx context.Context, current, password string) (u User, tokens int, err error) {
-	actor := services.ActorFrom(ctx)
-	row, err := s.store.UserByID(ctx, actor.ID)
-	switch {
-	case actor.Token:
-		return User{}, 0, services.NewError(services.CodeForbidden, "error_needs_session")
-	case services.CodeOf(err) == services.CodeNotFound:
-		return User{}, 0, services.NewError(services.CodeUnauthenticated, "error_unauthenticated")
-	case err != nil:
+	row, err := s.inSession(ctx)
+	if err != nil {
 		return User{}, 0, err
-	case row.Issuer != "":
+	}
+	if row.Issuer != "" {
 		return User{}, 0, elsewhere(row)
 	}
 	if err := s.confirm(ctx, row, current); err != nil {
@@ -46,18 +41,37 @@ func (s *Service) ChangePassword(ctx context.Context, current, password string) 
 	return u, tokens, err
 }
 
+// inSession returns the actor's own account, for what a bearer token is not enough for.
+//
+// Errors: CodeForbidden for a request with a token; CodeUnauthenticated for a user who
+// is gone.
+func (s *Service) inSession(ctx context.Context) (store.User, error) {
+	actor := services.ActorFrom(ctx)
+	if actor.Token {
+		return store.User{}, services.NewError(services.CodeForbidden, "error_needs_session")
+	}
+	u, err := s.store.UserByID(ctx, actor.ID)
+	if services.CodeOf(err) == services.CodeNotFound {
+		return store.User{}, services.NewError(services.CodeUnauthenticated, "error_unauthenticated")
+	}
+	return u, err
+}
+
 // elsewhere is the error of a password that an identity provider keeps.
 func elsewhere(u store.User) error {
 	return services.NewError(services.CodeConflict, "error_password_elsewhere", "Name", u.Name)
 }
 
 // confirm checks that a person who is signed in knows their password.
+//
+// Errors: CodeInvalid for the field "current"; CodeThrottled as Authenticate;
+// CodeUnavailable if the directory cannot be asked.
 func (s *Service) confirm(ctx context.Context, u store.User, password string) error {
 	t := s.newTry(ctx, u.Name)
 	if err := s.begin(ctx, u, t); err != nil {
 		return err
 	}
-	ok, _, err := s.check(ctx, u, password)
+	ok, err := s.knows(ctx, u, password)
 	if err != nil {
 		s.cancel(t)
 		return err
@@ -65,9 +79,24 @@ func (s *Service) confirm(ctx context.Context, u store.User, password string) er
 	if !ok {
 		return services.Invalid("current", "error_password_current")
 	}
-	s.far.forgive(t.far)
-	s.near.forget(t.near)
+	s.accept(t)
 	return nil
+}
+
+// knows reports whether a password is that of a user, here or in the directory.
+func (s *Service) knows(ctx context.Context, u store.User, password string) (bool, error) {
+	if !s.isElsewhere(u) {
+		ok, _, err := s.check(ctx, u, password)
+		return ok, err
+	}
+	if password == "" {
+		return false, nil
+	}
+	id, err := s.directory.SignIn(ctx, u.Name, password)
+	if services.CodeOf(err) == services.CodeUnauthenticated {
+		return false, nil
+	}
+	return err == nil && id.Issuer == u.Issuer && id.Subject == u.Subject, err
 }
 
 // checkNew refuses a password that is easy to guess, or the present one.

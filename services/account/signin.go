@@ -20,7 +20,8 @@ const maxTyped = 1024
 // a disabled user and a wrong password; CodeThrottled after several failures, with
 // the seconds to wait in the argument Seconds. The wait grows with each failure,
 // and is the same for unknown names; CodeForbidden if nobody checks passwords. With a
-// directory, those of SignInAs and CodeUnavailable too.
+// directory, those of SignInAs and CodeUnavailable too; *CodeNeeded for a user with a
+// second factor.
 func (s *Service) Authenticate(ctx context.Context, name, password string) (User, error) {
 	if s.noPasswords && s.directory == nil {
 		return User{}, errNoPasswords()
@@ -45,15 +46,30 @@ func (s *Service) Authenticate(ctx context.Context, name, password string) (User
 	if !ok || u.Disabled {
 		return User{}, s.reject(ctx, u, ok)
 	}
-	s.far.forgive(t.far)
-	s.near.forget(t.near)
-	if err := s.store.EndSignIn(ctx, u.ID, s.now()); err != nil {
-		return User{}, err
-	}
 	if outdated {
 		s.rehash(ctx, u, password)
 	}
+	return s.letIn(ctx, u, t)
+}
+
+// letIn ends the sign-in of somebody whose password was right. With a second factor, it
+// has not ended, and the tries before it still count: those with codes are counted too.
+func (s *Service) letIn(ctx context.Context, u store.User, t try) (User, error) {
+	if u.Factor {
+		s.cancel(t)
+		return User{}, &CodeNeeded{User: s.asUser(u)}
+	}
+	s.accept(t)
+	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), u.Issuer); err != nil {
+		return User{}, err
+	}
 	return s.asUser(u), nil
+}
+
+// accept forgets the failed tries before one that was right.
+func (s *Service) accept(t try) {
+	s.far.forgive(t.far)
+	s.near.forget(t.near)
 }
 
 // try is one try to sign in, with its keys in the two back-offs.

@@ -86,7 +86,7 @@ func (r *Registry) storedSpec(row store.Cluster) spec {
 
 // open decrypts the credentials of a row.
 func (r *Registry) open(row store.Cluster) (kubeconfig.Access, error) {
-	raw, err := r.key.Open(subject(row.ID, row.Version), sealed(row.ClusterAccess))
+	raw, err := r.key.Open(seal.OfCluster(row.ID, row.Version), sealed(row.ClusterAccess))
 	if err != nil {
 		return kubeconfig.Access{}, err
 	}
@@ -96,8 +96,6 @@ func (r *Registry) open(row store.Cluster) (kubeconfig.Access, error) {
 	}
 	return access, nil
 }
-
-func subject(id, version int64) seal.Subject { return seal.Subject{Cluster: id, Version: version} }
 
 func sealed(a store.ClusterAccess) seal.Sealed {
 	return seal.Sealed{KeyID: a.KeyID, DataKey: a.DataKey, Secret: a.Secret}
@@ -110,7 +108,7 @@ func (r *Registry) sealing(access kubeconfig.Access) store.SealFunc {
 		if err != nil {
 			return store.ClusterAccess{}, fmt.Errorf("encode the credentials of a cluster: %w", err)
 		}
-		s, err := r.key.Seal(subject(id, version), raw)
+		s, err := r.key.Seal(seal.OfCluster(id, version), raw)
 		if err != nil {
 			return store.ClusterAccess{}, err
 		}
@@ -121,13 +119,12 @@ func (r *Registry) sealing(access kubeconfig.Access) store.SealFunc {
 	}
 }
 
-// Rewrap encrypts the credentials of all imported clusters under another key, all of
-// them or none, and returns their number.
-func Rewrap(ctx context.Context, st *store.Store, from, to seal.Key) (int, error) {
-	return st.RewrapClusters(ctx, func(row store.Cluster) (store.ClusterAccess, error) {
-		s, err := from.Rewrap(subject(row.ID, row.Version), sealed(row.ClusterAccess), to)
+// Rewrap returns a function that encrypts the credentials of a cluster under another key.
+func Rewrap(from, to seal.Key) func(store.Cluster) (store.ClusterAccess, error) {
+	return func(row store.Cluster) (store.ClusterAccess, error) {
+		s, err := from.Rewrap(seal.OfCluster(row.ID, row.Version), sealed(row.ClusterAccess), to)
 		return store.ClusterAccess{KeyID: s.KeyID, DataKey: s.DataKey, Secret: s.Secret}, err
-	})
+	}
 }
 
 // Upload is a kubeconfig that somebody wants to import.

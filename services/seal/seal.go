@@ -67,13 +67,25 @@ type Sealed struct {
 
 // Subject is what a secret belongs to. It is authenticated, not encrypted.
 type Subject struct {
-	Cluster int64 // id of the cluster
-	Version int64 // of its credentials
+	kind    string // "" for a cluster
+	id      int64
+	version int64
 }
+
+// OfCluster returns the subject of a version of a cluster's credentials.
+func OfCluster(id, version int64) Subject { return Subject{id: id, version: version} }
+
+// OfUser returns the subject of the second factor that a user has had since a time, in
+// milliseconds.
+func OfUser(id, since int64) Subject { return Subject{kind: "user", id: id, version: since} }
 
 // associated returns the associated data of a part of a sealed secret.
 func (s Subject) associated(part string) []byte {
-	raw, err := json.Marshal([]any{"kube-node-manager", part, s.Cluster, s.Version})
+	parts := []any{"kube-node-manager", part, s.id, s.version}
+	if s.kind != "" {
+		parts = append(parts, s.kind)
+	}
+	raw, err := json.Marshal(parts)
 	if err != nil {
 		panic("seal: cannot encode the associated data: " + err.Error()) // impossible for plain values
 	}

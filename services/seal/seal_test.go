@@ -17,7 +17,7 @@ import (
 	"kube-node-manager/services/seal"
 )
 
-var subject = seal.Subject{Cluster: 7, Version: 3}
+var subject = seal.OfCluster(7, 3)
 
 func sealed(t *testing.T, key seal.Key) seal.Sealed {
 	t.Helper()
@@ -52,7 +52,7 @@ func TestSeal(t *testing.T) {
 func TestOpen_ofAnotherSubject(t *testing.T) {
 	key := seal.NewKey()
 	s := sealed(t, key)
-	for _, other := range []seal.Subject{{Cluster: 8, Version: 3}, {Cluster: 7, Version: 2}, {Cluster: 73}} {
+	for _, other := range []seal.Subject{seal.OfCluster(8, 3), seal.OfCluster(7, 2), seal.OfCluster(73, 0), seal.OfUser(7, 3)} {
 		_, err := key.Open(other, s)
 		requireText(t, err, "error_seal_damaged")
 	}

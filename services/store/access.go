@@ -71,7 +71,7 @@ func (s *Store) SetRole(ctx context.Context, id int64, role services.Role) (held
 // Errors: CodeNotFound.
 func (s *Store) EndLogins(ctx context.Context, id int64) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		name, err := updateUser(ctx, tx, `UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = $1 RETURNING name`, id)
+		name, err := endLogins(ctx, tx, id)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,11 @@ const (
 	ActionTokenCreate  Action = "token.create"
 	ActionTokenRevoke  Action = "token.revoke"
 
+	ActionFactorAdd      Action = "factor.add"
+	ActionFactorRemove   Action = "factor.remove"
+	ActionFactorCodes    Action = "factor.codes"
+	ActionFactorRecovery Action = "factor.recovery" // a recovery code was used
+
 	ActionBatchCreate Action = "batch.create"
 	ActionBatchPause  Action = "batch.pause"
 	ActionBatchResume Action = "batch.resume"
@@ -75,6 +80,7 @@ func Actions() []Action {
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,
 		ActionUserRole, ActionUserGrants, ActionUserSignOut, ActionUserDelete,
 		ActionTokenCreate, ActionTokenRevoke,
+		ActionFactorAdd, ActionFactorRemove, ActionFactorCodes, ActionFactorRecovery,
 		ActionRetention,
 	}
 }

@@ -295,28 +295,3 @@ func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, e
 	})
 	return gone, err
 }
-
-// RewrapClusters encrypts the data keys of all imported clusters under another key,
-// all of them or none, and returns their number. rewrap does it for one of them.
-func (s *Store) RewrapClusters(ctx context.Context, rewrap func(Cluster) (ClusterAccess, error)) (n int, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		all, err := list(ctx, tx, "read the clusters", scanCluster,
-			`SELECT `+clusterColumns+` FROM clusters WHERE imported = 1 ORDER BY id`)
-		if err != nil {
-			return err
-		}
-		for _, c := range all {
-			access, err := rewrap(c)
-			if err != nil {
-				return fmt.Errorf("cluster %q: %w", c.Name, err)
-			}
-			const update = `UPDATE clusters SET key_id = $1, data_key = $2, secret = $3 WHERE id = $4`
-			if _, err := tx.ExecContext(ctx, update, access.KeyID, access.DataKey, access.Secret, c.ID); err != nil {
-				return fmt.Errorf("cluster %q: %w", c.Name, err)
-			}
-		}
-		n = len(all)
-		return s.note(ctx, tx, Entry{Action: ActionClusterRotate, After: facts("clusters", n)})
-	})
-	return n, err
-}

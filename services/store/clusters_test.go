@@ -125,36 +125,6 @@ func TestUpdateCluster_rename(t *testing.T) {
 	requireNameTaken(t, err)
 }
 
-// All data keys are encrypted again or none, and the audit log has no credentials.
-func TestRewrapClusters(t *testing.T) {
-	s := openTest(t)
-	addCluster(t, s, "a")
-	addCluster(t, s, "b")
-	failed := errors.New("no key")
-	_, err := s.RewrapClusters(t.Context(), func(c Cluster) (ClusterAccess, error) {
-		if c.Name == "b" {
-			return ClusterAccess{}, failed
-		}
-		return ClusterAccess{KeyID: "new", DataKey: []byte("d"), Secret: c.Secret}, nil
-	})
-	require.ErrorIs(t, err, failed)
-	all, err := s.Clusters(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, "k", all[0].KeyID)
-
-	n, err := s.RewrapClusters(t.Context(), func(c Cluster) (ClusterAccess, error) {
-		return ClusterAccess{KeyID: "new", DataKey: []byte("d"), Secret: c.Secret}, nil
-	})
-	require.NoError(t, err)
-	require.Equal(t, 2, n)
-	entries, err := s.Entries(t.Context(), EntryQuery{Limit: 10})
-	require.NoError(t, err)
-	require.Equal(t, ActionClusterRotate, entries[0].Action)
-	for _, e := range entries {
-		require.NotContains(t, string(e.After), "sealed")
-	}
-}
-
 // A later cluster of the same name gives nobody rights that they had in the first one.
 func TestDeleteCluster_grants(t *testing.T) {
 	s := openTest(t)

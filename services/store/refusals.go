@@ -13,6 +13,7 @@ type Refusal string
 const (
 	RefusedUnknown  Refusal = "unknown" // no such user
 	RefusedPassword Refusal = "password"
+	RefusedCode     Refusal = "code" // of the second factor
 	RefusedDisabled Refusal = "disabled"
 	RefusedWait     Refusal = "wait"     // too many attempts
 	RefusedNoAccess Refusal = "access"   // the identity provider gives them none

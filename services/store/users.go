@@ -28,12 +28,14 @@ type User struct {
 	Language     string     // of the pages; "" as the browser says
 	Theme        string     // "" as the browser says
 	ResetAt      *time.Time // when an administrator last set the password
+	Factor       bool       // the user has a second factor
 }
 
 const userColumns = `id, name, password_hash, issuer, subject, groups, role, disabled, auth_epoch,
 	created_at, last_login_at, language, theme, reset_at,
 	(SELECT json_group_array(json_object('Cluster', cluster, 'Label', label, 'Role', role) ORDER BY cluster, label)
-		FROM grants WHERE user_id = users.id)`
+		FROM grants WHERE user_id = users.id),
+	EXISTS (SELECT 1 FROM factors WHERE user_id = users.id)`
 
 func scanUser(row scanner) (User, error) {
 	var (
@@ -45,7 +47,7 @@ func scanUser(row scanner) (User, error) {
 		grants  []byte
 	)
 	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Issuer, &u.Subject, &groups, &u.Role, &u.Disabled, &u.AuthEpoch,
-		&created, &login, &u.Language, &u.Theme, &reset, &grants)
+		&created, &login, &u.Language, &u.Theme, &reset, &grants, &u.Factor)
 	if err != nil {
 		return User{}, mapErr(err)
 	}

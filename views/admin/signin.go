@@ -19,6 +19,12 @@ type SignInForm struct {
 	ProviderDown bool   // it could not be reached lately
 }
 
+// CodeForm is the second half of a sign-in.
+type CodeForm struct {
+	Name    string // of the user
+	Problem *ui.Problem
+}
+
 // SetupForm is the page that creates the first administrator, as it was filled in.
 type SetupForm struct {
 	Code    string

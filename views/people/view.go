@@ -96,6 +96,25 @@ type ProfileView struct {
 	Now      time.Time
 }
 
+// FactorView is the page of one's own second factor.
+type FactorView struct {
+	User      account.Listed
+	Factor    account.Factor
+	Due       bool              // it must be added before anything else
+	Enrolment account.Enrolment // of a new one, which is not in use yet
+	Codes     []string          // recovery codes, which are shown once
+	Problem   *ui.Problem
+	Now       time.Time
+}
+
+// factorMark says whether a user has a second factor.
+func factorMark(ctx context.Context, u account.Listed) (mark, word string) {
+	if u.Factor {
+		return "ok", ui.T(ctx, "factor_word_on")
+	}
+	return "stop", ui.T(ctx, "factor_word_off")
+}
+
 // TokensView is the tokens of a user with the form of a new one.
 type TokensView struct {
 	Above    string // the page that shows them
@@ -139,10 +158,14 @@ func userMark(ctx context.Context, u account.Listed) (mark, word string) {
 
 // issuerWord says where a user signs in.
 func issuerWord(ctx context.Context, u account.Listed) string {
-	if u.Issuer == "" {
-		return ui.T(ctx, "user_local")
+	word := u.Issuer
+	if word == "" {
+		word = ui.T(ctx, "user_local")
 	}
-	return u.Issuer
+	if u.Factor {
+		word += " + " + ui.T(ctx, "factor_word")
+	}
+	return word
 }
 
 // tokenEnd says until when a token is valid.

@@ -27,6 +27,9 @@ const (
 	APIURL         = "/docs/api"
 	OpenAPIURL     = "/openapi.json"
 
+	CodeURL   = "/login/code"     // where a sign-in goes on with the second factor
+	FactorURL = "/profile/factor" // where one's own second factor is added and removed
+
 	OIDCURL         = "/login/oidc" // where a sign-in at the identity provider begins
 	OIDCCallbackURL = "/login/oidc/callback"
 )
