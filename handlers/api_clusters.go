@@ -26,7 +26,7 @@ func clusterChangeRoutes() []apiRoute {
 		},
 		{
 			method: "POST", path: "/clusters/{cluster}/edit", group: "clusters", name: "updateCluster",
-			summary: "Set the name, labels, colour and position of a cluster.", form: propertyFields(),
+			summary: "Set the name, labels, colour, position and impersonation of a cluster.", form: propertyFields(),
 			answers: ok(clusterJSON{}),
 		},
 		{
@@ -66,5 +66,6 @@ func propertyFields() []apiField {
 		listField("labels", "`key=value`."),
 		choiceField("colour", "Colour in lists.", cluster.Colours()...),
 		numberOf("position", "Position in lists, from 1."),
+		flagField("act_as", "Make changes in the name of their user, by impersonation."),
 	}
 }

@@ -104,7 +104,9 @@ type clusterJSON struct {
 	// Labels are "key=value".
 	Labels   []string `json:"labels"`
 	Colour   string   `json:"colour,omitempty"`
+	Position int      `json:"position,omitempty"` // in lists, from 1
 	Disabled bool     `json:"disabled,omitempty"`
+	ActAs    bool     `json:"actAsUser,omitempty"` // changes are made in the name of their user
 
 	Checked bool `json:"checked"`
 	// Reachable is null while nobody has asked; the times are those of the last
@@ -119,7 +121,8 @@ type clusterJSON struct {
 
 func newClusterJSON(ctx context.Context, v ui.Cluster) clusterJSON {
 	c := clusterJSON{
-		Name: v.Name, Server: v.Server, Source: v.Source, Labels: v.Labels, Colour: v.Colour, Disabled: v.Disabled,
+		Name: v.Name, Server: v.Server, Source: v.Source, Labels: v.Labels, Colour: v.Colour, Position: v.Position,
+		Disabled: v.Disabled, ActAs: v.ActAs,
 		Checked: !v.At.IsZero(), Version: v.Version,
 	}
 	if c.Checked {

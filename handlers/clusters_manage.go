@@ -36,6 +36,7 @@ func (h *Handlers) ClustersNew(w http.ResponseWriter, r *http.Request) error {
 //	labels         "key=value", separated by commas or line ends, or repeated
 //	colour         one of cluster.Colours
 //	position       in lists
+//	act_as=1       makes changes in the name of their user
 //	test=1         tests the connection; nothing is stored
 //	draft          stands for the kubeconfig of an earlier try; see drafts
 //
@@ -128,7 +129,7 @@ func (h *Handlers) ClustersEdit(w http.ResponseWriter, r *http.Request) error {
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), h.clusterView(c)))
 	}
-	v := admin.ClusterForm{Old: c, Name: c.Name, Labels: strings.Join(labelTexts(c.Labels), "\n"), Colour: c.Colour}
+	v := admin.ClusterForm{Old: c, Name: c.Name, Labels: strings.Join(labelTexts(c.Labels), "\n"), Colour: c.Colour, ActAs: c.ActAs}
 	if c.Position > 0 {
 		v.Position = strconv.Itoa(c.Position)
 	}
@@ -136,7 +137,7 @@ func (h *Handlers) ClustersEdit(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ClustersUpdate changes the properties of a cluster. The fields are name, labels,
-// colour and position of ClustersImport, and say all that the cluster has from then on.
+// colour, position and act_as of ClustersImport, and say all that the cluster has from then on.
 func (h *Handlers) ClustersUpdate(w http.ResponseWriter, r *http.Request) error {
 	old, err := h.managedCluster(r)
 	if err != nil {
@@ -250,8 +251,9 @@ func readClusterForm(r *http.Request, old cluster.Cluster) (admin.ClusterForm, c
 	v := admin.ClusterForm{
 		Old: old, Name: strings.TrimSpace(r.Form.Get("name")), Labels: strings.Join(r.Form["labels"], "\n"),
 		Colour: r.Form.Get("colour"), Position: strings.TrimSpace(r.Form.Get("position")),
+		ActAs: r.Form.Get("act_as") == "1",
 	}
-	p.Name, p.Colour, p.Labels = v.Name, v.Colour, map[string]string{}
+	p.Name, p.Colour, p.Labels, p.ActAs = v.Name, v.Colour, map[string]string{}, v.ActAs
 	if v.Position != "" {
 		position, err := strconv.Atoi(v.Position)
 		if err != nil {

@@ -65,8 +65,8 @@ func (h *Handlers) clusterView(c cluster.Cluster) ui.Cluster {
 	s := h.Clusters.Status(c.Name)
 	v := ui.Cluster{
 		Name: c.Name, Server: c.Server, Source: c.Source, Colour: c.Colour, Labels: labelTexts(c.Labels),
-		Disabled: c.Disabled,
-		Version:  s.Version, At: s.At, Since: s.Since, Down: s.Err, Nodes: -1,
+		Position: c.Position, Disabled: c.Disabled, ActAs: c.ActAs,
+		Version: s.Version, At: s.At, Since: s.Since, Down: s.Err, Nodes: -1,
 	}
 	known, ok := h.Nodes.Known(c.Name)
 	v.Unread = known.Stale

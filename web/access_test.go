@@ -64,7 +64,7 @@ func routeRights() map[string]struct {
 			GET /templates/{kind}/{id}/duplicate`,
 		forSession: `POST /profile/factor, POST /profile/factor/add, POST /profile/factor/codes,
 			POST /profile/factor/remove, POST /profile/password, POST /profile/sessions/{session}/end`,
-		forOwn:     `POST /profile/tokens, POST /profile/tokens/{token}/revoke, POST /profile/signout`,
+		forOwn: `POST /profile/tokens, POST /profile/tokens/{token}/revoke, POST /profile/signout`,
 		forSeeing: `GET /batches, GET /audit, GET /audit.csv, GET /templates/{kind}, GET /templates/{kind}/export,
 			GET /templates/{kind}/{id}`,
 		forHere: `GET /clusters/{cluster}, GET /clusters/{cluster}/access, POST /clusters/{cluster}/test,

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services/store"
 )
 
 // apiServer answers the calls of a connection test and nothing else.
@@ -163,6 +165,7 @@ func TestClusters_rotateKey(t *testing.T) {
 		to.Data, to.ClusterNetworks = o.Data, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
 	a := signedIn(t, same)
+	_, codes := a.addFactor(t)
 	token := a.addUser(t, "root", "admin")
 	headers := []string{"Authorization", "Bearer " + token, "Accept", "application/json"}
 	form := url.Values{"kubeconfig": {importedConfig(apiServer(t), secretToken)}, "context": {"one"}, "insecure": {"1"}}
@@ -176,14 +179,20 @@ func TestClusters_rotateKey(t *testing.T) {
 	a.admin(t, func(ad *Admin) {
 		n, err := ad.RotateKey(t.Context(), "", "", o.Data, next)
 		require.NoError(t, err)
-		require.Equal(t, 1, n)
+		require.Equal(t, store.Rewrapped{Clusters: 1, Factors: 1}, n)
 	})
 
 	b := startApp(t, same)
+	halfway := func(b *testApp) answer {
+		require.Equal(t, "/login/code", b.post("/login", credentials(testUser, testPassword)).location())
+		return b.post("/login/code", url.Values{"code": {codes[0]}})
+	}
+	require.Contains(t, halfway(b).body, "does not have the key")
 	require.Contains(t, b.get("/clusters/one/access", headers...).body, "The credentials were encrypted with key")
 	require.NoError(t, b.Stop(t.Context()))
 	c := startApp(t, same, func(to *Options) { to.KeyFile = next })
 	require.Contains(t, c.get("/clusters/one/access", headers...).body, `"reachable":true`)
+	require.Equal(t, "/", halfway(c).location())
 	requireNoSecret(t, o.Data)
 }
 

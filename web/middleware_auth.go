@@ -48,7 +48,11 @@ func (e *edge) userOf(r *http.Request) (account.User, error) {
 	if token, ok := bearer(r); ok {
 		return e.accounts.ByToken(r.Context(), token)
 	}
-	return e.sessions.user(r.Context(), e.accounts, isByPerson(r))
+	u, err := e.sessions.user(r.Context(), e.accounts, isByPerson(r))
+	if err == nil && u.Local && !e.options.LocalLogin {
+		return account.User{}, e.sessions.SignOut(r.Context()) // it began before a restart
+	}
+	return u, err
 }
 
 // isByPerson reports whether a request shows that a person is using the page. Those that

@@ -61,9 +61,9 @@ func pages() map[string]bool {
 		"GET /templates/{kind}/new":                               true, "GET /templates/{kind}/import": true,
 		"GET /users/new": true, "GET /users/{user}/delete": true,
 		"GET /users/{user}/{verb:access|password|disable|enable|signout|remove-factor|tokens}": true,
-		"GET /profile/{verb:password|tokens|signout}":                            true,
-		"GET /templates/{kind}/{id}/delete":                                      true,
-		"GET /templates/{kind}/{id}/duplicate":                                   true,
+		"GET /profile/{verb:password|tokens|signout}":                                          true,
+		"GET /templates/{kind}/{id}/delete":                                                    true,
+		"GET /templates/{kind}/{id}/duplicate":                                                 true,
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // SignOnOptions are the settings of single sign-on, with OpenID Connect and with LDAP.
 type SignOnOptions struct {
-	LocalLogin bool     `help:"${help_local_login}" default:"true" negatable:""`
+	LocalLogin bool `help:"${help_local_login}" default:"true" negatable:""`
 
 	SecondFactor secondFactor `help:"${help_second_factor}" enum:"optional,admins,everybody" default:"optional"`
 

@@ -77,7 +77,7 @@ func (a *App) setUp(ctx context.Context) error {
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
-		ActAs: batch.ActAs{Clusters: a.options.ActAsUser, Prefix: a.options.ActAsPrefix, Groups: a.options.ActAsGroup},
+		ActAs: batch.ActAs{In: clusters.ActsAsUser, Prefix: a.options.ActAsPrefix, Groups: a.options.ActAsGroup},
 	})
 	e.accounts.OnChange(func() {
 		events.recheckLogins()
@@ -89,7 +89,7 @@ func (a *App) setUp(ctx context.Context) error {
 		Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
 	})
 	if err := clusters.Use(ctx, cluster.Storage{
-		Store: st, Log: a.log, Key: key, Networks: a.options.ClusterNetworks,
+		Store: st, Log: a.log, Key: key, Networks: a.options.ClusterNetworks, ActAs: a.options.ActAsUser,
 		Changed: func(name string) {
 			fenced.InvalidateCluster(name)
 			events.NodesChanged(name)

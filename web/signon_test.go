@@ -271,6 +271,18 @@ func TestLocalLogin_off(t *testing.T) {
 	require.True(t, isSignedIn(a.browser))
 }
 
+// A session that began with a password ends where passwords no longer count.
+func TestLocalLogin_turnedOff(t *testing.T) {
+	p := startIDP(t, map[string][]string{"grace": {"platform"}})
+	a := signedIn(t, p.option)
+	require.True(t, isSignedIn(a.browser))
+	require.NoError(t, a.Stop(t.Context()))
+	same := func(o *Options) { o.Data, o.LocalLogin = a.options.Data, false }
+	again := startApp(t, p.option, same)
+	again.client = a.client
+	require.True(t, leadsToSignIn(again.get("/clusters")))
+}
+
 func TestOptions_signOn(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")

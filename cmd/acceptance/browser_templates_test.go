@@ -134,7 +134,7 @@ func TestBrowser_templatesAccessible(t *testing.T) {
 		x.open(at + "/edit")
 		value[any](x, `document.querySelector("#f-key-1").value = "a b"`)
 		x.press("#template-save")
-		x.until(`document.querySelector("#template-problem")`)
+		x.until(`document.querySelector(".note.bad")`)
 		x.accessible(how + ", refused")
 	}
 	x := startBrowser(t).tab(p).signIn()

@@ -382,7 +382,7 @@ func TestTemplates_pages(t *testing.T) {
 		}
 		conflict := page("POST", at+"/edit", stale, 409)
 		require.Equal(t, "mine", conflict.doc.Find("#f-key-1").AttrOr("value", ""))
-		require.Equal(t, 1, conflict.doc.Find("#template-problem a").Length())
+		require.Equal(t, 1, conflict.doc.Find(".note.bad a").Length())
 		stale.Set("updatedAt", conflict.doc.Find("input[name=updatedAt]").AttrOr("value", ""))
 		require.Contains(t, page("POST", at+"/edit", stale, 200).doc.Find("main").Text(), "mine")
 

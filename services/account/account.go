@@ -27,6 +27,7 @@ type User struct {
 	Language string                   // of the pages; "" as the browser says
 	Theme    string                   // "" as the browser says
 	Factor   bool                     // has a second factor
+	Local    bool                     // has a password that is kept here
 	Provider bool                     // signs in at an identity provider, which may ask for one itself
 }
 
@@ -232,7 +233,7 @@ func (s *Service) find(ctx context.Context, name string) (store.User, error) {
 func (s *Service) asUser(u store.User) User {
 	user := User{
 		ID: u.ID, Name: u.Name, Groups: u.Groups, Role: u.Role, Epoch: u.AuthEpoch, Language: u.Language, Theme: u.Theme,
-		Factor: u.Factor, Provider: AtProvider(u),
+		Factor: u.Factor, Local: u.Issuer == "", Provider: AtProvider(u),
 	}
 	if u.Role != services.RoleAdmin && len(u.Grants) > 0 {
 		user.Clusters = services.RolesIn(u.Grants, s.clusters())

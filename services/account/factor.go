@@ -159,7 +159,9 @@ func (s *Service) AddFactor(ctx context.Context, e Enrolment, code string) (u Us
 	return u, codes, err
 }
 
-func factorSubject(user int64, since time.Time) seal.Subject { return seal.OfUser(user, since.UnixMilli()) }
+func factorSubject(user int64, since time.Time) seal.Subject {
+	return seal.OfUser(user, since.UnixMilli())
+}
 
 // RewrapFactor returns a function that encrypts the secret of a second factor under
 // another key.

@@ -8,21 +8,15 @@ import (
 	"kube-node-manager/services/kube"
 )
 
-// AllClusters in ActAs.Clusters stands for every cluster.
-const AllClusters = "*"
-
 // ActAs says in which clusters changes are made in the name of their user, and how the
 // clusters call the user.
 type ActAs struct {
-	Clusters []string // by name, or AllClusters
-	Prefix   string   // of the names of users and groups, such as "oidc:"
-	Groups   []string // of the user's groups, only these
+	In     func(cluster string) bool // nil for none
+	Prefix string                    // of the names of users and groups, such as "oidc:"
+	Groups []string                  // of the user's groups, only these
 }
 
-// in reports whether changes of a cluster are made in the name of their user.
-func (a ActAs) in(cluster string) bool {
-	return slices.Contains(a.Clusters, cluster) || slices.Contains(a.Clusters, AllClusters)
-}
+func (a ActAs) in(cluster string) bool { return a.In != nil && a.In(cluster) }
 
 // context returns the context of changes that an actor makes in a cluster.
 func (a ActAs) context(ctx context.Context, cluster string, actor services.Actor) context.Context {

@@ -34,7 +34,7 @@ func TestActAs_theClusterDecides(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
 	o := usual
-	o.ActAs = batch.ActAs{Clusters: []string{batch.AllClusters}, Prefix: "knm:", Groups: []string{"platform"}}
+	o.ActAs = batch.ActAs{In: func(string) bool { return true }, Prefix: "knm:", Groups: []string{"platform"}}
 	p := startProcess(t, kubetest.WriteKubeconfig(t, c.Name, c.User(t, actingRules()...)), t.TempDir(), o)
 	refused, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
 		Cluster: c.Name, Operation: "cordon", Nodes: names,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -25,6 +26,9 @@ type Storage struct {
 	Key seal.Key
 	// Networks are those in which imported clusters may be; see kubeconfig.Guard.
 	Networks []netip.Prefix
+	// ActAs are the clusters in which changes are made in the name of their user, besides
+	// those for which an administrator has chosen it: names, or AllClusters.
+	ActAs []string
 	// Changed is called with the name of a cluster whose configuration has changed or is
 	// gone, and with the old name of a renamed one. What is cached of it is out of date.
 	Changed func(name string)
@@ -38,14 +42,28 @@ type manager struct {
 	log     *slog.Logger
 	key     seal.Key
 	guard   kubeconfig.Guard
+	actAs   []string
 	changed func(name string)
+}
+
+// AllClusters in Storage.ActAs stands for every cluster.
+const AllClusters = "*"
+
+func (m *manager) isSetToActAs(name string) bool {
+	return slices.Contains(m.actAs, name) || slices.Contains(m.actAs, AllClusters)
+}
+
+// ActsAsUser reports whether changes of a cluster are made in the name of their user.
+func (r *Registry) ActsAsUser(name string) bool {
+	e := r.current.Load().byName[name]
+	return e != nil && e.ActAs
 }
 
 // Use adds the clusters of the database to the registry. It must be called before the
 // registry is shared.
 func (r *Registry) Use(ctx context.Context, s Storage) error {
 	r.store, r.log, r.key, r.changed = s.Store, s.Log, s.Key, s.Changed
-	r.guard = kubeconfig.Guard{Networks: s.Networks}
+	r.guard, r.actAs = kubeconfig.Guard{Networks: s.Networks}, s.ActAs
 	return r.readStored(ctx)
 }
 
@@ -67,7 +85,7 @@ func (r *Registry) storedSpec(row store.Cluster) spec {
 	s := spec{
 		Cluster: Cluster{
 			Name: row.Name, Server: row.Server, Source: FromImport, Labels: row.Labels, Colour: row.Colour,
-			Position: row.Position, Imported: Imported{
+			Position: row.Position, ActAs: row.ActAs, Imported: Imported{
 				Credentials: row.Kind, Insecure: row.Insecure, UpdatedBy: row.UpdatedBy, UpdatedAt: row.UpdatedAt,
 			},
 		},
@@ -186,7 +204,8 @@ func (r *Registry) Import(ctx context.Context, u Upload, p Properties) (Cluster,
 		return Cluster{}, services.NewError(services.CodeUnavailable, "error_seal_none")
 	}
 	row := store.Cluster{
-		Name: p.Name, Labels: p.Labels, Colour: p.Colour, Position: p.Position, CreatedBy: actor.Name, CreatedAt: r.now(),
+		Name: p.Name, Labels: p.Labels, Colour: p.Colour, Position: p.Position, ActAs: p.ActAs,
+		CreatedBy: actor.Name, CreatedAt: r.now(),
 	}
 	_, err = r.store.InsertCluster(ctx, row, r.sealing(access))
 	return r.done(ctx, p.Name, "Imported a cluster", err)
@@ -263,6 +282,7 @@ func (r *Registry) Edit(ctx context.Context, name string, p Properties) (Cluster
 	}
 	change := r.change(ctx, name, func(row *store.Cluster) {
 		row.Name, row.Labels, row.Colour, row.Position = p.Name, p.Labels, p.Colour, p.Position
+		row.ActAs = p.ActAs || c.ActAsSet && row.ActAs
 	})
 	change.Open, change.Make = true, c.Source != FromImport
 	_, err = r.store.UpdateCluster(ctx, change)

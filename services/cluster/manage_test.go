@@ -243,6 +243,44 @@ func TestEdit_ofAContext(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, names(m.Registry), "it is stored")
 }
 
+// Changes are made in the name of their user where an administrator has chosen so, also
+// after a rename, and where an option says so.
+func TestActsAsUser(t *testing.T) {
+	m := newManaged(t, seal.NewKey())
+	address, _ := apiServer(t, "one")
+	ctx := as(t, services.RoleAdmin)
+	_, err := m.Import(ctx, upload(address, "one"), Properties{Name: "prod", ActAs: true})
+	require.NoError(t, err)
+	acting := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, name := range append(names(m.Registry), "none") {
+			if m.ActsAsUser(name) {
+				got = append(got, name)
+			}
+		}
+		require.ElementsMatch(t, want, got)
+	}
+	acting("prod")
+	_, err = m.Edit(ctx, "prod", Properties{Name: "live", ActAs: true})
+	require.NoError(t, err)
+	_, err = m.Edit(ctx, "a", Properties{ActAs: true})
+	require.NoError(t, err)
+	acting("a", "live")
+	_, err = m.Edit(ctx, "live", Properties{})
+	require.NoError(t, err)
+	acting("a")
+	require.NoError(t, m.Use(t.Context(), Storage{Store: m.store, Log: m.log, Key: m.key, ActAs: []string{"live"}}))
+	acting("a", "live")
+	_, err = m.Edit(ctx, "a", Properties{})
+	require.NoError(t, err)
+	require.NoError(t, m.Use(t.Context(), Storage{Store: m.store, Log: m.log, Key: m.key, ActAs: []string{AllClusters}}))
+	acting("a", "b", "live")
+	c, err := m.Edit(ctx, "b", Properties{Colour: "red"})
+	require.NoError(t, err)
+	require.True(t, c.ActAs && c.ActAsSet)
+}
+
 func TestEdit_namesEveryWrongField(t *testing.T) {
 	m := newManaged(t, seal.NewKey())
 	_, err := m.Edit(as(t, services.RoleAdmin), "a", Properties{

@@ -17,6 +17,7 @@ type Properties struct {
 	Labels   map[string]string
 	Colour   string // one of Colours, or "" for none
 	Position int    // in lists, from 1; 0 is after all others
+	ActAs    bool   // changes are made in the name of their user
 }
 
 const (

@@ -37,6 +37,8 @@ type Cluster struct {
 	Colour   string // one of Colours, or "" for none
 	Position int    // in lists; 0 is after all others
 	Disabled bool   // nobody calls it
+	ActAs    bool   // changes are made in the name of their user
+	ActAsSet bool   // by an option, so that it cannot be changed here
 	Imported
 }
 
@@ -132,6 +134,9 @@ func (r *Registry) setStored(stored []spec) {
 func (r *Registry) apply() (gone []*entry) {
 	old, next := r.current.Load(), &set{byName: map[string]*entry{}}
 	for _, s := range merge(r.contexts, r.stored) {
+		if r.isSetToActAs(s.Name) {
+			s.ActAs, s.ActAsSet = true, true
+		}
 		e := &entry{Cluster: s.Cluster}
 		if before := old.byName[s.Name]; before != nil && before.key == s.key {
 			e.link = before.link
@@ -174,7 +179,7 @@ func merge(contexts, stored []spec) []spec {
 		case found && !set.settings:
 			continue
 		case found:
-			s.Labels, s.Colour, s.Position = set.Labels, set.Colour, set.Position
+			s.Labels, s.Colour, s.Position, s.ActAs = set.Labels, set.Colour, set.Position, set.ActAs
 			s.disable(set.Disabled)
 		}
 		all = append(all, s)

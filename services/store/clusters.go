@@ -20,6 +20,7 @@ type Cluster struct {
 	Colour   string
 	Position int // 0 is after all others
 	Disabled bool
+	ActAs    bool // changes are made in the name of their user
 	ClusterAccess
 	CreatedBy string
 	CreatedAt time.Time
@@ -42,14 +43,14 @@ type ClusterAccess struct {
 // SealFunc encrypts the credentials for a row and a version of it.
 type SealFunc func(id, version int64) (ClusterAccess, error)
 
-const clusterColumns = `id, name, imported, labels, colour, position, disabled, server, kind, insecure, version,
+const clusterColumns = `id, name, imported, labels, colour, position, disabled, act_as, server, kind, insecure, version,
 	key_id, data_key, secret, created_by, created_at, updated_by, updated_at`
 
 func scanCluster(row scanner) (Cluster, error) {
 	var c Cluster
 	var labels string
 	var created, updated int64
-	err := row.Scan(&c.ID, &c.Name, &c.Imported, &labels, &c.Colour, &c.Position, &c.Disabled, &c.Server, &c.Kind,
+	err := row.Scan(&c.ID, &c.Name, &c.Imported, &labels, &c.Colour, &c.Position, &c.Disabled, &c.ActAs, &c.Server, &c.Kind,
 		&c.Insecure, &c.Version, &c.KeyID, &c.DataKey, &c.Secret, &c.CreatedBy, &created, &c.UpdatedBy, &updated)
 	if err != nil {
 		return Cluster{}, mapErr(fmt.Errorf("read cluster: %w", err))
@@ -72,6 +73,9 @@ func (c Cluster) facts() json.RawMessage {
 	}
 	if c.Disabled {
 		pairs = append(pairs, "disabled", true)
+	}
+	if c.ActAs {
+		pairs = append(pairs, "actAsUser", true)
 	}
 	if c.Insecure {
 		pairs = append(pairs, "insecure", true)
@@ -142,14 +146,14 @@ func putCluster(ctx context.Context, tx *sql.Tx, c Cluster) (Cluster, error) {
 		return Cluster{}, fmt.Errorf("encode the labels of a cluster: %w", err)
 	}
 	return scanCluster(tx.QueryRowContext(ctx, `INSERT INTO clusters (`+clusterColumns+`)
-		VALUES (nullif($1, 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		VALUES (nullif($1, 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels, colour = excluded.colour,
-			position = excluded.position, disabled = excluded.disabled, server = excluded.server, kind = excluded.kind,
+			position = excluded.position, disabled = excluded.disabled, act_as = excluded.act_as, server = excluded.server, kind = excluded.kind,
 			insecure = excluded.insecure, version = excluded.version, key_id = excluded.key_id,
 			data_key = excluded.data_key, secret = excluded.secret,
 			updated_by = excluded.updated_by, updated_at = excluded.updated_at
 		RETURNING `+clusterColumns,
-		c.ID, c.Name, c.Imported, string(labels), c.Colour, c.Position, c.Disabled, c.Server, c.Kind, c.Insecure,
+		c.ID, c.Name, c.Imported, string(labels), c.Colour, c.Position, c.Disabled, c.ActAs, c.Server, c.Kind, c.Insecure,
 		c.Version, c.KeyID, c.DataKey, c.Secret, c.CreatedBy, toMillis(c.CreatedAt), c.UpdatedBy, toMillis(c.UpdatedAt)))
 }
 
@@ -291,7 +295,24 @@ func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, e
 		if err != nil {
 			return fmt.Errorf("delete the grants of cluster %q: %w", name, err)
 		}
+		if err := limitTokens(ctx, tx, name); err != nil {
+			return fmt.Errorf("limit the tokens for cluster %q: %w", name, err)
+		}
 		return s.note(ctx, tx, Entry{Action: ActionClusterDelete, Cluster: name, Object: name, Before: gone.facts()})
 	})
 	return gone, err
+}
+
+// limitTokens takes a deleted cluster from the tokens that are for it, so that a later
+// cluster of that name is not theirs. A token without any other cluster would be one for
+// all of them, so it is revoked.
+func limitTokens(ctx context.Context, tx *sql.Tx, cluster string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE clusters = json_array($1)`, cluster)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE tokens SET clusters =
+		(SELECT json_group_array(value) FROM json_each(tokens.clusters) WHERE value <> $1)
+		WHERE EXISTS (SELECT 1 FROM json_each(tokens.clusters) WHERE value = $1)`, cluster)
+	return err
 }

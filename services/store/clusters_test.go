@@ -146,3 +146,25 @@ func TestDeleteCluster_grants(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []services.Grant{{Cluster: "prod", Role: "none"}}, bob.Grants)
 }
+
+// Neither is it a cluster of their tokens, and no token is for more clusters than before.
+func TestDeleteCluster_tokens(t *testing.T) {
+	s := openTest(t)
+	addCluster(t, s, "prod")
+	id := addUser(t, s, "ada")
+	for i, clusters := range [][]string{nil, {"prod"}, {"other", "prod", "third"}, {"other"}} {
+		_, err := s.InsertToken(t.Context(), Token{
+			UserID: id, Name: "t", Hash: []byte{byte(i)}, CreatedAt: noon, Clusters: clusters,
+		})
+		require.NoError(t, err)
+	}
+	_, err := s.DeleteCluster(t.Context(), "prod")
+	require.NoError(t, err)
+	tokens, err := s.Tokens(t.Context(), id)
+	require.NoError(t, err)
+	var left [][]string
+	for _, token := range tokens {
+		left = append(left, token.Clusters)
+	}
+	require.ElementsMatch(t, [][]string{nil, {"other", "third"}, {"other"}}, left)
+}

@@ -25,6 +25,7 @@ type ClusterForm struct {
 	Labels   string
 	Colour   string
 	Position string
+	ActAs    bool
 	Upload   UploadForm
 	Problem  *ui.Problem
 }

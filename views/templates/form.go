@@ -88,6 +88,9 @@ func (v Form) rows() []Row {
 // entryErrors returns what is wrong with the entries and with the form as a whole.
 // Other errors are shown at their fields.
 func entryErrors(p *ui.Problem) []string {
+	if p == nil {
+		return nil
+	}
 	fields := maps.Clone(p.Fields)
 	maps.DeleteFunc(fields, func(name, _ string) bool {
 		return name != "entries" && name != "updatedAt" && !strings.HasPrefix(name, "entry.")

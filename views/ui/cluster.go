@@ -15,7 +15,9 @@ type Cluster struct {
 	Source   string    // "kubeconfig", "in-cluster" or "imported"
 	Colour   string    // one of cluster.Colours, or ""
 	Labels   []string  // "key=value", in order
+	Position int       // in lists, from 1; 0 is after all others
 	Disabled bool      // nobody calls it
+	ActAs    bool      // changes are made in the name of their user
 	Version  string    // of the API server; "" until it is known
 	At       time.Time // of its last answer or failed call; zero before the first
 	Since    time.Time // when it became reachable, or unreachable

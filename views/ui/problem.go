@@ -62,6 +62,14 @@ func (p *Problem) Field(name string) string {
 	return p.Fields[name]
 }
 
+// Whole returns p, or nil if what is wrong stands beside single fields.
+func (p *Problem) Whole() *Problem {
+	if p == nil || len(p.Fields) > 0 {
+		return nil
+	}
+	return p
+}
+
 // problemKind returns the mark of a problem.
 func problemKind(p Problem) string {
 	switch p.Code {
