@@ -12,11 +12,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"kube-node-manager/services/kube/kubetest"
 )
 
 // What is secret is in no file of the program, not in its log at the finest level, and
@@ -26,13 +30,15 @@ import (
 func TestSecrets_areKeptNowhere(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
-	p := emptyProgram(t, raceBuild.binary(t), c.Kubeconfig, "--log-level", "debug")
+	imported := c.User(t, kubetest.ReadingRules()...)
+	p := emptyProgram(t, raceBuild.binary(t), c.Kubeconfig, "--log-level", "debug", onLoopback)
 	p.start(t)
 	_, code, _ := strings.Cut(p.said.line(t, 1), "code: ")
 	secrets := map[string]string{
 		"set-up code": code, "password": adminPassword, "new password": "another very long one",
 		"mistyped password": "correct horse batteryy", "password in the field of the name": "my-secret-instead-of-a-name",
 		"initial password": gracePassword, "credential of the cluster": credentialOf(t, c.Kubeconfig),
+		"credential of the imported cluster": imported.BearerToken,
 	}
 
 	x := startBrowser(t).tab(p)
@@ -49,6 +55,7 @@ func TestSecrets_areKeptNowhere(t *testing.T) {
 	x.tick(names[0])
 	x.operate("cordon")
 	x.untilBatch("succeeded")
+	x.importCluster("imported", imported, false)
 	x.open("/users/new")
 	x.fill("#f-name", "grace")
 	x.fill("#f-password", gracePassword)
@@ -69,6 +76,8 @@ func TestSecrets_areKeptNowhere(t *testing.T) {
 	x.until(`document.querySelector(".note.ok")`)
 	secrets["second session"] = x.session()
 	require.NotEqual(t, secrets["first session"], secrets["second session"])
+	secrets["secret of the app"], secrets["recovery code"] = x.addFactor(secrets["new password"])
+	secrets["third session"] = x.session()
 	kept := value[string](x, `JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])`)
 	for _, form := range []url.Values{
 		{"name": {adminName}, "password": {secrets["mistyped password"]}},
@@ -95,6 +104,22 @@ func TestSecrets_areKeptNowhere(t *testing.T) {
 	}))
 	require.GreaterOrEqual(t, files, 4, "the database, its copy, the log and the errors")
 	requireNoSecrets(t, "the storage of the browser", []byte(kept), secrets)
+}
+
+// addFactor sets up a second factor, and returns its secret and a recovery code.
+func (x *tab) addFactor(password string) (secret, recovery string) {
+	x.t.Helper()
+	x.open("/profile/factor")
+	x.fill("#f-current", password)
+	x.press("#main form button.primary")
+	x.until(`document.querySelector("#f-code")`)
+	secret = strings.ReplaceAll(value[string](x, `document.querySelector(".secret").textContent`), " ", "")
+	code, err := totp.GenerateCode(secret, time.Now())
+	require.NoError(x.t, err)
+	x.fill("#f-code", code)
+	x.press("#main form button.primary")
+	x.until(`document.querySelector(".codes code")`)
+	return secret, value[string](x, `document.querySelector(".codes code").textContent`)
 }
 
 // requireNoSecrets requires that a text has none of the secrets, as they are or encoded.

@@ -14,20 +14,6 @@ import (
 	"kube-node-manager/services/store"
 )
 
-// actingRules are the rights of the program's account where it acts as its users: it
-// reads, and may pass on what nodes and evictions need, and nothing else.
-func actingRules() []rbacv1.PolicyRule {
-	see, act := []string{"get", "list", "watch"}, []string{"impersonate:user-info"}
-	return []rbacv1.PolicyRule{
-		kubetest.Rule("", see, []string{"nodes", "pods"}),
-		kubetest.Rule("apps", see, []string{"daemonsets"}),
-		kubetest.Rule("policy", see, []string{"poddisruptionbudgets"}),
-		kubetest.Rule("authentication.k8s.io", act, []string{"users", "groups"}),
-		kubetest.Rule("", []string{"impersonate-on:user-info:patch"}, []string{"nodes"}),
-		kubetest.Rule("", []string{"impersonate-on:user-info:create"}, []string{"pods/eviction"}),
-	}
-}
-
 // Where the program acts as its users, the API server decides by their rights: what one
 // may not do is shown by the plan, and ends a batch with the rest not tried.
 func TestActAs_theClusterDecides(t *testing.T) {
@@ -35,13 +21,14 @@ func TestActAs_theClusterDecides(t *testing.T) {
 	names := c.Nodes(t, 3)
 	o := usual
 	o.ActAs = batch.ActAs{In: func(string) bool { return true }, Prefix: "knm:", Groups: []string{"platform"}}
-	p := startProcess(t, kubetest.WriteKubeconfig(t, c.Name, c.User(t, actingRules()...)), t.TempDir(), o)
+	p := startProcess(t, kubetest.WriteKubeconfig(t, c.Name, c.User(t, kubetest.ActingRules()...)), t.TempDir(), o)
 	refused, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
 		Cluster: c.Name, Operation: "cordon", Nodes: names,
 	})
 	require.NoError(t, err)
 	require.NotNil(t, refused.Refusal, "the plan says so before")
-	require.Contains(t, refused.Refusal.Error(), `User "knm:oncall"`)
+	require.Equal(t, "error_cluster_forbidden_user", services.AsError(refused.Refusal).Text)
+	require.Equal(t, "knm:oncall", services.AsError(refused.Refusal).Args["User"])
 	one, err := p.engine.Submit(as(t, services.RoleUser), batch.Request{
 		Cluster: c.Name, Operation: "cordon", Nodes: names, Fields: form.Fields{"parallel": {"1"}},
 	})
@@ -69,4 +56,19 @@ func TestActAs_theClusterDecides(t *testing.T) {
 	require.Equal(t, store.StateFailed, uncordon(eve).State, "the group is not on the list")
 	c.AllowPatchNodes(t, rbacv1.GroupKind, "knm:platform")
 	require.Equal(t, batch.Counts{Succeeded: 3}, uncordon(eve).Counts)
+}
+
+// If the account may not act as its users, that is what is missing, and not a right of the
+// user.
+func TestActAs_accountMayNot(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 1)
+	o := usual
+	o.ActAs = batch.ActAs{In: func(string) bool { return true }}
+	p := startProcess(t, kubetest.WriteKubeconfig(t, c.Name, c.User(t, kubetest.ReadingRules()...)), t.TempDir(), o)
+	plan, err := p.engine.Preview(as(t, services.RoleUser), batch.Request{
+		Cluster: c.Name, Operation: "cordon", Nodes: names,
+	})
+	require.NoError(t, err)
+	require.Equal(t, "error_cluster_impersonate", services.AsError(plan.Refusal).Text)
 }

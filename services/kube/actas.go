@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/transport"
+
+	"kube-node-manager/services"
 )
 
 // Person is in whose name a change is sent.
@@ -57,4 +60,18 @@ func (p Person) check() error {
 		}
 	}
 	return nil
+}
+
+// explainChange is Explain for a change. If it was sent in the name of a person, a refusal
+// says who was refused: the person, or the program that may not act as them.
+func explainChange(ctx context.Context, err error, call string) error {
+	p, acting := ctx.Value(personKey{}).(Person)
+	if !acting || !apierrors.IsForbidden(err) {
+		return Explain(err, call)
+	}
+	text := "error_cluster_impersonate"
+	if strings.Contains(err.Error(), fmt.Sprintf("User %q cannot", p.User)) {
+		text = "error_cluster_forbidden_user"
+	}
+	return &callError{services.Wrap(err, services.CodeForbidden, text, "Call", call, "User", p.User), Fault{}}
 }

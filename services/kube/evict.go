@@ -56,7 +56,7 @@ func (c *Client) EvictPod(ctx context.Context, namespace, name, uid string, grac
 		Body(eviction).
 		MaxRetries(0). // client-go would block here for ten times ten seconds
 		Do(ctx).Error()
-	return evictionOf(err)
+	return evictionOf(ctx, err)
 }
 
 // DeletePod deletes a pod regardless of its budgets. gone reports that the pod
@@ -76,7 +76,7 @@ func (c *Client) DeletePod(
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return true, nil
 	}
-	return false, Explain(err, "delete pods")
+	return false, explainChange(ctx, err, "delete pods")
 }
 
 func deleteOptions(uid string, grace time.Duration) *metav1.DeleteOptions {
@@ -92,13 +92,13 @@ func deleteOptions(uid string, grace time.Duration) *metav1.DeleteOptions {
 // evictionOf returns the outcome of an eviction from the API server's answer.
 //
 // Source: k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go.
-func evictionOf(err error) (Eviction, error) {
+func evictionOf(ctx context.Context, err error) (Eviction, error) {
 	if err == nil {
 		return Evicted, nil
 	}
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
-		return NotEvicted, Explain(err, "create pods/eviction")
+		return NotEvicted, explainChange(ctx, err, "create pods/eviction")
 	}
 	s := answer.Status()
 	switch {
@@ -115,7 +115,7 @@ func evictionOf(err error) (Eviction, error) {
 	case s.Code == http.StatusInternalServerError && strings.Contains(s.Message, "more than one PodDisruptionBudget"):
 		return TooManyBudgets, services.Wrap(err, services.CodeConflict, "error_pod_two_budgets")
 	}
-	return NotEvicted, Explain(err, "create pods/eviction")
+	return NotEvicted, explainChange(ctx, err, "create pods/eviction")
 }
 
 // blockedError returns the error of an eviction that a budget does not allow.

@@ -138,3 +138,37 @@ func WriteKubeconfig(t testing.TB, context string, config *rest.Config) string {
 	require.NoError(t, clientcmd.WriteToFile(*file, path))
 	return path
 }
+
+// MayPatchNodes reports whether an account itself may change nodes.
+func (c *Cluster) MayPatchNodes(t testing.TB, account *rest.Config) bool {
+	t.Helper()
+	client, err := newClient(t, rest.CopyConfig(account))
+	require.NoError(t, err)
+	question := &authorizationv1.SelfSubjectAccessReview{}
+	question.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{Verb: "patch", Resource: "nodes"}
+	reviews := client.AuthorizationV1().SelfSubjectAccessReviews()
+	review, err := reviews.Create(t.Context(), question, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return review.Status.Allowed
+}
+
+// ActingRules are the rights of an account that acts as its users: it reads, and may
+// pass on what nodes and evictions need, and nothing else.
+func ActingRules() []rbacv1.PolicyRule {
+	act := []string{"impersonate:user-info"}
+	return append(ReadingRules(),
+		Rule("authentication.k8s.io", act, []string{"users", "groups"}),
+		Rule("", []string{"impersonate-on:user-info:patch"}, []string{"nodes"}),
+		Rule("", []string{"impersonate-on:user-info:create"}, []string{"pods/eviction"}),
+	)
+}
+
+// ReadingRules are the rights of an account that only reads.
+func ReadingRules() []rbacv1.PolicyRule {
+	see := []string{"get", "list", "watch"}
+	return []rbacv1.PolicyRule{
+		Rule("", see, []string{"nodes", "pods"}),
+		Rule("apps", see, []string{"daemonsets"}),
+		Rule("policy", see, []string{"poddisruptionbudgets"}),
+	}
+}
