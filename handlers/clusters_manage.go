@@ -129,7 +129,9 @@ func (h *Handlers) ClustersEdit(w http.ResponseWriter, r *http.Request) error {
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, newClusterJSON(r.Context(), h.clusterView(c)))
 	}
-	v := admin.ClusterForm{Old: c, Name: c.Name, Labels: strings.Join(labelTexts(c.Labels), "\n"), Colour: c.Colour, ActAs: c.ActAs}
+	v := admin.ClusterForm{
+		Old: c, Name: c.Name, Labels: strings.Join(labelTexts(c.Labels), "\n"), Colour: c.Colour, ActAs: c.ActAs,
+	}
 	if c.Position > 0 {
 		v.Position = strconv.Itoa(c.Position)
 	}

@@ -177,8 +177,8 @@ type grantJSON struct {
 
 func newUserJSON(u account.Listed) userJSON {
 	out := userJSON{
-		Name: u.Name, Role: string(u.Role), Grants: make([]grantJSON, len(u.Grants)), Issuer: u.Issuer, Factor: u.Factor, Disabled: u.Disabled,
-		CreatedAt: u.CreatedAt, LastLoginAt: u.LastLoginAt,
+		Name: u.Name, Role: string(u.Role), Grants: make([]grantJSON, len(u.Grants)), Issuer: u.Issuer,
+		Factor: u.Factor, Disabled: u.Disabled, CreatedAt: u.CreatedAt, LastLoginAt: u.LastLoginAt,
 	}
 	for i, g := range u.Grants {
 		out.Grants[i] = grantJSON{Cluster: g.Cluster, Label: g.Label, Role: string(g.Role)}

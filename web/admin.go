@@ -147,8 +147,9 @@ func (a *Admin) Backup(ctx context.Context, file string) error {
 }
 
 // RotateKey encrypts all secrets in the database under the key in the file next, which is
-// created if it does not exist, and returns their numbers. The current key is that of text, of file or of the data directory; see seal.Load. It is an error
-// while the server runs, which has the current key.
+// created if it does not exist, and returns their numbers. The current key is that of
+// text, of file or of the data directory; see seal.Load. It is an error while the server
+// runs, which has the current key.
 func (a *Admin) RotateKey(ctx context.Context, text, file, data, next string) (store.Rewrapped, error) {
 	if err := a.store.Claim(); err != nil {
 		return store.Rewrapped{}, err

@@ -51,8 +51,8 @@ func signOnHelp() map[string]string {
 	return map[string]string{
 		"help_local_login": "Let people sign in with passwords that are kept here. " +
 			"It can be turned off if --oidc-issuer or --ldap-url is set.",
-		"help_second_factor": "Who must have a second factor, of those who type their password here: optional, admins, everybody. " +
-			"A provider of OpenID Connect asks for one itself.",
+		"help_second_factor": "Who must have a second factor, of those who type their password here: " +
+			"optional, admins, everybody. A provider of OpenID Connect asks for one itself.",
 		"help_group_roles": "Roles of the groups of the provider or directory: GROUP=ROLE, " +
 			"GROUP=ROLE@CLUSTER or GROUP=ROLE@KEY=VALUE for the clusters with a label; several with semicolons. " +
 			"The group * is everybody who can sign in there.",
@@ -76,7 +76,8 @@ func signOnHelp() map[string]string {
 // defaultSignOn returns the defaults of the command line.
 func defaultSignOn() SignOnOptions {
 	return SignOnOptions{
-		LocalLogin: true, SecondFactor: factorOptional, OIDCScopes: "profile", OIDCUser: "preferred_username", OIDCGroups: "groups",
+		LocalLogin: true, SecondFactor: factorOptional,
+		OIDCScopes: "profile", OIDCUser: "preferred_username", OIDCGroups: "groups",
 		LDAPUserFilter: "(uid={name})", LDAPUserField: "uid", LDAPGroupFilter: "(member={dn})",
 	}
 }

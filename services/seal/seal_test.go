@@ -52,7 +52,8 @@ func TestSeal(t *testing.T) {
 func TestOpen_ofAnotherSubject(t *testing.T) {
 	key := seal.NewKey()
 	s := sealed(t, key)
-	for _, other := range []seal.Subject{seal.OfCluster(8, 3), seal.OfCluster(7, 2), seal.OfCluster(73, 0), seal.OfUser(7, 3)} {
+	others := []seal.Subject{seal.OfCluster(8, 3), seal.OfCluster(7, 2), seal.OfCluster(73, 0), seal.OfUser(7, 3)}
+	for _, other := range others {
 		_, err := key.Open(other, s)
 		requireText(t, err, "error_seal_damaged")
 	}

@@ -50,8 +50,8 @@ func scanCluster(row scanner) (Cluster, error) {
 	var c Cluster
 	var labels string
 	var created, updated int64
-	err := row.Scan(&c.ID, &c.Name, &c.Imported, &labels, &c.Colour, &c.Position, &c.Disabled, &c.ActAs, &c.Server, &c.Kind,
-		&c.Insecure, &c.Version, &c.KeyID, &c.DataKey, &c.Secret, &c.CreatedBy, &created, &c.UpdatedBy, &updated)
+	err := row.Scan(&c.ID, &c.Name, &c.Imported, &labels, &c.Colour, &c.Position, &c.Disabled, &c.ActAs, &c.Server,
+		&c.Kind, &c.Insecure, &c.Version, &c.KeyID, &c.DataKey, &c.Secret, &c.CreatedBy, &created, &c.UpdatedBy, &updated)
 	if err != nil {
 		return Cluster{}, mapErr(fmt.Errorf("read cluster: %w", err))
 	}
@@ -148,9 +148,9 @@ func putCluster(ctx context.Context, tx *sql.Tx, c Cluster) (Cluster, error) {
 	return scanCluster(tx.QueryRowContext(ctx, `INSERT INTO clusters (`+clusterColumns+`)
 		VALUES (nullif($1, 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels, colour = excluded.colour,
-			position = excluded.position, disabled = excluded.disabled, act_as = excluded.act_as, server = excluded.server, kind = excluded.kind,
-			insecure = excluded.insecure, version = excluded.version, key_id = excluded.key_id,
-			data_key = excluded.data_key, secret = excluded.secret,
+			position = excluded.position, disabled = excluded.disabled, act_as = excluded.act_as,
+			server = excluded.server, kind = excluded.kind, insecure = excluded.insecure, version = excluded.version,
+			key_id = excluded.key_id, data_key = excluded.data_key, secret = excluded.secret,
 			updated_by = excluded.updated_by, updated_at = excluded.updated_at
 		RETURNING `+clusterColumns,
 		c.ID, c.Name, c.Imported, string(labels), c.Colour, c.Position, c.Disabled, c.ActAs, c.Server, c.Kind, c.Insecure,
