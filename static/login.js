@@ -29,10 +29,7 @@
   // and the person told that the session has ended.
   let leaving = false;
   const requests = new Set();
-  on("htmx:beforeRequest", (e) => {
-    if (leaving) e.preventDefault();
-    else requests.add(e.detail.xhr);
-  });
+  on("htmx:beforeRequest", (e) => { if (leaving) e.preventDefault(); else requests.add(e.detail.xhr); });
   on("htmx:afterRequest", (e) => requests.delete(e.detail.xhr));
   on("submit", (e) => {
     if (!signsOut(e.target)) return;
