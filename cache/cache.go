@@ -85,6 +85,9 @@ type flight struct {
 	done  chan struct{}
 	value any
 	err   error
+	// updates change the value when it has been loaded; see Update. The lock of the
+	// cache guards them.
+	updates []func(any) any
 }
 
 // New returns an empty cache. The contexts of its loads carry the values of ctx,
@@ -117,8 +120,8 @@ func (c *Cache) InvalidateCluster(cluster string) {
 	old.cancel()
 }
 
-// Generation returns a number that InvalidateCluster raises by one, so that equal
-// numbers mean that the cluster has not been cleared in between. Each process
+// Generation returns a number that InvalidateCluster and Update raise, so that equal
+// numbers mean that the values of the cluster have not been cleared or changed in between. Each process
 // starts at a higher number than the ones before it.
 func (c *Cache) Generation(cluster string) uint64 {
 	c.mu.Lock()

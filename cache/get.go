@@ -126,6 +126,11 @@ func (c *Cache) land(s *space, name entryKey, e *entry, f *flight) {
 	if e.flight == f {
 		e.flight = nil
 	}
+	if f.err == nil {
+		for _, update := range f.updates {
+			f.value = update(f.value)
+		}
+	}
 	switch {
 	case f.err != nil && e.asOf.IsZero():
 		if e.flight == nil && s.entries[name] == e { // requests for names that do not exist must not fill the memory

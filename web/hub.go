@@ -159,8 +159,13 @@ func (h *hub) loop() {
 // cluster is still open.
 func (h *hub) keepAlive(v *viewer) {
 	h.offer(v, newComment("still here"))
-	if h.look != nil && v.cluster != "" {
-		h.look(v.cluster)
+	h.lookAt(v.cluster)
+}
+
+// lookAt reports that somebody has a cluster open.
+func (h *hub) lookAt(cluster string) {
+	if h.look != nil && cluster != "" {
+		h.look(cluster)
 	}
 }
 
@@ -197,6 +202,7 @@ func (h *hub) sendNodes(cluster string) {
 // welcome sends a new viewer the current state, which includes what has changed
 // since its page was made.
 func (h *hub) welcome(v *viewer) {
+	h.lookAt(v.cluster)
 	if v.generation != "" && v.generation != strconv.FormatUint(h.cleared(v.cluster), 10) {
 		h.send(v, "nodes", v.cluster)
 	}

@@ -98,7 +98,12 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	events.setRail(h.Rail)
-	events.look = clusters.Look
+	follower := node.NewFollower(ctx, nodes, a.log, events.NodesChanged)
+	a.cleanups.push("stop following nodes", stopRest, withoutError(follower.Close))
+	events.look = func(name string) {
+		clusters.Look(name)
+		follower.Look(name)
+	}
 	events.start(engine)
 	a.cleanups.push("end the event streams", stopRest, withoutError(events.close))
 	a.cleanups.push("stop the batches", stopBatches, engine.Stop)

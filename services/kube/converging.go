@@ -151,7 +151,7 @@ func (c *Converging) get(ctx context.Context, client *Client, names []string) er
 }
 
 func (c *Converging) list(ctx context.Context, client *Client, names []string) error {
-	nodes, err := client.ListNodes(ctx)
+	nodes, _, err := client.ListNodes(ctx)
 	if err != nil {
 		return err
 	}

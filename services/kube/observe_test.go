@@ -96,7 +96,7 @@ func TestObserver_answerThatBreaksOff(t *testing.T) {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = w.Write([]byte(`{"items":[`))
 	})
-	_, err := c.ListNodes(t.Context())
+	_, _, err := c.ListNodes(t.Context())
 	require.Error(t, err)
 	require.NoError(t, <-told, "it answered first")
 	require.Equal(t, services.CodeUnavailable, services.CodeOf(<-told))
@@ -107,7 +107,7 @@ func TestObserver_noConnection(t *testing.T) {
 	c, err := New(&rest.Config{Host: "http://127.0.0.1:1"}, "test", func(_ time.Time, err error) { told <- err })
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = c.ListNodes(t.Context())
+	_, _, err = c.ListNodes(t.Context())
 	require.Error(t, err)
 	shown := <-told
 	require.Equal(t, "error_cluster_unreachable", services.AsError(shown).Text)

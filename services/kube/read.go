@@ -15,16 +15,17 @@ import (
 	"kube-node-manager/services"
 )
 
-// ListNodes returns all nodes. The read is consistent: without a resourceVersion
-// in the request the result is never older than the call.
-func (c *Client) ListNodes(ctx context.Context) ([]corev1.Node, error) {
+// ListNodes returns all nodes, and the resource version at which they were so. The read
+// is consistent: without a resourceVersion in the request the result is never older
+// than the call.
+func (c *Client) ListNodes(ctx context.Context) (nodes []corev1.Node, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	list, err := c.reads.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, Explain(err, "list nodes")
+		return nil, "", Explain(err, "list nodes")
 	}
-	return list.Items, nil
+	return list.Items, list.ResourceVersion, nil
 }
 
 // GetNode returns one node by a consistent read.

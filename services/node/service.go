@@ -76,6 +76,7 @@ type Inventory struct {
 	AsOf    time.Time // when the read of the nodes began
 	Stale   error     // why the last refresh failed; nil if it did not
 	byName  map[string]*Node
+	version string // resource version at which the nodes were like this
 	summary func() Summary
 }
 
@@ -103,11 +104,11 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 		if err := s.down(cluster, fresh); err != nil {
 			return Inventory{}, err
 		}
-		items, err := client.ListNodes(ctx)
+		items, version, err := client.ListNodes(ctx)
 		s.noteList(ctx, cluster, err)
-		return newInventory(items), err
+		return newInventory(items, version), err
 	}
-	found, err := read(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.policy(cluster), load)
+	found, err := read(ctx, s.cache, nodesKey(cluster), s.policy(cluster), load)
 	if err != nil {
 		return Inventory{}, explainDeadline(err)
 	}
@@ -127,7 +128,7 @@ func (s *Service) down(cluster string, fresh bool) error {
 // converging nodes is out of date soon, so it gets a shorter TTL.
 func (s *Service) policy(cluster string) cache.Policy {
 	p := s.list
-	found, ok := cache.Peek[Inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, p)
+	found, ok := cache.Peek[Inventory](s.cache, nodesKey(cluster), p)
 	if ok && slices.ContainsFunc(found.Value.Nodes, func(n *Node) bool { return n.Converging }) {
 		p.TTL = min(p.TTL, convergingTTL)
 	}
@@ -147,7 +148,7 @@ func explainDeadline(err error) error {
 // cluster; the result is false if the cache does not have them. Stale is why the
 // last list of the nodes failed; it is set in both cases.
 func (s *Service) Known(cluster string) (Inventory, bool) {
-	found, ok := cache.Peek[Inventory](s.cache, cache.Key{Cluster: cluster, Kind: kindNodes}, s.list)
+	found, ok := cache.Peek[Inventory](s.cache, nodesKey(cluster), s.list)
 	s.mu.Lock()
 	failed := s.failed[cluster]
 	s.mu.Unlock()
@@ -179,15 +180,13 @@ func withAge(found cache.Snapshot[Inventory]) Inventory {
 }
 
 // newInventory returns the inventory that is cached, without its age.
-func newInventory(items []corev1.Node) Inventory {
-	v := Inventory{Nodes: make([]*Node, len(items)), byName: make(map[string]*Node, len(items))}
+func newInventory(items []corev1.Node, version string) Inventory {
+	byName := make(map[string]*Node, len(items))
 	for i := range items {
 		n := FromKube(&items[i])
-		v.Nodes[i], v.byName[n.Name] = n, n
+		byName[n.Name] = n
 	}
-	sortByName(v.Nodes)
-	v.summary = sync.OnceValue(func() Summary { return summarize(v.Nodes) })
-	return v
+	return inventoryOf(byName, version)
 }
 
 // Usage returns the usage of each node, by node name. It lists all pods of the

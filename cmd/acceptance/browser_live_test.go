@@ -1,0 +1,43 @@
+package acceptance
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What others change shows by itself, while lists never expire: in the table, without
+// losing the selection or the focus, and on the page of a node.
+func TestBrowser_othersChanges(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 4)
+	p := startProgram(t, c.Kubeconfig, "--list-ttl", "1h", "--hard-age", "1h")
+	b := startBrowser(t)
+	x := b.tab(p).signIn()
+	x.openNodes(c.Name, "?sort=name")
+	x.untilRows("Ready", names...)
+	x.tick(names[1], names[2])
+	value[any](x, fmt.Sprintf(`document.querySelector('#nodes tr[data-node=%q] input').focus()`, names[2]))
+
+	row := func(name, status string) {
+		t.Helper()
+		x.until(fmt.Sprintf(`%s[%q] === %q`, statusOf, name, status))
+	}
+	cordonBeside(t, c, names[0])
+	row(names[0], "Ready,SchedulingDisabled")
+	added := c.Nodes(t, 1)[0]
+	row(added, "Ready")
+	require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), added, metav1.DeleteOptions{}))
+	x.until(fmt.Sprintf(`!(%q in %s)`, added, statusOf))
+	x.selected("2 selected")
+	require.Equal(t, names[2], value[string](x, `document.activeElement.value`), "the focus stays in its row")
+
+	y := b.tab(p).signIn()
+	y.open(nodesPath(c.Name) + "/" + names[3])
+	y.until(`document.querySelector("#node .st").innerText.trim() === "Ready"`)
+	cordonBeside(t, c, names[3])
+	y.until(`document.querySelector("#node .st").innerText.includes("SchedulingDisabled")`)
+	row(names[3], "Ready,SchedulingDisabled")
+}
