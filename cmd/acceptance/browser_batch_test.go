@@ -125,11 +125,13 @@ func TestBrowser_twoOfFiveNodesAreGone(t *testing.T) {
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "?label=team%3Dweb")
 	x.untilRows("Ready", names...)
+	x.tick(names...)
 	for _, name := range names[3:] {
 		require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), name, metav1.DeleteOptions{}))
 	}
+	x.untilRows("Ready", names[:3]...)
+	x.selected("5 selected")
 	x.watchTables()
-	x.tick(names...)
 	x.operate("cordon")
 	id := x.untilBatch("partial")
 	x.untilRows("Ready,SchedulingDisabled", names[:3]...)
