@@ -54,6 +54,10 @@ type Fault struct {
 	Cut        Cut
 	Connection bool // With Cut: close the TCP connection, and so cut all calls on it.
 	Truncate   int  // Cut off the answer's body after so many bytes.
+
+	// Lag delays each part of the answer's body by up to so long, such as the events of a
+	// watch.
+	Lag time.Duration
 }
 
 // An Injected is a fault that is active in a [Proxy].

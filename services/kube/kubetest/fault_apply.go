@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -70,6 +71,21 @@ func (b *truncated) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// lagging is a body that comes late, part by part.
+type lagging struct {
+	io.ReadCloser
+	ctx context.Context
+	lag time.Duration
+}
+
+func (b *lagging) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if wait(b.ctx, rand.N(b.lag), nil) != nil {
+		return 0, errCut
+	}
+	return n, err
+}
+
 // answerFault is the context key of the fault that affects a call's answer.
 type answerFault struct{}
 
@@ -116,6 +132,9 @@ func modifyResponse(response *http.Response) error {
 	}
 	if f.Truncate > 0 {
 		response.Body = &truncated{response.Body, f.Truncate}
+	}
+	if f.Lag > 0 {
+		response.Body = &lagging{response.Body, response.Request.Context(), f.Lag}
 	}
 	return nil
 }
