@@ -46,8 +46,10 @@ func (q Query) order() order {
 	return all[max(0, slices.IndexFunc(all, func(o order) bool { return o.key == q.Sort }))]
 }
 
-// needsUsage reports whether the order of the table depends on pods.
-func (q Query) needsUsage() bool { return q.order().pods }
+// needsUsage reports whether the order of the table or its search depends on pods.
+func (q Query) needsUsage() bool {
+	return q.order().pods || slices.ContainsFunc(terms(q.Text), term.needsUsage)
+}
 
 func (q Query) sort(nodes []*Node, usage map[string]Usage) {
 	compare := q.order().compare

@@ -23,12 +23,18 @@ func checkText(text string) (wrong services.FieldErrors) {
 	case len(text) > maxText:
 		wrong.Add("q", "error_long", "Max", maxText)
 	}
-	return wrong
+	if len(wrong) > 0 {
+		return wrong
+	}
+	for _, t := range terms(text) {
+		wrong = append(wrong, t.check()...)
+	}
+	return wrong[:min(1, len(wrong))] // the field has room for one
 }
 
 // search is the parsed text of a query: either words or a list of names.
 type search struct {
-	words   []string        // a node must match each
+	words   []word          // a node must match each
 	names   map[string]bool // of the listed nodes; nil if the text is not a list
 	unknown []string        // listed names that no node has
 }
@@ -46,11 +52,11 @@ func newSearch(text string, nodes []*Node) search {
 	entries := strings.FieldsFunc(strings.ToLower(text), separates)
 	listed := strings.ContainsAny(text, ",;\n") || len(entries) > maxWords
 	if len(entries) == 0 || len(entries) == 1 && !listed {
-		return search{words: entries}
+		return search{words: wordsOf(entries)}
 	}
 	s := lookUp(entries, nodes)
 	if !listed && len(s.names) < 2 {
-		return search{words: entries}
+		return search{words: wordsOf(entries)}
 	}
 	return s
 }
@@ -100,19 +106,40 @@ func (x nameIndex) find(entry string) []string {
 	return x.aliases[entry]
 }
 
-// matches reports whether the list contains the node, or its row contains every
-// word. A word that begins with ! must not be contained.
-func (s search) matches(n *Node) bool {
+// word is a word of a search: a term, or a text that the row of a node has to contain.
+type word struct {
+	text   string
+	not    bool // it begins with !
+	isTerm bool
+	term   term
+}
+
+func wordsOf(entries []string) []word {
+	words := make([]word, 0, len(entries))
+	for _, entry := range entries {
+		var w word
+		w.text, w.not = strings.CutPrefix(entry, "!")
+		w.term, w.isTerm = parseTerm(w.text)
+		if w.text != "" {
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+func (w word) matches(n *Node, s sight) bool {
+	if w.isTerm {
+		return w.term.matches(n, s) != w.not
+	}
+	return mentions(n, w.text) != w.not
+}
+
+// matches reports whether the list contains the node, or the node matches every word.
+func (s search) matches(n *Node, see sight) bool {
 	if s.names != nil {
 		return s.names[n.Name]
 	}
-	for _, w := range s.words {
-		w, not := strings.CutPrefix(w, "!")
-		if w != "" && mentions(n, w) == not {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.words, func(w word) bool { return !w.matches(n, see) })
 }
 
 // mentions reports whether a node's row contains a word. A word that is the name

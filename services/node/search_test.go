@@ -60,7 +60,7 @@ func TestStatusFiltersAgreeWithTheSummary(t *testing.T) {
 		nodeWith("c", corev1.ConditionUnknown, true), nodeWith("d", "", false),
 	}
 	count := func(status string) int {
-		matched, _ := Query{Status: status}.filter(nodes)
+		matched, _ := Query{Status: status}.filter(nodes, sight{now: searchNow})
 		return len(matched)
 	}
 	s := summarize(nodes)
@@ -71,6 +71,9 @@ func TestStatusFiltersAgreeWithTheSummary(t *testing.T) {
 	Query{Sort: "status"}.sort(nodes, nil)
 	require.Equal(t, "a", nodes[0].Name, "the only healthy node comes first")
 }
+
+// searchNow is the time of the searches.
+var searchNow = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
 
 func searchNodes() []*Node {
 	since := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
@@ -130,7 +133,7 @@ func TestSearch(t *testing.T) {
 		strings.Repeat("node-1 node-99 ", 9): {"node-1"},
 	} {
 		t.Run(text, func(t *testing.T) {
-			matched, _ := Query{Text: text}.filter(nodes)
+			matched, _ := Query{Text: text}.filter(nodes, sight{now: searchNow})
 			var names []string
 			for _, n := range matched {
 				names = append(names, n.Name)
@@ -141,9 +144,9 @@ func TestSearch(t *testing.T) {
 }
 
 func TestSearchReportsUnknownNames(t *testing.T) {
-	_, unknown := Query{Text: "node-99, node-1, gpu, NODE-99"}.filter(searchNodes())
+	_, unknown := Query{Text: "node-99, node-1, gpu, NODE-99"}.filter(searchNodes(), sight{now: searchNow})
 	require.Equal(t, []string{"node-99", "gpu"}, unknown)
-	_, unknown = Query{Text: "gpu nonsense"}.filter(searchNodes())
+	_, unknown = Query{Text: "gpu nonsense"}.filter(searchNodes(), sight{now: searchNow})
 	require.Empty(t, unknown, "words are not names")
 }
 
@@ -170,7 +173,7 @@ func TestSearchForTheLongestList(t *testing.T) {
 	text := strings.Repeat("x ", maxText/2)
 	q, err := Query{Text: text}.normal()
 	require.NoError(t, err)
-	matched, unknown := q.filter(nodes)
+	matched, unknown := q.filter(nodes, sight{now: searchNow})
 	require.Empty(t, matched)
 	require.Equal(t, []string{"x"}, unknown)
 }

@@ -224,7 +224,7 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 	if usageErr != nil && q.needsUsage() {
 		return Page{}, usageErr
 	}
-	return newPage(all, q, usage), nil
+	return newPage(all, q, sight{usage, s.now()}), nil
 }
 
 // Last returns the page of the query from the cache, for a reader whose cluster
@@ -244,7 +244,7 @@ func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) 
 		return Page{}, false
 	}
 	known.Stale = why
-	return newPage(known, q, usage), true
+	return newPage(known, q, sight{usage, s.now()}), true
 }
 
 // usageFor returns the usage of each node. Unless wait is true or the order of the
@@ -271,7 +271,7 @@ func (s *Service) Match(ctx context.Context, cluster string, q Query) ([]*Node, 
 	if err != nil {
 		return nil, err
 	}
-	matched, _ := q.filter(all.Nodes)
+	matched, _ := q.filter(all.Nodes, sight{usage, s.now()})
 	q.sort(matched, usage)
 	return matched, nil
 }

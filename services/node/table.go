@@ -40,14 +40,14 @@ func (q Query) normal() (Query, error) {
 }
 
 // newPage filters the nodes, sorts them and selects one page.
-func newPage(all Inventory, q Query, usage map[string]Usage) Page {
-	matched, unknown := q.filter(all.Nodes)
-	q.sort(matched, usage)
+func newPage(all Inventory, q Query, s sight) Page {
+	matched, unknown := q.filter(all.Nodes, s)
+	q.sort(matched, s.usage)
 	pages := max(1, (len(matched)+q.Size-1)/q.Size)
 	q.Page = min(q.Page, pages)
 	first := (q.Page - 1) * q.Size
 	return Page{
-		Query: q, Nodes: matched[first:min(first+q.Size, len(matched))], Usage: usage,
+		Query: q, Nodes: matched[first:min(first+q.Size, len(matched))], Usage: s.usage,
 		Total: len(all.Nodes), Match: len(matched), Pages: pages, UnknownNames: unknown,
 		Summary: all.Summary(), AsOf: all.AsOf, Stale: all.Stale,
 	}
@@ -55,11 +55,11 @@ func newPage(all Inventory, q Query, usage map[string]Usage) Page {
 
 // filter returns the nodes that match in a new slice, and the names of a pasted
 // list that no node has.
-func (q Query) filter(nodes []*Node) (matched []*Node, unknown []string) {
+func (q Query) filter(nodes []*Node, s sight) (matched []*Node, unknown []string) {
 	search := newSearch(q.Text, nodes)
 	matched = make([]*Node, 0, len(nodes))
 	for _, n := range nodes {
-		if q.matches(n) && search.matches(n) {
+		if q.matches(n) && search.matches(n, s) {
 			matched = append(matched, n)
 		}
 	}

@@ -35,3 +35,11 @@ type Search struct {
 	Text        string // that is searched for
 	Max         int    // most characters; 0 for no limit
 }
+
+// SearchExamples are examples of the terms that a search of nodes understands.
+func SearchExamples() []string {
+	return []string{
+		"zone:a", "pool:gpu", "role:worker", "taint:gpu", "label:team=web", "by:grace", "reason:kernel",
+		"cpu>80%", "memory>=90%", "pods>100", "age<7d", "version<1.36",
+	}
+}
