@@ -44,6 +44,11 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.Apply = h.applyTemplate(r, actor, q.Apply)
 	status := http.StatusOK
+	if isWrongSearch(err) {
+		v.Problem, status = ui.NewProblem(r.Context(), err), http.StatusUnprocessableEntity
+		v.Page, err = h.Nodes.List(ctx, cluster, node.Query{}, false)
+		v.Page.Query, v.Loading = q, false
+	}
 	if err != nil {
 		v.Problem, status = h.clusterProblem(r, cluster, q, err)
 		if v.Problem == nil {
@@ -61,6 +66,13 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.rememberCluster(w, r, cluster)
 	return render(w, r, status, nodes.ListPage(h.frame(r, "nodes", cluster, cluster), v))
+}
+
+// isWrongSearch reports whether an error is about the search box alone. The page then
+// shows it in the place of the table: somebody is typing.
+func isWrongSearch(err error) bool {
+	fields := services.AsError(err).Fields
+	return services.CodeOf(err) == services.CodeInvalid && len(fields) == 1 && fields[0].Field == "q"
 }
 
 // readWithin is how long a page waits for a cluster before it says that there is

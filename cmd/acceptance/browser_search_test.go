@@ -163,3 +163,25 @@ func TestSearch_refusals(t *testing.T) {
 		}
 	}
 }
+
+// Terms are about one field. What is wrong with one is said where the table was, and the
+// text stays.
+func TestBrowser_searchTerms(t *testing.T) {
+	c := lease(t)
+	zone := func(i int, n *corev1.Node) { n.Labels[corev1.LabelTopologyZone] = []string{"r1-a", "r1-b"}[i%2] }
+	names := c.Nodes(t, 4, kubetest.WithLabels(map[string]string{"team": "web"}), zone)
+	p := startProgram(t, c.Kubeconfig)
+	x := startBrowser(t).tab(p).signIn()
+	x.expect("422")
+	x.openNodes(c.Name, "?sort=name")
+	x.paste("#q", "zone:r1-a label:team=web age<1d cpu<=100%")
+	x.untilNames(names[0], names[2])
+	x.paste("#q", "cpu>much")
+	x.until(`document.querySelector("#nodes .problem")?.innerText.includes("needs a number, as in cpu>80%")`)
+	x.open(nodesPath(c.Name) + "?q=cpu%3Emuch")
+	x.until(`document.querySelector("#nodes .problem") && document.querySelector("#q").value === "cpu>much"`)
+	x.paste("#q", "!zone:r1-a")
+	x.untilNames(names[1], names[3])
+	response := p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes?q=cpu%3Emuch", nil, nil)
+	require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
+}
