@@ -195,7 +195,7 @@ func (s *Service) AuthenticateCode(ctx context.Context, user, epoch int64, code 
 		return User{}, cmp.Or(s.refuse(ctx, u, store.RefusedCode),
 			error(services.NewError(services.CodeUnauthenticated, "error_factor_code")))
 	}
-	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), u.Issuer); err != nil {
+	if err := s.store.EndSignIn(ctx, u.ID, s.now(), u.Issuer); err != nil {
 		return User{}, err
 	}
 	return s.asUser(u), nil

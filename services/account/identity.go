@@ -29,7 +29,7 @@ func (s *Service) SignInAs(ctx context.Context, id Identity) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), id.Issuer); err != nil {
+	if err := s.store.EndSignIn(ctx, u.ID, s.now(), id.Issuer); err != nil {
 		return User{}, err
 	}
 	return s.asUser(u), nil

@@ -60,7 +60,7 @@ func (s *Service) letIn(ctx context.Context, u store.User, t try) (User, error) 
 		return User{}, &CodeNeeded{User: s.asUser(u)}
 	}
 	s.accept(t)
-	if err := s.store.EndSignInAt(ctx, u.ID, s.now(), u.Issuer); err != nil {
+	if err := s.store.EndSignIn(ctx, u.ID, s.now(), u.Issuer); err != nil {
 		return User{}, err
 	}
 	return s.asUser(u), nil

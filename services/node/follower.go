@@ -136,9 +136,9 @@ type gathering struct {
 	end  context.CancelFunc
 }
 
-// gather applies what is added, in groups, until stop. Without comparable versions, each
-// group clears the cluster instead.
-func (f *Follower) gather(ctx context.Context, cluster string, comparable bool) *gathering {
+// gather applies what is added, in groups, until stop. If resource versions have no order,
+// each group clears the cluster instead.
+func (f *Follower) gather(ctx context.Context, cluster string, ordered bool) *gathering {
 	g := &gathering{seen: map[string]sighting{}, some: make(chan struct{}, 1), done: make(chan struct{})}
 	ctx, g.end = context.WithCancel(ctx)
 	go func() {
@@ -150,7 +150,7 @@ func (f *Follower) gather(ctx context.Context, cluster string, comparable bool) 
 			case <-g.some:
 			}
 			time.Sleep(gatherFor)
-			f.apply(cluster, g.take(), comparable)
+			f.apply(cluster, g.take(), ordered)
 			time.Sleep(restFor)
 		}
 	}()
@@ -184,9 +184,9 @@ func (g *gathering) stop() {
 }
 
 // apply brings what was seen into the cache, and says so if readers may see it.
-func (f *Follower) apply(cluster string, seen map[string]sighting, comparable bool) {
+func (f *Follower) apply(cluster string, seen map[string]sighting, ordered bool) {
 	c := f.service.cache
-	if !comparable {
+	if !ordered {
 		c.InvalidateCluster(cluster)
 		f.changed(cluster)
 		return

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"reflect"
 	"sync"
 
@@ -34,11 +35,8 @@ func isComparable(version string) bool {
 // with returns the inventory with what a watch has seen, as far as that is newer. The
 // result is false if nobody would see a difference.
 func (i Inventory) with(seen map[string]sighting) (Inventory, bool) {
-	next := make(map[string]*Node, len(i.byName)+len(seen))
-	for name, n := range i.byName {
-		next[name] = n
-	}
-	changed, version := false, i.version
+	byName, version, changed := maps.Clone(i.byName), i.version, false
+	var added []*Node
 	for name, s := range seen {
 		old, at := i.byName[name], s.node.ResourceVersion
 		if isNewer(at, version) {
@@ -48,22 +46,45 @@ func (i Inventory) with(seen map[string]sighting) (Inventory, bool) {
 		case old == nil && (s.deleted || !isNewer(at, i.version)):
 		case old != nil && !isNewer(at, old.ResourceVersion):
 		case s.deleted:
-			delete(next, name)
+			delete(byName, name)
 			changed = true
-		case old == nil || !looksLike(old, s.node):
-			next[name] = s.node
+		case old == nil:
+			added = append(added, s.node)
+		case !lookAlike(old, s.node):
+			byName[name] = s.node
 			changed = true
 		}
 	}
-	if !changed {
+	if !changed && added == nil {
 		return i, false
 	}
-	return inventoryOf(next, version), true
+	return i.replaced(byName, added, version), true
 }
 
-// looksLike reports whether two states of a node differ in their version only, as after
+// replaced returns an inventory with the nodes that are in byName still, and with added
+// ones. Sorting thousands of names takes longer than everything else, so it is done for
+// added nodes only.
+func (i Inventory) replaced(byName map[string]*Node, added []*Node, version string) Inventory {
+	nodes := make([]*Node, 0, len(byName)+len(added))
+	for _, n := range i.Nodes {
+		if now := byName[n.Name]; now != nil {
+			nodes = append(nodes, now)
+		}
+	}
+	if len(added) == 0 {
+		return inventoryOf(nodes, byName, version)
+	}
+	for _, n := range added {
+		byName[n.Name] = n
+	}
+	nodes = append(nodes, added...)
+	sortByName(nodes)
+	return inventoryOf(nodes, byName, version)
+}
+
+// lookAlike reports whether two states of a node differ in their version only, as after
 // a heartbeat.
-func looksLike(a, b *Node) bool {
+func lookAlike(a, b *Node) bool {
 	left, right := *a, *b
 	left.ResourceVersion, right.ResourceVersion = "", ""
 	return reflect.DeepEqual(left, right)
@@ -76,20 +97,17 @@ func (i Inventory) looksLike(other Inventory) bool {
 	}
 	for name, n := range i.byName {
 		theirs := other.byName[name]
-		if theirs == nil || n.ResourceVersion != theirs.ResourceVersion && !looksLike(n, theirs) {
+		if theirs == nil || n.ResourceVersion != theirs.ResourceVersion && !lookAlike(n, theirs) {
 			return false
 		}
 	}
 	return true
 }
 
-// inventoryOf returns the inventory of these nodes at a resource version.
-func inventoryOf(byName map[string]*Node, version string) Inventory {
-	v := Inventory{Nodes: make([]*Node, 0, len(byName)), byName: byName, version: version}
-	for _, n := range byName {
-		v.Nodes = append(v.Nodes, n)
+// inventoryOf returns the inventory of sorted nodes at a resource version.
+func inventoryOf(nodes []*Node, byName map[string]*Node, version string) Inventory {
+	return Inventory{
+		Nodes: nodes, byName: byName, version: version,
+		summary: sync.OnceValue(func() Summary { return summarize(nodes) }),
 	}
-	sortByName(v.Nodes)
-	v.summary = sync.OnceValue(func() Summary { return summarize(v.Nodes) })
-	return v
 }

@@ -181,12 +181,13 @@ func withAge(found cache.Snapshot[Inventory]) Inventory {
 
 // newInventory returns the inventory that is cached, without its age.
 func newInventory(items []corev1.Node, version string) Inventory {
-	byName := make(map[string]*Node, len(items))
+	nodes, byName := make([]*Node, len(items)), make(map[string]*Node, len(items))
 	for i := range items {
 		n := FromKube(&items[i])
-		byName[n.Name] = n
+		nodes[i], byName[n.Name] = n, n
 	}
-	return inventoryOf(byName, version)
+	sortByName(nodes)
+	return inventoryOf(nodes, byName, version)
 }
 
 // Usage returns the usage of each node, by node name. It lists all pods of the

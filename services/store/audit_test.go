@@ -157,7 +157,7 @@ func TestAudit_signIns(t *testing.T) {
 
 	want := byBob
 	want.Action, want.Result = ActionLogin, ResultOK
-	require.NoError(t, s.EndSignIn(somewhere, id, auditClock))
+	require.NoError(t, s.EndSignIn(somewhere, id, auditClock, ""))
 	require.Equal(t, want, last(t, s))
 	want = byBob
 	want.Action, want.Result, want.After = ActionLoginFailed, ResultRefused, json.RawMessage(`{"why":"password"}`)
@@ -300,7 +300,7 @@ func TestAudit_noEntryOfAFailure(t *testing.T) {
 		"role":     func(ctx context.Context) error { return second(s.SetRole(ctx, ada, services.RoleUser)) },
 		"leave":    func(ctx context.Context) error { return second(s.DeleteUser(ctx, 99)) },
 		"revoke":   func(ctx context.Context) error { return second(s.RevokeTokens(ctx, 0, []int64{1, 99})) },
-		"sign-in":  func(ctx context.Context) error { return s.EndSignIn(ctx, 99, auditClock) },
+		"sign-in":  func(ctx context.Context) error { return s.EndSignIn(ctx, 99, auditClock, "") },
 		"token": func(ctx context.Context) error {
 			return second(s.InsertToken(ctx, Token{UserID: ada, Name: "b", Hash: []byte("x")}))
 		},

@@ -192,14 +192,9 @@ func (s *Store) Rehash(ctx context.Context, id int64, old, hash string) error {
 	})
 }
 
-// EndSignIn records that the user has signed in.
-func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time) error {
-	return s.EndSignInAt(ctx, id, now, "")
-}
-
-// EndSignInAt records that the user has signed in at an identity provider; "" is for
-// a password.
-func (s *Store) EndSignInAt(ctx context.Context, id int64, now time.Time, provider string) error {
+// EndSignIn records that the user has signed in, at an identity provider or, for "", with
+// a password that is kept here.
+func (s *Store) EndSignIn(ctx context.Context, id int64, now time.Time, provider string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		const update = `UPDATE users SET last_login_at = $2 WHERE id = $1 RETURNING name`
 		name, err := updateUser(ctx, tx, update, id, toMillis(now))

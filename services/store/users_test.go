@@ -62,7 +62,7 @@ func TestUser_roundTrip(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 
-	require.NoError(t, s.EndSignIn(t.Context(), id, at))
+	require.NoError(t, s.EndSignIn(t.Context(), id, at, ""))
 	want.LastLoginAt = &at
 	got, err = s.UserByID(t.Context(), id)
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestUser_unknown(t *testing.T) {
 	_, err = s.UserByName(t.Context(), "nobody")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 	require.Equal(t, services.CodeNotFound, services.CodeOf(second(s.SetPassword(t.Context(), 7, "x", nil))))
-	require.Equal(t, services.CodeNotFound, services.CodeOf(s.EndSignIn(t.Context(), 7, time.Now())))
+	require.Equal(t, services.CodeNotFound, services.CodeOf(s.EndSignIn(t.Context(), 7, time.Now(), "")))
 }
 
 func TestSetPassword_endsLoginsAndTokens(t *testing.T) {
