@@ -192,7 +192,7 @@ func TestAddUser_rules(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, User{ID: u.ID, Name: tt.user, Role: tt.role, Epoch: 1}, u)
+			require.Equal(t, User{ID: u.ID, Name: tt.user, Role: tt.role, Epoch: 1, Local: true}, u)
 		})
 	}
 }
