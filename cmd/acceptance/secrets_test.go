@@ -2,9 +2,14 @@ package acceptance
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"io/fs"
+	"math/big"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"kube-node-manager/services/kube/kubetest"
@@ -56,6 +62,11 @@ func TestSecrets_areKeptNowhere(t *testing.T) {
 	x.operate("cordon")
 	x.untilBatch("succeeded")
 	x.importCluster("imported", imported, false)
+	certificate := certified(t)
+	x.importCluster("certified", certificate, false)
+	// The body of the key, as it is between the lines of PEM.
+	secrets["private key"] = strings.Split(string(certificate.KeyData), "\n")[1]
+	secrets["private key in the kubeconfig"] = base64.StdEncoding.EncodeToString(certificate.KeyData)
 	x.open("/users/new")
 	x.fill("#f-name", "grace")
 	x.fill("#f-password", gracePassword)
@@ -120,6 +131,22 @@ func (x *tab) addFactor(password string) (secret, recovery string) {
 	x.press("#main form button.primary")
 	x.until(`document.querySelector(".codes code")`)
 	return secret, value[string](x, `document.querySelector(".codes code").textContent`)
+}
+
+// certified returns a configuration with a client certificate that no API server knows.
+func certified(t *testing.T) *rest.Config {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	require.NoError(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	return &rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{
+		CertData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		KeyData:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+	}}
 }
 
 // requireNoSecrets requires that a text has none of the secrets, as they are or encoded.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"kube-node-manager/services"
 )
@@ -41,7 +40,7 @@ func (c *Converging) Note(name, version string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := c.versions[name]
-	if known == "" || !older(version, known) {
+	if known == "" || !Older(version, known) {
 		c.versions[name] = version
 	}
 }
@@ -59,7 +58,7 @@ func (c *Converging) see(n *corev1.Node, deleted bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	version, waited := c.versions[n.Name]
-	if !waited || older(n.ResourceVersion, version) {
+	if !waited || Older(n.ResourceVersion, version) {
 		return false
 	}
 	if !deleted && !Converged(n) {
@@ -191,16 +190,9 @@ func (c *Converging) watch(ctx context.Context, client *Client, progressed func(
 func earliest(versions map[string]string) string {
 	first := ""
 	for _, version := range versions {
-		if first == "" || older(version, first) {
+		if first == "" || Older(version, first) {
 			first = version
 		}
 	}
 	return first
-}
-
-// older reports whether the resource version a is older than b. It is false if
-// one of them is not a number.
-func older(a, b string) bool {
-	order, err := resourceversion.CompareResourceVersion(a, b)
-	return err == nil && order < 0
 }

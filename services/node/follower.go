@@ -122,7 +122,7 @@ func (f *Follower) watch(ctx context.Context, cluster string) error {
 	if err != nil {
 		return err
 	}
-	g := f.gather(ctx, cluster, isComparable(now.version))
+	g := f.gather(ctx, cluster, kube.HasOrder(now.version))
 	defer g.stop()
 	return client.FollowNodes(ctx, "", now.version, g.add)
 }

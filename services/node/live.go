@@ -6,7 +6,8 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"kube-node-manager/services/kube"
 )
 
 // sighting is the newest state of a node that a watch has seen.
@@ -19,19 +20,6 @@ func newSighting(n *corev1.Node, deleted bool) sighting {
 	return sighting{node: FromKube(n), deleted: deleted}
 }
 
-// isNewer reports whether one resource version is newer than another. Those of one
-// resource can be compared if they are numbers, as every API server with etcd has them.
-func isNewer(version, than string) bool {
-	order, err := resourceversion.CompareResourceVersion(version, than)
-	return err == nil && order > 0
-}
-
-// isComparable reports whether isNewer can say anything about a version.
-func isComparable(version string) bool {
-	_, err := resourceversion.CompareResourceVersion(version, version)
-	return err == nil
-}
-
 // with returns the inventory with what a watch has seen, as far as that is newer. The
 // result is false if nobody would see a difference.
 func (i Inventory) with(seen map[string]sighting) (Inventory, bool) {
@@ -39,12 +27,12 @@ func (i Inventory) with(seen map[string]sighting) (Inventory, bool) {
 	var added []*Node
 	for name, s := range seen {
 		old, at := i.byName[name], s.node.ResourceVersion
-		if isNewer(at, version) {
+		if kube.Older(version, at) {
 			version = at
 		}
 		switch {
-		case old == nil && (s.deleted || !isNewer(at, i.version)):
-		case old != nil && !isNewer(at, old.ResourceVersion):
+		case old == nil && (s.deleted || !kube.Older(i.version, at)):
+		case old != nil && !kube.Older(old.ResourceVersion, at):
 		case s.deleted:
 			delete(byName, name)
 			changed = true

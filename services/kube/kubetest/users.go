@@ -125,14 +125,19 @@ func ownMeta(name string) metav1.ObjectMeta {
 }
 
 // WriteKubeconfig writes a kubeconfig file with one context of that name, which
-// has config's server, certificate authority and token, and returns its path. The
-// test's end deletes the file.
+// has config's server, certificate authority and token, or client certificate without a
+// token, and returns its path. The test's end deletes the file.
 func WriteKubeconfig(t testing.TB, context string, config *rest.Config) string {
 	t.Helper()
 	file := clientcmdapi.NewConfig()
 	file.CurrentContext = context
 	file.Clusters[context] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
 	file.AuthInfos[context] = &clientcmdapi.AuthInfo{Token: config.BearerToken}
+	if config.BearerToken == "" {
+		file.AuthInfos[context] = &clientcmdapi.AuthInfo{
+			ClientCertificateData: config.CertData, ClientKeyData: config.KeyData,
+		}
+	}
 	file.Contexts[context] = &clientcmdapi.Context{Cluster: context, AuthInfo: context}
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, clientcmd.WriteToFile(*file, path))
