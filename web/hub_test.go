@@ -183,6 +183,7 @@ func TestHub_progressIsCoalescedAndDoneIsLast(t *testing.T) {
 		t.BatchEnded("prod", "b1", "cordon", store.StateSucceeded, batch.Counts{})
 		synctest.Wait()
 		t.BatchChanged("prod", "b1")
+		t.NodesChanged("prod") // somebody else has changed a node
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"progress", "progress", "nodes", "done"}, p.events())

@@ -80,8 +80,12 @@ func (h *hub) each(fn func(*viewer)) {
 	}
 }
 
-// send offers a viewer an event with the next number.
+// send offers a viewer an event with the next number. Nothing follows the last event of
+// a batch: its reader connects again, and is welcomed with what has changed since.
 func (h *hub) send(v *viewer, name, data string) {
+	if v.ended {
+		return
+	}
 	v.events++
 	h.offer(v, newEvent(name, v.events, data))
 }
