@@ -18,14 +18,13 @@ func Update[T any](c *Cache, key Key, fn func(T) (T, bool)) bool {
 	}
 	changed := e.flight != nil
 	if e.flight != nil {
-		e.flight.updates = append(e.flight.updates, func(old any) any {
-			value, _ := updated(old.(T), fn)
-			return value
-		})
+		e.flight.updates = append(e.flight.updates, func(old any) any { return updated(old, fn) })
 	}
 	if !e.asOf.IsZero() {
-		value, differs := updated(e.value.(T), fn)
-		e.value, changed = value, changed || differs
+		value, differs := fn(e.value.(T))
+		if differs {
+			e.value, changed = value, true
+		}
 	}
 	if changed {
 		s.generation++
@@ -33,13 +32,13 @@ func Update[T any](c *Cache, key Key, fn func(T) (T, bool)) bool {
 	return changed
 }
 
-// updated returns what fn makes of a value, and whether that differs from it.
-func updated[T any](old T, fn func(T) (T, bool)) (T, bool) {
-	value, changed := fn(old)
+// updated returns a value after fn.
+func updated[T any](old any, fn func(T) (T, bool)) any {
+	value, changed := fn(old.(T))
 	if !changed {
-		return old, false
+		return old
 	}
-	return value, true
+	return value
 }
 
 // Forget drops the value of a key. Loads in progress serve those who wait for them, and

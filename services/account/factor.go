@@ -119,7 +119,7 @@ func ParseEnrolment(address string) (Enrolment, error) {
 	return Enrolment{Secret: key.Secret(), URL: key.URL()}, nil
 }
 
-// AddFactor gives the actor the second factor of an enrolment, if code is one of it. It
+// AddFactor adds the second factor of an enrolment to the actor, if code is one of it. It
 // ends all their login sessions. It returns the user, for a new login session, and the
 // recovery codes.
 //
@@ -147,8 +147,7 @@ func (s *Service) AddFactor(ctx context.Context, e Enrolment, code string) (u Us
 	}
 	codes, hashes := newRecoveryCodes(e.Secret)
 	err = s.store.InsertFactor(ctx, store.Factor{
-		UserID: row.ID, CreatedAt: since, LastStep: step,
-		FactorSecret: store.FactorSecret{KeyID: sealed.KeyID, DataKey: sealed.DataKey, Secret: sealed.Secret},
+		UserID: row.ID, CreatedAt: since, LastStep: step, FactorSecret: store.FactorSecret(sealed),
 	}, hashes)
 	if err != nil {
 		return User{}, nil, err
@@ -220,27 +219,36 @@ func (s *Service) tryCode(ctx context.Context, u store.User, code string) (bool,
 
 // useCode uses up a code, or reports that it is wrong.
 func (s *Service) useCode(ctx context.Context, u store.User, code string) (bool, error) {
-	f, err := s.store.Factor(ctx, u.ID)
+	f, secret, err := s.openFactor(ctx, u)
 	if err != nil {
 		return false, err
 	}
-	secret, err := s.key.Open(factorSubject(f.UserID, f.CreatedAt), seal.Sealed(f.FactorSecret))
-	if err != nil {
-		return false, services.Wrap(err, services.CodeUnavailable, "error_factor_key")
-	}
 	if len(code) == factorDigits.Length() {
-		step := stepOf(string(secret), code, s.now())
+		step := stepOf(secret, code, s.now())
 		if step <= f.LastStep {
 			return false, nil
 		}
 		err = s.store.UseStep(ctx, u.ID, step)
 	} else {
-		err = s.store.UseRecovery(ctx, u.ID, recoveryHash(string(secret), code))
+		err = s.store.UseRecovery(ctx, u.ID, recoveryHash(secret, code))
 	}
 	if services.CodeOf(err) == services.CodeNotFound {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// openFactor returns the second factor of a user and its secret.
+func (s *Service) openFactor(ctx context.Context, u store.User) (f store.Factor, secret string, err error) {
+	f, err = s.store.Factor(ctx, u.ID)
+	if err != nil {
+		return store.Factor{}, "", err
+	}
+	plain, err := s.key.Open(factorSubject(f.UserID, f.CreatedAt), seal.Sealed(f.FactorSecret))
+	if err != nil {
+		return store.Factor{}, "", services.Wrap(err, services.CodeUnavailable, "error_factor_key")
+	}
+	return f, string(plain), nil
 }
 
 // plainCode returns a code without the spaces and dashes that make it readable.
@@ -269,13 +277,13 @@ func newRecoveryCodes(secret string) (codes []string, hashes [][]byte) {
 	for range recoveryCodes {
 		code := strings.ToLower(rand.Text()[:recoverySize])
 		hashes = append(hashes, recoveryHash(secret, code))
-		codes = append(codes, strings.Join(inFours(code), "-"))
+		codes = append(codes, strings.Join(InFours(code), "-"))
 	}
 	return codes, hashes
 }
 
-// inFours returns a text in groups of four.
-func inFours(text string) (groups []string) {
+// InFours returns a text in groups of four, as people type it.
+func InFours(text string) (groups []string) {
 	for group := range slices.Chunk([]byte(text), 4) {
 		groups = append(groups, string(group))
 	}
@@ -308,15 +316,11 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, code string) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.store.Factor(ctx, u.ID)
+	_, secret, err := s.openFactor(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := s.key.Open(factorSubject(f.UserID, f.CreatedAt), seal.Sealed(f.FactorSecret))
-	if err != nil {
-		return nil, err
-	}
-	codes, hashes := newRecoveryCodes(string(secret))
+	codes, hashes := newRecoveryCodes(secret)
 	if err := s.store.ReplaceRecovery(ctx, u.ID, hashes); err != nil {
 		return nil, err
 	}

@@ -149,9 +149,9 @@ func (f *Follower) gather(ctx context.Context, cluster string, ordered bool) *ga
 				return
 			case <-g.some:
 			}
-			time.Sleep(gatherFor)
+			_ = kube.Sleep(ctx, gatherFor) // at the end, what is there is applied
 			f.apply(cluster, g.take(), ordered)
-			time.Sleep(restFor)
+			_ = kube.Sleep(ctx, restFor)
 		}
 	}()
 	return g

@@ -9,7 +9,7 @@ import (
 	"kube-node-manager/services"
 )
 
-// addFactor gives a user a second factor with these recovery codes.
+// addFactor adds a second factor with these recovery codes to a user.
 func addFactor(t *testing.T, s *Store, user int64, codes ...string) Factor {
 	t.Helper()
 	f := Factor{

@@ -3,7 +3,6 @@ package people
 import (
 	"fmt"
 	"image/color"
-	"slices"
 	"strings"
 
 	"github.com/boombuler/barcode/qr"
@@ -38,12 +37,3 @@ func qrOf(text string) qrCode {
 }
 
 func (c qrCode) viewBox() string { return fmt.Sprintf("0 0 %d %d", c.size, c.size) }
-
-// grouped returns a secret in groups of four, as people type it.
-func grouped(secret string) string {
-	var groups []string
-	for group := range slices.Chunk([]byte(secret), 4) {
-		groups = append(groups, string(group))
-	}
-	return strings.Join(groups, " ")
-}
