@@ -18,15 +18,16 @@ import (
 
 func TestVendored_unchanged(t *testing.T) {
 	for name, want := range map[string]string{
-		"vendor/htmx-2.0.11.min.js": "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
-		"fonts/inter-latin.woff2":   "3100e775e8616cd2611beecfa23a4263d7037586789b43f035236a2e6fbd4c62",
+		"vendor/htmx-2.0.11.min.js":     "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
+		"vendor/idiomorph-0.8.0.min.js": "5811b9a7eda14878b7dab4378bf60432e1bb6f11fcfb970cc26540642650181e",
+		"fonts/inter-latin.woff2":       "3100e775e8616cd2611beecfa23a4263d7037586789b43f035236a2e6fbd4c62",
 	} {
 		body, err := static.ReadFile(name)
 		require.NoError(t, err)
 		sum := sha256.Sum256(body)
 		require.Equal(t, want, hex.EncodeToString(sum[:]), name)
 	}
-	for _, name := range []string{"vendor/htmx-LICENSE.txt", "fonts/inter-OFL.txt"} {
+	for _, name := range []string{"vendor/htmx-LICENSE.txt", "vendor/idiomorph-LICENSE.txt", "fonts/inter-OFL.txt"} {
 		body, err := static.ReadFile(name)
 		require.NoError(t, err)
 		require.NotEmpty(t, body)

@@ -1,10 +1,18 @@
-// What changes on an open page besides the table: the rail, a line about a cluster
+// What changes on an open page: rows of the table, the rail, a line about a cluster
 // that answers slowly, and relative times. app.js holds the event stream.
 "use strict";
 (() => {
   const on = (type, handler) => document.addEventListener(type, handler);
   const all = (selector) => document.querySelectorAll(selector);
   const grouped = (n) => Math.floor(n).toLocaleString("en-US");
+
+  // --- the table: a reload changes only what differs (hx-swap="morph:…"). What the person
+  // has changed stays: open menus, ticks, and texts in fields. ---
+  const theirs = new Set(["open", "checked", "value"]);
+  Object.assign(Idiomorph.defaults.callbacks, {
+    beforeNodeMorphed: (old) => !(old.nodeType === Node.ELEMENT_NODE && old.matches(".menu[open]")),
+    beforeAttributeUpdated: (name, node) => !(theirs.has(name) && node.matches("details, input, select")),
+  });
 
   // --- the rail: elements that replace those with the same id ---
   on("rail-changed", (e) => {

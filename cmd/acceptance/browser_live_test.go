@@ -34,6 +34,16 @@ func TestBrowser_othersChanges(t *testing.T) {
 	x.selected("2 selected")
 	require.Equal(t, names[2], value[string](x, `document.activeElement.value`), "the focus stays in its row")
 
+	value[any](x, watchRows)
+	value[any](x, `document.querySelector("#bar .menu").open = true`)
+	cordonBeside(t, c, names[1])
+	row(names[1], "Ready,SchedulingDisabled")
+	x.until(`document.querySelector("#nodes").ariaBusy === "false"`)
+	require.Equal(t, []string{names[1]}, value[[]string](x, `[...touched]`), "only the row that has changed is swapped")
+	require.True(t, value[bool](x, `document.querySelector("#bar .menu").open`), "the open menu stays")
+	x.selected("2 selected")
+	require.Equal(t, names[2], value[string](x, `document.activeElement.value`))
+
 	y := b.tab(p).signIn()
 	y.open(nodesPath(c.Name) + "/" + names[3])
 	y.until(`document.querySelector("#node .st").innerText.trim() === "Ready"`)
@@ -41,3 +51,16 @@ func TestBrowser_othersChanges(t *testing.T) {
 	y.until(`document.querySelector("#node .st").innerText.includes("SchedulingDisabled")`)
 	row(names[3], "Ready,SchedulingDisabled")
 }
+
+// watchRows collects the names of the rows in which anything but a relative time changes.
+const watchRows = `{
+	window.touched = new Set();
+	const note = (node) => {
+		const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
+		const row = element?.closest("tr[data-node]");
+		if (row && !element.closest("time")) touched.add(row.dataset.node);
+	};
+	const watch = (list) => list.forEach((m) => [m.target, ...m.addedNodes].forEach(note));
+	const everything = { subtree: true, childList: true, attributes: true, characterData: true };
+	new MutationObserver(watch).observe(document.querySelector("#nodes"), everything);
+}`
