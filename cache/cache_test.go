@@ -72,6 +72,28 @@ func TestGet_whatCannotBeLoadedLeavesNothing(t *testing.T) {
 	})
 }
 
+// Nor may what was loaded once for each of thousands of names, and is too old to be served.
+func TestGet_whatIsTooOldDoesNotStay(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Cache) {
+		s := &source{}
+		read := func(kind, name string) {
+			t.Helper()
+			_, err := Get(t.Context(), c, Key{Cluster: "prod", Kind: kind, Name: name}, policy, s.load)
+			require.NoError(t, err)
+		}
+		for i := range 100 {
+			read("node", string(rune('a'+i)))
+		}
+		read("other", "a")
+		time.Sleep(policy.HardAge)
+		read("node", "new")
+		require.Len(t, c.spaces["prod"].entries, 102, "they may still be served")
+		time.Sleep(time.Second)
+		read("node", "newer")
+		require.Len(t, c.spaces["prod"].entries, 3)
+	})
+}
+
 // deaf is like load, but ignores the end of its context.
 func (s *source) deaf(context.Context) (int64, error) { return s.load(context.Background()) }
 

@@ -84,7 +84,7 @@ func lookup[T any](
 		return snapshot[T](e), nil, nil, nil
 	}
 	if e.flight == nil || e.flight.began.Before(notBefore) {
-		c.launch(s, name, e, p.Timeout, load)
+		c.launch(s, name, e, p, load)
 	}
 	if usable && age <= p.HardAge {
 		return snapshot[T](e), nil, nil, nil
@@ -94,15 +94,15 @@ func lookup[T any](
 
 // launch starts the load of an entry. c.mu must be held.
 func (c *Cache) launch(
-	s *space, name entryKey, e *entry, timeout time.Duration, load func(context.Context) (any, error),
+	s *space, name entryKey, e *entry, p Policy, load func(context.Context) (any, error),
 ) {
 	f := &flight{began: c.now(), done: make(chan struct{})}
 	e.flight = f
 	c.loads.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, timeout)
+		ctx, cancel := context.WithTimeout(s.ctx, p.Timeout)
 		defer cancel()
 		f.value, f.err = guarded(ctx, load)
-		c.land(s, name, e, f)
+		c.land(s, name, e, f, p)
 	})
 }
 
@@ -119,7 +119,7 @@ func guarded(ctx context.Context, load func(context.Context) (any, error)) (valu
 
 // land stores the result of a flight and wakes its waiters. If the space was
 // replaced meanwhile, nobody can reach the entry, so storing into it is harmless.
-func (c *Cache) land(s *space, name entryKey, e *entry, f *flight) {
+func (c *Cache) land(s *space, name entryKey, e *entry, f *flight, p Policy) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer close(f.done)
@@ -140,6 +140,17 @@ func (c *Cache) land(s *space, name entryKey, e *entry, f *flight) {
 		e.stale = f.err
 	case !f.began.Before(e.asOf): // a flight that Fresh began later may have ended first
 		e.value, e.asOf, e.stale = f.value, f.began, nil
+		s.drop(name.kind, c.now().Add(-max(p.TTL, p.HardAge)))
+	}
+}
+
+// drop drops the values of a kind that are from before a time, at which they are too old to
+// be served: what thousands of names have left must not stay in memory. c.mu must be held.
+func (s *space) drop(kind string, before time.Time) {
+	for name, e := range s.entries {
+		if name.kind == kind && e.flight == nil && e.asOf.Before(before) {
+			delete(s.entries, name)
+		}
 	}
 }
 

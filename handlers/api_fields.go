@@ -173,6 +173,7 @@ func auditFields() []apiField {
 		textField("action", "What was done."),
 		textField("cluster", "Name of a cluster."),
 		textField("object", "What it was done to."),
+		textField("node", "Name of a node: only batches that have it."),
 		textField("result", "How it ended."),
 	}, periodFields()...)
 }

@@ -44,7 +44,7 @@ func auditQuery(r *http.Request) (audit.Query, error) {
 	values := r.URL.Query()
 	q := audit.Query{
 		Actor: values.Get("actor"), Object: values.Get("object"), Action: values.Get("action"),
-		Cluster: values.Get("cluster"), Result: values.Get("result"),
+		Cluster: values.Get("cluster"), Node: values.Get("node"), Result: values.Get("result"),
 		Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
 		Zone: ui.Zone(r.Context()), Text: values.Get("q"),
 	}

@@ -10,6 +10,7 @@ import (
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/template"
@@ -73,9 +74,18 @@ type nodeReader interface {
 	List(ctx context.Context, cluster string, q node.Query, withUsage bool) (node.Page, error)
 	Match(ctx context.Context, cluster string, q node.Query) ([]*node.Node, error)
 	Get(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
+	GetQuick(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
 	Known(cluster string) (node.Inventory, bool)
 	Last(ctx context.Context, cluster string, q node.Query, why error) (node.Page, bool)
+}
+
+// nodeInspector is what the handlers need of inspect.Service.
+type nodeInspector interface {
+	Pods(ctx context.Context, cluster, name string, fresh bool) (inspect.Part[inspect.Pods], error)
+	Events(ctx context.Context, cluster, name string, fresh bool) (inspect.Part[inspect.Events], error)
+	Lease(ctx context.Context, cluster, name string) (inspect.Part[inspect.Lease], error)
+	Object(ctx context.Context, cluster, name string, fresh bool) (inspect.Part[inspect.Object], error)
 }
 
 // batchEngine is what the handlers need of batch.Engine.
@@ -143,6 +153,7 @@ type Dependencies struct {
 	Logins    loginKeeper
 	Clusters  clusterRegistry
 	Nodes     nodeReader
+	Inspect   nodeInspector
 	Batches   batchEngine
 	Templates templateKeeper
 	Audit     auditLog

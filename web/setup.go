@@ -15,6 +15,7 @@ import (
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
@@ -84,7 +85,7 @@ func (a *App) setUp(ctx context.Context) error {
 		engine.AccessChanged()
 	})
 	h := handlers.New(handlers.Dependencies{
-		Accounts: e.accounts, Logins: e.sessions,
+		Accounts: e.accounts, Logins: e.sessions, Inspect: inspect.New(clusters, nodes, fenced, a.options.ListTTL),
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
 		Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
 	})

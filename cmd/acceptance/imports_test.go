@@ -79,6 +79,9 @@ var rooms = map[string][]string{
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain",
 	},
 	"services/operation/drain": {"services", "services/form", "services/kube", "services/node"},
+	"services/inspect": {
+		"services", "services/kube", "services/node", "services/operation", "services/operation/drain", "cache",
+	},
 	"services/batch": {
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
 		"services/store",
@@ -105,6 +108,7 @@ var kubernetes = map[string][]string{
 		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/",
 	}, // which the check of tolerations wants
 	"services/operation/drain": {"k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/inspect":         {"k8s.io/api/"},
 	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
 	"services/account":         {"k8s.io/apimachinery/pkg/util/validation"}, // of a label's key and value
 	"web":                      {"k8s.io/klog/"},                            // whose lines go to our log

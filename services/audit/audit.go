@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"kube-node-manager/services"
@@ -40,6 +41,7 @@ type Query struct {
 	Actor, Object string // in upper or lower case
 	Action        string
 	Cluster       string
+	Node          string // of batches: one of their nodes, by its whole name
 	Result        string
 	Since         string         // one of services.Sinces
 	From, To      string         // a day (2006-01-02), which is included, or a time in RFC 3339
@@ -152,12 +154,14 @@ func (s *Service) rows(ctx context.Context, q Query) (store.EntryQuery, error) {
 	}
 	rows.Actor, rows.Object, rows.Cluster = q.Actor, q.Object, q.Cluster
 	rows.Action, rows.Result = Action(q.Action), Result(q.Result)
+	rows.Node = strings.ToLower(strings.TrimSpace(q.Node))
 	var span, words services.FieldErrors
 	rows.From, rows.To, span = services.Span{Since: q.Since, From: q.From, To: q.To, Zone: q.Zone}.Limits(s.now())
 	rows.Words, words = services.SearchWords("q", q.Text)
 	texts := services.CheckFilters(
 		services.Filter{Field: "actor", Value: q.Actor}, services.Filter{Field: "object", Value: q.Object},
-		services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "q", Value: q.Text})
+		services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "node", Value: q.Node},
+		services.Filter{Field: "q", Value: q.Text})
 	wrong := slices.Concat(texts, words, services.CheckChoice("action", rows.Action, store.Actions()),
 		services.CheckChoice("result", rows.Result, store.Results()), span)
 	return rows, wrong.Err()

@@ -25,6 +25,8 @@ func Needs() []Need {
 		{"pods", kube.Call{Verb: "list", Resource: "pods"}, false},
 		{"daemonsets", kube.Call{Verb: "list", Group: "apps", Resource: "daemonsets"}, false},
 		{"budgets", kube.Call{Verb: "list", Group: "policy", Resource: "poddisruptionbudgets"}, false},
+		{"events", kube.Call{Verb: "list", Resource: "events"}, false},
+		{"leases", kube.Call{Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}, false},
 		{"change", kube.Call{Verb: "patch", Resource: "nodes"}, true},
 		{"evict", kube.Call{Verb: "create", Resource: "pods", Subresource: "eviction"}, true},
 		{"delete", kube.Call{Verb: "delete", Resource: "pods"}, true},

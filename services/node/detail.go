@@ -29,15 +29,9 @@ type Found struct {
 // is older than the TTL of lists, or if the cluster's list is newer and shows that
 // the node has changed. Its pods may be older.
 func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Found, error) {
-	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
-		return Found{}, err
-	}
-	client, err := s.clients.Client(cluster)
+	client, err := s.clientFor(ctx, cluster, name)
 	if err != nil {
 		return Found{}, err
-	}
-	if len(validation.IsDNS1123Subdomain(name)) > 0 { // no node can have this name
-		return Found{}, services.NewError(services.CodeNotFound, "error_node_gone")
 	}
 	// The node is read last. If it were read first, and the cluster were cleared
 	// while the pods are loaded, the page would show the node of before.
@@ -53,6 +47,41 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 	}
 	found.addPods(pods)
 	return found, nil
+}
+
+// GetQuick is like Get, but never waits for the pods: they are missing, and what they
+// request is unknown, unless the cache has them.
+func (s *Service) GetQuick(ctx context.Context, cluster, name string, fresh bool) (Found, error) {
+	client, err := s.clientFor(ctx, cluster, name)
+	if err != nil {
+		return Found{}, err
+	}
+	n, err := s.withoutPods(ctx, client, cluster, name, fresh)
+	if err != nil {
+		return Found{}, explainDeadline(err)
+	}
+	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
+	pods, ok := cache.Peek[onNode](s.cache, cache.Key{Cluster: cluster, Kind: kindOnNode, Name: name}, s.pods)
+	if ok {
+		found.addPods(pods)
+	}
+	return found, nil
+}
+
+// clientFor returns the client for reading a node, if the actor may see it and if a node
+// can have that name.
+func (s *Service) clientFor(ctx context.Context, cluster, name string) (*kube.Client, error) {
+	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
+		return nil, err
+	}
+	client, err := s.clients.Client(cluster)
+	if err != nil {
+		return nil, err
+	}
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return nil, services.NewError(services.CodeNotFound, "error_node_gone")
+	}
+	return client, nil
 }
 
 // withoutPods returns the detail of a node without its pods. The node is at least
@@ -163,7 +192,7 @@ func newDetail(n *corev1.Node) Detail {
 	for _, c := range n.Status.Conditions {
 		d.Conditions = append(d.Conditions, Condition{
 			Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message,
-			Since: c.LastTransitionTime.Time,
+			Since: c.LastTransitionTime.Time, Heartbeat: c.LastHeartbeatTime.Time,
 		})
 	}
 	for _, a := range n.Status.Addresses {
@@ -228,16 +257,26 @@ func quantity(list corev1.ResourceList, name corev1.ResourceName) int64 {
 func podsOf(pods []corev1.Pod) []Pod {
 	out := make([]Pod, len(pods))
 	for i := range pods {
-		p := &pods[i]
-		out[i] = Pod{
-			Namespace: p.Namespace, Name: p.Name, Phase: phaseOf(p), Owner: ownerOf(p),
-			CreatedAt: p.CreationTimestamp.Time,
-		}
-		out[i].CPU, out[i].Memory = requests(p)
+		out[i] = PodFromKube(&pods[i])
 	}
 	slices.SortFunc(out, func(a, b Pod) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	})
+	return out
+}
+
+// PodFromKube converts a pod to its read model.
+func PodFromKube(p *corev1.Pod) Pod {
+	out := Pod{
+		Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Phase: phaseOf(p), Owner: ownerOf(p),
+		CreatedAt: p.CreationTimestamp.Time,
+	}
+	out.CPU, out.Memory = requests(p)
+	for _, statuses := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {
+		for _, s := range statuses {
+			out.Restarts += int(s.RestartCount)
+		}
+	}
 	return out
 }
 

@@ -87,6 +87,8 @@ type Condition struct {
 	Reason  string    `json:"reason,omitempty"`
 	Message string    `json:"message,omitempty"`
 	Since   time.Time `json:"since"`
+	// Heartbeat is when the condition was last reported, changed or not.
+	Heartbeat time.Time `json:"heartbeat"`
 }
 
 // Address is one address of the detail page.
@@ -109,10 +111,12 @@ type Resource struct {
 type Pod struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
+	UID       string    `json:"uid"`
 	Phase     string    `json:"phase"` // of the pod's status, or "Terminating"
 	Owner     string    `json:"owner,omitempty"`
 	CPU       int64     `json:"requestedMilliCPU"`
 	Memory    int64     `json:"requestedMemoryBytes"`
+	Restarts  int       `json:"restarts"` // of all of its containers
 	CreatedAt time.Time `json:"createdAt"`
 }
 

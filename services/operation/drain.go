@@ -74,16 +74,25 @@ const perNodeLists = 10
 func (o draining) Survey(
 	ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string,
 ) (drain.Plan, error) {
+	f, err := DrainFacts(ctx, c, nodes, missing)
+	if err != nil {
+		return drain.Plan{}, err
+	}
+	return drain.MakePlan(f, o.options)
+}
+
+// DrainFacts reads what the plan of a drain is made of.
+func DrainFacts(ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string) (drain.Facts, error) {
 	f := drain.Facts{Nodes: nodes, Missing: missing, Now: time.Now(), Self: kube.Self()}
 	var err error
 	f.PodsByNode, err = podsOf(ctx, c, nodes)
 	if err != nil {
-		return drain.Plan{}, err
+		return drain.Facts{}, err
 	}
 	list, err := c.ListBudgets(ctx)
 	f.BudgetsUnread = services.CodeOf(err) == services.CodeForbidden
 	if err != nil && !f.BudgetsUnread {
-		return drain.Plan{}, err
+		return drain.Facts{}, err
 	}
 	f.Budgets = make([]*policyv1.PodDisruptionBudget, len(list))
 	for i := range list {
@@ -91,9 +100,9 @@ func (o draining) Survey(
 	}
 	f.DaemonSets, err = c.DaemonSets(ctx)
 	if err != nil && services.CodeOf(err) != services.CodeForbidden {
-		return drain.Plan{}, err
+		return drain.Facts{}, err
 	}
-	return drain.MakePlan(f, o.options)
+	return f, nil
 }
 
 // podsOf reads the pods of the nodes: a few nodes one by one, many with one list.

@@ -206,6 +206,7 @@ type EntryQuery struct {
 	Actor, Object string   // in any case
 	Action        Action
 	Cluster       string
+	Node          string // only about batches that have this node
 	Result        Result
 	From, To      time.Time // To is exclusive
 	Words         []string  // each must occur somewhere in the entry
@@ -221,6 +222,7 @@ func (q EntryQuery) conditions() conditions {
 	c.add(q.Object != "", "object = ? COLLATE NOCASE", q.Object)
 	c.add(q.Action != "", "action = ?", string(q.Action))
 	c.add(q.Cluster != "", "cluster = ?", q.Cluster)
+	c.add(q.Node != "", "object IN (SELECT batch_id FROM batch_items WHERE node = ?)", q.Node)
 	c.add(q.Result != "", "result = ?", string(q.Result))
 	c.add(!q.From.IsZero(), "at >= ?", toMillis(q.From))
 	c.add(!q.To.IsZero(), "at < ?", toMillis(q.To))

@@ -40,7 +40,7 @@ func AuditObjectURL(object string) string {
 func auditValues(q audit.Query) url.Values {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"actor": q.Actor, "object": q.Object, "action": q.Action, "cluster": q.Cluster, "result": q.Result,
+		"actor": q.Actor, "object": q.Object, "action": q.Action, "cluster": q.Cluster, "node": q.Node, "result": q.Result,
 		"since": q.Since, "from": q.From, "to": q.To, "q": q.Text,
 	} {
 		if value != "" {
@@ -83,5 +83,10 @@ func auditNewestURL(q audit.Query) string { return ui.WithQuery(ui.AuditURL, aud
 
 func auditWithoutObject(q audit.Query) string {
 	q.Object = ""
+	return auditNewestURL(q)
+}
+
+func auditWithoutNode(q audit.Query) string {
+	q.Node = ""
 	return auditNewestURL(q)
 }

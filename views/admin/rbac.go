@@ -43,6 +43,12 @@ rules:
   - apiGroups: [policy]
     resources: [poddisruptionbudgets]
     verbs: [get, list, watch]
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [list]
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get]
 `
 
 const rbacOperator = rbacViewer + `  - apiGroups: [""]

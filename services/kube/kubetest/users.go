@@ -175,5 +175,7 @@ func ReadingRules() []rbacv1.PolicyRule {
 		Rule("", see, []string{"nodes", "pods"}),
 		Rule("apps", see, []string{"daemonsets"}),
 		Rule("policy", see, []string{"poddisruptionbudgets"}),
+		Rule("", []string{"list"}, []string{"events"}),
+		Rule("coordination.k8s.io", []string{"get"}, []string{"leases"}),
 	}
 }
