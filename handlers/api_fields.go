@@ -35,6 +35,9 @@ func listField(name, text string) apiField {
 	return apiField{name, text, &openapi.Schema{Type: openapi.Types{"array"}, Items: items}}
 }
 
+// clustersField chooses among all clusters.
+func clustersField() apiField { return listField("cluster", "Only these clusters.") }
+
 // nodeFilters are the filters of the node list.
 func nodeFilters() []apiField {
 	return []apiField{
@@ -46,7 +49,7 @@ func nodeFilters() []apiField {
 		textField("label", "`key` or `key=value`."),
 		textField("taint", "`key`, `key=value` or `key=value:Effect`."),
 		choiceField("sort", "Order of the nodes.",
-			"name", "status", "version", "zone", "pool", "age", "cpu", "memory", "pods"),
+			"name", "cluster", "status", "version", "zone", "pool", "age", "cpu", "memory", "pods"),
 		choiceField("dir", "`desc` reverses the order.", "asc", "desc"),
 	}
 }

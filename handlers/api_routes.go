@@ -78,6 +78,17 @@ func clusterRoutes() []apiRoute {
 func nodeRoutes() []apiRoute {
 	return []apiRoute{
 		{
+			method: "GET", path: "/nodes", group: "nodes", name: "listAllNodes", answers: ok(allNodesJSON{}),
+			summary: "List the nodes of all clusters, with filters. A cluster that does not answer fails nothing: " +
+				"its entry in `clusters` says why.",
+			query: append([]apiField{clustersField()}, nodeListFields()...),
+		},
+		{
+			method: "GET", path: "/nodes.csv", group: "nodes", name: "exportAllNodes",
+			summary: "All matching nodes of all clusters as CSV; `clusterProblem` says why nodes are missing or old.",
+			query:   append([]apiField{clustersField()}, nodeFilters()...), media: "text/csv",
+		},
+		{
 			method: "GET", path: "/clusters/{cluster}/nodes", group: "nodes", name: "listNodes",
 			summary: "List nodes, with filters.", query: nodeListFields(), answers: ok(nodeListJSON{}),
 		},

@@ -73,6 +73,8 @@ type clusterRegistry interface {
 type nodeReader interface {
 	List(ctx context.Context, cluster string, q node.Query, withUsage bool) (node.Page, error)
 	Match(ctx context.Context, cluster string, q node.Query) ([]*node.Node, error)
+	ListAll(ctx context.Context, clusters []string, q node.Query, withUsage bool) (node.Page, error)
+	MatchAll(ctx context.Context, clusters []string, q node.Query) ([]node.Reading, error)
 	Get(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 	GetQuick(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)

@@ -30,6 +30,10 @@ func (h *Handlers) frame(r *http.Request, current, title, cluster string) ui.Fra
 	if current == "batches" && cluster == "" {
 		follow.Batches = rail.Work
 	}
+	if current == frameOfAll {
+		follow.Nodes, follow.Generation = true, h.Generation(scope)
+		f.Dock = h.dock(open, "", actor)
+	}
 	if cluster != "" {
 		h.Clusters.Look(cluster)
 		follow.Generation = h.Cache.Generation(cluster)
@@ -44,10 +48,20 @@ func (h *Handlers) Frame(r *http.Request, title string) ui.Frame {
 	return h.frame(r, "", title, "")
 }
 
-// dock returns the newest running batch in a cluster, or one that waits to be
-// resumed, so that whoever opens the page finds it again.
+// Generation returns a number that differs if the cache of any cluster of a scope was
+// cleared or changed meanwhile, or if the scope has other clusters.
+func (h *Handlers) Generation(scope services.Scope) uint64 {
+	var sum uint64
+	for _, name := range h.ClusterNames(scope) {
+		sum += h.Cache.Generation(name)
+	}
+	return sum
+}
+
+// dock returns the newest running batch in a cluster, with "" in any, or one that waits
+// to be resumed, so that whoever opens the page finds it again.
 func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor) templ.Component {
-	mine := slices.DeleteFunc(open, func(v batch.View) bool { return v.Cluster != cluster })
+	mine := slices.DeleteFunc(open, func(v batch.View) bool { return cluster != "" && v.Cluster != cluster })
 	if len(mine) == 0 {
 		return nil
 	}

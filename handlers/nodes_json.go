@@ -23,18 +23,22 @@ type nodeJSON struct {
 	Usage *node.Usage `json:"usage,omitempty"`
 }
 
-func newNodeListJSON(cluster string, p node.Page) nodeListJSON {
+// nodeItems returns the nodes of a page.
+func nodeItems(p node.Page) []nodeJSON {
 	items := make([]nodeJSON, len(p.Nodes))
 	for i, n := range p.Nodes {
 		items[i].Node = n
-		if p.Usage != nil {
-			u := p.Usage[n.Name]
+		if u, known := p.Usage.Of(n); known {
 			items[i].Usage = &u
 		}
 	}
+	return items
+}
+
+func newNodeListJSON(cluster string, p node.Page) nodeListJSON {
 	return nodeListJSON{
 		Cluster: cluster, AsOf: p.AsOf.UTC(), Total: p.Match, ClusterTotal: p.Total,
-		Page: p.Query.Page, Size: p.Query.Size, Items: items, UnknownNames: p.UnknownNames,
+		Page: p.Query.Page, Size: p.Query.Size, Items: nodeItems(p), UnknownNames: p.UnknownNames,
 	}
 }
 

@@ -127,7 +127,7 @@ func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Audit.Export(r.Context(), store.ActionNodesExport, cluster, ""); err != nil {
 		return err
 	}
-	return writeCSV(w, "nodes", nodes.Columns(nodes.ListView{}), listed(matched))
+	return writeCSV(w, "nodes", nodes.Columns(nodes.ListView{Cluster: cluster}), listed(matched))
 }
 
 // nodeQuery reads the table's query. What is no number is refused by name.

@@ -31,9 +31,7 @@ func workOf(running []batch.View) string {
 
 // clusterViews returns the clusters of a scope that are in use.
 func (h *Handlers) clusterViews(scope services.Scope) []ui.Cluster {
-	return h.viewsOf(slices.DeleteFunc(h.Clusters.List(), func(c cluster.Cluster) bool {
-		return c.Disabled || !scope.Has(c.Name)
-	}))
+	return h.viewsOf(h.clustersIn(scope))
 }
 
 func (h *Handlers) viewsOf(clusters []cluster.Cluster) []ui.Cluster {

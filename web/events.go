@@ -22,7 +22,7 @@ type clusterFinder func(name string) error
 // Its events are
 //
 //   - "progress": the panel of the batch that the page follows,
-//   - "nodes": the nodes of the page's cluster have changed,
+//   - "nodes": the nodes of the page's cluster, or of one of all, have changed,
 //   - "rail" and "batches": the state of all clusters and batches, for pages that show it,
 //   - "done": the batch has ended; always the last event.
 //
@@ -55,9 +55,9 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		id: rand.Text(), recheck: make(chan struct{}, 1),
 		actor: actor, locale: ui.Locale(r.Context()), zone: ui.Zone(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
-		news: newRailNews(q),
+		every: q.Get("nodes") == "all", news: newRailNews(q),
 	}
-	if v.cluster == "" && v.batch == "" && !v.news.wanted {
+	if v.cluster == "" && v.batch == "" && !v.every && !v.news.wanted {
 		return nil, services.Invalid("cluster", "error_events_what")
 	}
 	if v.cluster != "" {

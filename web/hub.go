@@ -38,6 +38,7 @@ type hub struct {
 	cleared func(cluster string) uint64  // generation of a cluster's cache
 	rail    func(services.Scope) ui.Rail // current state of clusters and batches; may be nil
 	look    func(cluster string)         // called for each cluster that a viewer follows; may be nil
+	every   everyCluster                 // for the viewers of all clusters
 	log     *slog.Logger
 	dropped func()      // called for each viewer that is cut off
 	login   loginFinder // nil means that no login is checked
@@ -53,6 +54,12 @@ type hub struct {
 	joined  uint64             // viewers so far
 	notices []notice           // oldest first
 	changed map[string]bool    // ids of the batches that have changed since the last flush
+}
+
+// everyCluster tells the hub of the clusters of a scope.
+type everyCluster interface {
+	ClusterNames(services.Scope) []string
+	Generation(services.Scope) uint64 // see handlers.Handlers.Generation
 }
 
 // notice is something to send, or a new viewer to welcome.
@@ -146,6 +153,7 @@ func (h *hub) loop() {
 		case <-h.wake:
 			h.sendNotices()
 		case <-flush.C:
+			h.each(h.sendEvery)
 			h.sendChanged()
 		case <-rail.C:
 			h.sendRail()
@@ -159,13 +167,22 @@ func (h *hub) loop() {
 // cluster is still open.
 func (h *hub) keepAlive(v *viewer) {
 	h.offer(v, newComment("still here"))
-	h.lookAt(v.cluster)
+	h.lookFor(v)
 }
 
-// lookAt reports that somebody has a cluster open.
-func (h *hub) lookAt(cluster string) {
-	if h.look != nil && cluster != "" {
-		h.look(cluster)
+// lookFor reports that a viewer has their clusters open.
+func (h *hub) lookFor(v *viewer) {
+	if h.look == nil {
+		return
+	}
+	clusters := []string{v.cluster}
+	if v.every {
+		clusters = h.every.ClusterNames(v.actor.Scope())
+	}
+	for _, cluster := range clusters {
+		if cluster != "" {
+			h.look(cluster)
+		}
 	}
 }
 
@@ -190,20 +207,41 @@ func (h *hub) sendNotices() {
 	}
 }
 
-// sendNodes tells the pages of a cluster that its nodes have changed.
+// sendNodes tells the pages of a cluster that its nodes have changed. Those of all
+// clusters are told with the next flush: so many clusters are one event, four times a
+// second at most.
 func (h *hub) sendNodes(cluster string) {
 	h.each(func(v *viewer) {
-		if v.cluster == cluster {
+		switch {
+		case v.cluster == cluster:
 			h.send(v, "nodes", strconv.FormatUint(h.cleared(cluster), 10))
+		case v.every && v.actor.Scope().Has(cluster):
+			v.missed = true
 		}
 	})
+}
+
+// sendEvery tells a page of all clusters that nodes have changed, if they have.
+func (h *hub) sendEvery(v *viewer) {
+	if v.missed {
+		v.missed = false
+		h.send(v, "nodes", strconv.FormatUint(h.generation(v), 10))
+	}
+}
+
+// generation returns that of the cluster of a viewer, or of all.
+func (h *hub) generation(v *viewer) uint64 {
+	if v.every {
+		return h.every.Generation(v.actor.Scope())
+	}
+	return h.cleared(v.cluster)
 }
 
 // welcome sends a new viewer the current state, which includes what has changed
 // since its page was made.
 func (h *hub) welcome(v *viewer) {
-	h.lookAt(v.cluster)
-	if v.generation != "" && v.generation != strconv.FormatUint(h.cleared(v.cluster), 10) {
+	h.lookFor(v)
+	if v.generation != "" && v.generation != strconv.FormatUint(h.generation(v), 10) {
 		h.send(v, "nodes", v.cluster)
 	}
 	if v.news.wanted {

@@ -46,6 +46,7 @@ func (h *hub) sendBatchTo(followers []*viewer, id string) {
 			h.send(v, "progress", panels.of(v))
 			continue
 		}
+		h.sendEvery(v) // "done" is always the last
 		h.send(v, "done", panels.of(v))
 		v.ended = true
 		time.AfterFunc(lingerFor, v.cut)

@@ -15,12 +15,14 @@ type viewer struct {
 	locale     string
 	zone       *time.Location
 	cluster    string             // that the page shows, or ""
+	every      bool               // the page shows all clusters that the actor sees
 	batch      string             // that the page follows, or ""
 	generation string             // of the cluster's cache when the page was made; "" if unknown
 	joined     uint64             // which viewer of the hub this is
 	cut        context.CancelFunc // ends the stream
 	recheck    chan struct{}      // has a value if the login is to be checked now
 
+	missed bool // the nodes of one of all clusters have changed since the last event
 	news   railNews
 	events uint64 // sent so far
 	ended  bool   // the last event of the batch has been sent

@@ -130,6 +130,8 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/clusters/{cluster}/delete", do(h.ClustersDelete))
 				heavy.Post("/clusters/{cluster}/test", do(h.ClustersTest))
 				r.Get("/clusters/{cluster}/{verb:test|disable|enable}", do(h.ClustersPosted))
+				r.Get("/nodes", do(h.NodesAll))
+				heavy.Get("/nodes.csv", do(h.NodesAllCSV))
 				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
 				heavy.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
 				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))

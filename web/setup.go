@@ -98,6 +98,7 @@ func (a *App) setUp(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	events.every = h
 	events.setRail(h.Rail)
 	follower := node.NewFollower(ctx, nodes, a.log, events.NodesChanged)
 	a.cleanups.push("stop following nodes", stopRest, withoutError(follower.Close))

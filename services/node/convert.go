@@ -42,7 +42,8 @@ func poolLabels() []string {
 	}
 }
 
-// FromKube converts a node to its read model.
+// FromKube converts a node to its read model. What a node does not know itself is left
+// out: the name of its cluster.
 func FromKube(n *corev1.Node) *Node {
 	v := &Node{
 		Name:              n.Name,

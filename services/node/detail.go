@@ -41,6 +41,7 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 		return Found{}, explainDeadline(err)
 	}
 	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
+	found.Cluster = cluster
 	if podsErr != nil {
 		found.PodsError = explainDeadline(podsErr)
 		return found, nil

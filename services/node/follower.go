@@ -191,7 +191,8 @@ func (f *Follower) apply(cluster string, seen map[string]sighting, ordered bool)
 		f.changed(cluster)
 		return
 	}
-	for name := range seen {
+	for name, s := range seen {
+		s.node.Cluster = cluster
 		c.Forget(cache.Key{Cluster: cluster, Kind: kindNode, Name: name})
 	}
 	changed := cache.Update(c, nodesKey(cluster), func(v Inventory) (Inventory, bool) { return v.with(seen) })

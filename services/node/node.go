@@ -31,6 +31,7 @@ const (
 // Node is one node as the table shows it. The cache shares its values between
 // readers, so they must not be changed.
 type Node struct {
+	Cluster         string `json:"cluster"`
 	Name            string `json:"name"`
 	UID             string `json:"uid"`
 	ResourceVersion string `json:"resourceVersion"`
@@ -78,6 +79,15 @@ type Usage struct {
 	CPU    int64 `json:"requestedMilliCPU"`
 	Memory int64 `json:"requestedMemoryBytes"`
 	Pods   int64 `json:"pods"`
+}
+
+// Usages is what is known of the usage of nodes, by cluster and name.
+type Usages map[string]map[string]Usage
+
+// Of returns the usage of a node. The result is false if it is unknown.
+func (u Usages) Of(n *Node) (Usage, bool) {
+	of := u[n.Cluster]
+	return of[n.Name], of != nil
 }
 
 // Condition is one condition of the detail page.

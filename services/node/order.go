@@ -9,25 +9,24 @@ import (
 type order struct {
 	key     string
 	pods    bool // it depends on the pods
-	compare func(a, b *Node, usage map[string]Usage) int
+	compare func(a, b *Node, usage Usages) int
 }
 
 // orders lists them, the default first.
 func orders() []order {
 	return []order{
 		{key: "name", compare: byName},
-		{key: "status", compare: func(a, b *Node, _ map[string]Usage) int { return cmp.Compare(severity(a), severity(b)) }},
-		{key: "version", compare: func(a, b *Node, _ map[string]Usage) int { return compareNames(a.Version, b.Version) }},
-		{key: "zone", compare: func(a, b *Node, _ map[string]Usage) int { return cmp.Compare(a.Zone, b.Zone) }},
-		{key: "pool", compare: func(a, b *Node, _ map[string]Usage) int { return cmp.Compare(a.Pool, b.Pool) }},
-		{key: "age", compare: func(a, b *Node, _ map[string]Usage) int { return b.CreatedAt.Compare(a.CreatedAt) }},
-		{key: "cpu", pods: true, compare: byShare(func(n *Node, u Usage) float64 { return share(u.CPU, n.AllocatableCPU) })},
-		{key: "memory", pods: true, compare: byShare(func(n *Node, u Usage) float64 {
+		{key: "cluster", compare: func(a, b *Node, _ Usages) int { return compareNames(a.Cluster, b.Cluster) }},
+		{key: "status", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(severity(a), severity(b)) }},
+		{key: "version", compare: func(a, b *Node, _ Usages) int { return compareNames(a.Version, b.Version) }},
+		{key: "zone", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(a.Zone, b.Zone) }},
+		{key: "pool", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(a.Pool, b.Pool) }},
+		{key: "age", compare: func(a, b *Node, _ Usages) int { return b.CreatedAt.Compare(a.CreatedAt) }},
+		{key: "cpu", pods: true, compare: byUsage(func(n *Node, u Usage) float64 { return share(u.CPU, n.AllocatableCPU) })},
+		{key: "memory", pods: true, compare: byUsage(func(n *Node, u Usage) float64 {
 			return share(u.Memory, n.AllocatableMemory)
 		})},
-		{key: "pods", pods: true, compare: func(a, b *Node, usage map[string]Usage) int {
-			return cmp.Compare(usage[a.Name].Pods, usage[b.Name].Pods)
-		}},
+		{key: "pods", pods: true, compare: byUsage(func(_ *Node, u Usage) float64 { return float64(u.Pods) })},
 	}
 }
 
@@ -51,22 +50,24 @@ func (q Query) needsUsage() bool {
 	return q.order().pods || slices.ContainsFunc(terms(q.Text), term.needsUsage)
 }
 
-func (q Query) sort(nodes []*Node, usage map[string]Usage) {
+func (q Query) sort(nodes []*Node, usage Usages) {
 	compare := q.order().compare
 	slices.SortStableFunc(nodes, func(a, b *Node) int {
 		by := compare(a, b, usage)
 		if q.Desc {
 			by = -by
 		}
-		return cmp.Or(by, compareNames(a.Name, b.Name))
+		return cmp.Or(by, compareNames(a.Name, b.Name), compareNames(a.Cluster, b.Cluster))
 	})
 }
 
-func byName(a, b *Node, _ map[string]Usage) int { return compareNames(a.Name, b.Name) }
+func byName(a, b *Node, _ Usages) int { return compareNames(a.Name, b.Name) }
 
-func byShare(of func(*Node, Usage) float64) func(a, b *Node, usage map[string]Usage) int {
-	return func(a, b *Node, usage map[string]Usage) int {
-		return cmp.Compare(of(a, usage[a.Name]), of(b, usage[b.Name]))
+func byUsage(of func(*Node, Usage) float64) func(a, b *Node, usage Usages) int {
+	return func(a, b *Node, usage Usages) int {
+		usedA, _ := usage.Of(a)
+		usedB, _ := usage.Of(b)
+		return cmp.Compare(of(a, usedA), of(b, usedB))
 	}
 }
 

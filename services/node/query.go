@@ -9,9 +9,10 @@ type Query struct {
 	Status     string // StatusReady, StatusNotReady, StatusUnknown, StatusNoContact or ""
 	Scheduling string // Schedulable, Limited, Cordoned or ""
 	Role       string
-	Label      string // key or key=value
-	Taint      string // key, key=value or with :Effect
-	Sort       string // one of SortKeys; "" is name
+	Label      string   // key or key=value
+	Taint      string   // key, key=value or with :Effect
+	Clusters   []string // of a list over clusters: only these; none for all
+	Sort       string   // one of SortKeys; "" is name
 	Desc       bool
 	Page       int // from 1; 0 is 1
 	Size       int // one of PageSizes; 0 is the first
@@ -26,14 +27,17 @@ func PageSizes() []int { return []int{50, 100, 200} }
 type Page struct {
 	Query        Query // with its defaults filled in
 	Nodes        []*Node
-	Usage        map[string]Usage // by node name; nil while it is unknown
-	Total        int              // nodes in the cluster
-	Match        int              // nodes that match the filters
+	Usage        Usages // nil while it is unknown
+	Total        int    // nodes in the cluster
+	Match        int    // nodes that match the filters
 	Pages        int
 	UnknownNames []string // names of a pasted list that no node has
 	Summary      Summary
 	AsOf         time.Time // when the read of the nodes began
 	Stale        error     // why the last refresh failed; nil if it did not
+	Readings     []Reading // of a list over clusters: one for each
+
+	matched []*Node // all of Match
 }
 
 // Summary counts the nodes of the whole cluster, regardless of filters. Every node

@@ -106,7 +106,7 @@ func (s *Service) All(ctx context.Context, cluster string, fresh bool) (Inventor
 		}
 		items, version, err := client.ListNodes(ctx)
 		s.noteList(ctx, cluster, err)
-		return newInventory(items, version), err
+		return newInventory(items, version).in(cluster), err
 	}
 	found, err := read(ctx, s.cache, nodesKey(cluster), s.policy(cluster), load)
 	if err != nil {
@@ -190,6 +190,14 @@ func newInventory(items []corev1.Node, version string) Inventory {
 	return inventoryOf(nodes, byName, version)
 }
 
+// in returns the inventory, whose nodes nobody else has yet, as that of a cluster.
+func (i Inventory) in(cluster string) Inventory {
+	for _, n := range i.Nodes {
+		n.Cluster = cluster
+	}
+	return i
+}
+
 // Usage returns the usage of each node, by node name. It lists all pods of the
 // cluster, which may take long; a page should load it separately.
 func (s *Service) Usage(ctx context.Context, cluster string) (map[string]Usage, error) {
@@ -225,7 +233,7 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 	if usageErr != nil && q.needsUsage() {
 		return Page{}, usageErr
 	}
-	return newPage(all, q, sight{usage, s.now()}), nil
+	return newPage(all, q, s.sight(cluster, usage)), nil
 }
 
 // Last returns the page of the query from the cache, for a reader whose cluster
@@ -245,7 +253,16 @@ func (s *Service) Last(ctx context.Context, cluster string, q Query, why error) 
 		return Page{}, false
 	}
 	known.Stale = why
-	return newPage(known, q, sight{usage, s.now()}), true
+	return newPage(known, q, s.sight(cluster, usage)), true
+}
+
+// sight returns what a search knows of a cluster; usage is nil while it is unknown.
+func (s *Service) sight(cluster string, usage map[string]Usage) sight {
+	see := sight{now: s.now()}
+	if usage != nil {
+		see.usage = Usages{cluster: usage}
+	}
+	return see
 }
 
 // usageFor returns the usage of each node. Unless wait is true or the order of the
@@ -272,7 +289,8 @@ func (s *Service) Match(ctx context.Context, cluster string, q Query) ([]*Node, 
 	if err != nil {
 		return nil, err
 	}
-	matched, _ := q.filter(all.Nodes, sight{usage, s.now()})
-	q.sort(matched, usage)
+	see := s.sight(cluster, usage)
+	matched, _ := q.filter(all.Nodes, see)
+	q.sort(matched, see.usage)
 	return matched, nil
 }

@@ -21,6 +21,7 @@ func (q Query) normal() (Query, error) {
 		services.CheckChoice("sort", q.Sort, SortKeys()),
 		checkText(q.Text),
 		services.CheckFilters(services.Filter{Field: "role", Value: q.Role}),
+		checkClusters(q.Clusters),
 	)
 	for _, f := range []services.Filter{{Field: "label", Value: q.Label}, {Field: "taint", Value: q.Taint}} {
 		if len(f.Value) > maxEntry {
@@ -39,6 +40,22 @@ func (q Query) normal() (Query, error) {
 	return q, nil
 }
 
+// maxClusters is how many clusters a query may name.
+const maxClusters = 200
+
+// checkClusters returns what is wrong with the names of clusters.
+func checkClusters(names []string) (wrong services.FieldErrors) {
+	if len(names) > maxClusters {
+		wrong.Add("cluster", "error_form_values", "Count", len(names), "Max", maxClusters)
+		return wrong
+	}
+	filters := make([]services.Filter, len(names))
+	for i, name := range names {
+		filters[i] = services.Filter{Field: "cluster", Value: name}
+	}
+	return services.CheckFilters(filters...)
+}
+
 // newPage filters the nodes, sorts them and selects one page.
 func newPage(all Inventory, q Query, s sight) Page {
 	matched, unknown := q.filter(all.Nodes, s)
@@ -49,7 +66,7 @@ func newPage(all Inventory, q Query, s sight) Page {
 	return Page{
 		Query: q, Nodes: matched[first:min(first+q.Size, len(matched))], Usage: s.usage,
 		Total: len(all.Nodes), Match: len(matched), Pages: pages, UnknownNames: unknown,
-		Summary: all.Summary(), AsOf: all.AsOf, Stale: all.Stale,
+		Summary: all.Summary(), AsOf: all.AsOf, Stale: all.Stale, matched: matched,
 	}
 }
 

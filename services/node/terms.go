@@ -12,7 +12,7 @@ import (
 
 // sight is what a search knows besides the nodes.
 type sight struct {
-	usage map[string]Usage // by node name; nil while it is unknown
+	usage Usages // nil while it is unknown
 	now   time.Time
 }
 
@@ -138,7 +138,7 @@ func (t term) matches(n *Node, s sight) bool {
 			return strings.Contains(strings.ToLower(text), t.value)
 		})
 	}
-	if t.needsUsage() && s.usage == nil {
+	if _, known := s.usage.Of(n); t.needsUsage() && !known {
 		return false
 	}
 	order := t.compare(n, s)
@@ -156,7 +156,7 @@ func (t term) matches(n *Node, s sight) bool {
 
 // compare compares the field of a node with the value of the term.
 func (t term) compare(n *Node, s sight) int {
-	used := s.usage[n.Name]
+	used, _ := s.usage.Of(n)
 	switch t.field {
 	case "version":
 		return compareNames(strings.TrimPrefix(n.Version, "v"), strings.TrimPrefix(t.value, "v"))

@@ -22,7 +22,7 @@ func TestTerms(t *testing.T) {
 			AllocatableMemory: 100, Labels: map[string]string{"team": "web"},
 		},
 	}
-	usage := map[string]Usage{"a": {CPU: 900, Memory: 10, Pods: 5}, "b": {CPU: 100, Memory: 90, Pods: 50}}
+	usage := Usages{"": {"a": {CPU: 900, Memory: 10, Pods: 5}, "b": {CPU: 100, Memory: 90, Pods: 50}}}
 	both := []string{"a", "b"}
 	for text, want := range map[string][]string{
 		"zone:r1-a": {"a"}, "zone:R1": both, "!zone:r1-a": {"b"}, "pool:gpu": {"a"}, "role:work": {"a"},

@@ -17,9 +17,13 @@ import (
 type column = ui.Column[*node.Node]
 
 // Columns are the columns of the table and of its CSV, in the order of both. The
-// CSV does not need v.
+// CSV needs nothing of v but the cluster.
 func Columns(v ListView) []column {
-	return slices.Concat(stateColumns(v), placeColumns(v), useColumns(v), recordColumns(v))
+	all := slices.Concat(stateColumns(v), placeColumns(v), useColumns(v), recordColumns(v))
+	if v.Cluster == "" {
+		all = slices.Insert(all, 1, clusterColumn(v))
+	}
+	return all
 }
 
 // cellOf returns a function for Column.Cell from one that also takes the view.

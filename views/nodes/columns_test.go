@@ -35,7 +35,8 @@ func TestColumns_csv(t *testing.T) {
 	}
 	both := slices.Values([]*node.Node{n, {}})
 	var out strings.Builder
-	require.NoError(t, ui.WriteCSV(&out, nodes.Columns(nodes.ListView{}), func(yield func(*node.Node, error) bool) {
+	columns := nodes.Columns(nodes.ListView{Cluster: "prod"})
+	require.NoError(t, ui.WriteCSV(&out, columns, func(yield func(*node.Node, error) bool) {
 		both(func(n *node.Node) bool { return yield(n, nil) })
 	}))
 	require.Equal(t, strings.Join([]string{

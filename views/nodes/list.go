@@ -62,6 +62,9 @@ type token struct{ Value, Without string }
 func tokens(ctx context.Context, v ListView) []token {
 	var out []token
 	q := firstPage(v.Page.Query)
+	for _, cluster := range q.Clusters {
+		out = append(out, token{cluster, clusterURL(v, cluster)})
+	}
 	if q.Label != "" {
 		without := q
 		without.Label = ""
@@ -80,8 +83,8 @@ func tokens(ctx context.Context, v ListView) []token {
 func keptFields(q node.Query) []ui.Pair {
 	values := ui.QueryValues(firstPage(q))
 	var out []ui.Pair
-	for _, name := range []string{"label", "taint", "sort", "dir", "size", "apply"} {
-		if value := values.Get(name); value != "" {
+	for _, name := range []string{"cluster", "label", "taint", "sort", "dir", "size", "apply"} {
+		for _, value := range values[name] {
 			out = append(out, ui.Pair{Name: name, Value: value})
 		}
 	}
@@ -91,7 +94,7 @@ func keptFields(q node.Query) []ui.Pair {
 // queryFields are the filters that say which nodes "all" means. Two of them would
 // have the same names as parameters of operations, so they have a prefix.
 func queryFields(q node.Query) []ui.Pair {
-	return []ui.Pair{
+	fields := []ui.Pair{
 		{Name: "q", Value: q.Text},
 		{Name: "status", Value: q.Status},
 		{Name: "sched", Value: q.Scheduling},
@@ -99,6 +102,10 @@ func queryFields(q node.Query) []ui.Pair {
 		{Name: "filter.label", Value: q.Label},
 		{Name: "filter.taint", Value: q.Taint},
 	}
+	for _, cluster := range q.Clusters {
+		fields = append(fields, ui.Pair{Name: "filter.cluster", Value: cluster})
+	}
+	return fields
 }
 
 // unfilteredURL returns the table without filters, in the same order.
@@ -108,7 +115,7 @@ func unfilteredURL(v ListView) string {
 
 // unfiltered returns a query without filters, in the same order.
 func unfiltered(q node.Query) node.Query {
-	return node.Query{Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply}
+	return node.Query{Clusters: q.Clusters, Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply}
 }
 
 // sortURL returns the table sorted by a column, in reverse if it already is.

@@ -109,15 +109,18 @@ func longestZone(v ListView) string {
 	return longest(zones)
 }
 
-func usageOf(v ListView, name string) node.Usage { return v.Page.Usage[name] }
+func usageOf(v ListView, n *node.Node) node.Usage {
+	used, _ := v.Page.Usage.Of(n)
+	return used
+}
 
-func usageKnown(v ListView, name string) bool {
-	_, ok := v.Page.Usage[name]
-	return ok
+func usageKnown(v ListView, n *node.Node) bool {
+	_, known := v.Page.Usage.Of(n)
+	return known
 }
 
 func podsNearFull(v ListView, n *node.Node) bool {
-	p, ok := percent(usageOf(v, n.Name).Pods, n.AllocatablePods)
+	p, ok := percent(usageOf(v, n).Pods, n.AllocatablePods)
 	return ok && p > 90
 }
 

@@ -65,9 +65,9 @@ func sampleNodes() []*node.Node {
 
 func nodesView() nodes.ListView {
 	list, oldest := sampleNodes(), viewstest.Noon.Add(-9*24*time.Hour)
-	usage := map[string]node.Usage{}
+	usage := node.Usages{"": {}}
 	for i, n := range list {
-		usage[n.Name] = node.Usage{CPU: int64(i) * 2000, Memory: 16 << 30, Pods: 82}
+		usage[""][n.Name] = node.Usage{CPU: int64(i) * 2000, Memory: 16 << 30, Pods: 82}
 	}
 	return nodes.ListView{
 		Cluster: viewstest.OddCluster, MayChange: true, IdempotencyKey: "key-1", Now: viewstest.Noon,

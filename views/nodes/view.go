@@ -10,9 +10,10 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// ListView is the node table.
+// ListView is the node table of a cluster, or of all clusters.
 type ListView struct {
-	Cluster        string
+	Cluster        string   // "" for all
+	Clusters       []Member // of the table of all clusters: those that the user sees
 	Page           node.Page
 	Loading        bool        // the columns that need pods come later
 	Problem        *ui.Problem // shown instead of the table, when the nodes cannot be read
@@ -21,6 +22,13 @@ type ListView struct {
 	IdempotencyKey string         // of the form
 	Apply          *ApplyTemplate // the template for which nodes are selected, usually nil
 	Now            time.Time
+}
+
+// Member is a cluster of the table of all clusters.
+type Member struct {
+	ui.Cluster
+	MayChange bool // the user may change its nodes
+	MayDrain  bool
 }
 
 // View is the page of one node.

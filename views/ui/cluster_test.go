@@ -24,7 +24,7 @@ func TestCluster_worst(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", ui.ErrorPage(viewstest.Frame(), viewstest.Problem())))
 	for i, c := range viewstest.Clusters() {
 		require.Equal(t, want[c.Name].mark, c.Worst(), c.Name)
-		line := doc.Find(".rail .clusters .line").Eq(i)
+		line := doc.Find(".rail .clusters .line[id]").Eq(i)
 		require.Equal(t, c.Name+": "+want[c.Name].words, line.AttrOr("title", ""))
 		require.True(t, line.Find(".st").HasClass(want[c.Name].mark) || want[c.Name].mark == "", c.Name)
 	}

@@ -17,6 +17,7 @@ const (
 	HomeURL        = "/"
 	ClustersURL    = "/clusters"
 	AllBatchesURL  = "/batches"
+	EveryNodeURL   = "/nodes" // the nodes of all clusters
 	SetupURL       = "/setup"
 	SignInURL      = "/login"
 	LogoutURL      = "/logout"
@@ -61,7 +62,8 @@ func EndedURL(next string, end SessionEnd) string {
 // request does not count as activity of the user.
 func InBackground(path string) string { return WithQuery(path, url.Values{"background": {"1"}}) }
 
-// ClusterURL returns the page of a cluster.
+// ClusterURL returns the page of a cluster. What is below it is, for the cluster "", that
+// of all clusters.
 func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEscape(cluster) }
 
 // ClusterTestURL is where the page of all clusters posts "Try again".
@@ -74,7 +76,8 @@ const NewClusterURL = ClustersURL + "/new"
 // "edit", "credentials", "disable", "enable" or "delete".
 func ClusterActionURL(cluster, action string) string { return ClusterURL(cluster) + "/" + action }
 
-// NodesURL returns the node table; parameters with default values are left out.
+// NodesURL returns the node table of a cluster, or with "" that of all clusters;
+// parameters with default values are left out.
 func NodesURL(cluster string, q node.Query) string {
 	return WithQuery(NodesPath(cluster), QueryValues(q))
 }
@@ -103,8 +106,14 @@ func NodeURL(cluster, name string) string {
 // NodeFreshURL is NodeURL without the cache.
 func NodeFreshURL(cluster, name string) string { return NodeURL(cluster, name) + "?fresh=1" }
 
-// BatchesURL is where a new batch of a cluster is posted.
-func BatchesURL(cluster string) string { return ClusterURL(cluster) + "/batches" }
+// BatchesURL is where a new batch of a cluster is posted, or with "" one of nodes of
+// several clusters.
+func BatchesURL(cluster string) string {
+	if cluster == "" {
+		return AllBatchesURL
+	}
+	return ClusterURL(cluster) + "/batches"
+}
 
 // OneBatchURL is BatchesURL for one node, for a form without fields.
 func OneBatchURL(cluster, operation, name string) string {
@@ -155,7 +164,8 @@ func EventsURL(cluster, batch string) string {
 
 // Follow is what a page's event stream reports, beside the changes of its cluster.
 type Follow struct {
-	Generation uint64 // of the cluster's cache when the page was rendered
+	Generation uint64 // of the cluster's cache when the page was rendered, or the sum of all
+	Nodes      bool   // it is the page of the nodes of all clusters
 	Rail       string // Rail.Digest of the page
 	Clusters   bool   // it is the page of all clusters
 	Batches    string // Rail.Work, for the page of all batches
@@ -166,6 +176,10 @@ func StreamURL(cluster string, f Follow) string {
 	values := url.Values{"rail": {f.Rail}}
 	if cluster != "" {
 		values.Set("cluster", cluster)
+		values.Set("generation", strconv.FormatUint(f.Generation, 10))
+	}
+	if f.Nodes {
+		values.Set("nodes", "all")
 		values.Set("generation", strconv.FormatUint(f.Generation, 10))
 	}
 	if f.Clusters {
@@ -191,6 +205,9 @@ func QueryValues(q node.Query) url.Values {
 	set("role", q.Role, true)
 	set("label", q.Label, true)
 	set("taint", q.Taint, true)
+	if len(q.Clusters) > 0 {
+		values["cluster"] = q.Clusters
+	}
 	set("sort", q.Sort, q.Sort != node.SortKeys()[0] || q.Desc)
 	set("dir", "desc", q.Desc)
 	set("page", strconv.Itoa(q.Page), q.Page > 1)
@@ -200,8 +217,13 @@ func QueryValues(q node.Query) url.Values {
 	return values
 }
 
-// NodesPath returns the path of the node table.
-func NodesPath(cluster string) string { return ClusterURL(cluster) + "/nodes" }
+// NodesPath returns the path of the node table of a cluster, or with "" of all.
+func NodesPath(cluster string) string {
+	if cluster == "" {
+		return EveryNodeURL
+	}
+	return ClusterURL(cluster) + "/nodes"
+}
 
 // WithQuery returns a path with parameters.
 func WithQuery(path string, values url.Values) string {
