@@ -154,7 +154,7 @@ func leftOut(form url.Values) map[string]bool {
 // may be.
 func listQuery(form url.Values) url.Values {
 	query, operated := url.Values{}, operation.TraitsOf(form.Get("operation"))
-	for _, name := range []string{"q", "status", "sched", "role", "label", "taint", "sort", "dir"} {
+	for _, name := range filterNames() {
 		values := form["filter."+name]
 		switch {
 		case len(values) > 0:
@@ -164,6 +164,14 @@ func listQuery(form url.Values) url.Values {
 		}
 	}
 	return query
+}
+
+// filterNames are the parameters of the node list that say which nodes match, and in
+// which order.
+func filterNames() []string {
+	return []string{
+		"q", "status", "sched", "role", "pool", "zone", "version", "condition", "label", "taint", "sort", "dir",
+	}
 }
 
 func (h *Handlers) matchingNames(r *http.Request, cluster string, form url.Values) ([]string, error) {

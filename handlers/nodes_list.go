@@ -142,7 +142,9 @@ func nodeQuery(values url.Values) (node.Query, error) {
 	}
 	return node.Query{
 		Text: values.Get("q"), Status: values.Get("status"), Scheduling: values.Get("sched"), Role: values.Get("role"),
-		Label: values.Get("label"), Taint: values.Get("taint"), Sort: values.Get("sort"), Desc: values.Get("dir") == "desc",
+		Pool: values.Get("pool"), Zone: values.Get("zone"), Version: values.Get("version"),
+		Condition: values.Get("condition"), Label: values.Get("label"), Taint: values.Get("taint"),
+		Sort: values.Get("sort"), Desc: values.Get("dir") == "desc",
 		Page: page, Size: size, Fresh: values.Get("fresh") == "1", Apply: values.Get("apply"),
 	}, nil
 }

@@ -219,7 +219,9 @@
   on("htmx:afterSettle", (e) => {
     const request = e.detail.requestConfig;
     if (e.target.id === "nodes") for (const f of fields()) { // the search form is not replaced: update it
-      const field = $("#find")?.elements[f.name], typing = field === document.activeElement;
+      const field = $("#find")?.elements[f.name.replace("filter.", "")], typing = field === document.activeElement;
+      const missing = f.value && field?.options && ![...field.options].some((o) => o.value === f.value);
+      if (missing) field.add(new Option(f.value)); // the value of a node that has come since
       if (field?.classList.contains("pick") || (field?.id === "q" && !typing)) field.value = f.value;
     }
     if (e.target.id === "plan-result") $("#live").textContent = $("#plan-do")?.textContent ?? "";

@@ -26,7 +26,8 @@ func garbageFields() []string {
 	return []string{
 		"operation", "mode", "label", "taint", "overwrite", "source", "source_other", "template", "kind",
 		"choose", "value.a", "value.", "confirm", "confirm_pods", "plan", "node", "nodes", "all", "q",
-		"status", "sched", "role", "sort", "dir", "page", "size", "filter.label", "filter.taint",
+		"status", "sched", "role", "pool", "zone", "version", "condition",
+		"sort", "dir", "page", "size", "filter.label", "filter.taint",
 		"reason", "idempotency_key", "options", "edit", "set.a", "was.a", "unset", "every", "new_key",
 		"new_value", "new_effect", "more", "retry_of", "undo_of", "force", "pod", "uid", "canary",
 		"canary_wait", "order", "wave_pause", "parallel", "max_failures", "timeout", "grace_period",

@@ -64,6 +64,7 @@ func FromKube(n *corev1.Node) *Node {
 		AllocatablePods:   n.Status.Allocatable.Pods().Value(),
 	}
 	v.readStatus(n.Status.Conditions)
+	v.Problems = badConditions(n.Status.Conditions)
 	v.Scheduling = schedulingOf(n)
 	v.Converging = !kube.Converged(n)
 	v.explainCordon(n.Spec.Taints)
@@ -86,6 +87,31 @@ func (n *Node) readStatus(conditions []corev1.NodeCondition) {
 		n.NoContact = c.Status != corev1.ConditionFalse
 		return
 	}
+}
+
+// GoodStatus returns the status that a condition of that type has on a healthy node. It
+// is False for pressures and for what problem detectors report, and True for Ready and
+// for types that are named after it, such as NetworkingReady.
+func GoodStatus(conditionType string) string {
+	if strings.HasSuffix(conditionType, "Ready") || conditionType == "EtcdIsVoter" { // the latter is of k3s
+		return string(corev1.ConditionTrue)
+	}
+	return string(corev1.ConditionFalse)
+}
+
+// badConditions returns the types of the conditions in their bad state, sorted, without
+// Ready. When a kubelet stops reporting, all of its conditions become Unknown: that is
+// no problem of each of them.
+func badConditions(conditions []corev1.NodeCondition) []string {
+	problems := []string{}
+	for _, c := range conditions {
+		known := c.Status == corev1.ConditionTrue || c.Status == corev1.ConditionFalse
+		if known && c.Type != corev1.NodeReady && string(c.Status) != GoodStatus(string(c.Type)) {
+			problems = append(problems, string(c.Type))
+		}
+	}
+	slices.Sort(problems)
+	return slices.Compact(problems)
 }
 
 func schedulingOf(n *corev1.Node) string {

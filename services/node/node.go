@@ -39,9 +39,12 @@ type Node struct {
 	// StatusReason is the message of the Ready condition, if that is not True.
 	StatusReason string `json:"statusReason,omitempty"`
 	// NoContact is true if the kubelet has stopped reporting: Ready is Unknown.
-	NoContact     bool   `json:"noContact"`
-	Scheduling    string `json:"scheduling"`
-	Unschedulable bool   `json:"unschedulable"`
+	NoContact bool `json:"noContact"`
+	// Problems are the types of the conditions that are in their bad state, other than
+	// Ready: "MemoryPressure", for example. See GoodStatus.
+	Problems      []string `json:"problems"`
+	Scheduling    string   `json:"scheduling"`
+	Unschedulable bool     `json:"unschedulable"`
 	// Converging is true if the control plane has not finished its own changes of
 	// the node; see kube.Converged.
 	Converging        bool              `json:"converging,omitempty"`

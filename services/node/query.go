@@ -9,6 +9,10 @@ type Query struct {
 	Status     string // StatusReady, StatusNotReady, StatusUnknown, StatusNoContact or ""
 	Scheduling string // Schedulable, Limited, Cordoned or ""
 	Role       string
+	Pool       string   // NoValue for the nodes without a pool
+	Zone       string   // NoValue for the nodes without a zone
+	Version    string   // of the kubelet
+	Condition  string   // the type of a condition in its bad state: see Node.Problems
 	Label      string   // key or key=value
 	Taint      string   // key, key=value or with :Effect
 	Clusters   []string // of a list over clusters: only these; none for all
@@ -19,6 +23,10 @@ type Query struct {
 	Fresh      bool
 	Apply      string // "{kind}-{id}" of the template for which nodes are selected; not a filter, only kept in links
 }
+
+// NoValue is a filter for the nodes that have no pool or no zone. It cannot be the value
+// of a label.
+const NoValue = "-"
 
 // PageSizes returns the page sizes that the table offers.
 func PageSizes() []int { return []int{50, 100, 200} }
@@ -52,5 +60,6 @@ type Summary struct {
 	Versions     []string // of any node, newest first
 	Zones        []string
 	Pools        []string
-	LongestName  string // of a node; the table reserves its width on every page
+	Problems     []string // of any node: see Node.Problems
+	LongestName  string   // of a node; the table reserves its width on every page
 }

@@ -20,7 +20,11 @@ func (q Query) normal() (Query, error) {
 		services.CheckChoice("sched", q.Scheduling, []string{Schedulable, Limited, Cordoned}),
 		services.CheckChoice("sort", q.Sort, SortKeys()),
 		checkText(q.Text),
-		services.CheckFilters(services.Filter{Field: "role", Value: q.Role}),
+		services.CheckFilters(
+			services.Filter{Field: "role", Value: q.Role}, services.Filter{Field: "pool", Value: q.Pool},
+			services.Filter{Field: "zone", Value: q.Zone}, services.Filter{Field: "version", Value: q.Version},
+			services.Filter{Field: "condition", Value: q.Condition},
+		),
 		checkClusters(q.Clusters),
 	)
 	for _, f := range []services.Filter{{Field: "label", Value: q.Label}, {Field: "taint", Value: q.Taint}} {
@@ -87,8 +91,15 @@ func (q Query) matches(n *Node) bool {
 	return matchesStatus(n, q.Status) &&
 		(q.Scheduling == "" || n.Scheduling == q.Scheduling) &&
 		(q.Role == "" || slices.Contains(n.Roles, q.Role)) &&
+		matchesValue(n.Pool, q.Pool) && matchesValue(n.Zone, q.Zone) && matchesValue(n.Version, q.Version) &&
+		(q.Condition == "" || slices.Contains(n.Problems, q.Condition)) &&
 		(q.Label == "" || matchesLabel(n, q.Label)) &&
 		(q.Taint == "" || slices.ContainsFunc(n.Taints, func(t Taint) bool { return matchesTaint(t, q.Taint) }))
+}
+
+// matchesValue matches a whole value, or with NoValue that there is none.
+func matchesValue(got, want string) bool {
+	return want == "" || got == want || want == NoValue && got == ""
 }
 
 // matchesStatus matches kubectl's STATUS. NotReady matches every node that is not
@@ -177,15 +188,19 @@ func digits(s string) int {
 func summarize(nodes []*Node) Summary {
 	var s Summary
 	roles, versions, zones, pools := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	problems := map[string]bool{}
 	for _, n := range nodes {
 		s.count(n)
 		versions[n.Version], zones[n.Zone], pools[n.Pool] = true, true, true
 		for _, role := range n.Roles {
 			roles[role] = true
 		}
+		for _, problem := range n.Problems {
+			problems[problem] = true
+		}
 	}
 	s.Roles, s.Zones, s.Pools = sorted(roles), sorted(zones), sorted(pools)
-	s.Versions = sorted(versions)
+	s.Versions, s.Problems = sorted(versions), sorted(problems)
 	slices.Reverse(s.Versions)
 	return s
 }

@@ -88,6 +88,7 @@ func recordColumns(v ListView) []column {
 		{CSV: "labels", Value: labelsText},
 		{CSV: "taints", Value: taintsText},
 		{CSV: "noContact", Value: func(n *node.Node) string { return strconv.FormatBool(n.NoContact) }},
+		{CSV: "problems", Value: func(n *node.Node) string { return strings.Join(n.Problems, " ") }},
 	}
 }
 

@@ -29,7 +29,7 @@ func TestColumns_csv(t *testing.T) {
 	n := &node.Node{
 		Name: "n-1", Status: "Ready", Scheduling: node.Cordoned, Unschedulable: true, Roles: []string{"a", "b"},
 		Pool: "=pool", Zone: "z", Version: "v1", InternalIP: "10.0.0.1", CreatedAt: since.Add(-time.Hour),
-		Reason: "disk, old", ReasonBy: "ann", ReasonSince: &since, NoContact: true,
+		Reason: "disk, old", ReasonBy: "ann", ReasonSince: &since, NoContact: true, Problems: []string{"DiskPressure", "Odd"},
 		Labels: map[string]string{"b": "2", "a": "1"},
 		Taints: []node.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}, {Key: "x", Effect: "NoExecute"}},
 	}
@@ -41,9 +41,9 @@ func TestColumns_csv(t *testing.T) {
 	}))
 	require.Equal(t, strings.Join([]string{
 		"name,status,scheduling,roles,pool,zone,version,internalIP,createdAt," +
-			"reason,reasonBy,reasonSince,labels,taints,noContact",
+			"reason,reasonBy,reasonSince,labels,taints,noContact,problems",
 		`n-1,"Ready,SchedulingDisabled",cordoned,a b,'=pool,z,v1,10.0.0.1,2026-11-23T11:00:00Z,"disk, old",ann,` +
-			`2026-11-23T12:00:00Z,a=1 b=2,k=v:NoSchedule x:NoExecute,true`,
-		`,,,,,,,,0001-01-01T00:00:00Z,,,,,,false`, "",
+			`2026-11-23T12:00:00Z,a=1 b=2,k=v:NoSchedule x:NoExecute,true,DiskPressure Odd`,
+		`,,,,,,,,0001-01-01T00:00:00Z,,,,,,false,`, "",
 	}, "\n"), out.String())
 }

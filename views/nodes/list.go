@@ -3,7 +3,6 @@ package nodes
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/a-h/templ"
@@ -22,90 +21,6 @@ func freshNodesURL(v ListView) string {
 	q := v.Page.Query
 	q.Fresh = true
 	return ui.NodesURL(v.Cluster, q)
-}
-
-func statusOptions(ctx context.Context) []ui.Option {
-	return []ui.Option{
-		{Value: node.StatusReady, Text: ui.T(ctx, "status_ready")},
-		{Value: node.StatusNotReady, Text: ui.T(ctx, "status_notready")},
-		{Value: node.StatusNoContact, Text: ui.T(ctx, "status_nocontact")},
-		{Value: node.StatusUnknown, Text: ui.T(ctx, "status_unknown")},
-	}
-}
-
-func schedulingOptions(ctx context.Context) []ui.Option {
-	return []ui.Option{
-		{Value: node.Schedulable, Text: ui.T(ctx, "sched_schedulable")},
-		{Value: node.Limited, Text: ui.T(ctx, "sched_limited")},
-		{Value: node.Cordoned, Text: ui.T(ctx, "sched_cordoned")},
-	}
-}
-
-// roleOptions are the roles that exist, and that of the filter even if no node has
-// it: a filter that is set must be visible.
-func roleOptions(v ListView) []ui.Option {
-	roles, filter := v.Page.Summary.Roles, v.Page.Query.Role
-	if filter != "" && !slices.Contains(roles, filter) {
-		roles = append(slices.Clone(roles), filter)
-	}
-	options := make([]ui.Option, len(roles))
-	for i, role := range roles {
-		options[i] = ui.Option{Value: role, Text: role}
-	}
-	return options
-}
-
-// token is a filter in the search box and the address of the table without it.
-type token struct{ Value, Without string }
-
-// tokens are the filters that are set by a chip in the table.
-func tokens(ctx context.Context, v ListView) []token {
-	var out []token
-	q := firstPage(v.Page.Query)
-	for _, cluster := range q.Clusters {
-		out = append(out, token{cluster, clusterURL(v, cluster)})
-	}
-	if q.Label != "" {
-		without := q
-		without.Label = ""
-		out = append(out, token{q.Label, ui.NodesURL(v.Cluster, without)})
-	}
-	if q.Taint != "" {
-		without := q
-		without.Taint = ""
-		out = append(out, token{ui.T(ctx, "token_taint", "Taint", q.Taint), ui.NodesURL(v.Cluster, without)})
-	}
-	return out
-}
-
-// keptFields are the parts of the query for which the search form has only hidden
-// fields.
-func keptFields(q node.Query) []ui.Pair {
-	values := ui.QueryValues(firstPage(q))
-	var out []ui.Pair
-	for _, name := range []string{"cluster", "label", "taint", "sort", "dir", "size", "apply"} {
-		for _, value := range values[name] {
-			out = append(out, ui.Pair{Name: name, Value: value})
-		}
-	}
-	return out
-}
-
-// queryFields are the filters that say which nodes "all" means. Two of them would
-// have the same names as parameters of operations, so they have a prefix.
-func queryFields(q node.Query) []ui.Pair {
-	fields := []ui.Pair{
-		{Name: "q", Value: q.Text},
-		{Name: "status", Value: q.Status},
-		{Name: "sched", Value: q.Scheduling},
-		{Name: "role", Value: q.Role},
-		{Name: "filter.label", Value: q.Label},
-		{Name: "filter.taint", Value: q.Taint},
-	}
-	for _, cluster := range q.Clusters {
-		fields = append(fields, ui.Pair{Name: "filter.cluster", Value: cluster})
-	}
-	return fields
 }
 
 // unfilteredURL returns the table without filters, in the same order.

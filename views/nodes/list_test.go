@@ -68,7 +68,10 @@ func TestListPage(t *testing.T) {
 	require.Equal(t, "nodes-changed from:body", reload.AttrOr("hx-trigger", ""))
 	require.Equal(t, ui.NodesURL(viewstest.OddCluster, nodesView().Page.Query), reload.AttrOr("hx-get", ""))
 	require.Equal(
-		t, []string{"q", "status", "sched", "role", "filter.label", "filter.taint"},
+		t, []string{
+			"q", "filter.status", "filter.sched", "filter.role", "filter.pool", "filter.zone", "filter.version",
+			"filter.condition", "filter.label", "filter.taint",
+		},
 		viewstest.Attributes(reload.Find("input[disabled]"), "name"),
 	)
 	require.Equal(t, ui.EventsURL(viewstest.OddCluster, ""), doc.Find("body").AttrOr("data-stream", ""))
@@ -82,10 +85,27 @@ func TestNodesPage_searchFormKeepsTheRestOfTheQuery(t *testing.T) {
 	require.Equal(t, "get", find.AttrOr("method", ""))
 	require.Equal(t, "a&b", find.Find("#q").AttrOr("value", ""))
 	require.Equal(t, "worker", find.Find("select[name=role] option[selected]").AttrOr("value", ""))
-	require.Equal(
-		t, []string{"label", "taint", "sort", "dir", "size"}, viewstest.Attributes(find.Find("input[type=hidden]"), "name"),
-	)
+	require.Equal(t, "team=web", find.Find("input[name=label]").AttrOr("value", ""))
+	require.Equal(t, "gpu", find.Find("input[name=taint]").AttrOr("value", ""))
+	require.Equal(t, []string{"dir", "size", "sort"}, viewstest.Attributes(find.Find("input[type=hidden]"), "name"))
 	require.Equal(t, 2, find.Find(".token").Length())
+}
+
+// A filter that no node matches is visible still, and can be removed.
+func TestNodesPage_filtersOfNoNode(t *testing.T) {
+	v := changedNodes(func(v *nodes.ListView) {
+		v.Page.Query = node.Query{Pool: "gone", Zone: node.NoValue, Version: "v9", Condition: "PIDPressure"}
+	})
+	find := viewstest.Document(t, viewstest.Render(t, "en", nodes.ListPage(viewstest.Frame(), v))).Find("form#find")
+	for name, value := range map[string]string{
+		"pool": "gone", "zone": "-", "version": "v9", "condition": "PIDPressure", "status": "",
+	} {
+		require.Equal(t, value, find.Find("select[name="+name+"] option[selected]").AttrOr("value", ""), name)
+	}
+	without := v.Page.Query
+	without.Condition = ""
+	require.Equal(t, "PIDPressure", find.Find(".token").Eq(1).Find(".cut").Text())
+	require.Equal(t, ui.NodesURL(v.Cluster, without), find.Find(".token a").Eq(1).AttrOr("href", ""))
 }
 
 func TestNodesPage_rowOperation(t *testing.T) {

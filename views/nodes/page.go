@@ -18,15 +18,10 @@ func intoNode() templ.Attributes {
 	return templ.Attributes{"hx-target": "#node", "hx-select": "#node", "hx-swap": "outerHTML"}
 }
 
-// conditionKind returns the mark of a condition. Ready is good when it is True, all
-// others when they are False.
+// conditionKind returns the mark of a condition.
 func conditionKind(c node.Condition) string {
-	good := "False"
-	if c.Type == "Ready" {
-		good = "True"
-	}
 	switch c.Status {
-	case good:
+	case node.GoodStatus(c.Type):
 		return "ok"
 	case "Unknown":
 		return "warn"

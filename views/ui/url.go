@@ -203,6 +203,10 @@ func QueryValues(q node.Query) url.Values {
 	set("status", q.Status, true)
 	set("sched", q.Scheduling, true)
 	set("role", q.Role, true)
+	set("pool", q.Pool, true)
+	set("zone", q.Zone, true)
+	set("version", q.Version, true)
+	set("condition", q.Condition, true)
 	set("label", q.Label, true)
 	set("taint", q.Taint, true)
 	if len(q.Clusters) > 0 {
