@@ -191,19 +191,24 @@ func taintsOf(taints []corev1.Taint) []Taint {
 	return out
 }
 
-// usageByNode sums the requests of pods, as kubectl describe node does.
-func usageByNode(pods []corev1.Pod) map[string]Usage {
-	sums := map[string]Usage{}
-	for i := range pods {
-		p := &pods[i]
-		if p.Spec.NodeName == "" || finished(p) {
-			continue
-		}
-		cpu, memory := requests(p)
-		u := sums[p.Spec.NodeName]
-		sums[p.Spec.NodeName] = Usage{CPU: u.CPU + cpu, Memory: u.Memory + memory, Pods: u.Pods + 1}
+// usageOf returns what a pod requests of its node. The result is false for a pod that
+// does not count, as in kubectl describe node: it has no node, or has finished.
+func usageOf(p *corev1.Pod) (Usage, bool) {
+	if p.Spec.NodeName == "" || finished(p) {
+		return Usage{}, false
 	}
-	return sums
+	cpu, memory := requests(p)
+	return Usage{CPU: cpu, Memory: memory, Pods: 1}, true
+}
+
+// sum returns what pods request together.
+func sum(pods []corev1.Pod) Usage {
+	var total Usage
+	for i := range pods {
+		u, _ := usageOf(&pods[i])
+		total = total.plus(u)
+	}
+	return total
 }
 
 func finished(p *corev1.Pod) bool {

@@ -147,7 +147,7 @@ func (s *Service) podsOn(
 			return onNode{}, err
 		}
 		pods, err := client.ListPods(ctx, fields.OneTermEqualSelector("spec.nodeName", name).String())
-		return onNode{pods: podsOf(pods), used: usageByNode(pods)[name]}, err
+		return onNode{pods: podsOf(pods), used: sum(pods)}, err
 	}
 	if fresh {
 		return cache.Fresh(ctx, s.cache, key, s.pods, load)

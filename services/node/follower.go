@@ -40,7 +40,8 @@ type Follower struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	lookFor time.Duration // that of the constant, but in tests
+	// Those of the constants, but in tests.
+	lookFor, usageEvery time.Duration
 
 	mu       sync.Mutex
 	closed   bool
@@ -49,7 +50,10 @@ type Follower struct {
 
 // NewFollower returns a follower that follows nothing yet. The caller must call Close.
 func NewFollower(ctx context.Context, s *Service, log *slog.Logger, changed func(cluster string)) *Follower {
-	f := &Follower{service: s, log: log, changed: changed, lookFor: lookFor, followed: map[string]*time.Timer{}}
+	f := &Follower{
+		service: s, log: log, changed: changed, lookFor: lookFor, usageEvery: usageEvery,
+		followed: map[string]*time.Timer{},
+	}
 	reader := services.Actor{Name: "follower", Role: services.RoleViewer}
 	f.ctx, f.cancel = context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
 	return f
@@ -82,6 +86,7 @@ func (f *Follower) Look(cluster string) {
 		defer cancel()
 		f.follow(ctx, cluster)
 	})
+	f.running.Go(func() { f.followPods(ctx, cluster) })
 }
 
 // follow follows a cluster until ctx ends.

@@ -84,6 +84,14 @@ type Usage struct {
 	Pods   int64 `json:"pods"`
 }
 
+func (u Usage) plus(v Usage) Usage {
+	return Usage{CPU: u.CPU + v.CPU, Memory: u.Memory + v.Memory, Pods: u.Pods + v.Pods}
+}
+
+func (u Usage) minus(v Usage) Usage {
+	return Usage{CPU: u.CPU - v.CPU, Memory: u.Memory - v.Memory, Pods: u.Pods - v.Pods}
+}
+
 // Usages is what is known of the usage of nodes, by cluster and name.
 type Usages map[string]map[string]Usage
 

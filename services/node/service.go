@@ -55,6 +55,8 @@ type Service struct {
 
 	mu     sync.Mutex
 	failed map[string]error // by cluster: why the last list of its nodes failed
+
+	tallies tallies
 }
 
 // New returns a service that reads through the given cache.
@@ -198,24 +200,6 @@ func (i Inventory) in(cluster string) Inventory {
 	return i
 }
 
-// Usage returns the usage of each node, by node name. It lists all pods of the
-// cluster, which may take long; a page should load it separately.
-func (s *Service) Usage(ctx context.Context, cluster string) (map[string]Usage, error) {
-	client, err := s.clients.Client(cluster)
-	if err != nil {
-		return nil, err
-	}
-	load := func(ctx context.Context) (map[string]Usage, error) {
-		if err := s.clients.Down(cluster); err != nil {
-			return nil, err
-		}
-		pods, err := client.ListPods(ctx, "")
-		return usageByNode(pods), err
-	}
-	found, err := cache.Get(ctx, s.cache, cache.Key{Cluster: cluster, Kind: kindUsage}, s.list, load)
-	return found.Value, err
-}
-
 // List returns one page of the table. The page has usage if withUsage is true, if
 // the order of the table needs it, or if the cache has it.
 func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage bool) (Page, error) {
@@ -263,16 +247,6 @@ func (s *Service) sight(cluster string, usage map[string]Usage) sight {
 		see.usage = Usages{cluster: usage}
 	}
 	return see
-}
-
-// usageFor returns the usage of each node. Unless wait is true or the order of the
-// table needs the usage, it only looks in the cache and may return nil.
-func (s *Service) usageFor(ctx context.Context, cluster string, q Query, wait bool) (map[string]Usage, error) {
-	if wait || q.needsUsage() {
-		return s.Usage(ctx, cluster)
-	}
-	found, _ := cache.Peek[map[string]Usage](s.cache, cache.Key{Cluster: cluster, Kind: kindUsage}, s.list)
-	return found.Value, nil
 }
 
 // Match returns all nodes that match the query's filters, in its order.
