@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"kube-node-manager/services/template"
+	"kube-node-manager/views/nodes"
 )
 
 // apiRoute describes one route that scripts use.
@@ -98,7 +99,7 @@ func nodeRoutes() []apiRoute {
 		},
 		{
 			method: "GET", path: "/clusters/{cluster}/nodes/{node}", group: "nodes", name: "showNode",
-			summary: "Show one node with its pods.", query: []apiField{onlyOne("fresh", "Bypass the cache.")},
+			summary: "Show one node with its pods, or with what a tab of its page shows.", query: nodeFields(),
 			answers: ok(nodeDetailJSON{}),
 		},
 		{
@@ -109,6 +110,18 @@ func nodeRoutes() []apiRoute {
 			method: "GET", path: "/clusters/{cluster}/taints", group: "nodes", name: "listTaints",
 			summary: "List taints with their number of nodes.", query: overviewFields(), answers: ok(overviewJSON{}),
 		},
+	}
+}
+
+func nodeFields() []apiField {
+	tabs := make([]string, len(nodes.Tabs()))
+	for i, tab := range nodes.Tabs() {
+		tabs[i] = string(tab)
+	}
+	return []apiField{
+		choiceField("tab", "Add this part in place of the pods: `pods` has a drain's verdict on each pod, `labels` has the "+
+			"annotations.", tabs...),
+		onlyOne("fresh", "Bypass the cache."),
 	}
 }
 

@@ -200,23 +200,28 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 	if p.Drain == nil {
 		return out
 	}
-	out.Drain = &drainPlanJSON{
-		Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Drain.Counts, Unread: p.Drain.Unread,
-	}
+	out.Drain = newDrainPlanJSON(r, *p.Drain)
 	for i, n := range p.Drain.Nodes {
+		out.Nodes[i].Warnings = append(out.Nodes[i].Warnings, sentences(r, n.Warnings)...)
+	}
+	return out
+}
+
+func newDrainPlanJSON(r *http.Request, p drain.Plan) *drainPlanJSON {
+	out := &drainPlanJSON{Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Counts, Unread: p.Unread}
+	for _, n := range p.Nodes {
 		d := drainNodeJSON{Node: n.Node, Pods: make([]podJSON, len(n.Pods)), Counts: n.Counts}
 		for j, pod := range n.Pods {
 			d.Pods[j] = podJSON{Judged: pod, Reasons: sentences(r, pod.Reasons)}
 		}
-		out.Drain.Nodes = append(out.Drain.Nodes, d)
-		out.Nodes[i].Warnings = append(out.Nodes[i].Warnings, sentences(r, n.Warnings)...)
+		out.Nodes = append(out.Nodes, d)
 	}
-	for _, b := range p.Drain.Budgets {
+	for _, b := range p.Budgets {
 		one := budgetJSON{Demand: b}
 		if b.Never != nil {
 			one.Never = ui.NewProblem(r.Context(), b.Never).Text
 		}
-		out.Drain.Budgets = append(out.Drain.Budgets, one)
+		out.Budgets = append(out.Budgets, one)
 	}
 	return out
 }

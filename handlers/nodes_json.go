@@ -41,10 +41,3 @@ func newNodeListJSON(cluster string, p node.Page) nodeListJSON {
 		Page: p.Query.Page, Size: p.Query.Size, Items: nodeItems(p), UnknownNames: p.UnknownNames,
 	}
 }
-
-// nodeDetailJSON is one node with its age.
-type nodeDetailJSON struct {
-	Cluster string    `json:"cluster"`
-	AsOf    time.Time `json:"asOf"`
-	node.Detail
-}

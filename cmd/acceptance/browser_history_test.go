@@ -70,6 +70,8 @@ func TestBrowser_history(t *testing.T) {
 	// A node, and everything that batches did to it.
 	x.press(fmt.Sprintf(`#items tbody a[href$="/nodes/%s"]`, names[1]))
 	x.at(nodesPath(c.Name) + "/" + names[1])
+	x.press("#to-history")
+	x.until(`document.querySelector("#history")`)
 	require.Equal(t, []any{"/batches/" + uncordoned.ID, "/batches/" + cordoned.ID},
 		value[any](x, `[...document.querySelectorAll("#history tbody th a")].map((a) => a.pathname)`))
 	x.accessible("a node with a past")

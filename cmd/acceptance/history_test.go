@@ -194,7 +194,7 @@ func TestHistory_ofANode(t *testing.T) {
 		"en": "No batch has run on this node.", "zh-CN": "没有批次在此节点上执行过。",
 	} {
 		r := p.reader(t, lang, adminName)
-		doc := r.send(t, "GET", nodesPath(c.Name)+"/"+names[0], nil).doc
+		doc := r.send(t, "GET", nodesPath(c.Name)+"/"+names[0]+"?tab=history", nil).doc
 		rows := doc.Find("#history tbody tr")
 		require.Equal(t, 20, rows.Length())
 		require.Equal(t, "/batches/"+last.ID, rows.First().Find("th a").AttrOr("href", ""))
@@ -203,6 +203,11 @@ func TestHistory_ofANode(t *testing.T) {
 		all := doc.Find("#history .head a").AttrOr("href", "")
 		require.Equal(t, "/batches?cluster="+c.Name+"&node="+names[0], all)
 		require.Equal(t, 22, r.send(t, "GET", all, nil).doc.Find("#batches tbody tr").Length())
-		require.Contains(t, r.send(t, "GET", nodesPath(c.Name)+"/"+names[1], nil).doc.Find("#history").Text(), none)
+		other := r.send(t, "GET", nodesPath(c.Name)+"/"+names[1]+"?tab=history", nil).doc
+		require.Contains(t, other.Find("#history").Text(), none)
+		require.Equal(t, 20, doc.Find("#node-audit tbody tr").Length())
+		require.Zero(t, other.Find("#node-audit tbody tr").Length())
+		entries := r.send(t, "GET", doc.Find("#node-audit .head a").AttrOr("href", ""), nil).doc
+		require.Equal(t, 44, entries.Find("#audit tbody tr").Length(), "each batch begins and ends")
 	}
 }

@@ -47,7 +47,10 @@ var rooms = map[string][]string{
 		"views/ui", "services", "services/batch", "services/change", "services/node", "services/operation/...",
 		"services/store",
 	},
-	"views/nodes": {"views/ui", "views/batches", "services/batch", "services/node", "services/operation"},
+	"views/nodes": {
+		"views/ui", "views/batches", "services/batch", "services/inspect", "services/node", "services/operation",
+		"services/operation/drain", "services/store",
+	},
 	"views/plan": {
 		"views/ui", "views/batches", "services", "services/batch", "services/change", "services/node",
 		"services/operation/...",

@@ -101,6 +101,9 @@ func TestReadme_clusterRoleIsEnough(t *testing.T) {
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	require.Len(t, p.nodes(t, c.Name, "usage=1").Items, 3)
 	p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes/"+names[0], nil, new(map[string]any))
+	for _, tab := range []string{"pods", "events", "images", "heartbeat"} {
+		p.request(t, http.MethodGet, "/clusters/"+c.Name+"/nodes/"+names[0]+"?tab="+tab, nil, new(map[string]any))
+	}
 	for _, operation := range []string{"cordon", "cordon", "uncordon"} { // a node that needs no change is read
 		b, _ := p.submit(t, c.Name, operation, names...)
 		require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)

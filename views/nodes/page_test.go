@@ -44,6 +44,7 @@ func TestDrainButtons(t *testing.T) {
 
 func TestNodePage_history(t *testing.T) {
 	v := nodeView()
+	v.Tab = nodes.TabHistory
 	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.Page(viewstest.Frame(), v)))
 	require.Contains(t, viewstest.Squeezed(doc.Find("#history")), "No batch has run on this node.")
 	require.Zero(t, doc.Find("#history a").Length())

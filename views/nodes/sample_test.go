@@ -10,7 +10,9 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/nodes"
 	"kube-node-manager/views/viewstest"
@@ -95,6 +97,7 @@ func nodeView() nodes.View {
 	n := sampleNodes()[1]
 	return nodes.View{
 		Cluster: viewstest.OddCluster, AsOf: viewstest.Noon, Now: viewstest.Noon, MayChange: true, IdempotencyKey: "key-3",
+		Tab: nodes.TabOverview,
 		Node: node.Detail{
 			Node: *n, Info: node.Info{OSImage: "Ubuntu", OS: "linux", Architecture: "amd64"},
 			Conditions: []node.Condition{
@@ -114,11 +117,60 @@ func nodeView() nodes.View {
 	}
 }
 
+// tabView is a tab of a node with something in each of its parts.
+func tabView(tab nodes.Tab) nodes.View {
+	v := nodeView()
+	v.Tab, v.Past, v.MayDrain, v.MayForce = tab, past(), true, true
+	v.Node.Annotations = map[string]string{"short": "a<b>", "empty": "", "long": strings.Repeat("x", 20<<10)}
+	v.Pods, v.PodPlan = samplePods()
+	v.Events = inspect.Events{Total: 300, Items: []inspect.Event{
+		{Type: "Warning", Reason: "Rebooted", Message: "<i>", Source: "kubelet", Count: 3, Last: viewstest.Noon},
+		{Type: "Normal", Reason: "Drain", Count: 1},
+	}}
+	renewed := viewstest.Noon.Add(-time.Minute)
+	v.Lease = inspect.Lease{Found: true, Holder: "<a>", Duration: 40 * time.Second, Renewed: &renewed}
+	v.Object = inspect.Object{
+		Images: []inspect.Image{{Name: "a:1", Others: []string{"b"}, Bytes: 5 << 20}, {}}, ImageCount: 4, ImageBytes: 6 << 20,
+		Manifest: inspect.Manifest{YAML: "a: <b>\n", Managed: "managedFields: []\n", Cut: true},
+	}
+	v.Audit = []store.Entry{
+		{
+			Action: store.ActionBatchCreate, Object: "b1", Actor: "grace", Kept: true, Result: store.ResultOK,
+			After: []byte(`{"operation":"drain","total":3}`),
+		},
+		{Action: store.ActionBatchEnd, Object: "b2", Result: store.ResultFailed},
+	}
+	return v
+}
+
+// samplePods has a pod with each verdict.
+func samplePods() (inspect.PodPage, drain.Plan) {
+	p := inspect.PodPage{Query: inspect.PodQuery{Sort: "cpu", Desc: true, Page: 1}, Pages: 3, Match: 250, Total: 300}
+	plan := drain.Plan{Unread: []string{"daemonsets"}, Counts: drain.Counts{
+		Evict: 3, Blocked: 1, Unknown: 1, Skip: 1, Wait: 1, Acknowledge: 1, Never: 1,
+	}}
+	for i, verdict := range drain.Verdicts() {
+		name := fmt.Sprintf("front-%d", i)
+		pod := inspect.Pod{
+			Pod: node.Pod{
+				Namespace: "web", Name: name, UID: "pod-" + name, Phase: "Running", Owner: "ReplicaSet/front", Restarts: i,
+				CPU: 250, Memory: 1 << 30, CreatedAt: viewstest.Noon,
+			},
+			Judged: drain.Judged{Verdict: verdict, Budget: "web/front"},
+		}
+		if i%2 == 0 {
+			pod.Allows = &drain.Demand{Name: "web/front", Allowed: i}
+		}
+		p.Pods = append(p.Pods, pod)
+	}
+	return p, plan
+}
+
 // nodePages are the pages of nodes, in every state that is designed.
 func nodePages() map[string]templ.Component {
 	f, p := viewstest.Frame(), viewstest.Problem()
 	dock := viewstest.Docked(viewstest.Batch(store.StateRunning))
-	return map[string]templ.Component{
+	pages := map[string]templ.Component{
 		"nodes":             nodes.ListPage(dock, nodesView()),
 		"nodes of a viewer": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.MayChange = false })),
 		"nodes loading":     nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Loading, v.Page.Usage = true, nil })),
@@ -136,17 +188,19 @@ func nodePages() map[string]templ.Component {
 		"nodes for no template": nodes.ListPage(
 			f, changedNodes(func(v *nodes.ListView) { v.Apply = &nodes.ApplyTemplate{} }),
 		),
-		"node":             nodes.Page(dock, nodeView()),
-		"node with drain":  nodes.Page(f, drainableNode()),
-		"node with a past": nodes.Page(f, livedNode()),
+		"node":            nodes.Page(dock, nodeView()),
+		"node with drain": nodes.Page(f, drainableNode()),
 	}
-}
-
-// livedNode is a node to which batches have done something.
-func livedNode() nodes.View {
-	v := nodeView()
-	v.Past = past()
-	return v
+	for _, tab := range nodes.Tabs() {
+		pages["node, "+string(tab)] = nodes.Page(f, tabView(tab))
+		bare := nodeView()
+		bare.Tab, bare.MayChange, bare.Loading = tab, false, true
+		pages["node, bare "+string(tab)] = nodes.Page(f, bare)
+		refused := nodeView()
+		refused.Tab, refused.Problem = tab, &p
+		pages["node, refused "+string(tab)] = nodes.Page(f, refused)
+	}
+	return pages
 }
 
 func TestPages_areSound(t *testing.T) {

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"kube-node-manager/services/batch"
+	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation/drain"
+	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
 
@@ -31,7 +34,7 @@ type Member struct {
 	MayDrain  bool
 }
 
-// View is the page of one node.
+// View is a tab of the page of one node.
 type View struct {
 	Cluster        string
 	Node           node.Detail
@@ -39,8 +42,20 @@ type View struct {
 	Stale          error     // why the last refresh of a part failed
 	MayChange      bool
 	MayDrain       bool
+	MayForce       bool // delete single pods
 	IdempotencyKey string
-	PodsProblem    *ui.Problem
-	Past           []batch.NodeItem // what batches did to the node, newest first
+	Tab            Tab
+	Problem        *ui.Problem // why what only this tab shows could not be read
+	Loading        bool        // what the pods request comes later
 	Now            time.Time
+
+	// What only one of the tabs shows.
+	PodQuery inspect.PodQuery
+	Pods     inspect.PodPage
+	PodPlan  drain.Plan
+	Events   inspect.Events
+	Object   inspect.Object
+	Lease    inspect.Lease
+	Past     []batch.NodeItem // what batches did to the node, newest first
+	Audit    []store.Entry    // of these batches, newest first
 }

@@ -9,6 +9,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation/drain"
+	"kube-node-manager/views/batches"
 	"kube-node-manager/views/ui"
 )
 
@@ -23,59 +24,6 @@ const (
 	notesShown   = 6 // of one kind
 )
 
-// verdicts returns the verdicts on pods, the worst first.
-func verdicts() []drain.Verdict {
-	return []drain.Verdict{
-		drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip,
-	}
-}
-
-// verdictKind returns the mark of a verdict.
-func verdictKind(v drain.Verdict) string {
-	switch v {
-	case drain.Never:
-		return "bad"
-	case drain.Acknowledge:
-		return "ask"
-	case drain.Blocked:
-		return "warn"
-	case drain.Wait:
-		return "ending"
-	case drain.Evict:
-		return "run"
-	case drain.Skip:
-		return "same"
-	default:
-		return "idle"
-	}
-}
-
-// verdictWord returns a verdict in words, for n pods.
-func verdictWord(ctx context.Context, v drain.Verdict, n int) string {
-	return ui.N(ctx, "pod_"+string(v), n)
-}
-
-// countOf returns the number of pods with a verdict. The number to evict excludes
-// the pods that have to wait for a budget or whose budget is unknown.
-func countOf(c drain.Counts, v drain.Verdict) int {
-	switch v {
-	case drain.Never:
-		return c.Never
-	case drain.Acknowledge:
-		return c.Acknowledge
-	case drain.Blocked:
-		return c.Blocked
-	case drain.Unknown:
-		return c.Unknown
-	case drain.Wait:
-		return c.Wait
-	case drain.Evict:
-		return c.Evict - c.Blocked - c.Unknown
-	default:
-		return c.Skip
-	}
-}
-
 func podsOf(c drain.Counts) int { return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never }
 
 // drainTally returns the counts at the top of the plan. The first is that of the
@@ -89,15 +37,6 @@ func drainTally(c drain.Counts) []ui.Count {
 		{ID: "plan_pods_never", Count: c.Never, Class: "bad"},
 		{ID: "plan_pods_unknown", Count: c.Unknown, Class: "warn"},
 	})...)
-}
-
-// reasonsText returns reasons in words.
-func reasonsText(ctx context.Context, reasons []*services.Error) string {
-	texts := make([]string, len(reasons))
-	for i, r := range reasons {
-		texts[i] = ui.ErrorText(ctx, r)
-	}
-	return strings.Join(texts, " · ")
 }
 
 // eachPod calls do for each pod of a plan.
@@ -178,7 +117,7 @@ func shownNodes(p *drain.Plan) []shownNode {
 		n := shownNode{NodePlan: sorted[i]}
 		n.Shown = n.Pods[:min(podsShown, rows, len(n.Pods))]
 		rows -= len(n.Shown)
-		problem := severity(n.NodePlan) < len(verdicts())
+		problem := severity(n.NodePlan) < len(drain.Verdicts())
 		n.Open = len(n.Shown) > 0 && (i < nodesOpen && problem || len(sorted) == 1)
 		out[i] = n
 	}
@@ -191,15 +130,15 @@ func severity(n drain.NodePlan) int {
 	if len(n.Blockers) > 0 {
 		return -1
 	}
-	for i, v := range verdicts() {
+	for i, v := range drain.Verdicts() {
 		if v == drain.Wait {
 			break
 		}
-		if countOf(n.Counts, v) > 0 {
+		if batches.VerdictCount(n.Counts, v) > 0 {
 			return i
 		}
 	}
-	return len(verdicts())
+	return len(drain.Verdicts())
 }
 
 // omitted counts the pods of a node that are not shown: "11 more: 9 evict, 2 stay".
@@ -209,9 +148,9 @@ func omitted(ctx context.Context, n shownNode) string {
 		rest[pod.Verdict]++
 	}
 	var parts []string
-	for _, v := range verdicts() {
+	for _, v := range drain.Verdicts() {
 		if rest[v] > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", ui.Number(rest[v]), verdictWord(ctx, v, rest[v])))
+			parts = append(parts, fmt.Sprintf("%s %s", ui.Number(rest[v]), batches.VerdictWord(ctx, v, rest[v])))
 		}
 	}
 	which := strings.Join(parts, ui.T(ctx, "list_comma"))

@@ -273,6 +273,11 @@ func families() map[string][]string {
 			store.RefusedProvider,
 		),
 
+		"condition_": conditionWords(), "condition_other_": {"ok", "bad", "warn"},
+		"node_tab_": {
+			"overview", "conditions", "pods", "events", "labels", "images", "heartbeat", "yaml", "history",
+		},
+
 		"colour_": cluster.Colours(), "credentials_": {"token", "certificate"}, "access_": needWords(),
 
 		"template_example_": exampleWords(), "templates_title_": template.Kinds(), "templates_tab_": template.Kinds(),
@@ -289,6 +294,15 @@ func endings() []string {
 	out := []string{"other"}
 	for _, d := range operation.All() {
 		out = append(out, strings.ReplaceAll(d.Name, "-", "_"))
+	}
+	return out
+}
+
+// conditionWords are the messages of the conditions that Kubernetes itself reports.
+func conditionWords() []string {
+	out := []string{"Ready_ok", "Ready_bad", "Ready_warn"}
+	for _, name := range []string{"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"} {
+		out = append(out, name+"_ok", name+"_bad")
 	}
 	return out
 }

@@ -103,8 +103,10 @@ func NodeURL(cluster, name string) string {
 	return NodesPath(cluster) + "/" + url.PathEscape(name)
 }
 
-// NodeFreshURL is NodeURL without the cache.
-func NodeFreshURL(cluster, name string) string { return NodeURL(cluster, name) + "?fresh=1" }
+// NodeTabURL returns a tab of the page of one node.
+func NodeTabURL(cluster, name, tab string) string {
+	return WithQuery(NodeURL(cluster, name), url.Values{"tab": {tab}})
+}
 
 // BatchesURL is where a new batch of a cluster is posted, or with "" one of nodes of
 // several clusters.

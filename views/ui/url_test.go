@@ -18,7 +18,7 @@ func TestURLs_takeEveryName(t *testing.T) {
 		for _, address := range []string{
 			ui.ClusterURL(name), ui.ClusterTestURL(name), ui.NodesURL(name, node.Query{}), ui.NodeURL(name, name),
 			ui.BatchesURL(name),
-			ui.PreviewURL(name), ui.BatchURL(name), ui.BatchControlURL(name, "cancel"), ui.NodeFreshURL(name, name),
+			ui.PreviewURL(name), ui.BatchURL(name), ui.BatchControlURL(name, "cancel"), ui.NodeTabURL(name, name, "pods"),
 			ui.NodesCSVURL(name, node.Query{}),
 		} {
 			u, err := url.Parse(address)

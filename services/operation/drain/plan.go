@@ -151,10 +151,13 @@ func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[strin
 	return np
 }
 
-// rank puts first what a person has to look at.
-func rank(v Verdict) int {
-	return slices.Index([]Verdict{Never, Acknowledge, Blocked, Unknown, Wait, Evict, Skip}, v)
+// Verdicts returns the verdicts in the order in which a person has to look at them: the
+// worst first.
+func Verdicts() []Verdict {
+	return []Verdict{Never, Acknowledge, Blocked, Unknown, Wait, Evict, Skip}
 }
+
+func rank(v Verdict) int { return slices.Index(Verdicts(), v) }
 
 // Refusal returns the error of a plan that nobody has agreed to yet: it names the
 // options that are missing. nil means that the drain may begin.
