@@ -40,7 +40,7 @@ type Key struct {
 // Snapshot is a value, its age, and whether the last refresh failed.
 type Snapshot[T any] struct {
 	Value T
-	AsOf  time.Time // when the load of the value began
+	AsOf  time.Time // when the load of the value began, or when it was confirmed since
 	Stale error     // why the last refresh failed; nil if it did not
 }
 
@@ -73,10 +73,19 @@ type entryKey struct{ kind, name string }
 
 // entry is one value and the flight that is loading it anew.
 type entry struct {
-	value  any
-	asOf   time.Time // zero until a value is stored
-	stale  error
-	flight *flight
+	value     any
+	asOf      time.Time // when its load began; zero until a value is stored
+	confirmed time.Time // see Confirm
+	stale     error
+	flight    *flight
+}
+
+// right returns when the value was right, as far as is known.
+func (e *entry) right() time.Time {
+	if e.confirmed.After(e.asOf) {
+		return e.confirmed
+	}
+	return e.asOf
 }
 
 // flight is one running load. Its fields are final once done is closed.

@@ -30,7 +30,7 @@ func Peek[T any](c *Cache, key Key, p Policy) (Snapshot[T], bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.space(key.Cluster).entries[entryKey{key.Kind, key.Name}]
-	if !ok || e.asOf.IsZero() || c.now().Sub(e.asOf) > max(p.TTL, p.HardAge) {
+	if !ok || e.asOf.IsZero() || c.now().Sub(e.right()) > max(p.TTL, p.HardAge) {
 		return Snapshot[T]{}, false
 	}
 	return snapshot[T](e), true
@@ -78,7 +78,7 @@ func lookup[T any](
 		e = &entry{}
 		s.entries[name] = e
 	}
-	age := c.now().Sub(e.asOf)
+	age := c.now().Sub(e.right())
 	usable := !e.asOf.IsZero() && !e.asOf.Before(notBefore)
 	if usable && age <= p.TTL {
 		return snapshot[T](e), nil, nil, nil
@@ -163,5 +163,5 @@ func (c *Cache) current(cluster string, s *space) bool {
 
 // snapshot returns the value of an entry that has one. c.mu must be held.
 func snapshot[T any](e *entry) Snapshot[T] {
-	return Snapshot[T]{Value: e.value.(T), AsOf: e.asOf, Stale: e.stale}
+	return Snapshot[T]{Value: e.value.(T), AsOf: e.right(), Stale: e.stale}
 }

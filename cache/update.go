@@ -1,5 +1,7 @@
 package cache
 
+import "time"
+
 // Update changes the value of key by fn, which returns the new value, or false if
 // nothing is to change. A load in progress gets the change when it ends: it may have
 // read the cluster before that which fn knows of. Loads that begin later are not
@@ -39,6 +41,18 @@ func updated[T any](old any, fn func(T) (T, bool)) any {
 		return old
 	}
 	return value
+}
+
+// Confirm records that the value of a key, with its updates, was right at a time. Its age
+// counts from then on. For readers who want it Fresh it is as old as its load.
+func (c *Cache) Confirm(key Key, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.space(key.Cluster).entries[entryKey{key.Kind, key.Name}]
+	if !ok || e.asOf.IsZero() || at.Before(e.right()) {
+		return
+	}
+	e.confirmed, e.stale = at, nil
 }
 
 // Forget drops the value of a key. Loads in progress serve those who wait for them, and

@@ -116,3 +116,38 @@ func TestForget(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, got.Value)
 }
+
+// A confirmed value is as new as its confirmation, but not for who wants it fresh.
+func TestConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(t.Context())
+		defer c.Close()
+		p := Policy{TTL: time.Minute, HardAge: time.Minute, Timeout: time.Minute}
+		key := Key{Cluster: "a", Kind: "nodes"}
+		c.Confirm(key, time.Now()) // there is nothing to confirm
+		loads := 0
+		load := func(context.Context) (int, error) { loads++; return loads, nil }
+		read := func(get func(
+			context.Context, *Cache, Key, Policy, func(context.Context) (int, error),
+		) (Snapshot[int], error),
+		) Snapshot[int] {
+			got, err := get(t.Context(), c, key, p, load)
+			require.NoError(t, err)
+			return got
+		}
+		read(Get)
+		for range 3 {
+			time.Sleep(time.Minute - time.Second)
+			c.Confirm(key, time.Now())
+		}
+		require.Equal(t, Snapshot[int]{Value: 1, AsOf: time.Now()}, read(Get))
+		c.Confirm(key, time.Now().Add(-time.Second))
+		require.Equal(t, Snapshot[int]{Value: 1, AsOf: time.Now()}, read(Get), "an older confirmation says nothing new")
+		require.Equal(t, 2, read(Fresh).Value)
+		time.Sleep(time.Minute + time.Second)
+		require.Equal(t, 3, read(Get).Value)
+		c.InvalidateCluster("a")
+		c.Confirm(key, time.Now())
+		require.Equal(t, 4, read(Get).Value, "what was cleared is not confirmed")
+	})
+}

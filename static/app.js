@@ -147,7 +147,7 @@
       [stream, timer] = [null, setTimeout(connect, Math.min(30, 2 ** retry++) * 1000 * (0.75 + Math.random() / 2))];
     };
     s.addEventListener("progress", (e) => show(e.data));
-    for (const name of ["rail", "batches"]) {
+    for (const name of ["rail", "batches", "asof"]) {
       s.addEventListener(name, (e) => htmx.trigger(body, name + "-changed", { data: e.data }));
     }
     s.addEventListener("done", (e) => { // refresh then connects again, without the batch

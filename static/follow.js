@@ -23,6 +23,14 @@
     }
   });
 
+  // --- the age of the data: it was confirmed without a change ---
+  on("asof-changed", (e) => {
+    for (const line of all(".as-of:not(.late)")) {
+      line.dataset.asof = e.detail.data;
+      line.querySelector("time").dateTime = e.detail.data;
+    }
+  });
+
   // --- requests that a cluster answers slowly: a line says so after a moment ---
   const delay = 400, waits = new Set();
   const place = (wait) => (wait.row?.isConnected ? wait.row : document).querySelector(".asking");

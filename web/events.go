@@ -23,6 +23,7 @@ type clusterFinder func(name string) error
 //
 //   - "progress": the panel of the batch that the page follows,
 //   - "nodes": the nodes of the page's cluster, or of one of all, have changed,
+//   - "asof": when the nodes of the page's cluster were as the page shows them,
 //   - "rail" and "batches": the state of all clusters and batches, for pages that show it,
 //   - "done": the batch has ended; always the last event.
 //

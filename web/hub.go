@@ -65,8 +65,9 @@ type everyCluster interface {
 // notice is something to send, or a new viewer to welcome.
 type notice struct {
 	cluster string
-	batch   string  // the batch that has ended; "" means that the cluster's nodes have changed
-	viewer  *viewer // set: the viewer to welcome
+	batch   string    // the batch that has ended; "" means that the cluster's nodes have changed
+	viewer  *viewer   // set: the viewer to welcome
+	asOf    time.Time // set: the cluster's nodes were still right then
 }
 
 func newHub(ctx context.Context, log *slog.Logger, cleared func(string) uint64, dropped func()) *hub {
@@ -111,6 +112,9 @@ func (h *hub) BatchChanged(_, id string) {
 
 // NodesChanged implements batch.Watcher.
 func (h *hub) NodesChanged(cluster string) { h.add(notice{cluster: cluster}) }
+
+// NodesConfirmed implements node.Viewers.
+func (h *hub) NodesConfirmed(cluster string, at time.Time) { h.add(notice{cluster: cluster, asOf: at}) }
 
 // BatchEnded implements batch.Watcher.
 func (h *hub) BatchEnded(cluster, id, _ string, _ store.State, _ batch.Counts) {
@@ -201,6 +205,8 @@ func (h *hub) sendNotices() {
 			h.welcome(n.viewer)
 		case n.batch != "":
 			h.sendBatch(n.batch)
+		case !n.asOf.IsZero():
+			h.sendAsOf(n.cluster, n.asOf)
 		default:
 			h.sendNodes(n.cluster)
 		}
@@ -217,6 +223,15 @@ func (h *hub) sendNodes(cluster string) {
 			h.send(v, "nodes", strconv.FormatUint(h.cleared(cluster), 10))
 		case v.every && v.actor.Scope().Has(cluster):
 			v.missed = true
+		}
+	})
+}
+
+// sendAsOf tells the pages of a cluster when its nodes were as they show them.
+func (h *hub) sendAsOf(cluster string, at time.Time) {
+	h.each(func(v *viewer) {
+		if v.cluster == cluster {
+			h.send(v, "asof", ui.RFC3339(at))
 		}
 	})
 }

@@ -100,7 +100,7 @@ func (a *App) setUp(ctx context.Context) error {
 	}
 	events.every = h
 	events.setRail(h.Rail)
-	follower := node.NewFollower(ctx, nodes, a.log, events.NodesChanged)
+	follower := node.NewFollower(ctx, nodes, a.log, events)
 	a.cleanups.push("stop following nodes", stopRest, withoutError(follower.Close))
 	events.look = func(name string) {
 		clusters.Look(name)

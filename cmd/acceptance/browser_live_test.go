@@ -44,6 +44,9 @@ func TestBrowser_othersChanges(t *testing.T) {
 	x.selected("2 selected")
 	require.Equal(t, names[2], value[string](x, `document.activeElement.value`))
 
+	value[any](x, `void (window.shown = document.querySelector(".as-of").dataset.asof)`)
+	x.until(`document.querySelector(".as-of").dataset.asof > shown`)
+
 	y := b.tab(p).signIn()
 	y.open(nodesPath(c.Name) + "/" + names[3])
 	y.until(`document.querySelector("#node .st").innerText.trim() === "Ready"`)

@@ -28,17 +28,23 @@ func roundOf(n *node.Node) int {
 	return round
 }
 
+// deaf is nobody who looks at a page.
+type deaf struct{}
+
+func (deaf) NodesChanged(string)              {}
+func (deaf) NodesConfirmed(string, time.Time) {}
+
 // Law 1 and law 2 while the cluster is followed by a watch: whoever reads after "done"
 // never sees what was before, although lists and events of the watch come late, and
 // somebody else writes to the same nodes without a pause.
 func TestDone_isVisibleWithAWatch(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 100)
+	names := c.Nodes(t, 300)
 	late := c.Proxy(t)
 	late.Inject(kubetest.Fault{Verb: "list", Resource: "nodes", Lag: 20 * time.Millisecond})
 	late.Inject(kubetest.Fault{Verb: "watch", Resource: "nodes", Lag: 200 * time.Millisecond})
 	p := startProcess(t, late.Kubeconfig(t, c.Name), t.TempDir(), usual)
-	follower := node.NewFollower(t.Context(), p.nodes, slog.New(slog.DiscardHandler), func(string) {})
+	follower := node.NewFollower(t.Context(), p.nodes, slog.New(slog.DiscardHandler), deaf{})
 	defer follower.Close()
 	viewer := as(t, services.RoleViewer)
 

@@ -22,10 +22,22 @@ const (
 	restFor   = 150 * time.Millisecond
 	// pollEvery is how often a cluster is listed whose nodes may not be watched.
 	pollEvery = 10 * time.Second
+	// confirmEvery is how often a cluster is asked whether it is still there. A watch does
+	// not say so while nothing changes, and a connection may be lost without a word.
+	confirmEvery  = 5 * time.Second
+	confirmWithin = 5 * time.Second
 	// The wait after a failure, which doubles with each further one.
 	followAgain   = time.Second
 	followLongest = 30 * time.Second
 )
+
+// Viewers are told what a Follower sees. Its methods must not block.
+type Viewers interface {
+	// NodesChanged is called when readers of a cluster may see a change.
+	NodesChanged(cluster string)
+	// NodesConfirmed is called when the nodes that readers see were right at a time.
+	NodesConfirmed(cluster string, at time.Time)
+}
 
 // Follower keeps the cached nodes of the clusters that somebody looks at up to date, with
 // one watch for each of them. It is safe for concurrent use.
@@ -35,13 +47,13 @@ const (
 type Follower struct {
 	service *Service
 	log     *slog.Logger
-	changed func(cluster string) // called after readers of a cluster may see a change
+	viewers Viewers
 
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	// Those of the constants, but in tests.
-	lookFor, usageEvery time.Duration
+	lookFor, usageEvery, confirmEvery time.Duration
 
 	mu       sync.Mutex
 	closed   bool
@@ -49,10 +61,10 @@ type Follower struct {
 }
 
 // NewFollower returns a follower that follows nothing yet. The caller must call Close.
-func NewFollower(ctx context.Context, s *Service, log *slog.Logger, changed func(cluster string)) *Follower {
+func NewFollower(ctx context.Context, s *Service, log *slog.Logger, viewers Viewers) *Follower {
 	f := &Follower{
-		service: s, log: log, changed: changed, lookFor: lookFor, usageEvery: usageEvery,
-		followed: map[string]*time.Timer{},
+		service: s, log: log, viewers: viewers, followed: map[string]*time.Timer{},
+		lookFor: lookFor, usageEvery: usageEvery, confirmEvery: confirmEvery,
 	}
 	reader := services.Actor{Name: "follower", Role: services.RoleViewer}
 	f.ctx, f.cancel = context.WithCancel(services.WithActor(context.WithoutCancel(ctx), reader))
@@ -99,9 +111,11 @@ func (f *Follower) follow(ctx context.Context, cluster string) {
 			pauses = kube.NewBackoff(followAgain, followLongest) // it worked for some time
 		}
 		pause := pauses.Step()
-		if services.CodeOf(err) == services.CodeForbidden {
+		forbidden := services.CodeOf(err) == services.CodeForbidden
+		if forbidden {
 			pause = pollEvery
 		}
+		f.service.notePolled(cluster, forbidden)
 		f.log.DebugContext(ctx, "A watch of nodes has ended", "cluster", cluster, "error", err, "again", pause)
 		_ = kube.Sleep(ctx, pause) // the end of ctx ends the loop
 	}
@@ -117,19 +131,51 @@ func (f *Follower) watch(ctx context.Context, cluster string) error {
 	if err != nil {
 		return err
 	}
+	f.viewers.NodesConfirmed(cluster, now.AsOf)
 	if known && !before.looksLike(now) {
 		// The list is in the cache already. The generation says so to pages that were made
 		// before it and open their stream after this.
 		cache.Update(f.service.cache, nodesKey(cluster), func(v Inventory) (Inventory, bool) { return v, true })
-		f.changed(cluster)
+		f.viewers.NodesChanged(cluster)
 	}
 	client, err := f.service.clients.Client(cluster)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f.running.Go(func() { cancel(f.confirm(ctx, cluster, client)) })
 	g := f.gather(ctx, cluster, kube.HasOrder(now.version))
 	defer g.stop()
 	return client.FollowNodes(ctx, "", now.version, g.add)
+}
+
+// confirm asks the cluster again and again whether it is there. Each answer confirms what
+// the watch has seen, as both use the same connection. It returns an error when there is
+// no answer, or ctx ends.
+func (f *Follower) confirm(ctx context.Context, cluster string, client *kube.Client) error {
+	for {
+		if err := kube.Sleep(ctx, f.confirmEvery); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := answers(ctx, client); err != nil {
+			return err
+		}
+		f.service.cache.Confirm(nodesKey(cluster), began)
+		f.viewers.NodesConfirmed(cluster, began)
+	}
+}
+
+// answers returns an error if there is no answer from a cluster.
+func answers(ctx context.Context, client *kube.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
+	defer cancel()
+	_, err := client.Version(ctx)
+	if code := services.CodeOf(err); code == services.CodeUnavailable || code == services.CodeTimeout || ctx.Err() != nil {
+		return err
+	}
+	return nil // a refusal is an answer, too
 }
 
 // gathering collects what a watch sees, so that many changes at once are one for readers.
@@ -193,7 +239,7 @@ func (f *Follower) apply(cluster string, seen map[string]sighting, ordered bool)
 	c := f.service.cache
 	if !ordered {
 		c.InvalidateCluster(cluster)
-		f.changed(cluster)
+		f.viewers.NodesChanged(cluster)
 		return
 	}
 	for name, s := range seen {
@@ -202,7 +248,7 @@ func (f *Follower) apply(cluster string, seen map[string]sighting, ordered bool)
 	}
 	changed := cache.Update(c, nodesKey(cluster), func(v Inventory) (Inventory, bool) { return v.with(seen) })
 	if changed {
-		f.changed(cluster)
+		f.viewers.NodesChanged(cluster)
 	}
 }
 

@@ -60,7 +60,7 @@ func (f *Follower) watchPods(ctx context.Context, cluster string, t *tally) erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer f.service.tallies.follow(cluster, t)()
-	f.changed(cluster) // a page may have given up waiting for the list
+	f.viewers.NodesChanged(cluster) // a page may have given up waiting for the list
 	f.running.Go(func() { f.publishUsage(ctx, cluster, t) })
 	return client.FollowPods(ctx, t.version, t.set)
 }
@@ -74,7 +74,7 @@ func (f *Follower) publishUsage(ctx context.Context, cluster string, t *tally) {
 		}
 		replace := func(old map[string]Usage) (map[string]Usage, bool) { return sums, !maps.Equal(old, sums) }
 		if cache.Update(f.service.cache, usageKey(cluster), replace) {
-			f.changed(cluster)
+			f.viewers.NodesChanged(cluster)
 		}
 	}
 }

@@ -34,6 +34,9 @@ type following struct {
 	changes atomic.Int32
 }
 
+func (f *following) NodesChanged(string)              { f.changes.Add(1) }
+func (f *following) NodesConfirmed(string, time.Time) {}
+
 func follow(t *testing.T, config *rest.Config) *following {
 	t.Helper()
 	client, err := kube.New(config, "test", nil)
@@ -43,7 +46,7 @@ func follow(t *testing.T, config *rest.Config) *following {
 	t.Cleanup(c.Close)
 	forever := Options{ListTTL: time.Hour, DetailTTL: time.Hour, HardAge: time.Hour}
 	f := &following{Service: New(oneCluster{client}, c, forever)}
-	f.Follower = NewFollower(t.Context(), f.Service, slog.New(slog.DiscardHandler), func(string) { f.changes.Add(1) })
+	f.Follower = NewFollower(t.Context(), f.Service, slog.New(slog.DiscardHandler), f)
 	t.Cleanup(f.Follower.Close)
 	f.ctx = services.WithActor(t.Context(), services.Actor{Name: "reader", Role: services.RoleViewer})
 	return f
@@ -128,6 +131,47 @@ func TestFollower_mayNotWatch(t *testing.T) {
 	c.UpdateNode(t, name, cordon)
 	f.until(t, name, isCordoned)
 	require.Positive(t, f.changes.Load())
+	page, err := f.List(f.ctx, "a", Query{}, false)
+	require.NoError(t, err)
+	require.True(t, page.Polled)
+}
+
+// While nothing changes, the nodes grow no older, and are not listed again.
+func TestFollower_confirms(t *testing.T) {
+	c := kubetest.Acquire(t)
+	c.Nodes(t, 1)
+	proxy := c.Proxy(t)
+	f := follow(t, proxy.Config())
+	f.confirmEvery = 10 * time.Millisecond
+	f.Look("a")
+	watches := func() bool { return proxy.Calls("watch", "nodes") == 1 }
+	require.Eventually(t, watches, time.Minute, time.Millisecond)
+	before := f.list(t)
+	lists := proxy.Calls("list", "nodes")
+	for range 3 {
+		require.Eventually(t, func() bool { return f.list(t).AsOf.After(before.AsOf) }, time.Minute, time.Millisecond)
+		before = f.list(t)
+	}
+	require.Equal(t, lists, proxy.Calls("list", "nodes"))
+	page, err := f.List(f.ctx, "a", Query{}, false)
+	require.NoError(t, err)
+	require.False(t, page.Polled)
+}
+
+// A cluster that no longer answers is not taken for one in which nothing changes.
+func TestFollower_noAnswer(t *testing.T) {
+	c := kubetest.Acquire(t)
+	proxy := c.Proxy(t)
+	release := make(chan struct{})
+	silent := proxy.Inject(kubetest.Fault{Verb: "get", Hold: release, Times: 1})
+	f := follow(t, proxy.Config())
+	f.confirmEvery = 10 * time.Millisecond
+	f.Look("a")
+	silent.WaitHits(t, 1)
+	require.Equal(t, 1, proxy.Calls("watch", "nodes"))
+	again := func() bool { return proxy.Calls("watch", "nodes") == 2 }
+	require.Eventually(t, again, time.Minute, time.Millisecond)
+	close(release)
 }
 
 // Where nobody looks any more, nothing is followed.

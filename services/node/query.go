@@ -41,7 +41,8 @@ type Page struct {
 	Pages        int
 	UnknownNames []string // names of a pasted list that no node has
 	Summary      Summary
-	AsOf         time.Time // when the read of the nodes began
+	AsOf         time.Time // when the nodes were so
+	Polled       bool      // what others change shows late; see Service.Polled
 	Stale        error     // why the last refresh failed; nil if it did not
 	Readings     []Reading // of a list over clusters: one for each
 

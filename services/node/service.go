@@ -55,6 +55,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	failed map[string]error // by cluster: why the last list of its nodes failed
+	polled map[string]bool  // clusters whose nodes may not be watched
 
 	tallies tallies
 }
@@ -69,13 +70,14 @@ func New(clients Clients, c *cache.Cache, o Options) *Service {
 		pods:    cache.Policy{TTL: o.DetailTTL, HardAge: o.DetailTTL, Timeout: loadTimeout},
 		now:     time.Now,
 		failed:  map[string]error{},
+		polled:  map[string]bool{},
 	}
 }
 
 // Inventory is all nodes of a cluster, in the order of their names.
 type Inventory struct {
 	Nodes   []*Node
-	AsOf    time.Time // when the read of the nodes began
+	AsOf    time.Time // when the nodes were so: the begin of their read, or a later confirmation
 	Stale   error     // why the last refresh failed; nil if it did not
 	byName  map[string]*Node
 	version string // resource version at which the nodes were like this
@@ -175,6 +177,22 @@ func (s *Service) noteList(ctx context.Context, cluster string, err error) {
 	}
 }
 
+// notePolled records whether the nodes of a cluster are listed again and again because
+// they may not be watched.
+func (s *Service) notePolled(cluster string, polled bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.polled[cluster] = polled
+}
+
+// Polled reports whether what others change in a cluster shows late, because its nodes
+// may not be watched.
+func (s *Service) Polled(cluster string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.polled[cluster]
+}
+
 // withAge returns a cached inventory with its age.
 func withAge(found cache.Snapshot[Inventory]) Inventory {
 	found.Value.AsOf, found.Value.Stale = found.AsOf, found.Stale
@@ -217,7 +235,9 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 	if usageErr != nil && q.needsUsage() {
 		return Page{}, usageErr
 	}
-	return newPage(all, q, s.sight(cluster, usage)), nil
+	page := newPage(all, q, s.sight(cluster, usage))
+	page.Polled = s.Polled(cluster)
+	return page, nil
 }
 
 // Last returns the page of the query from the cache, for a reader whose cluster
