@@ -41,8 +41,9 @@ func clustersField() apiField { return listField("cluster", "Only these clusters
 // nodeFilters are the filters of the node list.
 func nodeFilters() []apiField {
 	return []apiField{
-		textField("q", "Words that must all occur in the row; `!word` must not occur. Names separated by commas or "+
-			"new lines are a list, of which `unknownNames` returns those that no node has."),
+		textField("q", "Words that must all match: text in the row, `!word` for the opposite, terms such as `zone:a`, "+
+			"`pool=gpu` and `cpu>80%`, label selectors such as `env in (prod,stage)`, or a list of names, of which "+
+			"`unknownNames` returns those that no node has. docs/api.md has all of it."),
 		choiceField("status", "Status of the node.", "Ready", "NotReady", "Unknown", "NoContact"),
 		choiceField("sched", "Whether new pods can be scheduled.", "schedulable", "limited", "cordoned"),
 		textField("role", "A role, such as `control-plane`."),

@@ -47,7 +47,7 @@ func (q Query) order() order {
 
 // needsUsage reports whether the order of the table or its search depends on pods.
 func (q Query) needsUsage() bool {
-	return q.order().pods || slices.ContainsFunc(terms(q.Text), term.needsUsage)
+	return q.order().pods || slices.ContainsFunc(parse(q.Text).words, func(w word) bool { return w.usage })
 }
 
 func (q Query) sort(nodes []*Node, usage Usages) {

@@ -15,7 +15,8 @@ const (
 	maxWords = 16
 )
 
-// checkText returns an error for a search that is too long or is not text.
+// checkText returns an error for a search that is too long, is not text, or has a wrong
+// term.
 func checkText(text string) (wrong services.FieldErrors) {
 	switch {
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
@@ -26,10 +27,49 @@ func checkText(text string) (wrong services.FieldErrors) {
 	if len(wrong) > 0 {
 		return wrong
 	}
-	for _, t := range terms(text) {
-		wrong = append(wrong, t.check()...)
+	words := parse(text).words
+	for _, w := range words {
+		wrong = append(wrong, w.wrong...)
+	}
+	if len(wrong) == 0 && len(words) > maxWords {
+		wrong.Add("q", "error_words", "Max", maxWords)
 	}
 	return wrong[:min(1, len(wrong))] // the field has room for one
+}
+
+// parsed is the text of a search: words, or entries that may be names.
+type parsed struct {
+	words   []word
+	entries []string // in lower case; nil if the text is certainly not a list of names
+	listed  bool     // the entries are a list of names in any case
+}
+
+// parse parses what somebody has typed or pasted. The text is a list of names if it has a
+// separator of lists (a comma, a semicolon, a new line) or more words than a search may
+// have. It is not one if it is a label selector: as a whole, as in "a=b,!c", or in part,
+// as in "a in (b,c) d".
+func parse(text string) parsed {
+	selector := selectorWords(text)
+	if selector != nil {
+		return parsed{words: selector}
+	}
+	pieces, hasSet := split(text)
+	p := parsed{words: wordsOf(pieces)}
+	if hasSet {
+		return p
+	}
+	separates := func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) }
+	p.entries = strings.FieldsFunc(strings.ToLower(text), separates)
+	quoted := strings.Contains(text, `"`)
+	terms := slices.ContainsFunc(p.words, func(w word) bool { return w.not || w.match != nil })
+	p.listed = !quoted && strings.ContainsAny(text, ",;\n") || !terms && len(p.entries) > maxWords
+	switch {
+	case p.listed:
+		p.words = nil
+	case terms || quoted:
+		p.entries = nil
+	}
+	return p
 }
 
 // search is the parsed text of a query: either words or a list of names.
@@ -39,24 +79,20 @@ type search struct {
 	unknown []string        // listed names that no node has
 }
 
-// newSearch parses what somebody has typed or pasted. The text is a list of names
-// if it contains a separator of lists (a comma, a semicolon, a new line), if it
-// has more words than a search may have, or if two or more of its words are names
-// of nodes: pasting lines into a browser's field turns the line ends into spaces.
-// Any other text is words.
+// newSearch returns the search for a text. Words without a separator of lists are a list
+// if two or more of them are names of nodes: pasting lines into a browser's field turns
+// the line ends into spaces.
 //
 // The names of a list must match whole names: a list with node-9 must not select
 // node-90.
 func newSearch(text string, nodes []*Node) search {
-	separates := func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) }
-	entries := strings.FieldsFunc(strings.ToLower(text), separates)
-	listed := strings.ContainsAny(text, ",;\n") || len(entries) > maxWords
-	if len(entries) == 0 || len(entries) == 1 && !listed {
-		return search{words: wordsOf(entries)}
+	p := parse(text)
+	if len(p.entries) == 0 || len(p.entries) == 1 && !p.listed {
+		return search{words: p.words}
 	}
-	s := lookUp(entries, nodes)
-	if !listed && len(s.names) < 2 {
-		return search{words: wordsOf(entries)}
+	s := lookUp(p.entries, nodes)
+	if !p.listed && len(s.names) < 2 {
+		return search{words: p.words}
 	}
 	return s
 }
@@ -106,84 +142,10 @@ func (x nameIndex) find(entry string) []string {
 	return x.aliases[entry]
 }
 
-// word is a word of a search: a term, or a text that the row of a node has to contain.
-type word struct {
-	text   string
-	not    bool // it begins with !
-	isTerm bool
-	term   term
-}
-
-func wordsOf(entries []string) []word {
-	words := make([]word, 0, len(entries))
-	for _, entry := range entries {
-		var w word
-		w.text, w.not = strings.CutPrefix(entry, "!")
-		w.term, w.isTerm = parseTerm(w.text)
-		if w.text != "" {
-			words = append(words, w)
-		}
-	}
-	return words
-}
-
-func (w word) matches(n *Node, s sight) bool {
-	if w.isTerm {
-		return w.term.matches(n, s) != w.not
-	}
-	return mentions(n, w.text) != w.not
-}
-
 // matches reports whether the list contains the node, or the node matches every word.
 func (s search) matches(n *Node, see sight) bool {
 	if s.names != nil {
 		return s.names[n.Name]
 	}
 	return !slices.ContainsFunc(s.words, func(w word) bool { return !w.matches(n, see) })
-}
-
-// mentions reports whether a node's row contains a word. A word that is the name
-// of a state matches that state only, because "NotReady" contains "ready".
-func mentions(n *Node, word string) bool {
-	if is, ok := stateWord(n, word); ok {
-		return is
-	}
-	has := func(s string) bool { return strings.Contains(strings.ToLower(s), word) }
-	for _, text := range []string{
-		n.Name, n.StatusText(), n.StatusReason, n.Version, n.Zone, n.Pool, n.InternalIP, n.Reason, n.ReasonBy,
-	} {
-		if has(text) {
-			return true
-		}
-	}
-	if n.NoContact && has("no contact") || slices.ContainsFunc(n.Roles, has) {
-		return true
-	}
-	for key, value := range n.Labels {
-		if has(key + "=" + value) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(n.Taints, func(t Taint) bool { return has(t.String()) })
-}
-
-// stateWord reports whether a node is in the state that a word names, in English
-// or Chinese. ok is false if the word is not the name of a state.
-func stateWord(n *Node, word string) (is, ok bool) {
-	switch word {
-	case "ready", "就绪":
-		return n.Status == StatusReady, true
-	case "notready", "未就绪":
-		return n.Status != StatusReady, true
-	case "nocontact", "失联":
-		return n.NoContact, true
-	case "schedulable", "可调度":
-		return n.Scheduling == Schedulable, true
-	case "limited", "受限":
-		return n.Scheduling == Limited, true
-	case "cordoned", "schedulingdisabled", "已禁止调度":
-		return n.Scheduling == Cordoned, true
-	default:
-		return false, false
-	}
 }

@@ -118,7 +118,7 @@ func TestSearch(t *testing.T) {
 		"stopped":                            {"node-2.example.org"},
 		"control-plane":                      {"node-2.example.org"},
 		"grace overhaul":                     {"node-10"},
-		"team=unlim":                         {"node-3"},
+		"label:team=unlim":                   {"node-3"},
 		"dedicated=ml:NoSch":                 {"node-1"},
 		"v1.37 eu-1a":                        {"node-1"},
 		"no such":                            nil,

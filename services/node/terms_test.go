@@ -26,7 +26,7 @@ func TestTerms(t *testing.T) {
 	both := []string{"a", "b"}
 	for text, want := range map[string][]string{
 		"zone:r1-a": {"a"}, "zone:R1": both, "!zone:r1-a": {"b"}, "pool:gpu": {"a"}, "role:work": {"a"},
-		"taint:gpu": {"a"}, "taint:gpu=yes:NoSch": {"a"}, "label:team": {"b"}, "label:team=web": {"b"}, "pool=cpu": {"a"},
+		"taint:gpu": {"a"}, "taint:gpu=yes:NoSch": {"a"}, "label:team": {"b"}, "label:team=web": {"b"}, "label=pool=cpu": {"a"},
 		"by:li": {"b"}, "reason:kernel": {"b"}, "status:notready": {"b"}, "name:a": {"a"}, "ip:fd00::": {"a"},
 		"version:1.36": {"a"}, "version<1.36": {"b"}, "version>=1.36": {"a"}, "version<=v1.35.9": {"b"},
 		"version>1.36.2": nil,
@@ -52,7 +52,7 @@ func TestTerms(t *testing.T) {
 func TestTerms_checked(t *testing.T) {
 	for text, wrong := range map[string]string{
 		"cpu>many": "cpu>many", "age<soon x": "age<soon", "zone:a pods>=1.5": "pods>=1.5", "memory<%": "memory<%",
-		"cpu>80%": "", "speed>x": "", "version<next": "", "a:b": "",
+		"cpu>80%": "", "speed>9": "", "!age<x": "age<x", "version<next": "", "a:b": "",
 	} {
 		_, err := Query{Text: text}.normal()
 		if wrong == "" {

@@ -36,10 +36,22 @@ type Search struct {
 	Max         int    // most characters; 0 for no limit
 }
 
-// SearchExamples are examples of the terms that a search of nodes understands.
-func SearchExamples() []string {
-	return []string{
-		"zone:a", "pool:gpu", "role:worker", "taint:gpu", "label:team=web", "by:grace", "reason:kernel",
-		"cpu>80%", "memory>=90%", "pods>100", "age<7d", "version<1.36",
+// SearchRule is one rule of the search of nodes.
+type SearchRule struct {
+	Examples []string
+	Text     string // message ID
+}
+
+// SearchHelp are the rules of the search of nodes. docs/api.md has more about each.
+func SearchHelp() []SearchRule {
+	return []SearchRule{
+		{[]string{"web", `"new kernel"`}, "search_help_words"},
+		{[]string{"!web", "-zone:r1-a"}, "search_help_not"},
+		{[]string{"ready", "limited", "cordoned", "converging", "nocontact"}, "search_help_states"},
+		{[]string{"zone:r1", "taint:gpu", "by:li"}, "search_help_part"},
+		{[]string{"pool=gpu", "pool!=gpu", "zone="}, "search_help_exact"},
+		{[]string{"cpu>80%", "pods>=100", "age<7d", "version<1.36"}, "search_help_compare"},
+		{[]string{"env in (prod,stage)", "tier!=web", "team,!spot"}, "search_help_selector"},
+		{[]string{"node-1, node-2"}, "search_help_list"},
 	}
 }
