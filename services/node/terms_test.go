@@ -26,8 +26,9 @@ func TestTerms(t *testing.T) {
 	both := []string{"a", "b"}
 	for text, want := range map[string][]string{
 		"zone:r1-a": {"a"}, "zone:R1": both, "!zone:r1-a": {"b"}, "pool:gpu": {"a"}, "role:work": {"a"},
-		"taint:gpu": {"a"}, "taint:gpu=yes:NoSch": {"a"}, "label:team": {"b"}, "label:team=web": {"b"}, "label=pool=cpu": {"a"},
-		"by:li": {"b"}, "reason:kernel": {"b"}, "status:notready": {"b"}, "name:a": {"a"}, "ip:fd00::": {"a"},
+		"taint:gpu": {"a"}, "taint:gpu=yes:NoSch": {"a"}, "label:team": {"b"}, "label:team=web": {"b"},
+		"label=pool=cpu": {"a"},
+		"by:li":          {"b"}, "reason:kernel": {"b"}, "status:notready": {"b"}, "name:a": {"a"}, "ip:fd00::": {"a"},
 		"version:1.36": {"a"}, "version<1.36": {"b"}, "version>=1.36": {"a"}, "version<=v1.35.9": {"b"},
 		"version>1.36.2": nil,
 		"cpu>80%":        {"a"}, "cpu>80": {"a"}, "cpu<=90%": both, "memory>=90%": {"b"}, "pods>10": {"b"}, "!pods>10": {"a"},
