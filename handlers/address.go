@@ -25,8 +25,7 @@ type handler = func(http.ResponseWriter, *http.Request) error
 // and sharing it work; scripts and HTMX are answered at once.
 func (h *Handlers) page(show handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		// Every such page leads to a change of nodes.
-		if err := services.RequireIn(r.Context(), pathParam(r, "cluster"), services.PermitChange); err != nil {
+		if err := h.requireChange(r); err != nil {
 			return err
 		}
 		if err := h.readPage(r); err != nil {
@@ -41,6 +40,21 @@ func (h *Handlers) page(show handler) handler {
 			return h.goTo(w, r, r.URL.EscapedPath())
 		}
 	}
+}
+
+// requireChange returns an error unless the actor may change nodes in the cluster of a
+// page, or in one of all clusters for a page without.
+func (h *Handlers) requireChange(r *http.Request) error {
+	actor, cluster := services.ActorFrom(r.Context()), pathParam(r, "cluster")
+	if cluster != "" {
+		return actor.In(cluster).Require(services.PermitChange)
+	}
+	for _, name := range h.ClusterNames(actor.Scope()) {
+		if actor.In(name).May(services.PermitChange) {
+			return nil
+		}
+	}
+	return actor.Require(services.PermitChange)
 }
 
 // goTo sends a person to the page at path that the request's form leads to.

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"slices"
+
 	"kube-node-manager/handlers/openapi"
 	"kube-node-manager/services/operation"
 )
@@ -90,6 +92,31 @@ func batchFields() []apiField {
 	return append(fields, drainFields()...)
 }
 
+// groupFields are the fields of batches in several clusters.
+func groupFields() []apiField {
+	instead := map[string]apiField{
+		"node":         listField("node", "Nodes as `cluster/node`, with the cluster escaped as in a path."),
+		"plan":         textField("plan", "`digest` of a preview of all clusters."),
+		"confirm":      listField("confirm", "The names of the clusters where an administrator must confirm."),
+		"confirm_pods": listField("confirm_pods", "As for one cluster, as `cluster/number`."),
+	}
+	alone := []string{"retry_of", "source", "pod", "uid", "undo_of"}
+	fields := []apiField{
+		listField("cluster", "With `all`: only these clusters."),
+		listField("leave", "Clusters whose nodes may be left out, because it is not possible there."),
+	}
+	for _, f := range batchFields() {
+		other, ok := instead[f.name]
+		if ok {
+			f = other
+		}
+		if !slices.Contains(alone, f.name) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
 func consentFields() []apiField {
 	return []apiField{
 		textField("plan", "`digest` of a preview. The request fails with 409 if the plan has changed since."),
@@ -171,6 +198,7 @@ func historyFields() []apiField {
 		textField("state", "State of the batches."),
 		textField("by", "Name of a user."),
 		textField("node", "Name of a node."),
+		textField("group", "ID of the group of batches that were started together in several clusters."),
 	}, periodFields()...)
 }
 

@@ -150,6 +150,23 @@ func batchRoutes() []apiRoute {
 			answers: newBatchAnswers(),
 		},
 		{
+			method: "GET", path: "/batches/preview", group: "batches", name: "previewGroupByQuery",
+			summary: "Plan a batch in each of several clusters; the fields are in the query.", query: groupFields(),
+			answers: ok(groupPlanJSON{}),
+		},
+		{
+			method: "POST", path: "/batches/preview", group: "batches", name: "previewGroup",
+			summary: "Plan a batch in each of several clusters without changing anything.", form: groupFields(),
+			answers: ok(groupPlanJSON{}),
+		},
+		{
+			method: "POST", path: "/batches", group: "batches", name: "createGroup",
+			summary: "Start a batch in each of several clusters, or none: 200 if all have ended within the request.",
+			form:    groupFields(), answers: map[int]any{
+				http.StatusOK: groupJSON{}, http.StatusAccepted: groupJSON{}, http.StatusConflict: groupMovedJSON{},
+			},
+		},
+		{
 			method: "GET", path: "/batches", group: "batches", name: "listBatches",
 			summary: "List batches, the newest first.", query: historyFields(), answers: ok(batchListJSON{}),
 		},
@@ -271,8 +288,11 @@ func programRoutes() []apiRoute {
 		{
 			method: "GET", path: "/events", group: "events", name: "followEvents",
 			summary: "Follow a cluster or a batch: server-sent events `nodes`, `progress`, `done`.",
-			query:   []apiField{textField("cluster", "Name of a cluster."), textField("batch", "ID of a batch.")},
-			media:   "text/event-stream",
+			query: []apiField{
+				textField("cluster", "Name of a cluster."), textField("batch", "ID of a batch or of a group."),
+				choiceField("nodes", "The nodes of all clusters.", "all"),
+			},
+			media: "text/event-stream",
 		},
 		{
 			method: "GET", path: "/healthz", group: "program", name: "isAlive",

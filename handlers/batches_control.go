@@ -34,6 +34,12 @@ func (h *Handlers) BatchesResume(w http.ResponseWriter, r *http.Request) error {
 func (h *Handlers) control(
 	w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error),
 ) error {
+	if id := pathParam(r, "id"); batch.IsGroup(id) {
+		return h.controlGroup(w, r, id, func(member string) error {
+			_, err := act(r.Context(), member)
+			return err
+		})
+	}
 	v, err := act(r.Context(), pathParam(r, "id"))
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ type batchJSON struct {
 	batch.View
 	RetryOf *string    `json:"retryOf"`
 	UndoOf  *string    `json:"undoOf"`
+	Group   string     `json:"group,omitempty"` // of the batches that were started together in several clusters
 	Items   []itemJSON `json:"items,omitempty"`
 	batch.Successors
 }
@@ -23,7 +24,8 @@ type itemJSON struct {
 }
 
 func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJSON {
-	b := batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Items: make([]itemJSON, len(items))}
+	b := newListedBatchJSON(v)
+	b.Items = make([]itemJSON, len(items))
 	for i, it := range items {
 		b.Items[i].Item = it
 		if it.Error != nil {
@@ -31,6 +33,11 @@ func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJS
 		}
 	}
 	return b
+}
+
+// newListedBatchJSON returns a batch without its nodes.
+func newListedBatchJSON(v batch.View) batchJSON {
+	return batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID)}
 }
 
 func orNull(s string) *string {

@@ -20,7 +20,7 @@ func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
 	case wantsJSON(r) && err == nil:
 		return writeJSON(w, http.StatusOK, newBatchListJSON(r.Context(), page))
 	case err == nil:
-		return h.showBatches(w, r, http.StatusOK, batches.ListView{Page: page})
+		return h.showBatches(w, r, http.StatusOK, batches.ListView{Page: page, Group: h.groupOf(r, q.Group)})
 	case wantsJSON(r) || isHTMX(r) || services.CodeOf(err) != services.CodeInvalid:
 		return err
 	default: // the form comes back with what is wrong in it
@@ -28,6 +28,19 @@ func (h *Handlers) BatchesList(w http.ResponseWriter, r *http.Request) error {
 			Page: batch.Page{Query: q}, Problem: ui.NewProblem(r.Context(), err),
 		})
 	}
+}
+
+// groupOf returns a group of batches, nil for none that the actor sees.
+func (h *Handlers) groupOf(r *http.Request, id string) *batches.Group {
+	if !batch.IsGroup(id) {
+		return nil
+	}
+	members, err := h.Batches.Group(r.Context(), id)
+	if err != nil {
+		return nil
+	}
+	g := batches.NewGroup(members, services.ActorFrom(r.Context()))
+	return &g
 }
 
 func (h *Handlers) showBatches(w http.ResponseWriter, r *http.Request, status int, v batches.ListView) error {
@@ -40,7 +53,7 @@ func historyQuery(values url.Values) batch.Query {
 	return batch.Query{
 		Cluster: values.Get("cluster"), Operation: values.Get("operation"), State: values.Get("state"), By: values.Get("by"),
 		Since: values.Get("since"), From: values.Get("from"), To: values.Get("to"),
-		Node: values.Get("node"), Text: values.Get("q"), Before: values.Get("before"),
+		Node: values.Get("node"), Text: values.Get("q"), Before: values.Get("before"), Group: values.Get("group"),
 	}
 }
 
@@ -53,7 +66,7 @@ type batchListJSON struct {
 func newBatchListJSON(ctx context.Context, p batch.Page) batchListJSON {
 	list := batchListJSON{Items: make([]batchJSON, len(p.Items))}
 	for i, v := range p.Items {
-		list.Items[i] = batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf)}
+		list.Items[i] = newListedBatchJSON(v)
 	}
 	if p.Older != "" {
 		list.Older = ui.Outside(ctx, batches.OlderURL(p))

@@ -89,7 +89,7 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 		IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
-		Left: slices.Sorted(maps.Keys(leftOut(r.Form))), Origin: planOrigin(q, p), Change: h.planChange(q, p),
+		Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
 	}
 	v.Options, _ = operation.ParamsOf[drain.Options](p.Params)
 	if v.Origin != nil {
@@ -109,6 +109,8 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 	}
 	return v
 }
+
+func sortedKeys(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
 
 func planNode(r *http.Request, p batch.Preview, n batch.NodePlan) plan.Node {
 	v := plan.Node{

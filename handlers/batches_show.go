@@ -15,6 +15,9 @@ import (
 // BatchesShow answers one batch and its nodes. "state" chooses among the nodes;
 // a page shows a part of them, JSON has them all.
 func (h *Handlers) BatchesShow(w http.ResponseWriter, r *http.Request) error {
+	if id := pathParam(r, "id"); batch.IsGroup(id) {
+		return redirect(w, r, batches.GroupURL(id))
+	}
 	v, err := h.Batches.View(r.Context(), pathParam(r, "id"))
 	if err != nil {
 		return err

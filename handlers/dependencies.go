@@ -94,6 +94,9 @@ type nodeInspector interface {
 type batchEngine interface {
 	Submit(ctx context.Context, q batch.Request) (batch.View, error)
 	Preview(ctx context.Context, q batch.Request) (batch.Preview, error)
+	SubmitAll(ctx context.Context, requests []batch.Request) ([]batch.View, error)
+	PreviewAll(ctx context.Context, requests []batch.Request) (parts []batch.Part, digest string, err error)
+	Group(ctx context.Context, id string) ([]batch.View, error)
 	Wait(ctx context.Context, id string, d time.Duration) (batch.View, error)
 	SyncWait(v batch.View) time.Duration
 	View(ctx context.Context, id string) (batch.View, error)

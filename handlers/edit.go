@@ -36,8 +36,12 @@ func (h *Handlers) Edit(page operation.Page) handler {
 // selection reads which nodes a form is for. The services refuse who may not
 // change them; to fill in a form for nothing is no use to anybody either.
 func (h *Handlers) selection(r *http.Request) (batch.Request, error) {
-	if err := services.RequireIn(r.Context(), pathParam(r, "cluster"), services.PermitChange); err != nil {
+	if err := h.requireChange(r); err != nil {
 		return batch.Request{}, err
+	}
+	if pathParam(r, "cluster") == "" {
+		s, err := h.submission(r)
+		return s.Request, err
 	}
 	q, err := h.batchRequest(r)
 	if err == nil && len(q.Nodes) == 0 {
@@ -83,11 +87,10 @@ func (e editor) shown(entries []string) []nodes.EditEntry {
 func (h *Handlers) showEdit(
 	w http.ResponseWriter, r *http.Request, status int, e editor, q batch.Request, problem error,
 ) error {
-	all, err := h.Nodes.All(r.Context(), q.Cluster, false)
+	all, chosen, err := h.editedNodes(r, q)
 	if err != nil {
 		return err
 	}
-	chosen := findNodes(all, q.Nodes)
 	v := nodes.EditView{
 		Cluster: q.Cluster, Page: e.page, Operation: e.operation, Field: e.field, Names: q.Nodes, Found: len(chosen),
 		Reason: q.Reason, Back: backOf(r),
@@ -108,20 +111,41 @@ func (h *Handlers) showEdit(
 		e.resume(&v, r.Form)
 	}
 	v.Effect = e.effect(r.Form, e.rows(typedForm(e, v)))
-	v.Keys, v.Values = e.suggest(all.Nodes)
+	v.Keys, v.Values = e.suggest(all)
 	v.New = append(v.New, blankRows(v.New, r.Form.Get("more") == "1")...)
-	f := h.frame(r, "nodes", ui.N(r.Context(), "edit_title_"+string(e.page), len(q.Nodes)), q.Cluster)
+	current := "nodes"
+	if q.Cluster == "" {
+		current = frameOfAll
+	}
+	f := h.frame(r, current, ui.N(r.Context(), "edit_title_"+string(e.page), len(q.Nodes)), q.Cluster)
 	return render(w, r, status, nodes.EditPage(f, v))
 }
 
-func findNodes(all node.Inventory, names []string) []*node.Node {
-	out := make([]*node.Node, 0, len(names))
-	for _, name := range names {
-		if n := all.Find(name); n != nil {
-			out = append(out, n)
-		}
+// editedNodes returns all nodes of a cluster, and those of them that a request is about.
+// Without a cluster they are those of all clusters of the request.
+func (h *Handlers) editedNodes(r *http.Request, q batch.Request) (all, chosen []*node.Node, err error) {
+	wanted := make(map[string]bool, len(q.Nodes))
+	for _, name := range q.Nodes {
+		wanted[name] = true
 	}
-	return out
+	if q.Cluster != "" {
+		found, err := h.Nodes.All(r.Context(), q.Cluster, false)
+		return found.Nodes, nodesOf(found.Nodes, func(n *node.Node) bool { return wanted[n.Name] }), err
+	}
+	clusters := map[string]bool{}
+	for _, text := range q.Nodes {
+		ref, _ := node.ParseRef(text)
+		clusters[ref.Cluster] = true
+	}
+	readings, err := h.Nodes.MatchAll(r.Context(), sortedKeys(clusters), node.Query{})
+	for _, reading := range readings {
+		all = append(all, reading.Matched()...)
+	}
+	return all, nodesOf(all, func(n *node.Node) bool { return wanted[n.Ref().String()] }), err
+}
+
+func nodesOf(all []*node.Node, wanted func(*node.Node) bool) []*node.Node {
+	return slices.DeleteFunc(slices.Clone(all), func(n *node.Node) bool { return !wanted(n) })
 }
 
 // retype puts what was typed back into the form. What was typed about a key

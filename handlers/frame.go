@@ -32,7 +32,7 @@ func (h *Handlers) frame(r *http.Request, current, title, cluster string) ui.Fra
 	}
 	if current == frameOfAll {
 		follow.Nodes, follow.Generation = true, h.Generation(scope)
-		f.Dock = h.dock(open, "", actor)
+		f.Dock = h.dockOfAll(r, open, actor)
 	}
 	if cluster != "" {
 		h.Clusters.Look(cluster)
@@ -58,10 +58,23 @@ func (h *Handlers) Generation(scope services.Scope) uint64 {
 	return sum
 }
 
-// dock returns the newest running batch in a cluster, with "" in any, or one that waits
-// to be resumed, so that whoever opens the page finds it again.
+// dockOfAll is dock for all clusters: a group, or a batch alone.
+func (h *Handlers) dockOfAll(r *http.Request, open []batch.View, actor services.Actor) templ.Component {
+	if len(open) == 0 {
+		return nil
+	}
+	if g := h.groupOf(r, batch.GroupOf(open[0].ID)); g != nil {
+		return batches.GroupDock(*g)
+	}
+	v := batches.NewView(open[0], actor)
+	v.More = len(open) - 1
+	return batches.Dock(v)
+}
+
+// dock returns the newest running batch in a cluster, or one that waits to be
+// resumed, so that whoever opens the page finds it again.
 func (h *Handlers) dock(open []batch.View, cluster string, actor services.Actor) templ.Component {
-	mine := slices.DeleteFunc(open, func(v batch.View) bool { return cluster != "" && v.Cluster != cluster })
+	mine := slices.DeleteFunc(open, func(v batch.View) bool { return v.Cluster != cluster })
 	if len(mine) == 0 {
 		return nil
 	}

@@ -28,6 +28,7 @@ const (
 	forHere                 // to see the cluster
 	forChange               // to change what belongs to no cluster
 	forDoing                // to change nodes of the cluster
+	forSome                 // to change nodes of at least one cluster
 	forDrain                // to drain nodes of the cluster
 	forAdmins
 )
@@ -43,8 +44,12 @@ func routeRights() map[string]struct {
 		form  url.Values
 	}
 	cordon := url.Values{"operation": {"cordon"}, "node": {"n1"}}
+	far := url.Values{"operation": {"cordon"}, "node": {url.PathEscape(testCluster) + "/n1"}}
 	rows := map[string]row{
 		"POST /clusters/{cluster}/batches":         {forDoing, cordon},
+		"POST /batches":                            {forDoing, far},
+		"GET /batches/preview":                     {forDoing, far},
+		"POST /batches/preview":                    {forSome, nil}, // leads to GET
 		"GET /clusters/{cluster}/batches/preview":  {forDoing, cordon},
 		"POST /clusters/{cluster}/batches/preview": {forDoing, cordon},
 		"POST /batches/{id}/resume":                {forDrain, nil}, // the batch is a drain
@@ -72,6 +77,8 @@ func routeRights() map[string]struct {
 			GET /clusters/{cluster}/nodes,
 			GET /clusters/{cluster}/nodes.csv, GET /clusters/{cluster}/nodes/{node}, GET /clusters/{cluster}/labels,
 			GET /clusters/{cluster}/taints, GET /batches/{id}, GET /batches/{id}/report.csv`,
+		forSome: `GET /nodes/labels/edit, POST /nodes/labels/edit, GET /nodes/taints/edit, POST /nodes/taints/edit,
+			GET /nodes/annotations/edit, POST /nodes/annotations/edit`,
 		forDoing: `GET /clusters/{cluster}/labels/edit, POST /clusters/{cluster}/labels/edit,
 			GET /clusters/{cluster}/taints/edit, POST /clusters/{cluster}/taints/edit,
 			GET /clusters/{cluster}/annotations/edit, POST /clusters/{cluster}/annotations/edit,
@@ -127,6 +134,8 @@ func (v visitor) may(needs right) bool {
 		return v.signed && all.May(services.PermitChange)
 	case forDoing:
 		return v.signed && here.May(services.PermitChange)
+	case forSome:
+		return v.signed && (here.May(services.PermitChange) || all.May(services.PermitChange))
 	case forDrain:
 		return v.signed && here.May(services.PermitDrain)
 	default:

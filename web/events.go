@@ -70,7 +70,7 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		}
 	}
 	if v.batch != "" {
-		if _, err := h.batches.View(r.Context(), v.batch); err != nil {
+		if _, err := h.batches.Group(r.Context(), v.batch); err != nil {
 			return nil, err
 		}
 	}

@@ -24,6 +24,7 @@ const (
 // batchViewer returns the current state of a batch.
 type batchViewer interface {
 	View(ctx context.Context, id string) (batch.View, error)
+	Group(ctx context.Context, id string) ([]batch.View, error)
 }
 
 // hub sends events to the open pages.
@@ -205,6 +206,7 @@ func (h *hub) sendNotices() {
 			h.welcome(n.viewer)
 		case n.batch != "":
 			h.sendBatch(n.batch)
+			h.sendGroup(batch.GroupOf(n.batch))
 		case !n.asOf.IsZero():
 			h.sendAsOf(n.cluster, n.asOf)
 		default:
@@ -262,7 +264,11 @@ func (h *hub) welcome(v *viewer) {
 	if v.news.wanted {
 		h.sendRailTo([]*viewer{v})
 	}
-	if v.batch != "" {
+	switch {
+	case batch.IsGroup(v.batch):
+		h.sendGroupTo([]*viewer{v}, v.batch)
+		return
+	case v.batch != "":
 		h.sendBatchTo([]*viewer{v}, v.batch)
 		return
 	}

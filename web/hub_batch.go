@@ -1,8 +1,10 @@
 package web
 
 import (
+	"slices"
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/views/batches"
 )
@@ -13,20 +15,64 @@ func (h *hub) sendChanged() {
 	changed := h.changed
 	h.changed = map[string]bool{}
 	h.mu.Unlock()
+	groups := map[string]bool{}
 	for id := range changed {
 		h.sendBatch(id)
+		groups[batch.GroupOf(id)] = true
 	}
+	for group := range groups {
+		h.sendGroup(group)
+	}
+}
+
+// sendGroup sends the state of a group of batches to all who follow it.
+func (h *hub) sendGroup(id string) {
+	if id != "" {
+		h.sendGroupTo(h.followersOf(id), id)
+	}
+}
+
+// sendGroupTo sends the panel of a group. If all of its batches have ended, this is the
+// last event of each stream. Each viewer gets their own: they may see other clusters.
+func (h *hub) sendGroupTo(followers []*viewer, id string) {
+	for _, v := range followers {
+		members, err := h.batches.Group(services.WithActor(h.ctx, v.actor), id)
+		if err != nil {
+			h.log.Error("Could not read the progress of a group", "group", id, "error", err)
+			continue
+		}
+		panel := h.render(batches.GroupPanel(batches.NewGroup(members, v.actor)), v)
+		open := slices.ContainsFunc(members, func(m batch.View) bool { return !m.State.Ended() })
+		h.sendPanel(v, panel, !open)
+	}
+}
+
+// sendPanel sends a viewer the panel of what they follow. If it has ended, this is the
+// last event of the stream.
+func (h *hub) sendPanel(v *viewer, panel string, ended bool) {
+	if !ended {
+		h.send(v, "progress", panel)
+		return
+	}
+	h.sendEvery(v) // "done" is always the last
+	h.send(v, "done", panel)
+	v.ended = true
+	time.AfterFunc(lingerFor, v.cut)
 }
 
 // sendBatch sends the state of a batch to all who follow it.
 func (h *hub) sendBatch(id string) {
-	var followers []*viewer
+	h.sendBatchTo(h.followersOf(id), id)
+}
+
+// followersOf returns the viewers of a batch or a group.
+func (h *hub) followersOf(id string) (followers []*viewer) {
 	h.each(func(v *viewer) {
 		if v.batch == id && !v.ended {
 			followers = append(followers, v)
 		}
 	})
-	h.sendBatchTo(followers, id)
+	return followers
 }
 
 // sendBatchTo sends the panel of a batch. If the batch has ended, this is the last
@@ -42,14 +88,7 @@ func (h *hub) sendBatchTo(followers []*viewer, id string) {
 	}
 	panels := panels{hub: h, batch: state, rendered: map[panelVariant]string{}}
 	for _, v := range followers {
-		if !state.State.Ended() {
-			h.send(v, "progress", panels.of(v))
-			continue
-		}
-		h.sendEvery(v) // "done" is always the last
-		h.send(v, "done", panels.of(v))
-		v.ended = true
-		time.AfterFunc(lingerFor, v.cut)
+		h.sendPanel(v, panels.of(v), state.State.Ended())
 	}
 }
 

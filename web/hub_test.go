@@ -37,6 +37,11 @@ func (b *oneBatch) View(context.Context, string) (batch.View, error) {
 	return batch.View{Batch: row, Gate: b.gate}, nil
 }
 
+func (b *oneBatch) Group(ctx context.Context, id string) ([]batch.View, error) {
+	v, err := b.View(ctx, id)
+	return []batch.View{v}, err
+}
+
 func (b *oneBatch) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -55,6 +55,8 @@ func pages() map[string]bool {
 		"GET /clusters/{cluster}/labels/edit": true, "POST /clusters/{cluster}/labels/edit": true,
 		"GET /clusters/{cluster}/taints/edit": true, "POST /clusters/{cluster}/taints/edit": true,
 		"GET /clusters/{cluster}/annotations/edit": true, "POST /clusters/{cluster}/annotations/edit": true,
+		"GET /nodes/labels/edit": true, "POST /nodes/labels/edit": true, "GET /nodes/taints/edit": true,
+		"POST /nodes/taints/edit": true, "GET /nodes/annotations/edit": true, "POST /nodes/annotations/edit": true,
 		"GET /clusters/{cluster}/taints/copy": true, "POST /clusters/{cluster}/taints/copy": true,
 		"GET /clusters/{cluster}/templates/apply": true, "POST /clusters/{cluster}/templates/apply": true,
 		"GET /batches/{id}/{verb:cancel|pause|resume|retry|undo}": true,

@@ -141,11 +141,14 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				heavy.Get("/clusters/{cluster}/labels", do(h.LabelsOverview))
 				heavy.Get("/clusters/{cluster}/taints", do(h.TaintsOverview))
 				for _, edited := range operation.Edited() {
+					both(heavy, "/nodes/"+string(edited.Page)+"/edit", do(h.Edit(edited.Page)))
 					both(heavy, "/clusters/{cluster}/"+string(edited.Page)+"/edit", do(h.Edit(edited.Page)))
 				}
 				both(heavy, "/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
 				both(heavy, "/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))
+				r.Post("/batches", do(h.GroupCreate))
+				both(heavy, "/batches/preview", do(h.GroupPreview))
 				r.Get("/batches/{id}", do(h.BatchesShow))
 				heavy.Get("/batches/{id}/report.csv", do(h.BatchesReport))
 				r.Post("/batches/{id}/cancel", do(h.BatchesCancel))

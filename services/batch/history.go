@@ -39,6 +39,7 @@ type Query struct {
 	Zone      *time.Location // of the days; nil is UTC
 	Node      string         // one of the batch's nodes, by its whole name
 	Text      string         // words, each in the id, reason, actor, operation or cluster, or in the name of a node
+	Group     string         // id of the group
 	Before    string         // older than the batch of this id
 }
 
@@ -84,7 +85,7 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 func (q Query) rows(now time.Time) (store.BatchQuery, error) {
 	rows := store.BatchQuery{
 		Cluster: q.Cluster, Operation: q.Operation, State: store.State(q.State), By: q.By, Before: q.Before,
-		Node: strings.ToLower(strings.TrimSpace(q.Node)),
+		Node: strings.ToLower(strings.TrimSpace(q.Node)), Prefix: groupPrefix(q.Group),
 	}
 	var span, words []services.FieldError
 	rows.From, rows.To, span = services.Span{Since: q.Since, From: q.From, To: q.To, Zone: q.Zone}.Limits(now)
@@ -92,6 +93,7 @@ func (q Query) rows(now time.Time) (store.BatchQuery, error) {
 	wrong := slices.Concat(
 		services.CheckFilters(services.Filter{Field: "cluster", Value: q.Cluster}, services.Filter{Field: "by", Value: q.By},
 			services.Filter{Field: "node", Value: q.Node}, services.Filter{Field: "before", Value: q.Before},
+			services.Filter{Field: "group", Value: q.Group},
 			services.Filter{Field: "q", Value: q.Text}),
 		words, span,
 		services.CheckChoice("operation", q.Operation, Operations()), services.CheckChoice("state", rows.State, States()))

@@ -100,9 +100,10 @@ func busy(text string, most int, args ...any) *services.Error {
 	return services.NewError(services.CodeThrottled, text, append(args, "Max", most, "Seconds", busySeconds)...)
 }
 
-// roomFor refuses a batch when too many are open.
-func (e *Engine) roomFor(b Batch) error {
-	inCluster, ofActor, nodes := 0, 0, b.Total
+// roomFor refuses a batch when too many are open; others is how many of its actor are
+// about to be.
+func (e *Engine) roomFor(b Batch, others int) error {
+	inCluster, ofActor, nodes := 0, others, b.Total
 	for _, v := range e.Running(services.Scope{All: true}) {
 		if v.Cluster == b.Cluster {
 			inCluster++

@@ -36,7 +36,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 		return View{}, err
 	}
 	defer leave()
-	if err := e.roomFor(p.batch); err != nil {
+	if err := e.roomFor(p.batch, 0); err != nil {
 		return View{}, err
 	}
 	plan, err := e.plan(ctx, &p, true)

@@ -126,6 +126,15 @@ func (c Counts) Total() int {
 	return c.Pending + c.Running + c.Waiting + c.Succeeded + c.Unchanged + c.Failed + c.Skipped + c.Cancelled
 }
 
+// Plus returns the sums of the counts of two batches.
+func (c Counts) Plus(other Counts) Counts {
+	return Counts{
+		Pending: c.Pending + other.Pending, Running: c.Running + other.Running, Waiting: c.Waiting + other.Waiting,
+		Succeeded: c.Succeeded + other.Succeeded, Unchanged: c.Unchanged + other.Unchanged,
+		Failed: c.Failed + other.Failed, Skipped: c.Skipped + other.Skipped, Cancelled: c.Cancelled + other.Cancelled,
+	}
+}
+
 // Add adds n to the count of a state.
 func (c *Counts) Add(s ItemState, n int) {
 	count := c.field(s)

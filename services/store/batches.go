@@ -21,20 +21,40 @@ const selectBatches = `SELECT ` + batchColumns + ` FROM batches `
 // template. If the actor has another batch with the same idempotency key, the error
 // is CodeConflict.
 func (s *Store) InsertBatch(ctx context.Context, b Batch, items []Item) error {
+	return s.InsertBatches(ctx, []NewBatch{{b, items}})
+}
+
+// NewBatch is a batch with its items.
+type NewBatch struct {
+	Batch
+	Items []Item
+}
+
+// InsertBatches is InsertBatch for several batches: all of them, or none.
+func (s *Store) InsertBatches(ctx context.Context, batches []NewBatch) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if err := insertBatchRow(ctx, tx, b); err != nil {
-			return fmt.Errorf("insert batch: %w", err)
+		for _, b := range batches {
+			if err := s.insertBatch(ctx, tx, b.Batch, b.Items); err != nil {
+				return err
+			}
 		}
-		if err := useTemplate(ctx, tx, b.TemplateID, b.CreatedAt); err != nil {
-			return err
-		}
-		after := facts("operation", b.Operation, "total", b.Total, "params", b.Params,
-			"rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf)
-		if err := s.noteBatch(ctx, tx, b, ActionBatchCreate, ResultOK, after); err != nil {
-			return err
-		}
-		return insertItems(ctx, tx, b.ID, items)
+		return nil
 	})
+}
+
+func (s *Store) insertBatch(ctx context.Context, tx *sql.Tx, b Batch, items []Item) error {
+	if err := insertBatchRow(ctx, tx, b); err != nil {
+		return fmt.Errorf("insert batch: %w", err)
+	}
+	if err := useTemplate(ctx, tx, b.TemplateID, b.CreatedAt); err != nil {
+		return err
+	}
+	after := facts("operation", b.Operation, "total", b.Total, "params", b.Params,
+		"rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf)
+	if err := s.noteBatch(ctx, tx, b, ActionBatchCreate, ResultOK, after); err != nil {
+		return err
+	}
+	return insertItems(ctx, tx, b.ID, items)
 }
 
 func insertBatchRow(ctx context.Context, tx *sql.Tx, b Batch) error {
@@ -135,6 +155,19 @@ func (s *Store) SetPaused(ctx context.Context, id string, paused bool) error {
 // Batch returns one batch, or CodeNotFound.
 func (s *Store) Batch(ctx context.Context, id string) (Batch, error) {
 	return scanBatch(s.r.QueryRowContext(ctx, selectBatches+`WHERE id = $1`, id))
+}
+
+// BatchIDs returns the ids of the batches that begin with a prefix, in their order. The
+// prefix must not be empty.
+func (s *Store) BatchIDs(ctx context.Context, prefix string) ([]string, error) {
+	return list(ctx, s.r, "read ids of batches", scanString,
+		`SELECT id FROM batches WHERE id >= $1 AND id < $2 ORDER BY id`, prefix, afterPrefix(prefix))
+}
+
+// afterPrefix returns the first text after all that begin with a prefix.
+func afterPrefix(prefix string) string {
+	last := len(prefix) - 1
+	return prefix[:last] + string(prefix[last]+1)
 }
 
 // BatchByKey returns the batch that an actor has created with an idempotency key,

@@ -19,6 +19,7 @@ type BatchQuery struct {
 	Node               string    // one of the batch's nodes
 	Words              []string  // each must occur in a field of the batch, or in the name of one of its nodes
 	Before             string    // only batches older than the one with this id
+	Prefix             string    // of the id
 	Limit              int
 }
 
@@ -26,6 +27,9 @@ func (q BatchQuery) conditions() conditions {
 	var c conditions
 	c.addScope(q.Scope)
 	c.add(q.Before != "", "id < ?", q.Before)
+	if q.Prefix != "" {
+		c.add(true, "id >= ? AND id < ?", q.Prefix, afterPrefix(q.Prefix))
+	}
 	c.add(q.Cluster != "", "cluster = ?", q.Cluster)
 	c.add(q.Operation != "", "operation = ?", q.Operation)
 	c.add(q.State != "", "state = ?", string(q.State))

@@ -12,6 +12,7 @@ import (
 // ListView is a page of the list of batches.
 type ListView struct {
 	Page    batch.Page
+	Group   *Group      // whose batches they are; nil for none
 	Problem *ui.Problem // what is wrong with the filters
 	Now     time.Time
 }
@@ -39,6 +40,7 @@ func filters(q batch.Query) url.Values {
 	for name, value := range map[string]string{
 		"cluster": q.Cluster, "operation": q.Operation, "state": q.State, "by": q.By,
 		"since": q.Since, "from": q.From, "to": q.To, "node": q.Node, "q": q.Text,
+		"group": q.Group,
 	} {
 		if value != "" {
 			values.Set(name, value)

@@ -249,6 +249,11 @@ type nodeCount struct {
 // mayDo reports whether there is something to do and the user may do it: only an
 // administrator may change protected keys.
 func mayDo(v View) bool {
+	for _, part := range v.Parts {
+		if part.Problem != nil {
+			return false
+		}
+	}
 	return v.Change == nil || v.Summary.Changed > 0 && (len(v.Change.Named) == 0 || v.MayForce)
 }
 

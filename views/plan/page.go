@@ -43,7 +43,7 @@ func heading(ctx context.Context, f ui.Frame, v View) string {
 	if !ui.HasMessage(ctx, id) {
 		return f.Title
 	}
-	return ui.N(ctx, id, len(v.Names), "Cluster", v.Cluster)
+	return ui.N(ctx, id, len(v.Names), "Cluster", where(ctx, v))
 }
 
 // Title returns the title of the page: "Drain nodes · prod".

@@ -124,7 +124,7 @@ func Page(f ui.Frame, v View) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = drainBudgets(v.Drain).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = drainBudgets(v).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

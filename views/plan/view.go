@@ -14,7 +14,7 @@ import (
 
 // View is the page of a plan.
 type View struct {
-	Cluster        string
+	Cluster        string // "" for several; see Group
 	Operation      string
 	Reason         string
 	Nodes          []Node
@@ -35,6 +35,10 @@ type View struct {
 	Digest         string        // of the plan; see consents
 	Reach          []batch.Reach // the large parts of the cluster that it affects
 	Left           []string      // nodes that were left out
+
+	Parts  []View   // of a plan over several clusters: that of each; see Group
+	Number int      // of a part, from 1
+	Closed []Closed // the clusters that cannot be in the plan
 }
 
 // drains reports whether the plan is of a drain.

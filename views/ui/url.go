@@ -62,8 +62,7 @@ func EndedURL(next string, end SessionEnd) string {
 // request does not count as activity of the user.
 func InBackground(path string) string { return WithQuery(path, url.Values{"background": {"1"}}) }
 
-// ClusterURL returns the page of a cluster. What is below it is, for the cluster "", that
-// of all clusters.
+// ClusterURL returns the page of a cluster.
 func ClusterURL(cluster string) string { return ClustersURL + "/" + url.PathEscape(cluster) }
 
 // ClusterTestURL is where the page of all clusters posts "Try again".
@@ -143,8 +142,14 @@ func ApplyURL(cluster string) string { return ClusterURL(cluster) + "/templates/
 // TemplatesURL returns the templates of a kind, "labels" or "taints".
 func TemplatesURL(kind string) string { return "/templates/" + url.PathEscape(kind) }
 
-// OverviewURL returns the overview of all labels, or taints, of a cluster.
-func OverviewURL(cluster, kind string) string { return ClusterURL(cluster) + "/" + kind }
+// OverviewURL returns the overview of all labels, or taints, of a cluster. Below it, with
+// "", are the forms for the nodes of several clusters.
+func OverviewURL(cluster, kind string) string {
+	if cluster == "" {
+		return EveryNodeURL + "/" + kind
+	}
+	return ClusterURL(cluster) + "/" + kind
+}
 
 // BatchURL returns the page of one batch.
 func BatchURL(id string) string { return AllBatchesURL + "/" + url.PathEscape(id) }

@@ -68,7 +68,8 @@ func (c *Counts) add(v Verdict) {
 	}
 }
 
-func (c *Counts) sum(o Counts) {
+// Add adds the counts of another plan.
+func (c *Counts) Add(o Counts) {
 	c.Nodes += o.Nodes
 	c.Cordon += o.Cordon
 	c.Evict += o.Evict
@@ -104,7 +105,7 @@ func MakePlan(f Facts, o Options) (Plan, error) {
 	for _, n := range f.Nodes {
 		np := w.planNode(n, f, guards, demands)
 		p.Nodes = append(p.Nodes, np)
-		p.Counts.sum(np.Counts)
+		p.Counts.Add(np.Counts)
 	}
 	for _, name := range f.Missing {
 		gone := services.NewError(services.CodeNotFound, "error_node_gone")
