@@ -55,6 +55,9 @@ func nodeFilters() []apiField {
 		textField("condition", "A type of condition that is in its bad state, such as `DiskPressure`: see `problems`."),
 		textField("label", "`key` or `key=value`."),
 		textField("taint", "`key`, `key=value` or `key=value:Effect`."),
+		textField("group", "Groups the nodes by `pool`, `zone`, `version`, `type` (of the instance), `role`, `status` or "+
+			"`label:KEY`; the order is that inside the groups."),
+		textField("in", "Only the group with this `key`; needs `group`."),
 		choiceField("sort", "Order of the nodes.",
 			"name", "cluster", "status", "version", "zone", "pool", "age", "cpu", "memory", "pods"),
 		choiceField("dir", "`desc` reverses the order.", "asc", "desc"),

@@ -90,12 +90,23 @@ func nodeRoutes() []apiRoute {
 			query:   append([]apiField{clustersField()}, nodeFilters()...), media: "text/csv",
 		},
 		{
+			method: "GET", path: "/nodes.txt", group: "nodes", name: "listAllNodeNames", media: "text/plain",
+			summary: "All matching nodes of all clusters as `cluster/name`, one on each line.",
+			query: append([]apiField{
+				clustersField(), onlyOne("changeable", "Only nodes that you may change, of clusters that answer."),
+			}, nodeFilters()...),
+		},
+		{
 			method: "GET", path: "/clusters/{cluster}/nodes", group: "nodes", name: "listNodes",
 			summary: "List nodes, with filters.", query: nodeListFields(), answers: ok(nodeListJSON{}),
 		},
 		{
 			method: "GET", path: "/clusters/{cluster}/nodes.csv", group: "nodes", name: "exportNodes",
 			summary: "All matching nodes as CSV.", query: nodeFilters(), media: "text/csv",
+		},
+		{
+			method: "GET", path: "/clusters/{cluster}/nodes.txt", group: "nodes", name: "listNodeNames",
+			summary: "The names of all matching nodes, one on each line.", query: nodeFilters(), media: "text/plain",
 		},
 		{
 			method: "GET", path: "/clusters/{cluster}/nodes/{node}", group: "nodes", name: "showNode",

@@ -8,6 +8,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/form"
+	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/views/batches"
 	"kube-node-manager/views/ui"
@@ -170,7 +171,8 @@ func listQuery(form url.Values) url.Values {
 // which order.
 func filterNames() []string {
 	return []string{
-		"q", "status", "sched", "role", "pool", "zone", "version", "condition", "label", "taint", "sort", "dir",
+		"q", "status", "sched", "role", "pool", "zone", "version", "condition", "label", "taint",
+		"group", "in", "sort", "dir",
 	}
 }
 
@@ -180,12 +182,13 @@ func (h *Handlers) matchingNames(r *http.Request, cluster string, form url.Value
 		return nil, err
 	}
 	nodes, err := h.Nodes.Match(r.Context(), cluster, query)
-	if err != nil {
-		return nil, err
-	}
+	return namesOf(nodes), err
+}
+
+func namesOf(nodes []*node.Node) []string {
 	names := make([]string, len(nodes))
 	for i, n := range nodes {
 		names[i] = n.Name
 	}
-	return names, nil
+	return names
 }

@@ -158,6 +158,7 @@ type allNodesJSON struct {
 	Page         int           `json:"page"`
 	Size         int           `json:"size"`
 	Items        []nodeJSON    `json:"items"`
+	Groups       []node.Group  `json:"groups,omitempty"`
 	UnknownNames []string      `json:"unknownNames,omitempty"`
 	Clusters     []readingJSON `json:"clusters"`
 }
@@ -173,7 +174,7 @@ type readingJSON struct {
 func newAllNodesJSON(r *http.Request, p node.Page) allNodesJSON {
 	out := allNodesJSON{
 		AsOf: timeOrNull(p.AsOf), Total: p.Match, Nodes: p.Total, Page: p.Query.Page, Size: p.Query.Size,
-		Items: nodeItems(p), UnknownNames: p.UnknownNames, Clusters: make([]readingJSON, len(p.Readings)),
+		Items: nodeItems(p), Groups: p.Groups, UnknownNames: p.UnknownNames, Clusters: make([]readingJSON, len(p.Readings)),
 	}
 	for i, reading := range p.Readings {
 		out.Clusters[i] = readingJSON{Cluster: reading.Cluster, AsOf: timeOrNull(reading.AsOf)}

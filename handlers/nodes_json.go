@@ -15,7 +15,9 @@ type nodeListJSON struct {
 	Page         int        `json:"page"`
 	Size         int        `json:"size"`
 	Items        []nodeJSON `json:"items"`
-	UnknownNames []string   `json:"unknownNames,omitempty"` // of a list in q: those that no node has
+	// Groups are those of all nodes that match, if the request says how to group them.
+	Groups       []node.Group `json:"groups,omitempty"`
+	UnknownNames []string     `json:"unknownNames,omitempty"` // of a list in q: those that no node has
 }
 
 type nodeJSON struct {
@@ -38,6 +40,6 @@ func nodeItems(p node.Page) []nodeJSON {
 func newNodeListJSON(cluster string, p node.Page) nodeListJSON {
 	return nodeListJSON{
 		Cluster: cluster, AsOf: p.AsOf.UTC(), Total: p.Match, ClusterTotal: p.Total,
-		Page: p.Query.Page, Size: p.Query.Size, Items: nodeItems(p), UnknownNames: p.UnknownNames,
+		Page: p.Query.Page, Size: p.Query.Size, Items: nodeItems(p), Groups: p.Groups, UnknownNames: p.UnknownNames,
 	}
 }

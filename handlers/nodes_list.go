@@ -145,6 +145,7 @@ func nodeQuery(values url.Values) (node.Query, error) {
 		Pool: values.Get("pool"), Zone: values.Get("zone"), Version: values.Get("version"),
 		Condition: values.Get("condition"), Label: values.Get("label"), Taint: values.Get("taint"),
 		Sort: values.Get("sort"), Desc: values.Get("dir") == "desc",
+		Group: values.Get("group"), In: values.Get("in"), Fold: values.Get("fold"),
 		Page: page, Size: size, Fresh: values.Get("fresh") == "1", Apply: values.Get("apply"),
 	}, nil
 }

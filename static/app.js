@@ -56,6 +56,8 @@
     more.textContent = more.dataset.text.replace("#", grouped(of));
     more.hidden = whole ? !except.size : of <= here.length || picked.size >= of;
     body.toggleAttribute("data-selected", whole || picked.size > 0);
+    const has = (name) => (whole ? !except.has(name) : picked.has(name));
+    document.dispatchEvent(new CustomEvent("selection-shown", { detail: { has } })); // groups.js listens
     saveSelection();
   }
   function forget() {
@@ -70,22 +72,24 @@
     names.forEach((name) => picked.add(name));
     saveSelection();
   }
-  function tick(list, checked) {
+  function tick(names, checked) {
     const whole = everything !== null, set = whole ? except : picked;
-    for (const box of list) whole === checked ? set.delete(box.value) : set.add(box.value);
+    for (const name of names) whole === checked ? set.delete(name) : set.add(name);
     showSelection();
   }
+  const names = (list) => list.map((box) => box.value);
+  on("tick-names", (e) => tick(e.detail.names, e.detail.checked));
   function clearSelection() {
     forget();
     showSelection();
   }
   on("click", (e) => {
-    if (e.target.id === "sel-page") return tick(boxes(), e.target.checked);
+    if (e.target.id === "sel-page") return tick(names(boxes()), e.target.checked);
     if (!e.target.matches("#nodes input[name=node]")) return;
     const list = boxes(), from = list.findIndex((b) => b.value === last), to = list.indexOf(e.target);
     last = e.target.value;
     const range = e.shiftKey && from >= 0;
-    tick(range ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target], e.target.checked);
+    tick(names(range ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [e.target]), e.target.checked);
   });
   // Before HTMX or the browser sends the form, add the selected names that this page
   // of the table does not show, or the query and its exceptions instead of names.

@@ -16,6 +16,9 @@ type Query struct {
 	Label      string   // key or key=value
 	Taint      string   // key, key=value or with :Effect
 	Clusters   []string // of a list over clusters: only these; none for all
+	Group      string   // one of Groupings, or GroupLabel and a key; "" for no groups
+	In         string   // only the group with this key
+	Fold       string   // keys of the folded groups with commas between; see FoldAll
 	Sort       string   // one of SortKeys; "" is name
 	Desc       bool
 	Page       int // from 1; 0 is 1
@@ -35,9 +38,12 @@ func PageSizes() []int { return []int{50, 100, 200} }
 type Page struct {
 	Query        Query // with its defaults filled in
 	Nodes        []*Node
-	Usage        Usages // nil while it is unknown
-	Total        int    // nodes in the cluster
-	Match        int    // nodes that match the filters
+	Groups       []Group   // of all nodes that match; nil if the table is not grouped
+	Sections     []Section // those of the page; nil if the table is not grouped
+	Before       int       // nodes on the pages before
+	Usage        Usages    // nil while it is unknown
+	Total        int       // nodes in the cluster
+	Match        int       // nodes that match the filters
 	Pages        int
 	UnknownNames []string // names of a pasted list that no node has
 	Summary      Summary

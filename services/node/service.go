@@ -269,7 +269,7 @@ func (s *Service) sight(cluster string, usage map[string]Usage) sight {
 	return see
 }
 
-// Match returns all nodes that match the query's filters, in its order.
+// Match returns all nodes that match the query's filters, in its order and its groups.
 func (s *Service) Match(ctx context.Context, cluster string, q Query) ([]*Node, error) {
 	q, err := q.normal()
 	if err != nil {
@@ -286,5 +286,8 @@ func (s *Service) Match(ctx context.Context, cluster string, q Query) ([]*Node, 
 	see := s.sight(cluster, usage)
 	matched, _ := q.filter(all.Nodes, see)
 	q.sort(matched, see.usage)
+	if q.Group != "" {
+		matched = ungroup(q.group(matched, see.usage))
+	}
 	return matched, nil
 }

@@ -20,6 +20,7 @@ func (q Query) normal() (Query, error) {
 		services.CheckChoice("sched", q.Scheduling, []string{Schedulable, Limited, Cordoned}),
 		services.CheckChoice("sort", q.Sort, SortKeys()),
 		checkText(q.Text),
+		q.checkGroup(),
 		services.CheckFilters(
 			services.Filter{Field: "role", Value: q.Role}, services.Filter{Field: "pool", Value: q.Pool},
 			services.Filter{Field: "zone", Value: q.Zone}, services.Filter{Field: "version", Value: q.Version},
@@ -60,27 +61,52 @@ func checkClusters(names []string) (wrong services.FieldErrors) {
 	return services.CheckFilters(filters...)
 }
 
-// newPage filters the nodes, sorts them and selects one page.
+// newPage filters the nodes, sorts and groups them, and selects one page.
 func newPage(all Inventory, q Query, s sight) Page {
 	matched, unknown := q.filter(all.Nodes, s)
 	q.sort(matched, s.usage)
-	pages := max(1, (len(matched)+q.Size-1)/q.Size)
-	q.Page = min(q.Page, pages)
-	first := (q.Page - 1) * q.Size
-	return Page{
-		Query: q, Nodes: matched[first:min(first+q.Size, len(matched))], Usage: s.usage,
-		Total: len(all.Nodes), Match: len(matched), Pages: pages, UnknownNames: unknown,
+	p := Page{
+		Query: q, Usage: s.usage, Total: len(all.Nodes), Match: len(matched), UnknownNames: unknown,
 		Summary: all.Summary(), AsOf: all.AsOf, Stale: all.Stale, matched: matched,
+	}
+	if q.Group != "" {
+		p.Groups = q.group(matched, s.usage)
+		p.turnGroups()
+		return p
+	}
+	first := p.turn(len(matched))
+	p.Nodes, p.Before = matched[first:min(first+q.Size, len(matched))], first
+	return p
+}
+
+// turn sets the number of pages that some rows need, goes to the last one if there is no
+// such page, and returns the first row of the page.
+func (p *Page) turn(rows int) (first int) {
+	p.Pages = max(1, (rows+p.Query.Size-1)/p.Query.Size)
+	p.Query.Page = min(p.Query.Page, p.Pages)
+	return (p.Query.Page - 1) * p.Query.Size
+}
+
+// turnGroups is turn for a table with groups: it sets what the page shows.
+func (p *Page) turnGroups() {
+	rows := 0
+	for _, g := range p.Groups {
+		rows += g.height()
+	}
+	p.Sections, p.Before = divide(p.Groups, p.turn(rows), p.Query.Size)
+	p.Nodes = []*Node{}
+	for _, s := range p.Sections {
+		p.Nodes = append(p.Nodes, s.Rows...)
 	}
 }
 
 // filter returns the nodes that match in a new slice, and the names of a pasted
 // list that no node has.
 func (q Query) filter(nodes []*Node, s sight) (matched []*Node, unknown []string) {
-	search := newSearch(q.Text, nodes)
+	search, group := newSearch(q.Text, nodes), q.valueOf()
 	matched = make([]*Node, 0, len(nodes))
 	for _, n := range nodes {
-		if q.matches(n) && search.matches(n, s) {
+		if (q.In == "" || group(n) == q.In) && q.matches(n) && search.matches(n, s) {
 			matched = append(matched, n)
 		}
 	}

@@ -66,12 +66,15 @@ func tokens(ctx context.Context, v ListView) []token {
 	add(q.Condition, q.Condition, func(q *node.Query) { q.Condition = "" })
 	add(q.Label, q.Label, func(q *node.Query) { q.Label = "" })
 	add(q.Taint, ui.T(ctx, "token_taint", "Taint", q.Taint), func(q *node.Query) { q.Taint = "" })
+	add(q.In, groupText(ctx, q), func(q *node.Query) { q.In = "" })
 	return out
 }
 
 // foundFields are the parts of the query that have a field in the search form.
 func foundFields() []string {
-	return []string{"q", "status", "sched", "role", "pool", "zone", "version", "condition", "label", "taint"}
+	return []string{
+		"q", "status", "sched", "role", "pool", "zone", "version", "condition", "label", "taint",
+	}
 }
 
 // keptFields are the other parts of the query: the search form has hidden fields for
@@ -81,7 +84,7 @@ func keptFields(q node.Query) []ui.Pair {
 	var out []ui.Pair
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, value := range values[name] {
-			if !slices.Contains(foundFields(), name) {
+			if !slices.Contains(foundFields(), name) && name != "group" {
 				out = append(out, ui.Pair{Name: name, Value: value})
 			}
 		}
@@ -99,6 +102,9 @@ func queryFields(q node.Query) []ui.Pair {
 	}
 	for _, cluster := range q.Clusters {
 		fields = append(fields, ui.Pair{Name: "filter.cluster", Value: cluster})
+	}
+	if q.In != "" {
+		fields = append(fields, ui.Pair{Name: "filter.group", Value: q.Group}, ui.Pair{Name: "filter.in", Value: q.In})
 	}
 	return fields
 }

@@ -30,7 +30,9 @@ func unfilteredURL(v ListView) string {
 
 // unfiltered returns a query without filters, in the same order.
 func unfiltered(q node.Query) node.Query {
-	return node.Query{Clusters: q.Clusters, Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply}
+	return node.Query{
+		Clusters: q.Clusters, Group: q.Group, Fold: q.Fold, Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply,
+	}
 }
 
 // sortURL returns the table sorted by a column, in reverse if it already is.
@@ -74,13 +76,13 @@ func sizeURL(v ListView, size int) string {
 
 func sizeID(size int) string { return "size-" + strconv.Itoa(size) }
 
-// rowRange returns the numbers of the first and the last row of a page.
+// rowRange returns the numbers of the first and the last node of a page.
 func rowRange(p node.Page) (first, last int) {
-	if len(p.Nodes) == 0 {
+	shown := shownNodes(p)
+	if shown == 0 {
 		return 0, 0
 	}
-	first = (pageNumber(p.Query)-1)*pageSize(p.Query) + 1
-	return first, first + len(p.Nodes) - 1
+	return p.Before + 1, p.Before + shown
 }
 
 // unknownShown is how many unknown names are listed.

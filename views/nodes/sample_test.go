@@ -77,7 +77,7 @@ func nodesView() nodes.ListView {
 			Query: node.Query{
 				Text: "a&b", Role: "worker", Label: "team=web", Taint: "gpu", Sort: "cpu", Desc: true, Page: 2, Size: 100,
 			},
-			Nodes: list, Usage: usage, Total: 389, Match: 206, Pages: 3, AsOf: viewstest.Noon.Add(-2 * time.Second),
+			Nodes: list, Usage: usage, Total: 389, Match: 206, Before: 100, Pages: 3, AsOf: viewstest.Noon.Add(-2 * time.Second),
 			Summary: node.Summary{
 				Ready: 379, Limited: 2, Cordoned: 6, NotReady: 2, OldestCordon: &oldest,
 				Roles: []string{"control-plane", "worker"}, Versions: []string{"v1.36.3", "v1.36.2"},

@@ -41,7 +41,7 @@ func linkBeginnings() []string {
 
 // linkAttributes are the attributes whose values are addresses.
 func linkAttributes() []string {
-	return []string{"href", "src", "action", "formaction", "hx-get", "hx-post", "data-stream"}
+	return []string{"href", "src", "action", "formaction", "hx-get", "hx-post", "data-stream", "data-names"}
 }
 
 // Path returns the base as the path of a cookie: "/nodes", or "/" for a nil Base.

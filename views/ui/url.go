@@ -93,8 +93,25 @@ func NodesUsageURL(cluster string, q node.Query) string {
 
 // NodesCSVURL returns all nodes that match q as CSV, regardless of its page.
 func NodesCSVURL(cluster string, q node.Query) string {
-	q.Page, q.Size, q.Fresh, q.Apply = 0, 0, false, ""
-	return WithQuery(NodesPath(cluster)+".csv", QueryValues(q))
+	return WithQuery(NodesPath(cluster)+".csv", QueryValues(ofAllPages(q)))
+}
+
+// NodesNamesURL returns the names of all nodes that match q, one on each line.
+func NodesNamesURL(cluster string, q node.Query) string {
+	return WithQuery(NodesPath(cluster)+".txt", QueryValues(ofAllPages(q)))
+}
+
+// ChosenNamesURL is NodesNamesURL for the nodes that the user can choose for a change.
+func ChosenNamesURL(cluster string, q node.Query) string {
+	values := QueryValues(ofAllPages(q))
+	values.Set("changeable", "1")
+	return WithQuery(NodesPath(cluster)+".txt", values)
+}
+
+// ofAllPages returns a query without what is about its pages.
+func ofAllPages(q node.Query) node.Query {
+	q.Page, q.Size, q.Fresh, q.Apply, q.Fold = 0, 0, false, "", ""
+	return q
 }
 
 // NodeURL returns the page of one node.
@@ -219,6 +236,9 @@ func QueryValues(q node.Query) url.Values {
 	if len(q.Clusters) > 0 {
 		values["cluster"] = q.Clusters
 	}
+	set("group", q.Group, true)
+	set("in", q.In, q.Group != "")
+	set("fold", q.Fold, q.Group != "")
 	set("sort", q.Sort, q.Sort != node.SortKeys()[0] || q.Desc)
 	set("dir", "desc", q.Desc)
 	set("page", strconv.Itoa(q.Page), q.Page > 1)
