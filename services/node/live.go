@@ -97,5 +97,6 @@ func inventoryOf(nodes []*Node, byName map[string]*Node, version string) Invento
 	return Inventory{
 		Nodes: nodes, byName: byName, version: version,
 		summary: sync.OnceValue(func() Summary { return summarize(nodes) }),
+		drift:   sync.OnceValue(func() []Drift { return FindDrift(nodes) }),
 	}
 }

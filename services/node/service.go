@@ -82,6 +82,7 @@ type Inventory struct {
 	byName  map[string]*Node
 	version string // resource version at which the nodes were like this
 	summary func() Summary
+	drift   func() []Drift
 }
 
 // Find returns the node of that name, or nil.
