@@ -114,6 +114,14 @@ func nodeRoutes() []apiRoute {
 			answers: ok(nodeDetailJSON{}),
 		},
 		{
+			method: "GET", path: "/clusters/{cluster}/overview", group: "nodes", name: "showOverview",
+			summary: "Count the nodes of a cluster by state, version, pool and zone, with its oldest cordons and drift.",
+			query: []apiField{
+				onlyOne("usage", "Wait for what the pods request."), onlyOne("fresh", "Bypass the cache."),
+			},
+			answers: ok(fleetJSON{}),
+		},
+		{
 			method: "GET", path: "/clusters/{cluster}/labels", group: "nodes", name: "listLabels",
 			summary: "List labels with their number of nodes.", query: overviewFields(), answers: ok(overviewJSON{}),
 		},

@@ -77,6 +77,8 @@ type nodeReader interface {
 	MatchAll(ctx context.Context, clusters []string, q node.Query) ([]node.Reading, error)
 	Get(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 	GetQuick(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
+	Fleet(ctx context.Context, cluster string, fresh, wait bool) (node.Fleet, error)
+	KnownFleet(cluster string) (node.Fleet, bool)
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
 	Known(cluster string) (node.Inventory, bool)
 	Last(ctx context.Context, cluster string, q node.Query, why error) (node.Page, bool)

@@ -77,6 +77,7 @@ func routeRights() map[string]struct {
 			GET /clusters/{cluster}/nodes,
 			GET /clusters/{cluster}/nodes.csv, GET /clusters/{cluster}/nodes.txt,
 			GET /clusters/{cluster}/nodes/{node}, GET /clusters/{cluster}/labels,
+			GET /clusters/{cluster}/overview,
 			GET /clusters/{cluster}/taints, GET /batches/{id}, GET /batches/{id}/report.csv`,
 		forSome: `GET /nodes/labels/edit, POST /nodes/labels/edit, GET /nodes/taints/edit, POST /nodes/taints/edit,
 			GET /nodes/annotations/edit, POST /nodes/annotations/edit`,

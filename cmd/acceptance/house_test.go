@@ -141,7 +141,8 @@ func otherMeanings() map[string][]string {
 		},
 		"taint": {
 			"handlers/api_fields.go", "handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go",
-			"services/node/table.go", "services/node/terms.go", "views/nodes/edit_templ.go", "views/nodes/find.go",
+			"services/node/table.go", "services/node/terms.go", "views/nodes/edit_templ.go", "views/nodes/fleet_templ.go",
+			"views/nodes/find.go",
 			"views/nodes/find_templ.go",
 			"views/nodes/overview_templ.go",
 			"views/nodes/row_templ.go", "views/templates/page_templ.go", "views/ui/taints_templ.go", "views/ui/url.go",

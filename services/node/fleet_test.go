@@ -5,6 +5,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube/kubetest"
 )
 
 func TestNewFleet(t *testing.T) {
@@ -54,4 +58,34 @@ func TestSkews(t *testing.T) {
 		{"v1.38.0", 1, -1, false}, {"v1.37.2+k3s1", 2, 0, true}, {"v1.34.0", 3, 3, true}, {"v1.33.9", 4, 4, false},
 	}, Skews("v1.37.2-eks-1", versions))
 	require.Nil(t, Skews("", versions))
+}
+
+// The overview of a real cluster counts its nodes and their pods, and finds the node that
+// differs from its pool.
+func TestFleet(t *testing.T) {
+	c := kubetest.Acquire(t)
+	names := c.Nodes(t, 5, kubetest.WithLabels(map[string]string{"pool": "web", "team": "shop"}))
+	c.Deployment(t, c.Namespace(t), "web", 2, kubetest.OnNodes(names[0]), kubetest.Requests("500m", "1Gi"))
+	c.UpdateNode(t, names[4], func(n *corev1.Node) {
+		delete(n.Labels, "team")
+		n.Spec.Unschedulable = true
+	})
+	f := follow(t, c.Config())
+	got, err := f.Service.Fleet(f.ctx, "a", false, false)
+	require.NoError(t, err)
+	require.False(t, got.UsageKnown)
+	require.Equal(t, int64(-1), got.Resources[0].Requested)
+	got, err = f.Service.Fleet(f.ctx, "a", true, true)
+	require.NoError(t, err)
+	require.Equal(t, Share{Nodes: 5, Ready: 4, Cordoned: 1}, got.Total)
+	require.Equal(t, Room{Name: "cpu", Unit: "cpu", Allocatable: 40_000, Requested: 1000, Free: 31_000}, got.Resources[0])
+	require.Equal(t, []Drift{{
+		Pool: "web", Key: "team", Want: new("shop"), Agree: 4, Odd: []Odd{{Node: names[4]}},
+	}}, got.Drift)
+	known, ok := f.KnownFleet("a")
+	require.True(t, ok)
+	require.Equal(t, got.Drift, known.Drift)
+
+	_, err = f.Service.Fleet(services.WithActor(t.Context(), services.Actor{}), "a", false, false)
+	require.Equal(t, services.CodeForbidden, services.CodeOf(err))
 }

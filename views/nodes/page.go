@@ -57,7 +57,9 @@ func eventKind(e inspect.Event) string {
 }
 
 // countsPods reports whether the requests of the pods count against a resource.
-func countsPods(r node.Resource) bool { return r.Name == "cpu" || r.Name == "memory" || r.Name == "pods" }
+func countsPods(r node.Resource) bool {
+	return r.Name == "cpu" || r.Name == "memory" || r.Name == "pods"
+}
 
 // podKind returns the mark of a pod's status, as kubectl names it.
 func podKind(phase string) string {
@@ -108,9 +110,15 @@ type podColumn struct{ title, sort, class string }
 
 func podColumns() []podColumn {
 	return []podColumn{
-		{"col_pod", "name", ""}, {"col_drain", "verdict", ""}, {"col_budget", "", ""}, {"col_state", "status", ""},
-		{"col_owner", "owner", ""}, {"col_restarts", "restarts", "num"}, {"col_cpu", "cpu", "num"},
-		{"col_memory", "memory", "num"}, {"col_age", "age", "num"},
+		{"col_pod", "name", ""},
+		{"col_drain", "verdict", ""},
+		{"col_budget", "", ""},
+		{"col_state", "status", ""},
+		{"col_owner", "owner", ""},
+		{"col_restarts", "restarts", "num"},
+		{"col_cpu", "cpu", "num"},
+		{"col_memory", "memory", "num"},
+		{"col_age", "age", "num"},
 	}
 }
 

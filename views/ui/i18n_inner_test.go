@@ -255,7 +255,7 @@ func families() map[string][]string {
 		"plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
 		"opt_":      options(),
 
-		"form_": {"labels", "taints", "annotations", "copy", "template"}, "tab_": {"nodes", "labels", "taints"},
+		"form_": {"labels", "taints", "annotations", "copy", "template"}, "tab_": {"overview", "nodes", "labels", "taints"},
 		"diff_":       {diffAdd, DiffSet, DiffChange, DiffRemove, DiffSame, DiffCordon},
 		"edit_title_": edited, "edit_keep_values_about_": edited, "edit_rows_": edited, "edit_rows_none_": edited,
 		"edit_new_": edited, "edit_locked_": edited, "edit_locked_about_": {"annotations"},
@@ -273,6 +273,7 @@ func families() map[string][]string {
 			store.RefusedProvider,
 		),
 
+		"fleet_": {"pools", "zones"}, "fleet_requested_": {"cpu", "memory", "pods"}, "fleet_free_": {"cpu", "memory", "pods"},
 		"condition_": conditionWords(), "condition_other_": {"ok", "bad", "warn"},
 		"node_tab_": {
 			"overview", "conditions", "pods", "events", "labels", "images", "heartbeat", "yaml", "history",
