@@ -90,6 +90,7 @@ var rooms = map[string][]string{
 		"services/store",
 	},
 	"services/template": {"services", "services/operation", "services/store", "services/yamltree"},
+	"services/saved":    {"services", "services/store"},
 	"services/account":  {"services", "services/seal", "services/store"},
 	"services/audit":    {"services", "services/store"},
 	"services/oidc":     {"services"},

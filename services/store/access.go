@@ -89,7 +89,7 @@ func (s *Store) SetTaste(ctx context.Context, id int64, language, theme string) 
 	})
 }
 
-// DeleteUser deletes a user and their tokens. Their batches and audit entries
+// DeleteUser deletes a user, their tokens and their personal views. Their batches and audit entries
 // stay, and their id is never used again.
 //
 // Errors: CodeNotFound; CodeConflict for the last administrator.
@@ -97,6 +97,9 @@ func (s *Store) DeleteUser(ctx context.Context, id int64) (held Held, err error)
 	err = s.changeUser(ctx, id, func(tx *sql.Tx, u User) error {
 		held, err = heldBy(ctx, tx, id)
 		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM views WHERE user_id = $1 AND NOT shared`, id); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id); err != nil {

@@ -51,6 +51,11 @@ const (
 	ActionTemplateImport Action = "template.import"
 	ActionTemplateExport Action = "template.export"
 
+	ActionViewShare   Action = "view.share"
+	ActionViewUpdate  Action = "view.update"
+	ActionViewUnshare Action = "view.unshare"
+	ActionViewDelete  Action = "view.delete"
+
 	ActionClusterImport      Action = "cluster.import"
 	ActionClusterUpdate      Action = "cluster.update"
 	ActionClusterRename      Action = "cluster.rename"
@@ -73,6 +78,7 @@ func Actions() []Action {
 		ActionBatchCreate, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
 		ActionTemplateImport, ActionTemplateExport,
+		ActionViewShare, ActionViewUpdate, ActionViewUnshare, ActionViewDelete,
 		ActionClusterImport, ActionClusterUpdate, ActionClusterRename, ActionClusterCredentials,
 		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
