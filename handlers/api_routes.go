@@ -21,7 +21,7 @@ type apiRoute struct {
 
 // apiGroups are the groups of routes in the order of the document.
 func apiGroups() []string {
-	return []string{"clusters", "nodes", "batches", "templates", "audit", "users", "profile", "events", "program"}
+	return []string{"clusters", "nodes", "batches", "templates", "views", "audit", "users", "profile", "events", "program"}
 }
 
 // clusterListJSON is the list of the HTTP contract.
@@ -49,7 +49,7 @@ func apiRoutes() []apiRoute {
 	for _, group := range [][]apiRoute{
 		clusterRoutes(), clusterChangeRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(),
 		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), factorRoutes(),
-		programRoutes(),
+		viewRoutes(), programRoutes(),
 	} {
 		routes = append(routes, group...)
 	}

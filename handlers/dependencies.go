@@ -13,6 +13,7 @@ import (
 	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/saved"
 	"kube-node-manager/services/template"
 	"kube-node-manager/views/people"
 )
@@ -131,6 +132,18 @@ type templateKeeper interface {
 	Import(ctx context.Context, kind, text string, replace bool) ([]template.Imported, error)
 }
 
+// savedKeeper is what the handlers need of saved.Service.
+type savedKeeper interface {
+	Views(ctx context.Context) ([]saved.View, error)
+	View(ctx context.Context, id int64) (saved.View, error)
+	Save(ctx context.Context, d saved.Draft, replace bool) (saved.View, error)
+	Update(ctx context.Context, id int64, d saved.Draft) (saved.View, error)
+	Delete(ctx context.Context, id int64) (saved.View, error)
+	Searches(ctx context.Context) ([]string, error)
+	KeepSearch(ctx context.Context, text string) error
+	ForgetSearches(ctx context.Context, text string) error
+}
+
 // auditLog is what the handlers need of audit.Service.
 type auditLog interface {
 	List(ctx context.Context, q audit.Query) (audit.Page, error)
@@ -163,6 +176,7 @@ type Dependencies struct {
 	Inspect   nodeInspector
 	Batches   batchEngine
 	Templates templateKeeper
+	Saved     savedKeeper
 	Audit     auditLog
 	Cache     generations
 	Protect   protection

@@ -44,6 +44,10 @@ func (h *Handlers) NodesAll(w http.ResponseWriter, r *http.Request) error {
 	if isHTMX(r) {
 		return render(w, r, http.StatusOK, nodes.Table(v)) // also with a problem, which stands where the table would
 	}
+	v.Saved, err = h.viewsMenu(r, "", viewQuery(q))
+	if err != nil {
+		return err
+	}
 	f := h.frame(r, frameOfAll, ui.T(r.Context(), "nodes_of_all"), "")
 	return render(w, r, status, nodes.ListPage(f, v))
 }

@@ -65,6 +65,10 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		return render(w, r, http.StatusOK, nodes.Table(v)) // also with a problem, which stands where the table would
 	}
 	h.rememberCluster(w, r, cluster)
+	v.Saved, err = h.viewsMenu(r, cluster, viewQuery(q))
+	if err != nil {
+		return err
+	}
 	return render(w, r, status, nodes.ListPage(h.frame(r, "nodes", cluster, cluster), v))
 }
 

@@ -25,6 +25,7 @@ const (
 	forSession              // a login session, not a bearer token
 	forOwn                  // a login session, or an administrator's token
 	forSeeing               // to see at least one cluster
+	forSaving               // to see at least one cluster; of a token, to change things
 	forHere                 // to see the cluster
 	forChange               // to change what belongs to no cluster
 	forDoing                // to change nodes of the cluster
@@ -66,13 +67,14 @@ func routeRights() map[string]struct {
 			GET /profile/factor, GET /profile/factor/{verb},
 			GET /users/{user}/{verb},
 			GET /clusters/{cluster}/{verb}, GET /clusters/{cluster}/batches, GET /batches/{id}/{verb},
-			GET /templates/{kind}/{id}/duplicate`,
+			GET /templates/{kind}/{id}/duplicate, GET /views/{id}/{verb}, GET /searches/forget`,
 		forSession: `POST /profile/factor, POST /profile/factor/add, POST /profile/factor/codes,
 			POST /profile/factor/remove, POST /profile/password, POST /profile/sessions/{session}/end`,
 		forOwn: `POST /profile/tokens, POST /profile/tokens/{token}/revoke, POST /profile/signout`,
 		forSeeing: `GET /nodes, GET /nodes.csv, GET /nodes.txt,
 			GET /batches, GET /audit, GET /audit.csv, GET /templates/{kind}, GET /templates/{kind}/export,
-			GET /templates/{kind}/{id}`,
+			GET /templates/{kind}/{id}, GET /views, GET /views/menu, GET /views/{id}, GET /searches`,
+		forSaving: `POST /views, POST /views/{id}/edit, POST /views/{id}/delete, POST /searches, POST /searches/forget`,
 		forHere: `GET /clusters/{cluster}, GET /clusters/{cluster}/access, POST /clusters/{cluster}/test,
 			GET /clusters/{cluster}/nodes,
 			GET /clusters/{cluster}/nodes.csv, GET /clusters/{cluster}/nodes.txt,
@@ -130,6 +132,8 @@ func (v visitor) may(needs right) bool {
 		return v.signed && (!v.token || all.May(services.PermitUsers))
 	case forSeeing:
 		return v.signed && v.sees
+	case forSaving:
+		return v.signed && v.sees && (!v.token || all.May(services.PermitChange))
 	case forHere:
 		return v.signed && here.May(services.PermitSee)
 	case forChange:
@@ -210,7 +214,7 @@ func pathOf(method, route string, form url.Values) string {
 		"/templates/{kind}/{id}", "/templates/labels/1", "/batches/{id}", "/batches/b1", "/static/*", "/static/app.css",
 		"{verb:cancel|pause|resume|retry|undo}", "cancel",
 		"{verb:test|disable|enable}", "test", "{verb:access|password|disable|enable|signout|tokens}", "access",
-		"{verb:password|tokens|signout}", "password",
+		"{verb:password|tokens|signout}", "password", "{verb:edit|delete}", "edit",
 	).Replace(route)
 	if method == http.MethodGet && form != nil {
 		path += "?" + form.Encode()

@@ -18,6 +18,7 @@ import (
 	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/saved"
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
 	"kube-node-manager/views/ui"
@@ -86,8 +87,8 @@ func (a *App) setUp(ctx context.Context) error {
 	})
 	h := handlers.New(handlers.Dependencies{
 		Accounts: e.accounts, Logins: e.sessions, Inspect: inspect.New(clusters, nodes, fenced, a.options.ListTTL),
-		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog, Cache: fenced,
-		Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
+		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog,
+		Saved: saved.New(st), Cache: fenced, Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
 	})
 	if err := clusters.Use(ctx, cluster.Storage{
 		Store: st, Log: a.log, Key: key, Networks: a.options.ClusterNetworks, ActAs: a.options.ActAsUser,

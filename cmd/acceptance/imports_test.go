@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 	},
 	"views/nodes": {
 		"views/ui", "views/batches", "services/batch", "services/inspect", "services/node", "services/operation",
-		"services/operation/drain", "services/store",
+		"services/operation/drain", "services/saved", "services/store",
 	},
 	"views/plan": {
 		"views/ui", "views/batches", "services", "services/batch", "services/change", "services/node",

@@ -12,6 +12,12 @@ import (
 // domain/key=value:Effect.
 const maxEntry = 253 + 1 + 63 + 1 + 63 + 1 + len("PreferNoSchedule")
 
+// Check returns an error that names the invalid fields of the query, or nil.
+func (q Query) Check() error {
+	_, err := q.normal()
+	return err
+}
+
 // normal returns the query with its defaults, or an error that names its invalid
 // fields.
 func (q Query) normal() (Query, error) {

@@ -38,9 +38,10 @@ type View struct {
 
 // Draft is the part of a view that people choose.
 type Draft struct {
-	Name   string
-	Query  string
-	Shared bool
+	Name      string
+	Query     string
+	KeepQuery bool // of a change: the view keeps the query that it has
+	Shared    bool
 }
 
 // Service reads and changes saved views. It is safe for concurrent use.
@@ -119,7 +120,7 @@ func (s *Service) same(ctx context.Context, actor services.Actor, d Draft) (int6
 	return 0, err
 }
 
-// Update changes a view. An empty query keeps the one that it has.
+// Update changes a view.
 //
 // Errors: CodeForbidden for another user's shared view, or to share one; CodeNotFound;
 // CodeInvalid names the wrong field.
@@ -128,7 +129,7 @@ func (s *Service) Update(ctx context.Context, id int64, d Draft) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	if d.Query == "" {
+	if d.KeepQuery {
 		old, err := s.View(ctx, id)
 		if err != nil {
 			return View{}, err
@@ -228,9 +229,11 @@ func changeable(v store.View, actor services.Actor) error {
 }
 
 func mayChange(v store.View, actor services.Actor) bool {
-	mayWrite := !actor.Token || actor.May(services.PermitChange)
-	own := v.UserID == actor.ID
-	return mayWrite && (own && (!v.Shared || actor.May(services.PermitChange)) || v.Shared && actor.May(services.PermitUsers))
+	may, own := actor.May(services.PermitChange), v.UserID == actor.ID
+	if !v.Shared {
+		return own && (may || !actor.Token)
+	}
+	return own && may || actor.May(services.PermitUsers)
 }
 
 func fromStore(v store.View, actor services.Actor) View {

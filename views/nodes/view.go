@@ -24,6 +24,7 @@ type ListView struct {
 	MayDrain       bool
 	IdempotencyKey string         // of the form
 	Apply          *ApplyTemplate // the template for which nodes are selected, usually nil
+	Saved          SavedMenuView
 	Now            time.Time
 }
 

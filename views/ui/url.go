@@ -31,6 +31,12 @@ const (
 	CodeURL   = "/login/code"     // where a sign-in goes on with the second factor
 	FactorURL = "/profile/factor" // where one's own second factor is added and removed
 
+	ViewsURL    = "/views"      // saved views of the node table, and recent searches
+	ViewMenuURL = "/views/menu" // the content of the menu of views
+	SearchesURL = "/searches"   // recent searches
+	ForgetURL   = "/searches/forget"
+	SuggestURL  = "/suggest" // what may be typed in the search of nodes
+
 	OIDCURL         = "/login/oidc" // where a sign-in at the identity provider begins
 	OIDCCallbackURL = "/login/oidc/callback"
 )
@@ -80,6 +86,21 @@ func ClusterActionURL(cluster, action string) string { return ClusterURL(cluster
 func NodesURL(cluster string, q node.Query) string {
 	return WithQuery(NodesPath(cluster), QueryValues(q))
 }
+
+// QueryURL is NodesURL for a query that is encoded already.
+func QueryURL(cluster, query string) string {
+	if query == "" {
+		return NodesPath(cluster)
+	}
+	return NodesPath(cluster) + "?" + query
+}
+
+// ViewURL returns one saved view, and ViewActionURL where "edit" and "delete" of it are
+// posted.
+func ViewURL(id int64) string { return ViewsURL + "/" + strconv.FormatInt(id, 10) }
+
+// ViewActionURL is described at ViewURL.
+func ViewActionURL(id int64, action string) string { return ViewURL(id) + "/" + action }
 
 // AllNodesURL returns the first page of all nodes of a cluster.
 func AllNodesURL(cluster string) string { return NodesURL(cluster, node.Query{}) }
