@@ -40,7 +40,8 @@ func TestViews(t *testing.T) {
 	require.Equal(t, []string{"mine", "all"}, viewNames(t, s, ann))
 	require.Equal(t, []string{"MINE", "all"}, viewNames(t, s, bob))
 
-	changed, err := s.UpdateView(t.Context(), View{ID: all.ID, Name: "every", Query: "x=1", Shared: true}, someLimits(), allowAll)
+	every := View{ID: all.ID, Name: "every", Query: "x=1", Shared: true}
+	changed, err := s.UpdateView(t.Context(), every, someLimits(), allowAll)
 	require.NoError(t, err)
 	require.Equal(t, "ann", changed.Owner)
 	require.True(t, changed.UpdatedAt.After(all.UpdatedAt))
