@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -56,6 +57,19 @@ func (h *Handlers) Generation(scope services.Scope) uint64 {
 		sum += h.Cache.Generation(name)
 	}
 	return sum
+}
+
+// AsOf returns the age of the oldest nodes of the clusters of a scope that answer; the
+// zero time if none does.
+func (h *Handlers) AsOf(scope services.Scope) time.Time {
+	var oldest time.Time
+	for _, name := range h.ClusterNames(scope) {
+		known, ok := h.Nodes.Known(name)
+		if ok && known.Stale == nil && (oldest.IsZero() || known.AsOf.Before(oldest)) {
+			oldest = known.AsOf
+		}
+	}
+	return oldest
 }
 
 // dockOfAll is dock for all clusters: a group, or a batch alone.

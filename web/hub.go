@@ -61,6 +61,7 @@ type hub struct {
 type everyCluster interface {
 	ClusterNames(services.Scope) []string
 	Generation(services.Scope) uint64 // see handlers.Handlers.Generation
+	AsOf(services.Scope) time.Time    // of the cluster with the oldest nodes
 }
 
 // notice is something to send, or a new viewer to welcome.
@@ -162,6 +163,7 @@ func (h *hub) loop() {
 			h.sendChanged()
 		case <-rail.C:
 			h.sendRail()
+			h.each(h.sendAge)
 		case <-beat.C:
 			h.each(h.keepAlive)
 		}
@@ -232,10 +234,25 @@ func (h *hub) sendNodes(cluster string) {
 // sendAsOf tells the pages of a cluster when its nodes were as they show them.
 func (h *hub) sendAsOf(cluster string, at time.Time) {
 	h.each(func(v *viewer) {
-		if v.cluster == cluster {
+		switch {
+		case v.cluster == cluster:
 			h.send(v, "asof", ui.RFC3339(at))
+		case v.every:
+			v.aged = true
 		}
 	})
+}
+
+// sendAge tells a page of all clusters, once a second at most, when the oldest of their
+// nodes were as it shows them.
+func (h *hub) sendAge(v *viewer) {
+	if !v.aged {
+		return
+	}
+	v.aged = false
+	if at := h.every.AsOf(v.actor.Scope()); !at.IsZero() {
+		h.send(v, "asof", ui.RFC3339(at))
+	}
 }
 
 // sendEvery tells a page of all clusters that nodes have changed, if they have.

@@ -22,11 +22,13 @@ type viewer struct {
 	cut        context.CancelFunc // ends the stream
 	recheck    chan struct{}      // has a value if the login is to be checked now
 
-	missed bool // the nodes of one of all clusters have changed since the last event
-	news   railNews
-	events uint64 // sent so far
-	ended  bool   // the last event of the batch has been sent
-	gone   bool   // the stream was cut off
+	aged     bool   // the nodes of one of all clusters were still right since the last event
+	standing string // see ui.Rail.Standing; "" before the first
+	missed   bool   // the nodes of one of all clusters have changed since the last event
+	news     railNews
+	events   uint64 // sent so far
+	ended    bool   // the last event of the batch has been sent
+	gone     bool   // the stream was cut off
 }
 
 // join adds a viewer. If its user has too many streams, the oldest one is cut off.

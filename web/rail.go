@@ -83,6 +83,9 @@ func newRailUpdates(h *hub, rail ui.Rail, now time.Time) *railUpdates {
 
 // sendTo sends a viewer what has changed since they were last sent something.
 func (u *railUpdates) sendTo(v *viewer) {
+	if v.every {
+		u.noteStanding(v)
+	}
 	if v.news.digest != u.digest || v.news.clusters && u.now.Sub(v.news.sentAt) >= rowsEvery {
 		u.hub.send(v, "rail", u.of(v))
 		v.news.digest, v.news.sentAt = u.digest, u.now
@@ -91,6 +94,17 @@ func (u *railUpdates) sendTo(v *viewer) {
 		u.hub.send(v, "batches", u.rail.Work)
 		v.news.work = u.rail.Work
 	}
+}
+
+// noteStanding has the table of all clusters loaded again when a cluster has stopped
+// answering, or does again: that changes no node.
+func (u *railUpdates) noteStanding(v *viewer) {
+	changed := v.standing != u.rail.Standing()
+	if v.standing == "" {
+		changed = v.news.digest != u.digest
+	}
+	v.missed = v.missed || changed
+	v.standing = u.rail.Standing()
 }
 
 type railVariant struct {

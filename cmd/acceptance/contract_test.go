@@ -42,7 +42,7 @@ func TestContract_errors(t *testing.T) {
 		"unknown node":    {http.MethodGet, "/clusters/" + c.Name + "/nodes/ghost", nil, 404, ""},
 		"unknown batch":   {http.MethodGet, "/batches/ghost", nil, 404, ""},
 		"unknown page":    {http.MethodGet, "/nowhere", nil, 404, ""},
-		"wrong method":    {http.MethodPost, "/batches", url.Values{}, 405, ""},
+		"wrong method":    {http.MethodPost, "/audit", url.Values{}, 405, ""},
 		"no nodes":        {http.MethodPost, batches, url.Values{"operation": {"cordon"}}, 422, "node"},
 		"bad node": {
 			http.MethodPost, batches,

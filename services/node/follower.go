@@ -26,6 +26,9 @@ const (
 	// not say so while nothing changes, and a connection may be lost without a word.
 	confirmEvery  = 5 * time.Second
 	confirmWithin = 5 * time.Second
+	// mostFollowed is how many clusters are followed at once. Others are as old as their
+	// lists may be.
+	mostFollowed = 100
 	// The wait after a failure, which doubles with each further one.
 	followAgain   = time.Second
 	followLongest = 30 * time.Second
@@ -58,6 +61,7 @@ type Follower struct {
 	mu       sync.Mutex
 	closed   bool
 	followed map[string]*time.Timer // by cluster; it fires when nobody looks any more
+	active   int                    // of those that are followed now
 }
 
 // NewFollower returns a follower that follows nothing yet. The caller must call Close.
@@ -92,13 +96,25 @@ func (f *Follower) Look(cluster string) {
 	if timer := f.followed[cluster]; timer != nil && timer.Reset(f.lookFor) {
 		return
 	}
+	if f.active >= mostFollowed {
+		return
+	}
+	f.active++
 	ctx, cancel := context.WithCancel(f.ctx)
 	f.followed[cluster] = time.AfterFunc(f.lookFor, cancel)
 	f.running.Go(func() {
+		defer f.leave()
 		defer cancel()
 		f.follow(ctx, cluster)
 	})
 	f.running.Go(func() { f.followPods(ctx, cluster) })
+}
+
+// leave makes room for another cluster.
+func (f *Follower) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.active--
 }
 
 // follow follows a cluster until ctx ends.

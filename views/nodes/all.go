@@ -154,3 +154,11 @@ func lateText(ctx context.Context, m Member, r node.Reading) string {
 	}
 	return text + " " + ui.T(ctx, "all_last_none")
 }
+
+// noneHint says why the table is empty.
+func noneHint(ctx context.Context, v ListView) string {
+	if v.Cluster == "" {
+		return ui.T(ctx, "all_none_hint")
+	}
+	return ui.T(ctx, "nodes_none_hint")
+}

@@ -68,7 +68,7 @@ func listBody(v ListView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if v.Page.Total == 0 {
-				templ_7745c5c3_Err = ui.EmptyNote(ui.T(ctx, "nodes_none"), ui.T(ctx, "nodes_none_hint"), freshNodesURL(v), ui.T(ctx, "refresh")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.EmptyNote(ui.T(ctx, "nodes_none"), noneHint(ctx, v), freshNodesURL(v), ui.T(ctx, "refresh")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -28,6 +28,15 @@ func (r Rail) Digest() string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
+// Standing returns a digest of which clusters answer.
+func (r Rail) Standing() string {
+	h := fnv.New64a()
+	for _, c := range r.Clusters {
+		_, _ = fmt.Fprintf(h, "%q %t %t\n", c.Name, c.Down == nil, c.Unread == nil)
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
+}
+
 // errorID returns the message id of an error, "" for nil.
 func errorID(err error) string {
 	if err == nil {
