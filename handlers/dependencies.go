@@ -78,6 +78,7 @@ type nodeReader interface {
 	MatchAll(ctx context.Context, clusters []string, q node.Query) ([]node.Reading, error)
 	Get(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 	GetQuick(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
+	WithKnownPods(cluster string, f node.Found) node.Found
 	Fleet(ctx context.Context, cluster string, fresh, wait bool) (node.Fleet, error)
 	KnownFleet(cluster string) (node.Fleet, bool)
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)

@@ -21,7 +21,7 @@ func (h *Handlers) addPart(r *http.Request, q nodeRequest, found node.Found, v *
 	defer cancel()
 	switch q.tab {
 	case nodes.TabOverview:
-		v.Loading = found.Pods == nil && !q.usage
+		v.Loading = !found.UsageKnown() && !q.usage
 		return found.PodsError
 	case nodes.TabConditions:
 		ctx, cancel := context.WithTimeout(ctx, historyWithin)

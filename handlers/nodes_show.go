@@ -92,6 +92,9 @@ func (h *Handlers) showNode(r *http.Request, q nodeRequest) (node.Found, error) 
 	defer cancel()
 	found, err := read(ctx, q.cluster, q.node, q.fresh)
 	h.noteSilence(q.cluster, err)
+	if err == nil && q.tab == nodes.TabOverview && !found.UsageKnown() {
+		found = h.Nodes.WithKnownPods(q.cluster, found)
+	}
 	code := services.CodeOf(err)
 	if !q.fresh || code != services.CodeUnavailable && code != services.CodeTimeout {
 		return found, err

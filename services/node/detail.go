@@ -50,8 +50,8 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 	return found, nil
 }
 
-// GetQuick is like Get, but never waits for the pods: they are missing, and what they
-// request is unknown, unless the cache has them.
+// GetQuick is like Get, but reads no pods. What they request is only known if the cache has
+// the usage of the cluster.
 func (s *Service) GetQuick(ctx context.Context, cluster, name string, fresh bool) (Found, error) {
 	client, err := s.clientFor(ctx, cluster, name)
 	if err != nil {
@@ -62,11 +62,26 @@ func (s *Service) GetQuick(ctx context.Context, cluster, name string, fresh bool
 		return Found{}, explainDeadline(err)
 	}
 	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
-	pods, ok := cache.Peek[onNode](s.cache, cache.Key{Cluster: cluster, Kind: kindOnNode, Name: name}, s.pods)
-	if ok {
-		found.addPods(pods)
+	usage, known := s.knownUsage(cluster)
+	if known {
+		found.addUsage(usage[name])
 	}
 	return found, nil
+}
+
+// WithKnownPods adds the pods of the node and what they request, if the cache has them.
+func (s *Service) WithKnownPods(cluster string, f Found) Found {
+	key := cache.Key{Cluster: cluster, Kind: kindOnNode, Name: f.Name}
+	pods, ok := cache.Peek[onNode](s.cache, key, s.pods)
+	if ok {
+		f.addPods(pods)
+	}
+	return f
+}
+
+// UsageKnown reports whether it is known what the pods of the node request.
+func (d Detail) UsageKnown() bool {
+	return slices.ContainsFunc(d.Resources, func(r Resource) bool { return r.Requested >= 0 })
 }
 
 // clientFor returns the client for reading a node, if the actor may see it and if a node
@@ -168,7 +183,11 @@ func (f *Found) addPods(pods cache.Snapshot[onNode]) {
 	if pods.AsOf.Before(f.AsOf) {
 		f.AsOf = pods.AsOf
 	}
-	used := pods.Value.used
+	f.addUsage(pods.Value.used)
+}
+
+// addUsage adds what the pods request.
+func (f *Found) addUsage(used Usage) {
 	requested := map[corev1.ResourceName]int64{
 		corev1.ResourceCPU: used.CPU, corev1.ResourceMemory: used.Memory, corev1.ResourcePods: used.Pods,
 	}

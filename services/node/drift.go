@@ -52,67 +52,72 @@ func FindDrift(nodes []*Node) []Drift {
 
 // driftOf returns the drift of one pool.
 func driftOf(pool string, members []*Node) []Drift {
-	values := map[spreadID]map[string]string{} // by key, and by node name
-	note := func(id spreadID, n *Node, value string) {
-		if values[id] == nil {
-			values[id] = map[string]string{}
-		}
-		values[id][n.Name] = value
-	}
+	counts := counter{}
 	for _, n := range members {
 		for key, value := range n.Labels {
-			note(spreadID{key: key}, n, value)
+			counts.add(spreadID{key: key}, value)
 		}
 		for _, t := range n.Taints {
-			note(spreadID{t.Key, t.Effect}, n, t.Value)
+			counts.add(spreadID{t.Key, t.Effect}, t.Value)
 		}
 	}
 	var out []Drift
-	for id, byNode := range values {
-		found, drifts := compareToPool(members, byNode)
-		if drifts && !differsByNature(id.key) {
-			found.Pool, found.Key, found.Effect = pool, id.key, id.effect
-			out = append(out, found)
+	for id, values := range counts {
+		d := Drift{Pool: pool, Key: id.key, Effect: id.effect}
+		d.Want, d.Agree = mostCommon(values, len(members))
+		alike := d.Agree >= driftAgree && d.Agree*100 >= len(members)*driftShare
+		if alike && d.Agree < len(members) && !differsByNature(id.key) {
+			d.Odd = oddOf(members, d)
+			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// compareToPool compares the values of one key, and reports whether a few nodes differ from
-// all the others.
-func compareToPool(members []*Node, byNode map[string]string) (Drift, bool) {
-	var d Drift
-	d.Want, d.Agree = mostCommon(members, byNode)
-	alike := d.Agree >= driftAgree && d.Agree*100 >= len(members)*driftShare
-	if !alike || d.Agree == len(members) {
-		return Drift{}, false
+// mostCommon returns the value that most of total nodes have, nil if most have none, and
+// how many these are.
+func mostCommon(values map[string]int, total int) (value *string, count int) {
+	count = total
+	for _, n := range values {
+		count -= n
 	}
-	for _, n := range members {
-		value, has := byNode[n.Name]
-		switch {
-		case !has && d.Want != nil:
-			d.Odd = append(d.Odd, Odd{Node: n.Name})
-		case has && (d.Want == nil || *d.Want != value):
-			d.Odd = append(d.Odd, Odd{n.Name, &value})
-		}
-	}
-	slices.SortFunc(d.Odd, func(a, b Odd) int { return compareNames(a.Node, b.Node) })
-	return d, true
-}
-
-// mostCommon returns the value that most nodes have, nil if most have none, and how many.
-func mostCommon(members []*Node, byNode map[string]string) (value *string, count int) {
-	counts := map[string]int{}
-	for _, v := range byNode {
-		counts[v]++
-	}
-	count = len(members) - len(byNode)
-	for v, n := range counts {
+	for v, n := range values {
 		if n > count {
 			value, count = &v, n
 		}
 	}
 	return value, count
+}
+
+// oddOf returns the nodes that differ from what the others have.
+func oddOf(members []*Node, d Drift) []Odd {
+	var odd []Odd
+	for _, n := range members {
+		value := valueOn(n, d)
+		same := value == nil && d.Want == nil || value != nil && d.Want != nil && *value == *d.Want
+		if !same {
+			odd = append(odd, Odd{n.Name, value})
+		}
+	}
+	slices.SortFunc(odd, func(a, b Odd) int { return compareNames(a.Node, b.Node) })
+	return odd
+}
+
+// valueOn returns the value of the label or taint on a node, nil if it has none.
+func valueOn(n *Node, d Drift) *string {
+	if d.Effect == "" {
+		value, has := n.Labels[d.Key]
+		if !has {
+			return nil
+		}
+		return &value
+	}
+	for _, t := range n.Taints {
+		if t.Key == d.Key && t.Effect == d.Effect {
+			return &t.Value
+		}
+	}
+	return nil
 }
 
 // differsByNature reports whether a label or taint tells nodes of one pool apart, or comes

@@ -159,6 +159,6 @@ type Detail struct {
 	Conditions []Condition `json:"conditions"`
 	Addresses  []Address   `json:"addresses"`
 	Resources  []Resource  `json:"resources"`
-	Pods       []Pod       `json:"pods"`
+	Pods       []Pod       `json:"pods" openapi:"nullable"`
 	PodsError  error       `json:"-"`
 }
