@@ -126,10 +126,10 @@ func median(rounds []round, of func(round) float64) float64 {
 func rate(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
 
 // startReleased runs the program as it is released.
-func startReleased(b testing.TB, kubeconfig string) *program {
+func startReleased(b testing.TB, kubeconfig string, args ...string) *program {
 	b.Helper()
 	path := releaseBuild.binary(b)
-	p := emptyProgram(b, path, kubeconfig)
+	p := emptyProgram(b, path, kubeconfig, args...)
 	var err error
 	p.Token, err = addAdministrator(path, p.Data)
 	require.NoError(b, err)

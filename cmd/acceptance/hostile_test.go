@@ -215,7 +215,7 @@ func (p *program) post(t *testing.T, h hostile) (status int, said string) {
 
 // resident returns one of the memory figures of the kernel for the program, in
 // bytes.
-func (p *program) resident(t *testing.T, figure string) int {
+func (p *program) resident(t testing.TB, figure string) int {
 	t.Helper()
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	require.NoError(t, err)

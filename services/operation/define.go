@@ -112,6 +112,9 @@ type Spec[P any] struct {
 	Consent func(p P, cluster string) *Consent
 	// Make returns the operation of a batch.
 	Make func(p P, m Meta) Operation
+	// Kubectl, when set, returns the command of kubectl that does what the operation
+	// does beside changing nodes; namesHere stands for the names of the nodes.
+	Kubectl func(p P) string
 }
 
 // Params are the parameters of one batch; see ParamsOf for their values.
@@ -128,6 +131,8 @@ type Params interface {
 	Make(m Meta) Operation
 	// Encode returns them as a batch stores them.
 	Encode() (json.RawMessage, error)
+	// kubectl returns the command that stands in for a change of the scheduling, or "".
+	kubectl() string
 }
 
 // Definition is one kind of operation.
@@ -231,6 +236,13 @@ func (p params[P]) Consent(cluster string) *Consent {
 }
 
 func (p params[P]) Make(m Meta) Operation { return p.spec.Make(p.value, m) }
+
+func (p params[P]) kubectl() string {
+	if p.spec.Kubectl == nil {
+		return ""
+	}
+	return p.spec.Kubectl(p.value)
+}
 
 func (p params[P]) Encode() (json.RawMessage, error) {
 	raw, err := json.Marshal(p.value)

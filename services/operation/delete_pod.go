@@ -45,7 +45,8 @@ func deletePodDefinition() Definition {
 				Missing: services.Invalid("confirm", "error_confirm_pod", "Pod", p.Name),
 			}
 		},
-		Make: func(p PodParams, _ Meta) Operation { return deletePod{PodParams: p} },
+		Make:    func(p PodParams, _ Meta) Operation { return deletePod{PodParams: p} },
+		Kubectl: func(p PodParams) string { return "kubectl delete pod " + p.Name + " --namespace=" + p.Namespace },
 	})
 }
 

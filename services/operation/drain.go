@@ -2,6 +2,9 @@ package operation
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,7 +51,35 @@ func drainDefinition() Definition {
 		Make: func(o drain.Options, m Meta) Operation {
 			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o}
 		},
+		Kubectl: drainCommand,
 	})
+}
+
+// drainCommand returns kubectl's command with the same options. It has none for Restore,
+// and drains one node after the other.
+func drainCommand(o drain.Options) string {
+	words := []string{"kubectl drain", namesHere}
+	for flag, on := range map[string]bool{
+		"--ignore-daemonsets": o.IgnoreDaemonSets, "--delete-emptydir-data": o.DeleteEmptyDir, "--force": o.Force,
+	} {
+		if on {
+			words = append(words, flag)
+		}
+	}
+	slices.Sort(words[2:])
+	if o.Grace >= 0 {
+		words = append(words, fmt.Sprintf("--grace-period=%d", o.Grace))
+	}
+	if o.Timeout > 0 {
+		words = append(words, fmt.Sprintf("--timeout=%ds", o.Timeout))
+	}
+	if o.PodSelector != "" {
+		words = append(words, shellWord("--pod-selector="+o.PodSelector))
+	}
+	if o.SkipWait > 0 {
+		words = append(words, fmt.Sprintf("--skip-wait-for-delete-timeout=%d", o.SkipWait))
+	}
+	return strings.Join(words, " ")
 }
 
 // drainConsent asks an administrator to type the cluster's name before pods are
