@@ -198,6 +198,10 @@ func batchRoutes() []apiRoute {
 			method: "GET", path: "/batches/{id}/report.csv", group: "batches", name: "exportBatch",
 			summary: "The nodes of a batch as CSV.", media: "text/csv",
 		},
+		{
+			method: "GET", path: "/batches/{id}/kubectl", group: "batches", name: "showBatchCommands",
+			summary: "The kubectl commands for what a batch has changed.", media: "text/plain",
+		},
 	}
 }
 

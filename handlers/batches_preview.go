@@ -90,6 +90,7 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
 		Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
+		Commands: plannedCommands(p),
 	}
 	v.Options, _ = operation.ParamsOf[drain.Options](p.Params)
 	if v.Origin != nil {

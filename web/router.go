@@ -154,6 +154,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				both(heavy, "/batches/preview", do(h.GroupPreview))
 				r.Get("/batches/{id}", do(h.BatchesShow))
 				heavy.Get("/batches/{id}/report.csv", do(h.BatchesReport))
+				heavy.Get("/batches/{id}/kubectl", do(h.BatchesKubectl))
 				r.Post("/batches/{id}/cancel", do(h.BatchesCancel))
 				r.Post("/batches/{id}/pause", do(h.BatchesPause))
 				r.Post("/batches/{id}/resume", do(h.BatchesResume))

@@ -57,7 +57,8 @@ func kubectlOf(instead string, lines []change.Line) []string {
 				commands = append(commands, "kubectl "+verb+" "+namesHere)
 			}
 		case len(args) > 0:
-			commands = append(commands, kubectlVerbs()[part]+" "+namesHere+overwrite(lines, part)+" "+strings.Join(args, " "))
+			words := []string{kubectlVerbs()[part], namesHere + overwrite(lines, part)}
+			commands = append(commands, strings.Join(append(words, args...), " "))
 		}
 	}
 	return commands
@@ -65,7 +66,9 @@ func kubectlOf(instead string, lines []change.Line) []string {
 
 func kubectlVerbs() map[change.Part]string {
 	return map[change.Part]string{
-		change.Labels: "kubectl label nodes", change.Taints: "kubectl taint nodes", change.Annotations: "kubectl annotate nodes",
+		change.Labels:      "kubectl label nodes",
+		change.Taints:      "kubectl taint nodes",
+		change.Annotations: "kubectl annotate nodes",
 	}
 }
 

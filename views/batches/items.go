@@ -164,6 +164,9 @@ func itemPodCounts(it batch.Item) (evicted, stayed int) {
 	return after.EvictedPods, after.SkippedPods
 }
 
+// KubectlURL returns the kubectl commands for what a batch has changed.
+func KubectlURL(id string) string { return ui.BatchURL(id) + "/kubectl" }
+
 // ReportURL returns all nodes of a batch as CSV.
 func ReportURL(id string) string { return ui.BatchURL(id) + "/report.csv" }
 

@@ -35,6 +35,7 @@ type View struct {
 	Digest         string        // of the plan; see consents
 	Reach          []batch.Reach // the large parts of the cluster that it affects
 	Left           []string      // nodes that were left out
+	Commands       string        // of kubectl, that would do the same; one in a line
 
 	Parts  []View   // of a plan over several clusters: that of each; see Group
 	Number int      // of a part, from 1
