@@ -1,5 +1,4 @@
-// The behaviour of the page: the selection, the event stream, the table, the dock
-// and the keyboard. All event listeners are on the document, so that parts of the
+// The behaviour of the page: the selection, the event stream, the table and the dock. All event listeners are on the document, so that parts of the
 // page that HTMX replaces need no setup. Texts come from the server in data
 // attributes, and all HTML comes from the server.
 "use strict";
@@ -57,7 +56,7 @@
     more.hidden = whole ? !except.size : of <= here.length || picked.size >= of;
     body.toggleAttribute("data-selected", whole || picked.size > 0);
     const has = (name) => (whole ? !except.has(name) : picked.has(name));
-    document.dispatchEvent(new CustomEvent("selection-shown", { detail: { has } })); // groups.js listens
+    document.dispatchEvent(new CustomEvent("selection-shown", { detail: { has, names: whole ? null : [...picked] } }));
     saveSelection();
   }
   function forget() {
@@ -240,7 +239,7 @@
     refresh();
   });
 
-  // --- dock, dialog, keys ---
+  // --- dock, dialog ---
   function refresh(quiet) {
     const folded = store("folded") === "1";
     $("#dock")?.toggleAttribute("data-folded", folded);
@@ -260,21 +259,6 @@
     if (hit("[data-keys]")) setTimeout(() => { // for browsers without commandfor
       if (!$("#keys").open) $("#keys").showModal();
     });
-  });
-  on("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || $("dialog[open]")) return;
-    const field = e.target.closest("input:not([type=checkbox]), select, textarea");
-    if (e.key === "Escape") { // close an open menu, or leave a field, or clear the selection
-      const menu = all(".menu[open]").pop();
-      if (!menu) return field ? field.blur() : clearSelection();
-      menu.open = false;
-      return menu.querySelector("summary").focus();
-    }
-    if (field) return;
-    if (e.key === "/" && $("#q")) { e.preventDefault(); $("#q").select(); }
-    if (e.key === "?") $("#keys")?.showModal();
-    const usable = !bar || body.hasAttribute("data-selected");
-    if (usable && !e.repeat && /^[a-z]$/.test(e.key)) $(`#batch [data-key="${e.key}"]`)?.click();
   });
 
   refresh(true);
