@@ -16,6 +16,10 @@ func (h *Handlers) applyTemplate(r *http.Request, actor services.Actor, apply st
 	if apply == "" || !actor.May(services.PermitChange) {
 		return nil
 	}
+	source, copies := strings.CutPrefix(apply, nodes.FromNode)
+	if copies {
+		return &nodes.ApplyTemplate{Source: source, Name: source}
+	}
 	kind, text, _ := strings.Cut(apply, "-")
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

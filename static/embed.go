@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-//go:embed css app.js copy.js find.js follow.js groups.js keys.js login.js favicon.svg fonts vendor
+//go:embed css app.js copy.js find.js follow.js groups.js keys.js login.js menu.js favicon.svg fonts vendor
 var files embed.FS
 
 // stylesheet is the name of the asset that consists of all parts.
@@ -30,7 +30,7 @@ func parts() []string {
 		"controls", "nodes", "table", "panels", "forms", "phone",
 		"utilities",
 		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection", "people",
-		"clusters", "api", "node", "fleet", "groups", "every",
+		"clusters", "api", "node", "fleet", "groups", "every", "menu",
 		"print",
 	}
 }

@@ -51,7 +51,7 @@ func pages() map[string]bool {
 		"POST /profile/sessions/{session}/end":               true,
 		"GET /clusters/{cluster}/{verb:test|disable|enable}": true, "GET /clusters/new": true,
 		"GET /clusters/{cluster}/credentials": true, "GET /clusters/{cluster}/delete": true,
-		"GET /clusters/{cluster}/batches":     true,
+		"GET /clusters/{cluster}/batches": true, "GET /clusters/{cluster}/nodes/{node}/menu": true,
 		"GET /clusters/{cluster}/labels/edit": true, "POST /clusters/{cluster}/labels/edit": true,
 		"GET /clusters/{cluster}/taints/edit": true, "POST /clusters/{cluster}/taints/edit": true,
 		"GET /clusters/{cluster}/annotations/edit": true, "POST /clusters/{cluster}/annotations/edit": true,

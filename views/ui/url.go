@@ -145,6 +145,9 @@ func NodeTabURL(cluster, name, tab string) string {
 	return WithQuery(NodeURL(cluster, name), url.Values{"tab": {tab}})
 }
 
+// NodeMenuURL returns the menu of a node's row.
+func NodeMenuURL(cluster, name string) string { return NodeURL(cluster, name) + "/menu" }
+
 // BatchesURL is where a new batch of a cluster is posted, or with "" one of nodes of
 // several clusters.
 func BatchesURL(cluster string) string {

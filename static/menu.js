@@ -1,0 +1,65 @@
+// The menu of a row in the table of nodes. HTMX loads it into #row-menu, a popover outside of
+// the table: what changes in the table leaves it open. This file shows it beside its button
+// and handles the keyboard.
+"use strict";
+(() => {
+  const on = (type, handler, capture) => document.addEventListener(type, handler, capture);
+  const menu = document.getElementById("row-menu");
+  if (!menu?.showPopover) return; // the button leads to the page of the node
+  let opener = ""; // the id of the button: a live reload may replace the element
+  const button = () => document.getElementById(opener);
+  const items = () => [...menu.querySelectorAll("input:not([type=hidden]), button, a")];
+
+  function place() {
+    const at = button()?.getBoundingClientRect();
+    if (!at) return;
+    const below = at.bottom + 4, above = at.top - menu.offsetHeight - 4;
+    const fits = below + menu.offsetHeight <= innerHeight || above < 0;
+    menu.style.top = Math.max(4, Math.min(fits ? below : above, innerHeight - menu.offsetHeight - 4)) + "px";
+    menu.style.left = Math.max(4, at.right - menu.offsetWidth) + "px";
+  }
+  function mark(open) {
+    button()?.setAttribute("aria-expanded", String(open));
+  }
+  on("htmx:beforeRequest", (e) => {
+    if (e.detail.target?.id !== "row-menu" || !menu.matches(":popover-open")) return;
+    mark(false);
+    menu.hidePopover();
+  });
+  on("htmx:afterSwap", (e) => {
+    if (e.target !== menu) return;
+    opener = e.detail.requestConfig.elt.id;
+    htmx.process(menu); // not only when it settles: the menu can be used at once
+    menu.showPopover();
+    place();
+    mark(true);
+    menu.querySelector("[name=operation]").focus();
+  });
+  on("htmx:afterSettle", (e) => { // the table was reloaded: its button says that it is open again
+    if (e.target.id !== "nodes" || !menu.matches(":popover-open")) return;
+    mark(true);
+    place();
+  });
+  menu.addEventListener("toggle", (e) => {
+    if (e.newState === "open") return;
+    mark(false);
+    if (document.activeElement === document.body) button()?.focus();
+  });
+  menu.addEventListener("submit", () => menu.hidePopover());
+  on("scroll", () => { if (menu.matches(":popover-open")) place(); }, true);
+
+  // Keys in the menu are not shortcuts of the page.
+  on("keydown", (e) => {
+    if (!menu.contains(e.target)) return;
+    e.stopImmediatePropagation();
+    const list = items(), step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (e.key === "Escape") {
+      e.preventDefault();
+      menu.hidePopover();
+      button()?.focus();
+    }
+    if (!step) return;
+    e.preventDefault();
+    list[(list.indexOf(document.activeElement) + step + list.length) % list.length].focus();
+  }, true);
+})();
