@@ -67,9 +67,14 @@ func TestBrowser_nodeTabs(t *testing.T) {
 		x.until(fmt.Sprintf(`document.querySelector("#node").dataset.tab === %q && document.querySelector(%q)`, tab, shows))
 		x.until(fmt.Sprintf(`document.activeElement.id === "to-%s" && document.activeElement.ariaCurrent === "page"`, tab))
 		require.Equal(t, "disk swap", value[string](x, `document.querySelector("#reason").value`))
-		x.accessible("node, " + tab)
+		for _, theme := range []string{"light", "dark"} {
+			value[any](x, fmt.Sprintf(`document.documentElement.dataset.theme = %q`, theme))
+			x.accessible("node, " + tab + ", " + theme)
+		}
 	}
 	x.openNode(c.Name, name, "?tab=yaml")
+	x.press("#copy-yaml")
+	x.until(`document.querySelector("#live").textContent === "Copied"`)
 	require.Contains(t, value[string](x, `document.querySelector("#yaml").textContent`), "example.com/note: short")
 	x.press("#to-images")
 	x.until(`document.querySelector("#images")`)
@@ -143,7 +148,9 @@ func TestBrowser_nodeTabFollows(t *testing.T) {
 	names := c.Nodes(t, 2)
 	p := startProgram(t, c.Kubeconfig, "--list-ttl", "1h", "--hard-age", "1h")
 	x := startBrowser(t).tab(p).signIn()
-	x.openNode(c.Name, names[0], "?tab=yaml")
+	x.openNode(c.Name, names[0], "")
+	x.press("#to-yaml")
+	x.until(`document.querySelector("#yaml")`)
 	x.fill("#reason", "typed")
 	value[any](x, `window.text = document.querySelector("#yaml").firstChild;
 		document.querySelector("#yaml").scrollTop = 60; document.querySelector("#managed").open = true`)
@@ -154,6 +161,7 @@ func TestBrowser_nodeTabFollows(t *testing.T) {
 		document.activeElement.id, document.querySelector("#managed").open]`))
 	require.Equal(t, 60, value[int](x, `document.querySelector("#yaml").scrollTop`))
 	require.Equal(t, "uncordon", value[string](x, `document.querySelector("#operate").value`))
+	require.Contains(t, value[string](x, `document.querySelector("#yaml").textContent`), "unschedulable: true")
 }
 
 // What the account may not read, or what hangs, concerns its own tab only.

@@ -52,7 +52,10 @@ func TestBrowser_overview(t *testing.T) {
 	} {
 		require.Contains(t, text, want)
 	}
-	x.accessible("overview")
+	for _, theme := range []string{"light", "dark"} {
+		value[any](x, fmt.Sprintf(`document.documentElement.dataset.theme = %q`, theme))
+		x.accessible("overview, " + theme)
+	}
 	cordonBeside(t, c, web[2])
 	x.until(`document.querySelector("#fleet-hold b").textContent === "2"`)
 	x.press(`#fleet-pools a[title="web"]`)

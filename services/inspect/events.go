@@ -40,7 +40,7 @@ type Event struct {
 // Errors: CodeForbidden, also if the account may not read events.
 func (s *Service) Events(ctx context.Context, cluster, name string, fresh bool) (Part[Events], error) {
 	key := cache.Key{Cluster: cluster, Kind: kindEvents, Name: name}
-	return read(ctx, s, key, fresh, func(ctx context.Context, c *kube.Client) (Events, error) {
+	return read(ctx, s.servedFor(eventsAge), key, fresh, func(ctx context.Context, c *kube.Client) (Events, error) {
 		list, complete, err := c.NodeEvents(ctx, name)
 		if err != nil {
 			return Events{}, err
@@ -48,6 +48,9 @@ func (s *Service) Events(ctx context.Context, cluster, name string, fresh bool) 
 		return newEvents(list, complete), nil
 	})
 }
+
+// eventsAge is for how long events are served: they tell why a node has just changed.
+const eventsAge = 5 * time.Second
 
 func newEvents(list []corev1.Event, complete bool) Events {
 	items := make([]Event, len(list))

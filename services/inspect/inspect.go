@@ -52,6 +52,13 @@ func New(clients Clients, nodes Nodes, c *cache.Cache, maxAge time.Duration) *Se
 	return &Service{clients: clients, nodes: nodes, cache: c, policy: policy}
 }
 
+// servedFor returns a service whose values are served for at most so long.
+func (s *Service) servedFor(age time.Duration) *Service {
+	short := *s
+	short.policy.TTL, short.policy.HardAge = min(age, s.policy.TTL), min(age, s.policy.HardAge)
+	return &short
+}
+
 // Part is a part of a node and its age.
 type Part[T any] struct {
 	Value T

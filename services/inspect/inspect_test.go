@@ -233,21 +233,30 @@ func TestObject(t *testing.T) {
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
 }
 
-// What was read is kept until the cluster is cleared.
-func TestCached(t *testing.T) {
+// What was read is kept until the cluster is cleared, or the node has a newer version.
+func TestObject_cached(t *testing.T) {
 	c := kubetest.Acquire(t)
 	name := c.Nodes(t, 1)[0]
 	s := inspect(t, c.Config())
 	first, err := s.Object(s.ctx, "a", name, false)
 	require.NoError(t, err)
-	c.UpdateNode(t, name, func(n *corev1.Node) { n.Labels["new"] = "yes" })
+	change := func(value string) {
+		c.UpdateNode(t, name, func(n *corev1.Node) { n.Labels["new"] = value })
+	}
+	change("one")
 	again, err := s.Object(s.ctx, "a", name, false)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
-	s.cache.InvalidateCluster("a")
+	_, err = s.nodes.GetQuick(s.ctx, "a", name, true)
+	require.NoError(t, err)
 	now, err := s.Object(s.ctx, "a", name, false)
 	require.NoError(t, err)
-	require.Contains(t, now.Value.Manifest.YAML, `new: "yes"`)
+	require.Contains(t, now.Value.Manifest.YAML, "new: one")
+	change("two")
+	s.cache.InvalidateCluster("a")
+	now, err = s.Object(s.ctx, "a", name, false)
+	require.NoError(t, err)
+	require.Contains(t, now.Value.Manifest.YAML, "new: two")
 }
 
 func TestBounded(t *testing.T) {

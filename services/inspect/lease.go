@@ -33,9 +33,7 @@ func (l Lease) Overdue(now time.Time) bool {
 // Errors: CodeForbidden, also if the account may not read leases.
 func (s *Service) Lease(ctx context.Context, cluster, name string) (Part[Lease], error) {
 	key := cache.Key{Cluster: cluster, Kind: kindLease, Name: name}
-	short := *s
-	short.policy.TTL, short.policy.HardAge = leaseAge, leaseAge
-	return read(ctx, &short, key, false, func(ctx context.Context, c *kube.Client) (Lease, error) {
+	return read(ctx, s.servedFor(leaseAge), key, false, func(ctx context.Context, c *kube.Client) (Lease, error) {
 		lease, err := c.NodeLease(ctx, name)
 		if services.CodeOf(err) == services.CodeNotFound {
 			return Lease{}, nil

@@ -28,6 +28,7 @@ type Object struct {
 	ImageCount int
 	ImageBytes int64 // of all images
 	Manifest   Manifest
+	version    string // resource version of the node
 }
 
 // Image is a container image on a node.
@@ -44,22 +45,32 @@ type Manifest struct {
 	Cut     bool   `json:"cut"`  // the text was too long, and ends early
 }
 
-// Object reads a node for its images and its manifest.
+// Object reads a node for its images and its manifest. They are never older than the node
+// that Nodes returns.
 //
 // Errors: CodeForbidden, CodeNotFound.
 func (s *Service) Object(ctx context.Context, cluster, name string, fresh bool) (Part[Object], error) {
+	n, err := s.nodes.GetQuick(ctx, cluster, name, false)
+	if err != nil {
+		return Part[Object]{}, err
+	}
 	key := cache.Key{Cluster: cluster, Kind: kindObject, Name: name}
-	return read(ctx, s, key, fresh, func(ctx context.Context, c *kube.Client) (Object, error) {
+	load := func(ctx context.Context, c *kube.Client) (Object, error) {
 		n, err := c.GetNode(ctx, name)
 		if err != nil {
 			return Object{}, err
 		}
 		return newObject(n)
-	})
+	}
+	part, err := read(ctx, s, key, fresh, load)
+	if err == nil && kube.Older(part.Value.version, n.ResourceVersion) {
+		return read(ctx, s, key, true, load)
+	}
+	return part, err
 }
 
 func newObject(n *corev1.Node) (Object, error) {
-	o := Object{ImageCount: len(n.Status.Images)}
+	o := Object{ImageCount: len(n.Status.Images), version: n.ResourceVersion}
 	for _, image := range n.Status.Images {
 		o.ImageBytes += image.SizeBytes
 		o.Images = append(o.Images, newImage(image))

@@ -188,6 +188,26 @@ func TestAudit_batches(t *testing.T) {
 	}), last(t, s))
 }
 
+// The entries of a node are those of the batches that had it.
+func TestEntries_ofANode(t *testing.T) {
+	s := openAudit(t)
+	for id, node := range map[string]string{"b1": "node-1", "b2": "node-10"} {
+		require.NoError(t, s.InsertBatch(t.Context(), aBatch(id), []Item{{Node: node, State: ItemPending}}))
+	}
+	q := EntryQuery{Node: "node-1", Cluster: "prod", Limit: 10}
+	found, err := s.Entries(t.Context(), q)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "b1", found[0].Object)
+
+	c := q.conditions()
+	explain := `EXPLAIN QUERY PLAN SELECT id FROM audit WHERE ` + c.where() + ` ORDER BY id DESC LIMIT 10`
+	var id, parent, unused int
+	var first string
+	require.NoError(t, s.r.QueryRowContext(t.Context(), explain, c.args...).Scan(&id, &parent, &unused, &first))
+	require.Equal(t, "SEARCH audit USING INDEX audit_object (object=?)", first, "not all entries of the cluster")
+}
+
 func TestAudit_controls(t *testing.T) {
 	s := openAudit(t)
 	b := aBatch("b1")

@@ -60,7 +60,7 @@ func FleetPage(f ui.Frame, v FleetView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" hx-trigger=\"nodes-changed from:body, batch-moved from:body\" hx-select=\"#fleet\" hx-ext=\"morph\" hx-swap=\"morph:outerHTML\" hx-sync=\"this:drop\" hx-disinherit=\"*\"><header id=\"fleet-head\" class=\"title\"><h1 class=\"cut\" title=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" hx-trigger=\"nodes-changed from:body, batch-moved from:body\" hx-select=\"#fleet\" hx-ext=\"morph\" hx-swap=\"morph:outerHTML\" hx-sync=\"this:queue last\" hx-disinherit=\"*\"><header id=\"fleet-head\" class=\"title\"><h1 class=\"cut\" title=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
