@@ -102,6 +102,11 @@ func TestService_ListAll(t *testing.T) {
 	require.Empty(t, readings[0].Matched())
 	require.Equal(t, []string{"b%2Fx%20y/" + names[0]}, refsOf(readings[1].Matched()))
 
+	page, err = s.ListAll(ctx, all[:2], Query{Text: "a/" + names[0] + ", b%2Fx%20y/" + names[1]}, false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a/" + names[0]}, refsOf(page.Nodes), "a list names one cluster")
+	require.Equal(t, []string{"b%2fx%20y/" + names[1]}, page.UnknownNames)
+
 	_, err = s.ListAll(ctx, all, Query{Clusters: []string{strings.Repeat("x", services.MaxFilter+1)}}, false)
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 }

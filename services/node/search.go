@@ -74,9 +74,10 @@ func parse(text string) parsed {
 
 // search is the parsed text of a query: either words or a list of names.
 type search struct {
-	words   []word          // a node must match each
-	names   map[string]bool // of the listed nodes; nil if the text is not a list
-	unknown []string        // listed names that no node has
+	words   []word         // a node must match each
+	listed  map[*Node]bool // the listed nodes; nil if the text is not a list
+	known   int            // how many entries of the list are nodes
+	unknown []string       // listed names that no node has
 }
 
 // newSearch returns the search for a text. Words without a separator of lists are a list
@@ -91,7 +92,7 @@ func newSearch(text string, nodes []*Node) search {
 		return search{words: p.words}
 	}
 	s := lookUp(p.entries, nodes)
-	if !p.listed && len(s.names) < 2 {
+	if !p.listed && s.known < 2 {
 		return search{words: p.words}
 	}
 	return s
@@ -100,52 +101,53 @@ func newSearch(text string, nodes []*Node) search {
 // lookUp returns the search for the nodes of a list.
 func lookUp(entries []string, nodes []*Node) search {
 	index := newNameIndex(nodes)
-	s, seen := search{names: map[string]bool{}}, map[string]bool{}
+	s, seen := search{listed: map[*Node]bool{}}, map[string]bool{}
 	for _, entry := range entries {
 		if seen[entry] {
 			continue
 		}
 		seen[entry] = true
 		found := index.find(entry)
-		for _, name := range found {
-			s.names[name] = true
+		for _, n := range found {
+			s.listed[n] = true
 		}
 		if len(found) == 0 {
 			s.unknown = append(s.unknown, entry)
+		} else {
+			s.known++
 		}
 	}
 	return s
 }
 
-// nameIndex finds nodes by their name. If no node has that name, it finds them by
-// the part of the name before the first dot, or by address.
-type nameIndex struct {
-	names   map[string]bool
-	aliases map[string][]string // names by alias
-}
+// nameIndex finds nodes by their name, in all clusters of the list. If no node has that
+// name, it finds them by the part of the name before the first dot, by address, or by the
+// name with the cluster before it.
+type nameIndex struct{ names, aliases map[string][]*Node }
 
 func newNameIndex(nodes []*Node) nameIndex {
-	x := nameIndex{make(map[string]bool, len(nodes)), make(map[string][]string, len(nodes))}
+	x := nameIndex{make(map[string][]*Node, len(nodes)), make(map[string][]*Node, len(nodes))}
 	for _, n := range nodes {
 		host, _, _ := strings.Cut(n.Name, ".")
-		x.names[n.Name] = true
-		x.aliases[host] = append(x.aliases[host], n.Name)
-		x.aliases[n.InternalIP] = append(x.aliases[n.InternalIP], n.Name)
+		x.names[n.Name] = append(x.names[n.Name], n)
+		for _, alias := range []string{host, n.InternalIP, strings.ToLower(n.Ref().String())} {
+			x.aliases[alias] = append(x.aliases[alias], n)
+		}
 	}
 	return x
 }
 
-func (x nameIndex) find(entry string) []string {
-	if x.names[entry] {
-		return []string{entry}
+func (x nameIndex) find(entry string) []*Node {
+	if found := x.names[entry]; found != nil {
+		return found
 	}
 	return x.aliases[entry]
 }
 
 // matches reports whether the list contains the node, or the node matches every word.
 func (s search) matches(n *Node, see sight) bool {
-	if s.names != nil {
-		return s.names[n.Name]
+	if s.listed != nil {
+		return s.listed[n]
 	}
 	return !slices.ContainsFunc(s.words, func(w word) bool { return !w.matches(n, see) })
 }

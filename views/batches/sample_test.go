@@ -62,6 +62,7 @@ func batchPages() map[string]templ.Component {
 		out["batch "+string(s)] = batches.Page(viewstest.Docked(viewstest.Batch(store.StateRunning)), viewstest.BatchPage(s))
 	}
 	maps.Copy(out, historyPages())
+	maps.Copy(out, groupPages())
 	maps.Copy(out, controlPages())
 	return out
 }

@@ -145,14 +145,15 @@ func clusterMenuText(ctx context.Context, v ListView) string {
 // lateText says why a cluster does not answer, since when, and whether the table has
 // what was known last.
 func lateText(ctx context.Context, m Member, r node.Reading) string {
-	text := ui.NewProblem(ctx, r.Problem).Text
+	texts := []string{ui.NewProblem(ctx, r.Problem).Text}
 	if m.Down != nil && !m.Since.IsZero() {
-		text += " " + ui.T(ctx, "all_down_since", "Time", ui.ClockTime(ctx, m.Since))
+		texts = append(texts, ui.T(ctx, "all_down_since", "Time", ui.ClockTime(ctx, m.Since)))
 	}
+	last := ui.T(ctx, "all_last_none")
 	if r.Known() {
-		return text + " " + ui.T(ctx, "all_last_shown", "Time", ui.ClockTime(ctx, r.AsOf))
+		last = ui.T(ctx, "all_last_shown", "Time", ui.ClockTime(ctx, r.AsOf))
 	}
-	return text + " " + ui.T(ctx, "all_last_none")
+	return ui.Sentences(append(texts, last)...)
 }
 
 // noneHint says why the table is empty.

@@ -93,6 +93,28 @@ func changedNodes(change func(*nodes.ListView)) nodes.ListView {
 	return v
 }
 
+// allNodes is the table of all clusters, of which one is down and one not the user's.
+func allNodes() nodes.ListView {
+	v := nodesView()
+	v.Cluster, v.Page.Usage = "", node.Usages{}
+	v.Page.Query.Clusters = []string{"edge", viewstest.OddCluster}
+	for i, c := range viewstest.Clusters() {
+		v.Clusters = append(v.Clusters, nodes.Member{Cluster: c, MayChange: i != 1, MayDrain: i == 0})
+		r := node.Reading{Cluster: c.Name, AsOf: viewstest.Noon}
+		if c.Down != nil {
+			r.Problem = c.Down
+		}
+		if c.Unread != nil {
+			r = node.Reading{Cluster: c.Name, Problem: c.Unread}
+		}
+		v.Page.Readings = append(v.Page.Readings, r)
+	}
+	for i, n := range v.Page.Nodes {
+		n.Cluster = viewstest.Clusters()[i%4].Name
+	}
+	return v
+}
+
 func nodeView() nodes.View {
 	n := sampleNodes()[1]
 	return nodes.View{
@@ -177,6 +199,7 @@ func nodePages() map[string]templ.Component {
 		"nodes stale": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) {
 			v.Page.Stale = services.NewError(services.CodeUnavailable, "no such text")
 		})),
+		"nodes of all":      nodes.ListPage(f, allNodes()),
 		"nodes unreachable": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Problem, v.Page = &p, node.Page{} })),
 		"no nodes":          nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Page = node.Page{} })),
 		"no match":          nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Page.Match, v.Page.Nodes = 0, nil })),

@@ -67,7 +67,7 @@ func neverNotes(ctx context.Context, p *drain.Plan) []note {
 			text := sentence(ui.ErrorText(ctx, r))
 			switch r.Text {
 			case "drain_never_budget", "drain_blocked_unhealthy":
-				pods[sentences(text, ui.T(ctx, "plan_stuck_wait"))]++
+				pods[ui.Sentences(text, ui.T(ctx, "plan_stuck_wait"))]++
 			case "drain_never_two":
 				pods[text]++
 			}
@@ -124,7 +124,7 @@ func blockedNotes(ctx context.Context, p *drain.Plan) []note {
 		if b.Healthy < b.Needed {
 			what = "plan_blocked_mend"
 		}
-		text := sentences(ui.N(ctx, "plan_blocked_wait", b.Demand), ui.T(ctx, what))
+		text := ui.Sentences(ui.N(ctx, "plan_blocked_wait", b.Demand), ui.T(ctx, what))
 		notes = append(notes, note{Kind: "warn", Title: title, Text: text})
 	}
 	return notes
@@ -155,19 +155,6 @@ func nodeNotes(ctx context.Context, p *drain.Plan) []note {
 		}
 	}
 	return append(notesByText(ctx, "bad", missing), notesByText(ctx, "warn", warned)...)
-}
-
-// sentences joins sentences; Chinese has no space between them.
-func sentences(texts ...string) string {
-	var out strings.Builder
-	for _, text := range texts {
-		before := out.String()
-		if before != "" && text != "" && !strings.HasSuffix(before, "。") {
-			out.WriteByte(' ')
-		}
-		out.WriteString(text)
-	}
-	return out.String()
 }
 
 // sentence returns a reason with a full stop, in the script of its last letter.

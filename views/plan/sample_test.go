@@ -177,4 +177,5 @@ func TestPages_areSound(t *testing.T) {
 	viewstest.RequirePages(t, planPages())
 	viewstest.RequirePages(t, changePlanPages())
 	viewstest.RequirePages(t, controlPlanPages())
+	viewstest.RequirePages(t, groupPages())
 }

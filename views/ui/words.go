@@ -43,3 +43,16 @@ func Unprefixed(pair string) string {
 	slash := strings.LastIndexByte(pair[:end], '/')
 	return pair[slash+1:]
 }
+
+// Sentences joins sentences; Chinese has no space between them.
+func Sentences(texts ...string) string {
+	var out strings.Builder
+	for _, text := range texts {
+		before := out.String()
+		if before != "" && text != "" && !strings.HasSuffix(before, "。") {
+			out.WriteByte(' ')
+		}
+		out.WriteString(text)
+	}
+	return out.String()
+}
