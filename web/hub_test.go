@@ -91,17 +91,27 @@ type hubTest struct {
 	*testing.T
 	*hub
 	batch   *oneBatch
-	dropped int // viewers that were cut off
+	actor   services.Actor // of the viewers
+	dropped int            // viewers that were cut off
+}
+
+// newTestHub starts a hub with batches.
+func newTestHub(t *testing.T, batches batchViewer) *hubTest {
+	t.Helper()
+	x := &hubTest{T: t, actor: services.Actor{Role: services.RoleUser}}
+	generation := func(string) uint64 { return 7 }
+	x.hub = newHub(t.Context(), slog.New(slog.DiscardHandler), generation, func() { x.dropped++ })
+	x.start(batches)
+	return x
 }
 
 // testHub runs fn with a hub, in a synctest bubble.
 func testHub(t *testing.T, fn func(t *hubTest)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		x := &hubTest{T: t, batch: &oneBatch{state: store.StateRunning}}
-		generation := func(string) uint64 { return 7 }
-		x.hub = newHub(t.Context(), slog.New(slog.DiscardHandler), generation, func() { x.dropped++ })
-		x.start(x.batch)
+		one := &oneBatch{state: store.StateRunning}
+		x := newTestHub(t, one)
+		x.batch = one
 		defer x.close()
 		fn(x)
 	})
@@ -115,7 +125,7 @@ func (t *hubTest) open(query string, p *page) *sync.WaitGroup {
 // openIn opens a stream of a person in a time zone.
 func (t *hubTest) openIn(zone *time.Location, query string, p *page) *sync.WaitGroup {
 	p.header = http.Header{}
-	ctx := services.WithActor(ui.WithZone(t.Context(), zone), services.Actor{Role: services.RoleUser})
+	ctx := services.WithActor(ui.WithZone(t.Context(), zone), t.actor)
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/events?"+query, nil)
 	serve := t.serve(func(string) error { return nil })
 	var done sync.WaitGroup

@@ -93,3 +93,46 @@ func TestBrowser_everyClusterButOne(t *testing.T) {
 	x.until(`!document.querySelector(".late-cluster")`)
 	x.until(fmt.Sprintf(`document.querySelector(%q)`, box(ref)))
 }
+
+// The pages of several clusters meet WCAG 2.2 AA in both themes, as far as a program can
+// check: the table with a cluster that is down, the plan, and the group.
+func TestBrowser_everyClusterAccessible(t *testing.T) {
+	p, clusters, proxy := everyProgram(t, "--list-ttl", "1s")
+	a, b := clusters[0], clusters[1]
+	inA, inB := a.Nodes(t, 4), b.Nodes(t, 4)
+	p.start(t)
+	x := startBrowser(t).tab(p).signIn()
+	both := append(refs(a.Name, inA[:2]...), refs(b.Name, inB[:2]...)...)
+	query := "&node=" + strings.Join(both, "&node=")
+	for _, theme := range []string{"light", "dark"} {
+		x.theme(theme)
+		x.open("/nodes?sort=cluster")
+		x.settled()
+		x.tick(both[0])
+		x.press(".pick-clusters summary")
+		x.accessible(theme+", nodes of all clusters", "target-size")
+		x.press("#bar [data-clear]")
+		for what, path := range map[string]string{
+			"one cluster":      "/nodes?group=cluster&cluster=" + b.Name,
+			"plan of a drain":  "/batches/preview?operation=drain" + query,
+			"plan of a cordon": "/batches/preview?operation=cordon" + query,
+			"labels":           "/nodes/labels/edit?x=1" + query,
+			"plan of a taint":  "/batches/preview?operation=taint&taint=off%3ANoExecute" + query,
+		} {
+			x.open(path)
+			x.accessible(theme + ", several clusters, " + what)
+		}
+	}
+	x.open("/nodes?sort=cluster")
+	x.settled()
+	x.tick(both...)
+	x.operate("cordon")
+	group := x.untilBatch("succeeded")
+	x.accessible("nodes of all clusters with a group in the dock", "target-size")
+	x.open("/batches?group=" + group)
+	x.accessible("group of batches")
+	cut(proxy)
+	x.open("/nodes")
+	x.until(`document.querySelector(".late-cluster")`)
+	x.accessible("nodes of all clusters but one")
+}
