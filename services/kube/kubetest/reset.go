@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +21,10 @@ const ownLabel = "kubetest"
 const noFinalizers = `{"metadata":{"finalizers":null}}`
 
 // resetTimeout bounds the reset of a cluster. A thousand pods take seconds.
-const resetTimeout = 2 * time.Minute
+const resetTimeout = 5 * time.Minute
+
+// deleters is how many pods are deleted at once.
+const deleters = 8
 
 // reset empties the cluster: it deletes all nodes, all pods, all namespaces but
 // the system's, and all permissions that a test granted. For an empty cluster it
@@ -100,10 +104,13 @@ func (c *Cluster) deleteNodes(ctx context.Context) error {
 		}
 	}
 	leases := c.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
-	return errors.Join(
-		c.Client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
-		leases.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
-	)
+	// A call that deletes thousands may end in a time-out of the API server's own.
+	return poll(ctx, func(ctx context.Context) error {
+		return errors.Join(
+			c.Client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
+			leases.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
+		)
+	})
 }
 
 func (c *Cluster) deletePermissions(ctx context.Context) error {
@@ -123,10 +130,13 @@ func (c *Cluster) deletePods(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var workers errgroup.Group
+	workers.SetLimit(deleters)
 	for i := range pods.Items {
-		if err := c.deletePod(ctx, &pods.Items[i]); err != nil {
-			return err
-		}
+		workers.Go(func() error { return c.deletePod(ctx, &pods.Items[i]) })
+	}
+	if err := workers.Wait(); err != nil {
+		return err
 	}
 	if len(pods.Items) > 0 {
 		return fmt.Errorf("%d pods were left", len(pods.Items))
