@@ -196,6 +196,7 @@ func measureChanges(b *testing.B, c *kubetest.Cluster, p *program, names []strin
 	b.Helper()
 	x := startBrowser(b).tab(p).signIn()
 	x.openNodes(c.Name, "?sort=name&size=200")
+	reportTimes(b, "interaction", x.interactions(names))
 	reportTimes(b, "change-quiet", x.changes(c, names[:viewChanges]))
 	done := make(chan struct{})
 	go func() {
@@ -212,6 +213,42 @@ func measureChanges(b *testing.B, c *kubetest.Cluster, p *program, names []strin
 	reportTimes(b, "change-storm", x.changes(c, names[viewChanges:2*viewChanges]))
 	<-done
 }
+
+// interactions presses keys and clicks in a table, and returns how long the page took each
+// time until it was drawn.
+func (x *tab) interactions(names []string) (took []time.Duration) {
+	x.t.Helper()
+	value[any](x, watchInteractions)
+	for _, name := range names[:10] {
+		x.letter('j')
+		x.letter('x')
+		x.press(box(name))
+	}
+	x.press("#sel-page")
+	x.press("#sel-page")
+	x.press("#bar .menu > summary")
+	x.escape()
+	x.escape()
+	x.press("#sort-status")
+	x.until(`location.search.includes("sort=status")`)
+	x.press("#sort-name")
+	x.until(`!location.search.includes("sort=status")`)
+	x.settled()
+	for _, ms := range value[[]float64](x, `window.interactions`) {
+		took = append(took, time.Duration(ms*float64(time.Millisecond)))
+	}
+	require.NotEmpty(x.t, took)
+	return took
+}
+
+// watchInteractions collects the durations of interactions. The browser rounds them to 8
+// ms, and leaves out those that take no more than one frame.
+const watchInteractions = `{
+	window.interactions = [];
+	new PerformanceObserver((list) => {
+		for (const e of list.getEntries()) if (e.interactionId) interactions.push(e.duration);
+	}).observe({ type: "event", durationThreshold: 16 });
+}`
 
 // changes cordons nodes that the table shows, one after the other, and returns how long
 // it took each time until the table showed it.

@@ -41,6 +41,7 @@ func TestBrowser_othersChanges(t *testing.T) {
 	x.until(`document.querySelector("#nodes").ariaBusy === "false"`)
 	require.Equal(t, []string{names[1]}, value[[]string](x, `[...touched]`), "only the row that has changed is swapped")
 	require.True(t, value[bool](x, `document.querySelector("#bar .menu").open`), "the open menu stays")
+	require.Less(t, value[float64](x, `shifted`), 0.05, "nothing moves")
 	x.selected("2 selected")
 	require.Equal(t, names[2], value[string](x, `document.activeElement.value`))
 
@@ -55,8 +56,13 @@ func TestBrowser_othersChanges(t *testing.T) {
 	row(names[3], "Ready,SchedulingDisabled")
 }
 
-// watchRows collects the names of the rows in which anything but a relative time changes.
+// watchRows collects the names of the rows in which anything but a relative time changes,
+// and sums up how far the page moves without a reason.
 const watchRows = `{
+	window.shifted = 0;
+	new PerformanceObserver((list) => {
+		for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifted += shift.value;
+	}).observe({ type: "layout-shift" });
 	window.touched = new Set();
 	const note = (node) => {
 		const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
