@@ -55,6 +55,15 @@ func Title(ctx context.Context, operation, cluster string) string {
 	return ui.T(ctx, "plan_title", "Operation", ui.T(ctx, "operation_"+name), "Cluster", cluster)
 }
 
+// planLabel names the plan; several plans on one page have different names.
+func planLabel(ctx context.Context, v View) string {
+	label := ui.T(ctx, "plan_label")
+	if v.Number == 0 {
+		return label
+	}
+	return label + " · " + v.Cluster
+}
+
 // changeGroup is the nodes to which an operation does the same.
 type changeGroup struct {
 	Kind   string
