@@ -129,11 +129,3 @@ func closedID(i int) string {
 	}
 	return "opt-leave-" + strconv.Itoa(i)
 }
-
-// planLabel returns the name of the plan for screen readers.
-func planLabel(ctx context.Context, v View) string {
-	if v.Number == 0 {
-		return ui.T(ctx, "plan_label")
-	}
-	return ui.T(ctx, "plan_label") + " · " + v.Cluster
-}
