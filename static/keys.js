@@ -30,9 +30,9 @@
   }
   function collect() {
     const operations = body.hasAttribute("data-selected") ? "#batch [data-key], #bar .menu button" : "#node [data-key]";
-    const links = "main nav a[href]:not(.pager *), .rail a[href], #nodes tr[data-node] .name a";
+    const kinds = [operations, "main nav a[href]:not(.pager *)", ".rail li a[href]", "#nodes tr[data-node] .name a"];
     const seen = new Set();
-    commands = all(operations + ", " + links)
+    commands = kinds.flatMap(all)
       .map((element) => ({ element, name: nameOf(element), key: element.dataset.key ?? "" }))
       .filter(({ name }) => name && !seen.has(name) && seen.add(name));
   }

@@ -37,7 +37,7 @@ func TestBrowser_accessibleNodes(t *testing.T) {
 		x.open(nodesPath(c.Name))
 		x.language(tag)
 		x.theme(theme)
-		pages := []string{"/nodes", "/clusters/" + c.Name, nodesPath(c.Name) + "?group=zone"}
+		pages := []string{"/nodes", "/clusters/" + c.Name + "/overview", nodesPath(c.Name) + "?group=zone"}
 		for _, tab := range []string{
 			"overview", "conditions", "pods", "events", "labels", "images", "heartbeat", "yaml", "history",
 		} {
