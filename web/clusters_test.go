@@ -83,7 +83,7 @@ func TestClusters_import(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, got.status)
 	require.Equal(t, "/clusters/Production/access", got.location())
 	doc = a.get("/clusters/Production/access").page(t)
-	require.Contains(t, doc.Find("#test-result").Text(), "8 permissions are denied")
+	require.Contains(t, doc.Find("#test-result").Text(), "10 permissions are denied")
 	require.Contains(t, a.get("/clusters").body, "env=prod")
 
 	got = a.get("/clusters/Production/nodes")

@@ -138,7 +138,7 @@ func (x *tab) accessibleForms(cluster, theme string, names []string) {
 		x.openNodes(cluster, "")
 		x.tick(names...)
 		if button == "#bar-copy" {
-			x.press(".menu summary")
+			x.press("#bar .menu summary")
 		}
 		x.press(button)
 		x.until(`document.querySelector("#edit-form")`)
