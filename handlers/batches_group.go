@@ -181,8 +181,12 @@ func (h *Handlers) matchingRefs(r *http.Request) ([]chosenNodes, error) {
 	return chosen, nil
 }
 
-// possible returns an error if nothing is possible in any of the clusters.
+// possible returns an error if there is no such operation, or if it is not possible in any
+// of the clusters.
 func (s submission) possible() error {
+	if _, err := operation.Find(s.Operation); err != nil {
+		return err
+	}
 	if len(s.requests) == 0 && len(s.closed) > 0 {
 		return s.closed[0].why
 	}
@@ -263,7 +267,21 @@ func (h *Handlers) previewGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	planned := slices.ContainsFunc(parts, func(p batch.Part) bool { return p.Err == nil })
+	if !planned {
+		return parts[0].Err
+	}
 	return writeJSON(w, http.StatusOK, newGroupPlanJSON(r, s, parts, digest))
+}
+
+// wrongFields returns the error of the fields that a form has for all clusters, or nil.
+func wrongFields(parts []batch.Part) error {
+	for _, p := range parts {
+		if services.CodeOf(p.Err) == services.CodeInvalid {
+			return p.Err
+		}
+	}
+	return nil
 }
 
 // showGroup answers the page of a plan over several clusters; problem is why it was not
@@ -272,6 +290,13 @@ func (h *Handlers) showGroup(w http.ResponseWriter, r *http.Request, status int,
 	planned, digest, err := h.Batches.PreviewAll(r.Context(), s.requests)
 	if err != nil {
 		return err
+	}
+	wrong := wrongFields(planned)
+	if problem == nil && wrong != nil {
+		problem = wrong
+	}
+	if wrong != nil && !isHTMX(r) {
+		status = http.StatusUnprocessableEntity
 	}
 	parts := make([]plan.View, len(planned))
 	for i, p := range planned {

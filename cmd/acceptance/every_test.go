@@ -127,6 +127,8 @@ func TestContract_everyCluster(t *testing.T) {
 	for name, wrong := range map[string]url.Values{
 		"no reference":  {"operation": {"cordon"}, "node": {inA[0]}},
 		"no node":       {"operation": {"cordon"}},
+		"no operation":  {"node": refs(a.Name, inA[0])},
+		"wrong option":  {"operation": {"drain"}, "node": refs(a.Name, inA[0]), "timeout": {"soon"}},
 		"no cluster":    {"operation": {"cordon"}, "node": {"nowhere/x"}},
 		"of one only":   {"operation": {"copy-taints"}, "source": {"x"}, "node": refs(a.Name, inA[0])},
 		"key used anew": {"operation": {"uncordon"}, "node": form["node"], "idempotency_key": {"once"}},
