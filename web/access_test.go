@@ -73,7 +73,7 @@ func routeRights() map[string]struct {
 		forOwn: `POST /profile/tokens, POST /profile/tokens/{token}/revoke, POST /profile/signout`,
 		forSeeing: `GET /nodes, GET /nodes.csv, GET /nodes.txt,
 			GET /batches, GET /audit, GET /audit.csv, GET /templates/{kind}, GET /templates/{kind}/export,
-			GET /templates/{kind}/{id}, GET /views, GET /views/menu, GET /views/{id}, GET /searches`,
+			GET /templates/{kind}/{id}, GET /views, GET /views/menu, GET /views/{id}, GET /searches, GET /suggest`,
 		forSaving: `POST /views, POST /views/{id}/edit, POST /views/{id}/delete, POST /searches, POST /searches/forget`,
 		forHere: `GET /clusters/{cluster}, GET /clusters/{cluster}/access, POST /clusters/{cluster}/test,
 			GET /clusters/{cluster}/nodes,

@@ -171,6 +171,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/views/{id}/edit", do(h.ViewsUpdate))
 				r.Post("/views/{id}/delete", do(h.ViewsDelete))
 				r.Get("/views/{id}/{verb:edit|delete}", do(h.ViewsPosted))
+				r.Get(ui.SuggestURL, do(h.Suggest))
 				r.Get(ui.SearchesURL, do(h.SearchesList))
 				r.Post(ui.SearchesURL, do(h.SearchesKeep))
 				r.Post(ui.ForgetURL, do(h.SearchesForget))

@@ -95,6 +95,14 @@ func QueryURL(cluster, query string) string {
 	return NodesPath(cluster) + "?" + query
 }
 
+// SuggestionsURL is where the search of a table asks for suggestions.
+func SuggestionsURL(cluster string) string {
+	if cluster == "" {
+		return SuggestURL
+	}
+	return WithQuery(SuggestURL, url.Values{"cluster": {cluster}})
+}
+
 // ViewURL returns one saved view, and ViewActionURL where "edit" and "delete" of it are
 // posted.
 func ViewURL(id int64) string { return ViewsURL + "/" + strconv.FormatInt(id, 10) }
