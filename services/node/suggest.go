@@ -88,12 +88,13 @@ func termBeginnings() []string {
 	}
 }
 
-// suggestAnywhere returns terms of any field whose value begins with a text, and labels
-// whose key does.
-func suggestAnywhere(nodes []*Node, prefix string) []Suggestion {
+// suggestAnywhere returns terms of any field whose value has a text in it, and labels and
+// taints whose key has. A single letter has to be the first one.
+func suggestAnywhere(nodes []*Node, text string) []Suggestion {
 	counts := map[string]int{}
 	note := func(field, value string) {
-		if value != "" && strings.HasPrefix(strings.ToLower(value), prefix) {
+		at := strings.Index(strings.ToLower(value), text)
+		if at == 0 && value != "" || at > 0 && len(text) > 1 {
 			counts[field+"="+value]++
 		}
 	}
