@@ -41,7 +41,10 @@ func linkBeginnings() []string {
 
 // linkAttributes are the attributes whose values are addresses.
 func linkAttributes() []string {
-	return []string{"href", "src", "action", "formaction", "hx-get", "hx-post", "data-stream", "data-names"}
+	return []string{
+		"href", "src", "action", "formaction", "hx-get", "hx-post", "data-stream", "data-names", "data-load", "data-keep",
+		"data-href",
+	}
 }
 
 // Path returns the base as the path of a cookie: "/nodes", or "/" for a nil Base.
