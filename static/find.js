@@ -48,7 +48,7 @@
       const html = answer?.ok && !answer.redirected ? await answer.text() : "";
       if (mine !== wanted || document.activeElement !== box) return;
       mark(null);
-      list.innerHTML = html;
+      htmx.swap(list, html, { swapStyle: "innerHTML", swapDelay: 0, settleDelay: 0 });
       list.hidden = !list.querySelector("[role=option]");
       box.setAttribute("aria-expanded", String(!list.hidden));
     }, rest);

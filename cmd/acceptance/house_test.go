@@ -136,12 +136,14 @@ func otherMeanings() map[string][]string {
 		"label": {
 			"handlers/api_fields.go", "handlers/api_people.go", "handlers/batches_create.go", "handlers/editors.go",
 			"handlers/nodes_list.go", "handlers/tokens.go",
-			"services/account/names.go", "services/node/table.go", "services/node/terms.go", "views/nodes/find.go",
+			"services/account/names.go", "services/node/suggest.go", "services/node/table.go", "services/node/terms.go",
+			"views/nodes/find.go",
 			"views/nodes/find_templ.go", "views/people/tokens_templ.go", "views/ui/url.go", "web/admin.go",
 		},
 		"taint": {
 			"handlers/api_fields.go", "handlers/batches_create.go", "handlers/editors.go", "handlers/nodes_list.go",
-			"services/node/table.go", "services/node/terms.go", "views/nodes/edit_templ.go", "views/nodes/fleet_templ.go",
+			"services/node/suggest.go", "services/node/table.go", "services/node/terms.go",
+			"views/nodes/edit_templ.go", "views/nodes/fleet_templ.go",
 			"views/nodes/find.go",
 			"views/nodes/find_templ.go",
 			"views/nodes/overview_templ.go",
