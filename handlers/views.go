@@ -44,7 +44,7 @@ func (h *Handlers) showViews(w http.ResponseWriter, r *http.Request, status int,
 	return render(w, r, status, nodes.SavedPage(h.frame(r, "views", ui.T(r.Context(), "views_title"), ""), v))
 }
 
-// ViewsMenu answers the content of the menu of views, for the table that HTMX says it is
+// ViewsMenu answers the list of the menu of views, for the table that HTMX says it is
 // on.
 func (h *Handlers) ViewsMenu(w http.ResponseWriter, r *http.Request) error {
 	at, err := url.Parse(cameFrom(r))
@@ -59,7 +59,7 @@ func (h *Handlers) ViewsMenu(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, nodes.SavedMenu(m))
+	return render(w, r, http.StatusOK, nodes.SavedList(m))
 }
 
 // clusterIn returns the cluster of the address of a table, or "".

@@ -8,7 +8,7 @@
   // The menu shows which view the table has now.
   document.addEventListener("toggle", (e) => {
     if (e.target.id !== "views" || !e.target.open) return;
-    htmx.ajax("GET", e.target.dataset.load, { target: "#views-menu", swap: "innerHTML" });
+    htmx.ajax("GET", e.target.dataset.load, { target: "#views-list", swap: "innerHTML" });
   }, true);
 
   const box = $("#q"), list = $("#suggest");

@@ -68,7 +68,8 @@ func suggestedAfter(sign string) string {
 func TestSuggest_counts(t *testing.T) {
 	seen := 0
 	for _, word := range []string{
-		"r", "c", "g", "l", "v", "n", "e", "zone:", "pool=", "pool!=", "!zone:", "taint:", "taint=gpu=", "label=", "label=env=",
+		"r", "c", "g", "l", "v", "n", "e", "zone:", "pool=", "pool!=", "!zone:", "taint:", "taint=gpu=", "label=",
+		"label=env=",
 
 		"env=", "tier!=", "by:", "reason:", "condition=", "version=", "role=", "status=", "-status:",
 	} {
