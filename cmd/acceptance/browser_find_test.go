@@ -133,7 +133,7 @@ func TestBrowser_savedViews(t *testing.T) {
 	vera.accessible("the page of saved views")
 
 	x.open("/views")
-	x.fill(".saved [name=name]", "Cordoned")
+	x.paste(".saved [name=name]", "Cordoned")
 	x.press(".saved form .btn:not(.danger)")
 	x.until(`document.querySelector(".saved a b")?.textContent === "Cordoned"`)
 	x.press(".saved .danger")
