@@ -201,7 +201,7 @@ func TestPages_soundInBothLanguages(t *testing.T) {
 		"clusters":             {adminName, "GET", "/clusters", nil, 200, nil},
 		"HTTP API":             {"looker", "GET", "/docs/api", nil, 200, nil},
 		"no page":              {adminName, "GET", "/nowhere", nil, 404, nil},
-		"wrong method":         {adminName, "POST", "/batches", url.Values{}, 405, nil},
+		"wrong method":         {adminName, "POST", "/audit", url.Values{}, 405, nil},
 	}
 	for _, lang := range []string{"en", "zh-CN"} {
 		readers := map[string]*reader{}
