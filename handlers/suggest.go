@@ -14,7 +14,8 @@ const (
 	// maxTyped is how many bytes of a search are looked at for suggestions. A longer text
 	// is a pasted list of names.
 	maxTyped = 400
-	// maxRemembered is how many recent searches, and how many saved views, are suggested.
+	// maxRemembered is how many recent searches, and how many saved views, are suggested;
+	// and how many words while nothing is typed.
 	maxRemembered = 5
 )
 
@@ -37,6 +38,10 @@ func (h *Handlers) Suggest(w http.ResponseWriter, r *http.Request) error {
 		end := strings.IndexAny(after+" ", " \t")
 		v.Before, v.After = before[:start], after[end:]
 		v.Words = node.Suggest(known, before[start:]+after[:end])
+		v.Fresh = strings.TrimSpace(before+after) == ""
+		if v.Fresh {
+			v.Words = v.Words[:min(len(v.Words), maxRemembered)]
+		}
 		err = h.addRemembered(r, &v, strings.TrimSpace(before+after))
 	}
 	if err != nil {

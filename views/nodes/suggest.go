@@ -11,6 +11,7 @@ import (
 type SuggestView struct {
 	Cluster       string
 	Before, After string // the text around the word that somebody is typing
+	Fresh         bool   // nothing is typed yet: what was used before comes first
 	Words         []node.Suggestion
 	Searches      []string
 	Views         []saved.View
