@@ -38,10 +38,11 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 	}
 	actor := services.ActorFrom(r.Context()).In(cluster)
 	v := nodes.ListView{
-		Cluster: cluster, Page: page, Now: h.now(), IdempotencyKey: newKey(),
+		Cluster: cluster, Columns: chosenColumns(r, q), Page: page, Now: h.now(), IdempotencyKey: newKey(),
 		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange),
 		MayDrain: actor.May(services.PermitDrain),
 	}
+	v.Servers = map[string]string{cluster: h.Clusters.Status(cluster).Version}
 	v.Apply = h.applyTemplate(r, actor, q.Apply)
 	status := http.StatusOK
 	if isWrongSearch(err) {
@@ -131,7 +132,7 @@ func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Audit.Export(r.Context(), store.ActionNodesExport, cluster, ""); err != nil {
 		return err
 	}
-	return writeCSV(w, "nodes", nodes.Columns(nodes.ListView{Cluster: cluster}), listed(matched))
+	return writeCSV(w, "nodes", nodes.Columns(nodes.ListView{Cluster: cluster, Columns: csvColumns(q)}), listed(matched))
 }
 
 // nodeQuery reads the table's query. What is no number is refused by name.
@@ -150,6 +151,7 @@ func nodeQuery(values url.Values) (node.Query, error) {
 		Condition: values.Get("condition"), Label: values.Get("label"), Taint: values.Get("taint"),
 		Sort: values.Get("sort"), Desc: values.Get("dir") == "desc",
 		Group: values.Get("group"), In: values.Get("in"), Fold: values.Get("fold"),
+		Cols: values.Get("cols"),
 		Page: page, Size: size, Fresh: values.Get("fresh") == "1", Apply: values.Get("apply"),
 	}, nil
 }

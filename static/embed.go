@@ -30,7 +30,7 @@ func parts() []string {
 		"controls", "nodes", "table", "panels", "forms", "phone",
 		"utilities",
 		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection", "people",
-		"clusters", "api", "node", "fleet", "groups", "every", "menu",
+		"clusters", "api", "node", "fleet", "groups", "every", "menu", "columns",
 		"print",
 	}
 }

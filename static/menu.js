@@ -3,6 +3,13 @@
 // and handles the keyboard.
 "use strict";
 (() => {
+  // The form of the columns, which HTMX loads into its dialog.
+  const columns = document.querySelector("dialog#columns");
+  document.addEventListener("htmx:afterSwap", (e) => {
+    if (e.target !== columns || columns.open) return;
+    columns.showModal();
+    columns.querySelector("[name=show]").focus();
+  });
   const on = (type, handler, capture) => document.addEventListener(type, handler, capture);
   const menu = document.getElementById("row-menu");
   if (!menu?.showPopover) return; // the button leads to the page of the node

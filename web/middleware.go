@@ -151,8 +151,8 @@ func deadline(next http.Handler) http.Handler {
 	})
 }
 
-// prefer adds to the context what the pages need: the reader's language, theme and time
-// zone, and the addresses of the assets.
+// prefer adds to the context what the pages need: the reader's language, theme, time
+// zone and density, and the addresses of the assets.
 func prefer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		locale := ui.MatchLocale(cookieValue(r, handlers.LangCookie), r.Header.Get("Accept-Language"))
@@ -162,6 +162,9 @@ func prefer(next http.Handler) http.Handler {
 		}
 		if zone := readerZone(cookieValue(r, handlers.ZoneCookie)); zone != nil {
 			ctx = ui.WithZone(ctx, zone)
+		}
+		if cookieValue(r, handlers.DensityCookie) == handlers.Compact {
+			ctx = ui.WithDensity(ctx, handlers.Compact)
 		}
 		ctx = ui.WithAssets(ctx, static.URL)
 		next.ServeHTTP(w, r.WithContext(ctx))

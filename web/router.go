@@ -133,6 +133,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/nodes", do(h.NodesAll))
 				heavy.Get("/nodes.csv", do(h.NodesAllCSV))
 				r.Get("/nodes.txt", do(h.NodesAllNames))
+				both(r, ui.ColumnsURL, do(h.Columns))
 				r.Get("/clusters/{cluster}/nodes", do(h.NodesList))
 				heavy.Get("/clusters/{cluster}/nodes.csv", do(h.NodesCSV))
 				r.Get("/clusters/{cluster}/nodes.txt", do(h.NodesNames))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
@@ -62,6 +63,11 @@ func FromKube(n *corev1.Node) *Node {
 		AllocatableCPU:    n.Status.Allocatable.Cpu().MilliValue(),
 		AllocatableMemory: n.Status.Allocatable.Memory().Value(),
 		AllocatablePods:   n.Status.Allocatable.Pods().Value(),
+		GPUs:              gpusOf(n.Status.Allocatable),
+		OSImage:           shared(n.Status.NodeInfo.OSImage),
+		Kernel:            shared(n.Status.NodeInfo.KernelVersion),
+		Runtime:           shared(n.Status.NodeInfo.ContainerRuntimeVersion),
+		Architecture:      shared(n.Status.NodeInfo.Architecture),
 	}
 	v.readStatus(n.Status.Conditions)
 	v.Problems = badConditions(n.Status.Conditions)
@@ -70,6 +76,9 @@ func FromKube(n *corev1.Node) *Node {
 	v.explainCordon(n.Spec.Taints)
 	return v
 }
+
+// shared returns a text that most nodes have in common, so that it is in memory once.
+func shared(text string) string { return unique.Make(text).Value() }
 
 // readStatus sets the status by kubectl's rule and, unless it is Ready, the
 // message of the condition.
@@ -197,8 +206,8 @@ func usageOf(p *corev1.Pod) (Usage, bool) {
 	if p.Spec.NodeName == "" || finished(p) {
 		return Usage{}, false
 	}
-	cpu, memory := requests(p)
-	return Usage{CPU: cpu, Memory: memory, Pods: 1}, true
+	r := resource.PodRequests(p, resource.PodResourcesOptions{})
+	return Usage{CPU: r.Cpu().MilliValue(), Memory: r.Memory().Value(), Pods: 1, GPUs: count(gpusOf(r))}, true
 }
 
 // sum returns what pods request together.

@@ -63,6 +63,11 @@ type Node struct {
 	AllocatableCPU    int64             `json:"allocatableMilliCPU"`
 	AllocatableMemory int64             `json:"allocatableMemoryBytes"`
 	AllocatablePods   int64             `json:"allocatablePods"`
+	GPUs              map[string]int64  `json:"gpus,omitempty"` // allocatable, by resource
+	OSImage           string            `json:"osImage"`
+	Kernel            string            `json:"kernel"`
+	Runtime           string            `json:"containerRuntime"`
+	Architecture      string            `json:"architecture"`
 }
 
 // Taint is one taint. A node has at most one taint with the same key and effect.
@@ -82,14 +87,15 @@ type Usage struct {
 	CPU    int64 `json:"requestedMilliCPU"`
 	Memory int64 `json:"requestedMemoryBytes"`
 	Pods   int64 `json:"pods"`
+	GPUs   int64 `json:"requestedGPUs,omitempty"`
 }
 
 func (u Usage) plus(v Usage) Usage {
-	return Usage{CPU: u.CPU + v.CPU, Memory: u.Memory + v.Memory, Pods: u.Pods + v.Pods}
+	return Usage{CPU: u.CPU + v.CPU, Memory: u.Memory + v.Memory, Pods: u.Pods + v.Pods, GPUs: u.GPUs + v.GPUs}
 }
 
 func (u Usage) minus(v Usage) Usage {
-	return Usage{CPU: u.CPU - v.CPU, Memory: u.Memory - v.Memory, Pods: u.Pods - v.Pods}
+	return Usage{CPU: u.CPU - v.CPU, Memory: u.Memory - v.Memory, Pods: u.Pods - v.Pods, GPUs: u.GPUs - v.GPUs}
 }
 
 // Usages is what is known of the usage of nodes, by cluster and name.

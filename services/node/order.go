@@ -21,6 +21,7 @@ func orders() []order {
 		{key: "version", compare: func(a, b *Node, _ Usages) int { return compareNames(a.Version, b.Version) }},
 		{key: "zone", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(a.Zone, b.Zone) }},
 		{key: "pool", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(a.Pool, b.Pool) }},
+		{key: "gpus", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(a.GPUCount(), b.GPUCount()) }},
 		{key: "age", compare: func(a, b *Node, _ Usages) int { return b.CreatedAt.Compare(a.CreatedAt) }},
 		{key: "cpu", pods: true, compare: byUsage(func(n *Node, u Usage) float64 { return share(u.CPU, n.AllocatableCPU) })},
 		{key: "memory", pods: true, compare: byUsage(func(n *Node, u Usage) float64 {

@@ -19,6 +19,7 @@ type Query struct {
 	Group      string   // one of Groupings, or GroupLabel and a key; "" for no groups
 	In         string   // only the group with this key
 	Fold       string   // keys of the folded groups with commas between; see FoldAll
+	Cols       string   // keys of the columns with commas between; "" is what the reader has chosen
 	Sort       string   // one of SortKeys; "" is name
 	Desc       bool
 	Page       int // from 1; 0 is 1

@@ -26,7 +26,7 @@ func (q Query) normal() (Query, error) {
 		services.CheckChoice("sched", q.Scheduling, []string{Schedulable, Limited, Cordoned}),
 		services.CheckChoice("sort", q.Sort, SortKeys()),
 		checkText(q.Text),
-		q.checkGroup(),
+		q.checkGroup(), q.checkColumns(),
 		services.CheckFilters(
 			services.Filter{Field: "role", Value: q.Role}, services.Filter{Field: "pool", Value: q.Pool},
 			services.Filter{Field: "zone", Value: q.Zone}, services.Filter{Field: "version", Value: q.Version},

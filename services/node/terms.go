@@ -92,6 +92,8 @@ func comparedExample(field string) string {
 		return field + ">80%"
 	case "pods":
 		return "pods>100"
+	case "gpus":
+		return "gpus>0"
 	case "age":
 		return "age<7d"
 	case "version":
@@ -160,7 +162,7 @@ func readNumber(field, value string) (float64, bool) {
 		return 0, true
 	case "age":
 		return readAge(strings.ToLower(value))
-	case "pods":
+	case "pods", "gpus":
 		n, err := strconv.Atoi(value)
 		return float64(n), err == nil
 	default:
@@ -270,6 +272,8 @@ func (t term) compare(n *Node, s sight) int {
 		return cmp.Compare(share(used.CPU, n.AllocatableCPU), t.number)
 	case "memory":
 		return cmp.Compare(share(used.Memory, n.AllocatableMemory), t.number)
+	case "gpus":
+		return cmp.Compare(float64(n.GPUCount()), t.number)
 	default:
 		return cmp.Compare(float64(used.Pods), t.number)
 	}

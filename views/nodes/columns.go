@@ -16,14 +16,30 @@ import (
 // column is a column of the table of nodes or of its CSV.
 type column = ui.Column[*node.Node]
 
-// Columns are the columns of the table and of its CSV, in the order of both. The
-// CSV needs nothing of v but the cluster.
+// Columns are the columns of the table and of its CSV, in the order of both: those that
+// v.Columns names, or the usual ones, with which the CSV has more than the table. The CSV
+// needs nothing of v but the cluster and these names.
 func Columns(v ListView) []column {
 	all := slices.Concat(stateColumns(v), placeColumns(v), useColumns(v), recordColumns(v))
+	first := all[:1:1] // the name
 	if v.Cluster == "" {
-		all = slices.Insert(all, 1, clusterColumn(v))
+		first = append(first, clusterColumn(v))
 	}
-	return all
+	if len(v.Columns) == 0 {
+		return append(first, all[1:]...)
+	}
+	all = append(all, moreColumns(v)...)
+	for _, key := range v.Columns {
+		label, isLabel := strings.CutPrefix(key, node.GroupLabel)
+		at := slices.IndexFunc(all, func(c column) bool { return c.Key == key })
+		switch {
+		case isLabel:
+			first = append(first, labelColumn(key, label))
+		case at >= 0:
+			first = append(first, all[at])
+		}
+	}
+	return first
 }
 
 // cellOf returns a function for Column.Cell from one that also takes the view.
@@ -38,12 +54,12 @@ func stateColumns(v ListView) []column {
 			Cell: cellOf(v, nameCell), CSV: "name", Value: func(n *node.Node) string { return n.Name },
 		},
 		{
-			Title: "col_status", Class: "status", Sort: "status", Cell: cellOf(v, statusCell),
+			Key: "status", Title: "col_status", Class: "status", Sort: "status", Cell: cellOf(v, statusCell),
 			CSV: "status", Value: (*node.Node).StatusText,
 		},
 		{CSV: "scheduling", Value: func(n *node.Node) string { return n.Scheduling }},
 		{
-			Title: "col_roles", Class: "roles", Cell: cellOf(v, rolesCell),
+			Key: "roles", Title: "col_roles", Class: "roles", Cell: cellOf(v, rolesCell),
 			CSV: "roles", Value: func(n *node.Node) string { return strings.Join(n.Roles, " ") },
 		},
 	}
@@ -52,15 +68,15 @@ func stateColumns(v ListView) []column {
 func placeColumns(v ListView) []column {
 	return []column{
 		{
-			Title: "col_pool", Sort: "pool", Spacer: spacer(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
+			Key: "pool", Title: "col_pool", Sort: "pool", Spacer: spacer(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
 			CSV: "pool", Value: func(n *node.Node) string { return n.Pool },
 		},
 		{
-			Title: "col_zone", Sort: "zone", Spacer: spacer(longestZone(v)), Cell: cellOf(v, zoneCell),
+			Key: "zone", Title: "col_zone", Sort: "zone", Spacer: spacer(longestZone(v)), Cell: cellOf(v, zoneCell),
 			CSV: "zone", Value: func(n *node.Node) string { return n.Zone },
 		},
 		{
-			Title: "col_version", Sort: "version", Spacer: spacer(longest(v.Page.Summary.Versions)),
+			Key: "version", Title: "col_version", Sort: "version", Spacer: spacer(longest(v.Page.Summary.Versions)),
 			Cell: cellOf(v, versionCell), CSV: "version", Value: func(n *node.Node) string { return n.Version },
 		},
 	}
@@ -68,10 +84,15 @@ func placeColumns(v ListView) []column {
 
 func useColumns(v ListView) []column {
 	return []column{
-		{Title: "col_cpu", Class: "use-col", Sort: "cpu", LargestFirst: true, Cell: cellOf(v, cpuCell)},
-		{Title: "col_memory", Class: "use-col", Sort: "memory", LargestFirst: true, Cell: cellOf(v, memoryCell)},
-		{Title: "col_pods", Class: "num", Sort: "pods", LargestFirst: true, Cell: cellOf(v, podsCell)},
-		{Title: "col_tags", Class: "tags", Cell: cellOf(v, tagsCell)},
+		{
+			Key: "cpu", Title: "col_cpu", Class: "use-col", Sort: "cpu", LargestFirst: true, Cell: cellOf(v, cpuCell),
+		},
+		{
+			Key: "memory", Title: "col_memory", Class: "use-col", Sort: "memory", LargestFirst: true,
+			Cell: cellOf(v, memoryCell),
+		},
+		{Key: "pods", Title: "col_pods", Class: "num", Sort: "pods", LargestFirst: true, Cell: cellOf(v, podsCell)},
+		{Key: "tags", Title: "col_tags", Class: "tags", Cell: cellOf(v, tagsCell)},
 	}
 }
 
@@ -79,7 +100,7 @@ func recordColumns(v ListView) []column {
 	return []column{
 		{CSV: "internalIP", Value: func(n *node.Node) string { return n.InternalIP }},
 		{
-			Title: "col_age", Class: "num", Sort: "age", Cell: cellOf(v, ageCell),
+			Key: "age", Title: "col_age", Class: "num", Sort: "age", Cell: cellOf(v, ageCell),
 			CSV: "createdAt", Value: func(n *node.Node) string { return ui.RFC3339(n.CreatedAt) },
 		},
 		{CSV: "reason", Value: func(n *node.Node) string { return n.Reason }},

@@ -16,7 +16,7 @@ import (
 
 func TestColumns_sortByEveryKey(t *testing.T) {
 	var keys []string
-	for _, c := range nodes.Columns(nodes.ListView{}) {
+	for _, c := range nodes.Columns(nodes.ListView{Columns: node.ColumnKeys()}) {
 		if c.Sort != "" {
 			keys = append(keys, c.Sort)
 		}
@@ -46,4 +46,36 @@ func TestColumns_csv(t *testing.T) {
 			`2026-11-23T12:00:00Z,a=1 b=2,k=v:NoSchedule x:NoExecute,true,DiskPressure Odd`,
 		`,,,,,,,,0001-01-01T00:00:00Z,,,,,,false,`, "",
 	}, "\n"), out.String())
+}
+
+func TestColumns_chosen(t *testing.T) {
+	v := nodes.ListView{Cluster: "prod", Columns: []string{"gpus", "label:team", "status", "kernel"}}
+	n := &node.Node{
+		Name: "n-1", Status: "Ready", Kernel: "6.12", GPUs: map[string]int64{"nvidia.com/mig-1g.5gb": 7, "amd.com/gpu": 1},
+		Labels: map[string]string{"team": "web"},
+	}
+	var out strings.Builder
+	require.NoError(t, ui.WriteCSV(&out, nodes.Columns(v), func(yield func(*node.Node, error) bool) { yield(n, nil) }))
+	require.Equal(t, "name,gpus,label:team,status,kernel\n"+
+		"n-1,amd.com/gpu=1 nvidia.com/mig-1g.5gb=7,web,Ready,6.12\n", out.String())
+}
+
+func TestColumnsForm(t *testing.T) {
+	f := nodes.NewColumnsForm([]string{"cpu", "label:team"})
+	require.Equal(t, []string{"cpu", "label:team"}, f.Chosen())
+	require.Len(t, f.Order, len(node.ColumnKeys())+1, "the others follow")
+	f.Move("label:team", -1)
+	f.Move("label:team", -1)
+	f.Move(f.Order[len(f.Order)-1], +1)
+	require.Equal(t, []string{"label:team", "cpu"}, f.Chosen())
+}
+
+func TestVersionCell_saysWhatKubernetesDoesNotSupport(t *testing.T) {
+	for server, want := range map[string]string{
+		"v1.36.0": "", "v1.39.9": "", "v1.40.0": "4 minor versions behind", "v1.35.9": "newer than the API server", "": "",
+	} {
+		v := changedNodes(func(v *nodes.ListView) { v.Servers = map[string]string{"": server} })
+		doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.Table(v)))
+		require.Equal(t, want, doc.Find("tr#n-uid-0 td .st.warn .word").Text(), server)
+	}
 }

@@ -18,9 +18,11 @@ type ListView struct {
 	Cluster        string   // "" for all
 	Clusters       []Member // of the table of all clusters: those that the user sees
 	Page           node.Page
-	Loading        bool        // the columns that need pods come later
-	Problem        *ui.Problem // shown instead of the table, when the nodes cannot be read
-	MayChange      bool        // the user may change nodes
+	Columns        []string          // keys of the chosen columns; none for the usual ones
+	Servers        map[string]string // versions of the API servers, by cluster
+	Loading        bool              // the columns that need pods come later
+	Problem        *ui.Problem       // shown instead of the table, when the nodes cannot be read
+	MayChange      bool              // the user may change nodes
 	MayDrain       bool
 	IdempotencyKey string         // of the form
 	Apply          *ApplyTemplate // the template for which nodes are selected, usually nil

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"encoding/csv"
 	"io"
 	"iter"
@@ -12,7 +13,9 @@ import (
 
 // Column is one column of a list: of its table, of its CSV, or of both.
 type Column[T any] struct {
+	Key    string // by which people choose the column; "" if they cannot
 	Title  string // message id of the heading
+	Name   string // the heading itself, of a column that has no message
 	Class  string // of the heading, "" for none
 	Hidden bool   // only screen readers get the heading
 
@@ -29,6 +32,14 @@ type Column[T any] struct {
 // time.
 func CellAt[T any](now time.Time, cell func(item T, now time.Time) templ.Component) func(T) templ.Component {
 	return func(item T) templ.Component { return cell(item, now) }
+}
+
+// headingText returns the heading of a column.
+func headingText[Item any](ctx context.Context, c Column[Item]) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return T(ctx, c.Title)
 }
 
 // flushEvery is the number of records after which a CSV is flushed.

@@ -22,6 +22,7 @@ const (
 	SignInURL      = "/login"
 	LogoutURL      = "/logout"
 	PreferencesURL = "/preferences"
+	ColumnsURL     = "/columns" // the columns of the table of nodes
 	AuditURL       = "/audit"
 	UsersURL       = "/users"
 	ProfileURL     = "/profile"
@@ -271,6 +272,7 @@ func QueryValues(q node.Query) url.Values {
 	set("group", q.Group, true)
 	set("in", q.In, q.Group != "")
 	set("fold", q.Fold, q.Group != "")
+	set("cols", q.Cols, true)
 	set("sort", q.Sort, q.Sort != node.SortKeys()[0] || q.Desc)
 	set("dir", "desc", q.Desc)
 	set("page", strconv.Itoa(q.Page), q.Page > 1)
@@ -311,6 +313,18 @@ func AssetURL(ctx context.Context, name string) string {
 		return address(name)
 	}
 	return "/static/0/" + name
+}
+
+type densityKey struct{}
+
+// WithDensity returns a context with the density of tables: "compact", or "".
+func WithDensity(ctx context.Context, density string) context.Context {
+	return context.WithValue(ctx, densityKey{}, density)
+}
+
+func density(ctx context.Context) string {
+	density, _ := ctx.Value(densityKey{}).(string)
+	return density
 }
 
 type themeKey struct{}
