@@ -59,7 +59,9 @@ func nodeFilters() []apiField {
 			"`label:KEY`; the order is that inside the groups."),
 		textField("in", "Only the group with this `key`; needs `group`."),
 		choiceField("sort", "Order of the nodes.",
-			"name", "cluster", "status", "version", "zone", "pool", "age", "cpu", "memory", "pods"),
+			"name", "cluster", "status", "version", "zone", "pool", "gpus", "age", "cpu", "memory",
+			"pods"),
+		textField("cols", "Columns of the CSV, in their order, with commas between; all usual ones if left out."),
 		choiceField("dir", "`desc` reverses the order.", "asc", "desc"),
 	}
 }

@@ -128,7 +128,7 @@ func columnsForm(r *http.Request) (nodes.ColumnsForm, error) {
 
 // addColumn adds the label that somebody has typed, as the first column.
 func (h *Handlers) addColumn(w http.ResponseWriter, r *http.Request, f nodes.ColumnsForm) error {
-	key := node.GroupLabel + strings.TrimSpace(r.PostForm.Get("label"))
+	key := node.GroupLabel + strings.TrimSpace(r.PostForm.Get("key"))
 	_, wrong := node.Columns(strings.Join(append(slices.Clone(f.Order), key), ","))
 	if err := wrong.Err(); err != nil {
 		f.Problem = ui.NewProblem(r.Context(), err)

@@ -6,7 +6,9 @@
   // The form of the columns, which HTMX loads into its dialog.
   const columns = document.querySelector("dialog#columns");
   document.addEventListener("htmx:afterSwap", (e) => {
-    if (e.target !== columns || columns.open) return;
+    if (!columns || e.target !== columns) return;
+    htmx.process(columns); // not only when it settles: the form can be used at once
+    if (columns.open) return;
     columns.showModal();
     columns.querySelector("[name=show]").focus();
   });

@@ -63,7 +63,8 @@ func routeRights() map[string]struct {
 	for needs, routes := range map[right]string{
 		forAll: `GET /healthz, GET /readyz, GET /version, GET /metrics, GET /static/*, GET /setup, POST /setup, GET /login,
 			POST /login, GET /login/code, POST /login/code, POST /logout, POST /preferences`,
-		forSigned: `GET /, GET /columns, POST /columns, GET /docs/api, GET /openapi.json, GET /clusters, GET /profile, GET /profile/{verb},
+		forSigned: `GET /columns, POST /columns,
+			GET /, GET /docs/api, GET /openapi.json, GET /clusters, GET /profile, GET /profile/{verb},
 			GET /profile/factor, GET /profile/factor/{verb},
 			GET /users/{user}/{verb},
 			GET /clusters/{cluster}/{verb}, GET /clusters/{cluster}/batches, GET /batches/{id}/{verb},

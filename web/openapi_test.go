@@ -45,7 +45,8 @@ func requireDocumented(t *testing.T, method, address string, got answer) {
 // pages are the routes for browsers only: they answer scripts with nothing but errors.
 func pages() map[string]bool {
 	return map[string]bool{
-		"GET /": true, "GET /columns": true, "POST /columns": true, "GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true,
+		"GET /columns": true, "POST /columns": true,
+		"GET /": true, "GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true,
 		"GET /login/code": true, "POST /login/code": true, "GET /profile/factor/{verb:add|codes|remove}": true,
 		"POST /logout": true, "POST /preferences": true, "GET /static/*": true, "GET /docs/api": true,
 		"POST /profile/sessions/{session}/end":               true,

@@ -29,7 +29,7 @@ func TestBrowser_chosenColumns(t *testing.T) {
 	x.fill("#column-label", "no label")
 	focus("#column-add")
 	x.enter()
-	x.until(`document.querySelector("#wrong-cols").innerText.includes("is not the key of a label")`)
+	x.until(`document.querySelector("#columns .wrong").innerText.includes("is not the key of a label")`)
 	x.fill("#column-label", "team")
 	focus("#column-add")
 	x.enter()
@@ -53,7 +53,8 @@ func TestBrowser_chosenColumns(t *testing.T) {
 	x.do(chromedp.Reload())
 	x.settled()
 	x.until(`JSON.stringify(` + shownColumns + `.map((s) => s.toUpperCase())) === JSON.stringify(` + want + `)`)
-	require.Contains(t, value[string](x, `document.querySelector("a.csv").href`), url.QueryEscape("status,label:team,cpu,kernel"))
+	csv := value[string](x, `document.querySelector("a.csv").href`)
+	require.Contains(t, csv, url.QueryEscape("status,label:team,cpu,kernel"))
 
 	// The address comes first, for links between people.
 	x.openNodes(c.Name, "?cols=gpus,ip")

@@ -68,8 +68,9 @@ func stateColumns(v ListView) []column {
 func placeColumns(v ListView) []column {
 	return []column{
 		{
-			Key: "pool", Title: "col_pool", Sort: "pool", Spacer: spacer(longest(v.Page.Summary.Pools)), Cell: cellOf(v, poolCell),
-			CSV: "pool", Value: func(n *node.Node) string { return n.Pool },
+			Key: "pool", Title: "col_pool", Sort: "pool", Spacer: spacer(longest(v.Page.Summary.Pools)),
+			Cell: cellOf(v, poolCell),
+			CSV:  "pool", Value: func(n *node.Node) string { return n.Pool },
 		},
 		{
 			Key: "zone", Title: "col_zone", Sort: "zone", Spacer: spacer(longestZone(v)), Cell: cellOf(v, zoneCell),

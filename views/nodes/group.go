@@ -20,10 +20,10 @@ func groupOptions(ctx context.Context, v ListView) []ui.Option {
 		if by == "cluster" && v.Cluster != "" {
 			continue // it has only one
 		}
-		options = append(options, ui.Option{Value: by, Text: ui.T(ctx, "group_by_"+by)})
+		options = append(options, ui.Option{Value: by, Text: ui.T(ctx, "group_option", "By", ui.T(ctx, "group_by_"+by))})
 	}
 	if strings.HasPrefix(group, node.GroupLabel) {
-		options = append(options, ui.Option{Value: group, Text: groupingName(ctx, group)})
+		options = append(options, ui.Option{Value: group, Text: ui.T(ctx, "group_option", "By", groupingName(ctx, group))})
 	}
 	return options
 }

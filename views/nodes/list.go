@@ -31,7 +31,8 @@ func unfilteredURL(v ListView) string {
 // unfiltered returns a query without filters, in the same order.
 func unfiltered(q node.Query) node.Query {
 	return node.Query{
-		Clusters: q.Clusters, Group: q.Group, Fold: q.Fold, Cols: q.Cols, Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply,
+		Clusters: q.Clusters, Group: q.Group, Fold: q.Fold, Cols: q.Cols,
+		Sort: q.Sort, Desc: q.Desc, Size: q.Size, Apply: q.Apply,
 	}
 }
 

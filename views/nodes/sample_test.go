@@ -203,11 +203,11 @@ func nodePages() map[string]templ.Component {
 		"nodes unreachable": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Problem, v.Page = &p, node.Page{} })),
 		"no nodes":          nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Page = node.Page{} })),
 		"no match":          nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.Page.Match, v.Page.Nodes = 0, nil })),
-		"columns": nodes.ColumnsPage(f, nodes.NewColumnsForm([]string{"cpu", "label:team"})),
+		"columns":           nodes.ColumnsPage(f, nodes.NewColumnsForm([]string{"cpu", "label:team"})),
 		"nodes with columns": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) {
 			v.Columns = append(node.ColumnKeys(), "label:team")
 		})),
-		"nodes with drain":  nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.MayDrain = true })),
+		"nodes with drain": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) { v.MayDrain = true })),
 		"nodes for a template": nodes.ListPage(f, changedNodes(func(v *nodes.ListView) {
 			v.Apply = &nodes.ApplyTemplate{Kind: "labels", ID: 3, Name: "<gold>"}
 			v.Page.Query.Apply = "labels-3"
