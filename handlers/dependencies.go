@@ -101,6 +101,7 @@ type batchEngine interface {
 	SubmitAll(ctx context.Context, requests []batch.Request) ([]batch.View, error)
 	PreviewAll(ctx context.Context, requests []batch.Request) (parts []batch.Part, digest string, err error)
 	Group(ctx context.Context, id string) ([]batch.View, error)
+	On(cluster, node string) (id, operation string)
 	Wait(ctx context.Context, id string, d time.Duration) (batch.View, error)
 	SyncWait(v batch.View) time.Duration
 	View(ctx context.Context, id string) (batch.View, error)

@@ -105,6 +105,7 @@ func (h *Handlers) clustersIn(scope services.Scope) []cluster.Cluster {
 func (h *Handlers) allView(r *http.Request, page node.Page) nodes.ListView {
 	actor := services.ActorFrom(r.Context())
 	v := nodes.ListView{Columns: chosenColumns(r, page.Query), Page: page, Now: h.now(), IdempotencyKey: newKey()}
+	v.Work = h.workOn(page.Nodes)
 	v.Servers = map[string]string{}
 	for _, c := range h.clusterViews(actor.Scope()) {
 		v.Servers[c.Name] = c.Version

@@ -42,6 +42,7 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange),
 		MayDrain: actor.May(services.PermitDrain),
 	}
+	v.Work = h.workOn(page.Nodes)
 	v.Servers = map[string]string{cluster: h.Clusters.Status(cluster).Version}
 	v.Apply = h.applyTemplate(r, actor, q.Apply)
 	status := http.StatusOK
@@ -71,6 +72,18 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return render(w, r, status, nodes.ListPage(h.frame(r, "nodes", cluster, cluster), v))
+}
+
+// workOn returns the running batches that have nodes.
+func (h *Handlers) workOn(page []*node.Node) map[node.Ref]nodes.Work {
+	work := map[node.Ref]nodes.Work{}
+	for _, n := range page {
+		id, operation := h.Batches.On(n.Cluster, n.Name)
+		if id != "" {
+			work[n.Ref()] = nodes.Work{Batch: id, Operation: operation}
+		}
+	}
+	return work
 }
 
 // isWrongSearch reports whether an error is about the search box alone. The page then

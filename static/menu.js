@@ -30,10 +30,19 @@
   function mark(open) {
     button()?.setAttribute("aria-expanded", String(open));
   }
-  on("htmx:beforeRequest", (e) => {
-    if (e.detail.target?.id !== "row-menu" || !menu.matches(":popover-open")) return;
-    mark(false);
+  let closed = 0; // when the browser closed it, for a press outside of it
+  menu.addEventListener("beforetoggle", (e) => { if (e.newState === "closed") closed = Date.now(); });
+  function hide() {
     menu.hidePopover();
+    closed = 0;
+  }
+  on("htmx:beforeRequest", (e) => {
+    if (e.detail.target?.id !== "row-menu") return;
+    // The press of its own button has just closed it, and is not to open it again.
+    if (e.detail.elt.id === opener && Date.now() - closed < 400) return e.preventDefault();
+    if (!menu.matches(":popover-open")) return;
+    mark(false);
+    hide();
   });
   on("htmx:afterSwap", (e) => {
     if (e.target !== menu) return;
@@ -54,7 +63,7 @@
     mark(false);
     if (document.activeElement === document.body) button()?.focus();
   });
-  menu.addEventListener("submit", () => menu.hidePopover());
+  menu.addEventListener("submit", hide);
   on("scroll", () => { if (menu.matches(":popover-open")) place(); }, true);
 
   // Keys in the menu are not shortcuts of the page.
@@ -64,7 +73,7 @@
     const list = items(), step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
     if (e.key === "Escape") {
       e.preventDefault();
-      menu.hidePopover();
+      hide();
       button()?.focus();
     }
     if (!step) return;

@@ -73,3 +73,27 @@ const watchRows = `{
 	const everything = { subtree: true, childList: true, attributes: true, characterData: true };
 	new MutationObserver(watch).observe(document.querySelector("#nodes"), everything);
 }`
+
+// While a batch has a node, the row of the node names it, on one cluster and on all.
+func TestBrowser_rowNamesItsBatch(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 3)
+	proxy := c.Proxy(t)
+	p := startProgram(t, proxy.Kubeconfig(t, c.Name), followed)
+	hold := make(chan struct{})
+	running := p.submitHeld(t, c, proxy, hold, names[1])
+	x := startBrowser(t).tab(p).signIn()
+	for _, path := range []string{"/nodes", nodesPath(c.Name)} {
+		x.open(path)
+		x.settled()
+		works := value[map[string]string](x, `Object.fromEntries([...document.querySelectorAll("#nodes .chip.work")].map(
+			(a) => [a.closest("tr").dataset.node, new URL(a.href).pathname]))`)
+		require.Len(t, works, 1)
+		for _, address := range works {
+			require.Equal(t, "/batches/"+running.ID, address)
+		}
+	}
+	close(hold)
+	x.until(fmt.Sprintf(`%s[%q] === "Ready,SchedulingDisabled"`, statusOf, names[1]))
+	x.until(`!document.querySelector("#nodes .chip.work")`)
+}

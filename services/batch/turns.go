@@ -60,3 +60,14 @@ func (t *turns) ahead(r *run, node string) string {
 	}
 	return ""
 }
+
+// first returns the run whose turn it is on a node, or nil.
+func (t *turns) first(cluster, node string) *run {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	line := t.lines[place{cluster, node}]
+	if len(line) == 0 {
+		return nil
+	}
+	return line[0]
+}

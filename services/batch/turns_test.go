@@ -34,6 +34,8 @@ func TestTurns_secondBatchWaitsWhereTheFirstIs(t *testing.T) {
 	require.Equal(t, batch.Counts{Unchanged: 2, Waiting: 4}, v.Counts)
 	require.Equal(t, []string{first.ID}, v.WaitsFor)
 	require.Contains(t, view(third.ID).WaitsFor, second.ID)
+	id, operation := p.engine.On(c.Name, names[5])
+	require.Equal(t, []string{first.ID, "cordon"}, []string{id, operation})
 	close(hold)
 	require.Equal(t, store.StateSucceeded, p.wait(t, first.ID).State)
 	v = p.wait(t, second.ID)

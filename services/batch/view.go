@@ -73,6 +73,16 @@ func (e *Engine) Running(scope services.Scope) []View {
 	return views
 }
 
+// On returns the id and the operation of the running batch that works on a node, or has
+// it next; "" for none.
+func (e *Engine) On(cluster, node string) (id, operation string) {
+	r := e.turns.first(cluster, node)
+	if r == nil {
+		return "", ""
+	}
+	return r.batch.ID, r.batch.Operation
+}
+
 // Interrupted returns the batches that wait to be resumed in clusters that the actor
 // sees, newest first. They are an extra on a page: when they cannot be read there are
 // none.

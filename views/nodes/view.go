@@ -20,6 +20,7 @@ type ListView struct {
 	Page           node.Page
 	Columns        []string          // keys of the chosen columns; none for the usual ones
 	Servers        map[string]string // versions of the API servers, by cluster
+	Work           map[node.Ref]Work // the batches that work on nodes of the page
 	Loading        bool              // the columns that need pods come later
 	Problem        *ui.Problem       // shown instead of the table, when the nodes cannot be read
 	MayChange      bool              // the user may change nodes
@@ -29,6 +30,9 @@ type ListView struct {
 	Saved          SavedMenuView
 	Now            time.Time
 }
+
+// Work is a running batch that has a node.
+type Work struct{ Batch, Operation string }
 
 // Member is a cluster of the table of all clusters.
 type Member struct {
