@@ -23,6 +23,7 @@ type nodeListJSON struct {
 type nodeJSON struct {
 	*node.Node
 	Usage *node.Usage `json:"usage,omitempty"`
+	InUse *node.Used  `json:"inUse,omitempty"` // as its kubelet has measured it
 }
 
 // nodeItems returns the nodes of a page.
@@ -32,6 +33,9 @@ func nodeItems(p node.Page) []nodeJSON {
 		items[i].Node = n
 		if u, known := p.Usage.Of(n); known {
 			items[i].Usage = &u
+		}
+		if u, known := p.InUse.Of(n); known {
+			items[i].InUse = &u
 		}
 	}
 	return items

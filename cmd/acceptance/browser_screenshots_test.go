@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
@@ -51,6 +52,18 @@ func TestBrowser_screenshots(t *testing.T) {
 			}
 		}
 		x.picture(t, "nodes-"+theme)
+	}
+	for name, path := range map[string]string{
+		"all-dark":       "/nodes?sort=status&dir=desc",
+		"groups-light":   nodesPath(cluster) + "?group=zone",
+		"overview-light": "/clusters/" + cluster + "/overview",
+		"node-dark":      nodesPath(cluster) + "/" + names[len(names)/2] + "?tab=pods",
+	} {
+		_, theme, _ := strings.Cut(name, "-")
+		x.theme(theme)
+		x.open(path)
+		x.settledPage()
+		x.picture(t, name)
 	}
 	for _, theme := range []string{"dark", "light"} {
 		x.theme(theme)
@@ -99,6 +112,12 @@ func (x *tab) consent(cluster string) {
 		x.until(`!document.querySelector(".htmx-request")`)
 		x.fill("#opt-confirm", cluster)
 	}
+}
+
+// settledPage waits until a page has loaded all of its parts.
+func (x *tab) settledPage() {
+	x.t.Helper()
+	x.until(`document.readyState === "complete" && !document.querySelector("[aria-busy=true], .htmx-request, .wait")`)
 }
 
 // picture writes what the browser shows.

@@ -61,6 +61,14 @@ func TestObserver_answers(t *testing.T) {
 	}
 }
 
+// Metrics are of a server of their own.
+func TestObserver_metrics(t *testing.T) {
+	c, told := observed(t, answerWith(http.StatusServiceUnavailable))
+	_, err := c.NodeMetrics(t.Context())
+	require.Equal(t, services.CodeUnavailable, services.CodeOf(err))
+	require.Empty(t, told)
+}
+
 func answerWith(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -28,6 +28,7 @@ type Reading struct {
 
 	nodes   []*Node
 	usage   map[string]Usage
+	used    metrics
 	matched []*Node
 }
 
@@ -47,7 +48,10 @@ func (s *Service) ListAll(ctx context.Context, clusters []string, q Query, withU
 	}
 	readings := s.readAll(ctx, clusters, q, withUsage)
 	page := newPage(united(readings), q, s.sightOf(readings))
-	page.Readings = readings
+	page.Readings, page.InUse = readings, InUse{}
+	for _, r := range readings {
+		page.InUse[r.Cluster] = r.used
+	}
 	return page, nil
 }
 
@@ -97,6 +101,7 @@ func (s *Service) readOne(ctx, usage context.Context, cluster string, q Query, w
 	if r.Problem != nil {
 		return r
 	}
+	r.used = s.inUse(usage, cluster, withUsage)
 	r.usage, _ = s.usageFor(usage, cluster, q, withUsage) // without it, the columns that need it are empty
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()

@@ -43,6 +43,7 @@ type Page struct {
 	Sections     []Section // those of the page; nil if the table is not grouped
 	Before       int       // nodes on the pages before
 	Usage        Usages    // nil while it is unknown
+	InUse        InUse
 	Total        int       // nodes in the cluster
 	Match        int       // nodes that match the filters
 	Pages        int

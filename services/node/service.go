@@ -229,6 +229,7 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 	// The nodes are read last. If they were read first, and the cluster were cleared
 	// while the pods are loaded, the page would show the nodes of before.
 	usage, usageErr := s.usageFor(ctx, cluster, q, withUsage)
+	used := s.inUse(ctx, cluster, withUsage)
 	all, err := s.All(ctx, cluster, q.Fresh)
 	if err != nil {
 		return Page{}, err
@@ -237,7 +238,7 @@ func (s *Service) List(ctx context.Context, cluster string, q Query, withUsage b
 		return Page{}, usageErr
 	}
 	page := newPage(all, q, s.sight(cluster, usage))
-	page.Polled = s.Polled(cluster)
+	page.Polled, page.InUse = s.Polled(cluster), InUse{cluster: used}
 	return page, nil
 }
 

@@ -119,6 +119,16 @@ func usageKnown(v ListView, n *node.Node) bool {
 	return known
 }
 
+// inUse returns how much of a resource a node uses, of how much. The result is false if it
+// is not measured.
+func inUse(v ListView, n *node.Node, unit string) (used, whole int64, known bool) {
+	measured, known := v.Page.InUse.Of(n)
+	if unit == "cpu" {
+		return measured.CPU, n.AllocatableCPU, known
+	}
+	return measured.Memory, n.AllocatableMemory, known
+}
+
 func podsNearFull(v ListView, n *node.Node) bool {
 	p, ok := percent(usageOf(v, n).Pods, n.AllocatablePods)
 	return ok && p > 90
