@@ -210,6 +210,9 @@ func TestBrowser_keys(t *testing.T) {
 	x.until(`location.search.includes("q=c")`)
 	x.backspace()
 	x.until(`!location.search.includes("q=")`)
+	x.until(`!document.querySelector("#suggest").hidden`)
+	x.escape() // closes the suggestions
+	x.until(`document.querySelector("#suggest").hidden && document.activeElement.id === "q"`)
 	x.escape() // leaves the field and keeps the selection
 	x.until(`document.activeElement.id !== "q"`)
 	x.selected("2 selected")
