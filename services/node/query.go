@@ -44,8 +44,8 @@ type Page struct {
 	Before       int       // nodes on the pages before
 	Usage        Usages    // nil while it is unknown
 	InUse        InUse
-	Total        int       // nodes in the cluster
-	Match        int       // nodes that match the filters
+	Total        int // nodes in the cluster
+	Match        int // nodes that match the filters
 	Pages        int
 	UnknownNames []string // names of a pasted list that no node has
 	Summary      Summary
