@@ -29,7 +29,7 @@ func (h *Handlers) NodesAll(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, newAllNodesJSON(r, page))
 	}
 	v := h.allView(r, page)
-	v.Loading = page.Usage == nil && !withUsage
+	v.Loading = page.WithoutUsage() && !withUsage
 	status := http.StatusOK
 	if isWrongSearch(err) {
 		v.Problem, status = ui.NewProblem(r.Context(), err), http.StatusUnprocessableEntity

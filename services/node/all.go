@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -141,6 +142,11 @@ func (s *Service) sightOf(readings []Reading) sight {
 		}
 	}
 	return see
+}
+
+// WithoutUsage reports whether the usage of a cluster that answers is not known yet.
+func (p Page) WithoutUsage() bool {
+	return slices.ContainsFunc(p.Readings, func(r Reading) bool { return r.Problem == nil && r.usage == nil })
 }
 
 // Matching returns how many nodes of each cluster match the filters.

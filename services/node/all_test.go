@@ -88,6 +88,7 @@ func TestService_ListAll(t *testing.T) {
 	require.False(t, page.AsOf.IsZero())
 	require.Error(t, page.Late("hidden"))
 	require.NoError(t, page.Late("a"))
+	require.True(t, page.WithoutUsage())
 
 	page, err = s.ListAll(ctx, all[:2], Query{Sort: "cluster", Desc: true, Text: "!cordoned"}, true)
 	require.NoError(t, err)
@@ -95,6 +96,7 @@ func TestService_ListAll(t *testing.T) {
 	require.Equal(t, map[string]int{"a": 3}, page.Matching())
 	_, known := page.Usage.Of(page.Nodes[0])
 	require.True(t, known)
+	require.False(t, page.WithoutUsage())
 	require.Equal(t, 1, counted.Calls("list", "nodes"))
 
 	readings, err := s.MatchAll(ctx, all[:2], Query{Scheduling: Cordoned})

@@ -10,24 +10,15 @@ import (
 	"kube-node-manager/services/kube/kubetest"
 )
 
-const metricsPath = "/apis/metrics.k8s.io/v1beta1/nodes"
-
-// asked counts the calls for what nodes use.
-func asked(p *kubetest.Proxy) (n int) {
-	for _, r := range p.Requests() {
-		if r.Path == metricsPath {
-			n++
-		}
-	}
-	return n
-}
+// measured is what the proxy calls the nodes of the metrics API.
+const measured = "nodes.metrics.k8s.io"
 
 // What nodes use is beside what is requested of them, where the cluster measures it.
 func TestInUse(t *testing.T) {
 	c := kubetest.Acquire(t)
 	names := c.Nodes(t, 2)
 	proxy := c.Proxy(t)
-	proxy.Inject(kubetest.Fault{Path: metricsPath, Handler: func(w http.ResponseWriter, _ *http.Request) {
+	proxy.Inject(kubetest.Fault{Resource: measured, Handler: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"kind":"NodeMetricsList","items":[{"metadata":{"name":%q},`+
 			`"usage":{"cpu":"1500123456n","memory":"2097152Ki"}}]}`, names[0])
@@ -37,7 +28,7 @@ func TestInUse(t *testing.T) {
 	require.NoError(t, err)
 	_, known := page.InUse.Of(page.Nodes[0])
 	require.False(t, known)
-	require.Zero(t, asked(proxy), "a table is never late for it")
+	require.Zero(t, proxy.Calls("list", measured), "a table is never late for it")
 	for range 3 {
 		page, err = f.List(f.ctx, "a", Query{}, true)
 		require.NoError(t, err)
@@ -47,16 +38,16 @@ func TestInUse(t *testing.T) {
 	require.Equal(t, Used{CPU: 1501, Memory: 2 << 30}, used)
 	_, known = page.InUse.Of(page.Nodes[1])
 	require.False(t, known, "it has not been measured yet")
-	require.Equal(t, 1, asked(proxy))
+	require.Equal(t, 1, proxy.Calls("list", measured))
 }
 
 // A cluster without metrics, or whose metrics do not answer, is not asked again for some
 // time, and is no cluster that does not answer.
 func TestInUse_none(t *testing.T) {
 	for name, fault := range map[string]kubetest.Fault{
-		"none":             {Path: "/none"},
-		"out of order":     {Path: metricsPath, Code: http.StatusServiceUnavailable},
-		"not for everyone": {Path: metricsPath, Code: http.StatusForbidden},
+		"none":             {Resource: "none"},
+		"out of order":     {Resource: measured, Code: http.StatusServiceUnavailable},
+		"not for everyone": {Resource: measured, Code: http.StatusForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := kubetest.Acquire(t)
@@ -70,7 +61,7 @@ func TestInUse_none(t *testing.T) {
 				require.NotNil(t, page.Usage)
 				require.Nil(t, page.InUse["a"])
 			}
-			require.Equal(t, 1, asked(proxy))
+			require.Equal(t, 1, proxy.Calls("list", measured))
 		})
 	}
 }

@@ -30,9 +30,8 @@ type Fault struct {
 	Resource  string
 	Namespace string
 	Name      string
-	Path      string // The whole path.
-	Skip      int    // Do not affect the first so many calls.
-	Times     int    // Stop after so many calls; 0 means never.
+	Skip      int // Do not affect the first so many calls.
+	Times     int // Stop after so many calls; 0 means never.
 
 	// Delay the call, or hold it until the channel is closed, before it is
 	// forwarded.

@@ -20,8 +20,7 @@ func (i *Injected) affects(r *Request) bool {
 	f := &i.fault
 	if !r.matches(f.Verb, f.Resource) ||
 		(f.Namespace != "" && f.Namespace != r.Namespace) ||
-		(f.Name != "" && f.Name != r.Name) ||
-		(f.Path != "" && f.Path != r.Path) {
+		(f.Name != "" && f.Name != r.Name) {
 		return false
 	}
 	i.seen++

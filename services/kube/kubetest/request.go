@@ -9,8 +9,10 @@ import (
 
 // A Request is one call that arrived at a [Proxy], in the terms of the API server.
 type Request struct {
-	Verb      string // get, list, watch, create, update, patch, delete or deletecollection.
-	Resource  string // As in RBAC: "nodes", "pods/eviction"; empty for paths like /version.
+	Verb string // get, list, watch, create, update, patch, delete or deletecollection.
+	// As in RBAC: "nodes", "pods/eviction"; empty for paths like /version. What the metrics
+	// API calls nodes is "nodes.metrics.k8s.io".
+	Resource  string
 	Namespace string
 	Name      string
 	Path      string
@@ -19,6 +21,9 @@ type Request struct {
 	Time      time.Time
 	Code      int // The answer's status code; 0 if the call was cut or is still in progress.
 }
+
+// metricsGroup has another kind of nodes.
+const metricsGroup = "metrics.k8s.io"
 
 // parseRequest reads the paths of the API: /api/v1 and /apis/GROUP/VERSION,
 // then [namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]].
@@ -38,6 +43,9 @@ func parseRequest(r *http.Request) Request {
 		call.Namespace, parts = parts[1], parts[2:]
 	}
 	call.Resource = parts[0]
+	if strings.HasPrefix(call.Path, "/apis/"+metricsGroup+"/") {
+		call.Resource += "." + metricsGroup
+	}
 	if len(parts) > 1 {
 		call.Name = parts[1]
 	}
