@@ -203,7 +203,9 @@ func TestBrowser_keys(t *testing.T) {
 	x.nothingSelected()
 
 	x.key("/", "Slash", "/", 191)
-	x.until(`document.activeElement.id === "q"`)
+	x.until(`document.activeElement.id === "q" && !document.querySelector("#suggest").hidden`)
+	x.escape() // the suggestions are over the rows
+	x.until(`document.querySelector("#suggest").hidden`)
 	x.tick(names[2], names[3])
 	x.press("#q")
 	x.letter('c') // in a field it types a letter
