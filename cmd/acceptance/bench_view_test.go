@@ -233,10 +233,9 @@ func (x *tab) interactions(names []string) (took []time.Duration) {
 		x.press(box(name))
 	}
 	x.press("#sel-page")
+	x.press("#bar .menu > summary") // the bar is there with a selection only
+	x.escape()
 	x.press("#sel-page")
-	x.press("#bar .menu > summary")
-	x.escape()
-	x.escape()
 	x.press("#sort-status")
 	x.until(`location.search.includes("sort=status")`)
 	x.press("#sort-name")
