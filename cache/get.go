@@ -148,7 +148,7 @@ func (c *Cache) land(s *space, name entryKey, e *entry, f *flight, p Policy) {
 // be served: what thousands of names have left must not stay in memory. c.mu must be held.
 func (s *space) drop(kind string, before time.Time) {
 	for name, e := range s.entries {
-		if name.kind == kind && e.flight == nil && e.asOf.Before(before) {
+		if name.kind == kind && e.flight == nil && e.right().Before(before) {
 			delete(s.entries, name)
 		}
 	}

@@ -151,3 +151,25 @@ func TestConfirm(t *testing.T) {
 		require.Equal(t, 4, read(Get).Value, "what was cleared is not confirmed")
 	})
 }
+
+// A value that somebody still confirms is not among those that are too old to be served.
+func TestConfirm_keepsWhatOthersWouldDrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(t.Context())
+		defer c.Close()
+		p := Policy{TTL: time.Minute, HardAge: time.Minute, Timeout: time.Minute}
+		read := func(name string) Snapshot[int] {
+			load := func(context.Context) (int, error) { return 1, nil }
+			got, err := Get(t.Context(), c, Key{Cluster: "a", Kind: "node", Name: name}, p, load)
+			require.NoError(t, err)
+			return got
+		}
+		read("confirmed")
+		time.Sleep(time.Minute)
+		c.Confirm(Key{Cluster: "a", Kind: "node", Name: "confirmed"}, time.Now())
+		time.Sleep(time.Second)
+		read("another")
+		_, kept := Peek[int](c, Key{Cluster: "a", Kind: "node", Name: "confirmed"}, p)
+		require.True(t, kept)
+	})
+}
