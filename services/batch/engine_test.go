@@ -54,10 +54,11 @@ type process struct {
 
 // journal notes what an onlooker learns, in its order.
 type journal struct {
-	mu     sync.Mutex
-	lines  []string
-	logged bytes.Buffer
-	onEnd  func() // called while the end is being told
+	mu       sync.Mutex
+	lines    []string
+	logged   bytes.Buffer
+	onEnd    func() // called while the end is being told
+	onChange func() // called while a change is being told
 }
 
 func (j *journal) note(format string, args ...any) {
@@ -93,8 +94,12 @@ func (j *journal) Write(p []byte) (int, error) {
 	return j.logged.Write(p)
 }
 
-func (j *journal) BatchChanged(string, string) {}
-func (j *journal) NodesChanged(string)         { j.note("nodes changed") }
+func (j *journal) BatchChanged(string, string) {
+	if j.onChange != nil {
+		j.onChange()
+	}
+}
+func (j *journal) NodesChanged(string) { j.note("nodes changed") }
 func (j *journal) BatchEnded(_, _, _ string, state store.State, _ batch.Counts) {
 	if j.onEnd != nil {
 		j.onEnd()

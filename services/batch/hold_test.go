@@ -118,6 +118,7 @@ func TestCheckAccess_stopsRunningBatches(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 3)
 	p := startProcess(t, c.Kubeconfig, t.TempDir(), usual)
+	p.seen.onChange = func() { time.Sleep(100 * time.Millisecond) } // it is seen as interrupted before its run is over
 	ctx, cancel := context.WithCancel(t.Context())
 	var watch sync.WaitGroup
 	watch.Go(func() { p.engine.CheckAccess(ctx) })

@@ -146,8 +146,17 @@ func (e *Engine) read(ctx context.Context, id string) (Batch, error) {
 	return b, err
 }
 
-// controlled reads a batch that the actor may control and that has not ended.
+// controlled reads a batch that the actor may control and that has not ended. It waits
+// for a run that is being interrupted: nothing can be told to it any more.
 func (e *Engine) controlled(ctx context.Context, id string) (Batch, error) {
+	r := e.find(id)
+	if r != nil && leavesRest(r.pace.stopped()) {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return Batch{}, context.Cause(ctx)
+		}
+	}
 	b, err := e.read(ctx, id)
 	if err != nil {
 		return Batch{}, err
