@@ -102,9 +102,9 @@ func (h *Handlers) clustersIn(scope services.Scope) []cluster.Cluster {
 }
 
 // allView returns the view of the table of all clusters.
-func (h *Handlers) allView(r *http.Request, page node.Page) nodes.ListView {
+func (h *Handlers) allView(r *http.Request, page node.Page) *nodes.ListView {
 	actor := services.ActorFrom(r.Context())
-	v := nodes.ListView{Columns: chosenColumns(r, page.Query), Page: page, Now: h.now(), IdempotencyKey: newKey()}
+	v := &nodes.ListView{Columns: chosenColumns(r, page.Query), Page: page, Now: h.now(), IdempotencyKey: newKey()}
 	v.Work = h.workOn(page.Nodes)
 	v.Servers = map[string]string{}
 	for _, c := range h.clusterViews(actor.Scope()) {
@@ -151,7 +151,7 @@ func (h *Handlers) NodesAllCSV(w http.ResponseWriter, r *http.Request) error {
 			rows = append(rows, &node.Node{Cluster: reading.Cluster})
 		}
 	}
-	columns := append(nodes.Columns(nodes.ListView{Columns: csvColumns(q)}), ui.Column[*node.Node]{
+	columns := append(nodes.Columns(&nodes.ListView{Columns: csvColumns(q)}), ui.Column[*node.Node]{
 		CSV: "clusterProblem", Value: func(n *node.Node) string { return problems[n.Cluster] },
 	})
 	return writeCSV(w, "nodes", columns, listed(rows))

@@ -37,7 +37,7 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, newNodeListJSON(cluster, page))
 	}
 	actor := services.ActorFrom(r.Context()).In(cluster)
-	v := nodes.ListView{
+	v := &nodes.ListView{
 		Cluster: cluster, Columns: chosenColumns(r, q), Page: page, Now: h.now(), IdempotencyKey: newKey(),
 		Loading: page.Usage == nil && !withUsage, MayChange: actor.May(services.PermitChange),
 		MayDrain: actor.May(services.PermitDrain),
@@ -145,7 +145,7 @@ func (h *Handlers) NodesCSV(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Audit.Export(r.Context(), store.ActionNodesExport, cluster, ""); err != nil {
 		return err
 	}
-	return writeCSV(w, "nodes", nodes.Columns(nodes.ListView{Cluster: cluster, Columns: csvColumns(q)}), listed(matched))
+	return writeCSV(w, "nodes", nodes.Columns(&nodes.ListView{Cluster: cluster, Columns: csvColumns(q)}), listed(matched))
 }
 
 // nodeQuery reads the table's query. What is no number is refused by name.

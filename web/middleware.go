@@ -189,7 +189,8 @@ func varies(next http.Handler) http.Handler {
 }
 
 // compress returns middleware that compresses text. It does not compress event streams,
-// because it would delay their events.
+// because it would delay their events. Level 3 takes a quarter of the time of level 5 for
+// the table of nodes, which is then a quarter larger.
 func compress() func(http.Handler) http.Handler {
-	return middleware.Compress(5, "text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
+	return middleware.Compress(3, "text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
 }

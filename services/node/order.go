@@ -12,10 +12,13 @@ type order struct {
 	compare func(a, b *Node, usage Usages) int
 }
 
+// SortName is the default order of the table.
+const SortName = "name"
+
 // orders lists them, the default first.
 func orders() []order {
 	return []order{
-		{key: "name", compare: byName},
+		{key: SortName, compare: byName},
 		{key: "cluster", compare: func(a, b *Node, _ Usages) int { return compareNames(a.Cluster, b.Cluster) }},
 		{key: "status", compare: func(a, b *Node, _ Usages) int { return cmp.Compare(severity(a), severity(b)) }},
 		{key: "version", compare: func(a, b *Node, _ Usages) int { return compareNames(a.Version, b.Version) }},
@@ -53,13 +56,17 @@ func (q Query) needsUsage() bool {
 
 func (q Query) sort(nodes []*Node, usage Usages) {
 	compare := q.order().compare
-	slices.SortStableFunc(nodes, func(a, b *Node) int {
+	inOrder := func(a, b *Node) int {
 		by := compare(a, b, usage)
 		if q.Desc {
 			by = -by
 		}
 		return cmp.Or(by, compareNames(a.Name, b.Name), compareNames(a.Cluster, b.Cluster))
-	})
+	}
+	if slices.IsSortedFunc(nodes, inOrder) { // as by name, mostly
+		return
+	}
+	slices.SortStableFunc(nodes, inOrder)
 }
 
 func byName(a, b *Node, _ Usages) int { return compareNames(a.Name, b.Name) }

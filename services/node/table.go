@@ -43,7 +43,7 @@ func (q Query) normal() (Query, error) {
 		return q, err
 	}
 	q.Text = strings.TrimSpace(q.Text)
-	q.Sort = cmp.Or(q.Sort, "name")
+	q.Sort = cmp.Or(q.Sort, SortName)
 	q.Page = max(1, q.Page)
 	if !slices.Contains(PageSizes(), q.Size) {
 		q.Size = PageSizes()[0]

@@ -11,7 +11,7 @@ import (
 // What the table of all clusters has beside that of one.
 
 // heading returns the heading of the table.
-func heading(ctx context.Context, v ListView) string {
+func heading(ctx context.Context, v *ListView) string {
 	if v.Cluster == "" {
 		return ui.T(ctx, "nodes_all")
 	}
@@ -19,7 +19,7 @@ func heading(ctx context.Context, v ListView) string {
 }
 
 // listTitle returns the name of the table for screen readers.
-func listTitle(ctx context.Context, v ListView) string {
+func listTitle(ctx context.Context, v *ListView) string {
 	if v.Cluster == "" {
 		return ui.T(ctx, "nodes_of_all")
 	}
@@ -27,7 +27,7 @@ func listTitle(ctx context.Context, v ListView) string {
 }
 
 // clusterOf returns the cluster of a row.
-func clusterOf(v ListView, n *node.Node) string {
+func clusterOf(v *ListView, n *node.Node) string {
 	if v.Cluster == "" {
 		return n.Cluster
 	}
@@ -35,7 +35,7 @@ func clusterOf(v ListView, n *node.Node) string {
 }
 
 // keyOf returns what a form calls the node of a row.
-func keyOf(v ListView, n *node.Node) string {
+func keyOf(v *ListView, n *node.Node) string {
 	if v.Cluster == "" {
 		return n.Ref().String()
 	}
@@ -43,7 +43,7 @@ func keyOf(v ListView, n *node.Node) string {
 }
 
 // memberOf returns the cluster of a name; the zero Member if there is none.
-func memberOf(v ListView, cluster string) Member {
+func memberOf(v *ListView, cluster string) Member {
 	i := slices.IndexFunc(v.Clusters, func(m Member) bool { return m.Name == cluster })
 	if i < 0 {
 		return Member{}
@@ -53,18 +53,18 @@ func memberOf(v ListView, cluster string) Member {
 
 // opens reports whether nodes of a cluster can be chosen: the user may change them, and
 // what the table shows of them is not only known from before.
-func opens(v ListView, cluster string) bool {
+func opens(v *ListView, cluster string) bool {
 	return v.Cluster != "" || memberOf(v, cluster).MayChange && v.Page.Late(cluster) == nil
 }
 
-func mayChange(v ListView, n *node.Node) bool { return v.MayChange && opens(v, n.Cluster) }
+func mayChange(v *ListView, n *node.Node) bool { return v.MayChange && opens(v, n.Cluster) }
 
-func mayDrain(v ListView, n *node.Node) bool {
+func mayDrain(v *ListView, n *node.Node) bool {
 	return v.MayDrain && opens(v, n.Cluster) && (v.Cluster != "" || memberOf(v, n.Cluster).MayDrain)
 }
 
 // closedWhy says why a node cannot be chosen.
-func closedWhy(ctx context.Context, v ListView, n *node.Node) string {
+func closedWhy(ctx context.Context, v *ListView, n *node.Node) string {
 	if err := v.Page.Late(n.Cluster); err != nil {
 		return ui.NewProblem(ctx, err).Text
 	}
@@ -72,7 +72,7 @@ func closedWhy(ctx context.Context, v ListView, n *node.Node) string {
 }
 
 // choosable returns how many nodes "all that match" chooses.
-func choosable(v ListView) int {
+func choosable(v *ListView) int {
 	if v.Cluster != "" {
 		return v.Page.Match
 	}
@@ -87,7 +87,7 @@ func choosable(v ListView) int {
 
 // reloadTrigger says when the table is loaded again. The table of all clusters also asks
 // by itself while one of them is missing: its return changes nothing that was shown.
-func reloadTrigger(v ListView) string {
+func reloadTrigger(v *ListView) string {
 	if len(lateReadings(v)) > 0 {
 		return "nodes-changed from:body, every 5s"
 	}
@@ -95,12 +95,12 @@ func reloadTrigger(v ListView) string {
 }
 
 // lateReadings returns the clusters that do not answer.
-func lateReadings(v ListView) []node.Reading {
+func lateReadings(v *ListView) []node.Reading {
 	return slices.DeleteFunc(slices.Clone(v.Page.Readings), func(r node.Reading) bool { return r.Problem == nil })
 }
 
 // clusterURL returns the table with or without a cluster among those of the filter.
-func clusterURL(v ListView, cluster string) string {
+func clusterURL(v *ListView, cluster string) string {
 	q := firstPage(v.Page.Query)
 	if i := slices.Index(q.Clusters, cluster); i >= 0 {
 		q.Clusters = slices.Delete(slices.Clone(q.Clusters), i, i+1)
@@ -111,13 +111,13 @@ func clusterURL(v ListView, cluster string) string {
 }
 
 // onlyURL returns the table of one of the clusters.
-func onlyURL(v ListView, cluster string) string {
+func onlyURL(v *ListView, cluster string) string {
 	q := firstPage(v.Page.Query)
 	q.Clusters = []string{cluster}
 	return ui.NodesURL(v.Cluster, q)
 }
 
-func longestCluster(v ListView) string {
+func longestCluster(v *ListView) string {
 	names := make([]string, len(v.Clusters))
 	for i, m := range v.Clusters {
 		names[i] = m.Name
@@ -126,7 +126,7 @@ func longestCluster(v ListView) string {
 }
 
 // clusterColumn names the cluster of each row.
-func clusterColumn(v ListView) column {
+func clusterColumn(v *ListView) column {
 	return column{
 		Title: "col_cluster", Class: "of-cluster", Sort: "cluster", Spacer: spacer(longestCluster(v)),
 		Cell: cellOf(v, clusterCell), CSV: "cluster", Value: func(n *node.Node) string { return n.Cluster },
@@ -134,7 +134,7 @@ func clusterColumn(v ListView) column {
 }
 
 // clusterMenuText says which clusters the table has.
-func clusterMenuText(ctx context.Context, v ListView) string {
+func clusterMenuText(ctx context.Context, v *ListView) string {
 	chosen := len(v.Page.Query.Clusters)
 	if chosen == 0 {
 		return ui.T(ctx, "all_pick")
@@ -157,7 +157,7 @@ func lateText(ctx context.Context, m Member, r node.Reading) string {
 }
 
 // noneHint says why the table is empty.
-func noneHint(ctx context.Context, v ListView) string {
+func noneHint(ctx context.Context, v *ListView) string {
 	if v.Cluster == "" {
 		return ui.T(ctx, "all_none_hint")
 	}

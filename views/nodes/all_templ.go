@@ -15,7 +15,7 @@ import (
 )
 
 // clusterCell names the cluster of a row; the link shows only its nodes.
-func clusterCell(v ListView, n *node.Node) templ.Component {
+func clusterCell(v *ListView, n *node.Node) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -150,7 +150,7 @@ func clusterCell(v ListView, n *node.Node) templ.Component {
 }
 
 // clusterMenu chooses the clusters of the table; a click adds one or takes it out.
-func clusterMenu(v ListView) templ.Component {
+func clusterMenu(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -331,7 +331,7 @@ func clusterMenu(v ListView) templ.Component {
 
 // lateClusters has a line for each cluster that does not answer: why, since when, and
 // whether the table has what was known last.
-func lateClusters(v ListView) templ.Component {
+func lateClusters(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

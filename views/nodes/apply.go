@@ -43,7 +43,7 @@ func (a ApplyTemplate) note() string {
 }
 
 // withoutApply returns the address of the table without the template.
-func withoutApply(v ListView) string {
+func withoutApply(v *ListView) string {
 	q := firstPage(v.Page.Query)
 	q.Apply = ""
 	return ui.NodesURL(v.Cluster, q)

@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 import "kube-node-manager/views/ui"
 
 // applyButton applies the template to the selection.
-func applyButton(v ListView) templ.Component {
+func applyButton(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -66,7 +66,7 @@ func applyButton(v ListView) templ.Component {
 }
 
 // applyNote says that nodes are selected for a template.
-func applyNote(v ListView) templ.Component {
+func applyNote(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -103,7 +103,7 @@ func drainButton(cluster, class string) templ.Component {
 // selectionBar holds the operations for the selected nodes. With JavaScript it
 // appears with the first selected node, and the selection spans all pages; without
 // JavaScript it is always visible and the selection is that of the page.
-func selectionBar(v ListView) templ.Component {
+func selectionBar(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

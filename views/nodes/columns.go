@@ -19,7 +19,7 @@ type column = ui.Column[*node.Node]
 // Columns are the columns of the table and of its CSV, in the order of both: those that
 // v.Columns names, or the usual ones, with which the CSV has more than the table. The CSV
 // needs nothing of v but the cluster and these names.
-func Columns(v ListView) []column {
+func Columns(v *ListView) []column {
 	all := slices.Concat(stateColumns(v), placeColumns(v), useColumns(v), recordColumns(v))
 	first := all[:1:1] // the name
 	if v.Cluster == "" {
@@ -43,11 +43,11 @@ func Columns(v ListView) []column {
 }
 
 // cellOf returns a function for Column.Cell from one that also takes the view.
-func cellOf(v ListView, cell func(ListView, *node.Node) templ.Component) func(*node.Node) templ.Component {
+func cellOf(v *ListView, cell func(*ListView, *node.Node) templ.Component) func(*node.Node) templ.Component {
 	return func(n *node.Node) templ.Component { return cell(v, n) }
 }
 
-func stateColumns(v ListView) []column {
+func stateColumns(v *ListView) []column {
 	return []column{
 		{
 			Title: "col_name", Class: "name", Sort: "name", Spacer: nameSpacer(v.Page.Summary.LongestName),
@@ -65,7 +65,7 @@ func stateColumns(v ListView) []column {
 	}
 }
 
-func placeColumns(v ListView) []column {
+func placeColumns(v *ListView) []column {
 	return []column{
 		{
 			Key: "pool", Title: "col_pool", Sort: "pool", Spacer: spacer(longest(v.Page.Summary.Pools)),
@@ -83,7 +83,7 @@ func placeColumns(v ListView) []column {
 	}
 }
 
-func useColumns(v ListView) []column {
+func useColumns(v *ListView) []column {
 	return []column{
 		{
 			Key: "cpu", Title: "col_cpu", Class: "use-col", Sort: "cpu", LargestFirst: true, Cell: cellOf(v, cpuCell),
@@ -97,7 +97,7 @@ func useColumns(v ListView) []column {
 	}
 }
 
-func recordColumns(v ListView) []column {
+func recordColumns(v *ListView) []column {
 	return []column{
 		{CSV: "internalIP", Value: func(n *node.Node) string { return n.InternalIP }},
 		{

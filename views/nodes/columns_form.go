@@ -58,11 +58,11 @@ func (f ColumnsForm) Chosen() (keys []string) {
 
 // offered returns the columns of the form.
 func (f ColumnsForm) offered() []column {
-	return Columns(ListView{Cluster: "-", Columns: f.Order})[1:]
+	return Columns(&ListView{Cluster: "-", Columns: f.Order})[1:]
 }
 
 // columnsURL returns the form for a table. It leads back to it.
-func columnsURL(v ListView) string {
+func columnsURL(v *ListView) string {
 	q := v.Page.Query
 	q.Cols = ""
 	values := url.Values{"back": {ui.NodesURL(v.Cluster, q)}}
@@ -73,7 +73,7 @@ func columnsURL(v ListView) string {
 }
 
 // csvURL returns the CSV with the chosen columns of the table.
-func csvURL(v ListView) string {
+func csvURL(v *ListView) string {
 	q := v.Page.Query
 	q.Cols = strings.Join(v.Columns, ",")
 	return ui.NodesCSVURL(v.Cluster, q)

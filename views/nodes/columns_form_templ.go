@@ -69,7 +69,7 @@ func textCell(text string) templ.Component {
 }
 
 // gpusCell is the requested and the allocatable number of GPUs.
-func gpusCell(v ListView, n *node.Node) templ.Component {
+func gpusCell(v *ListView, n *node.Node) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -179,7 +179,7 @@ func gpusCell(v ListView, n *node.Node) templ.Component {
 	})
 }
 
-func sinceCell(v ListView, n *node.Node) templ.Component {
+func sinceCell(v *ListView, n *node.Node) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -229,7 +229,7 @@ func sinceCell(v ListView, n *node.Node) templ.Component {
 }
 
 // columnsLink opens the form of the columns: in a dialog, or without JavaScript as a page.
-func columnsLink(v ListView) templ.Component {
+func columnsLink(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // moreColumns are the columns that the usual table does not have.
-func moreColumns(v ListView) []column {
+func moreColumns(v *ListView) []column {
 	return slices.Concat([]column{
 		textColumn("type", "col_type", (*node.Node).InstanceType),
 		{
@@ -83,7 +83,7 @@ func columnName(ctx context.Context, c column) string {
 }
 
 // versionWord says in what way Kubernetes does not support the kubelet of a node, or "".
-func versionWord(ctx context.Context, v ListView, n *node.Node) string {
+func versionWord(ctx context.Context, v *ListView, n *node.Node) string {
 	for _, skew := range node.Skews(v.Servers[n.Cluster], []node.Share{{Value: n.Version}}) {
 		switch {
 		case skew.Supported:

@@ -16,7 +16,7 @@ import (
 
 func TestColumns_sortByEveryKey(t *testing.T) {
 	var keys []string
-	for _, c := range nodes.Columns(nodes.ListView{Columns: node.ColumnKeys()}) {
+	for _, c := range nodes.Columns(&nodes.ListView{Columns: node.ColumnKeys()}) {
 		if c.Sort != "" {
 			keys = append(keys, c.Sort)
 		}
@@ -35,7 +35,7 @@ func TestColumns_csv(t *testing.T) {
 	}
 	both := slices.Values([]*node.Node{n, {}})
 	var out strings.Builder
-	columns := nodes.Columns(nodes.ListView{Cluster: "prod"})
+	columns := nodes.Columns(&nodes.ListView{Cluster: "prod"})
 	require.NoError(t, ui.WriteCSV(&out, columns, func(yield func(*node.Node, error) bool) {
 		both(func(n *node.Node) bool { return yield(n, nil) })
 	}))
@@ -49,7 +49,7 @@ func TestColumns_csv(t *testing.T) {
 }
 
 func TestColumns_chosen(t *testing.T) {
-	v := nodes.ListView{Cluster: "prod", Columns: []string{"gpus", "label:team", "status", "kernel"}}
+	v := &nodes.ListView{Cluster: "prod", Columns: []string{"gpus", "label:team", "status", "kernel"}}
 	n := &node.Node{
 		Name: "n-1", Status: "Ready", Kernel: "6.12", GPUs: map[string]int64{"nvidia.com/mig-1g.5gb": 7, "amd.com/gpu": 1},
 		Labels: map[string]string{"team": "web"},

@@ -49,7 +49,7 @@ func placeOptions(ctx context.Context, name string, values []string, filter stri
 type token struct{ Value, Without string }
 
 // tokens are the filters that have no field which is always visible.
-func tokens(ctx context.Context, v ListView) []token {
+func tokens(ctx context.Context, v *ListView) []token {
 	var out []token
 	add := func(value, text string, remove func(q *node.Query)) {
 		if value != "" {

@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 import "kube-node-manager/views/ui"
 
 // find is the form of the search and the filters.
-func find(v ListView) templ.Component {
+func find(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -213,7 +213,7 @@ func pickPlace(name, value string, values []string) templ.Component {
 
 // moreFilters are the filters that are needed less often. Those that are set are tokens
 // in the search box as well.
-func moreFilters(v ListView) templ.Component {
+func moreFilters(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -583,7 +583,7 @@ func pickText(name, value, example string) templ.Component {
 
 // findTokens holds the filters that have no visible field. It is updated with the
 // table, because chips in the table set them.
-func findTokens(v ListView, oob bool) templ.Component {
+func findTokens(v *ListView, oob bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

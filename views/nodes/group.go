@@ -14,7 +14,7 @@ import (
 
 // groupOptions are what the table can be grouped by: a label only if it is grouped by one,
 // so that the list stays short.
-func groupOptions(ctx context.Context, v ListView) []ui.Option {
+func groupOptions(ctx context.Context, v *ListView) []ui.Option {
 	group, options := v.Page.Query.Group, make([]ui.Option, 0, len(node.Groupings())+1)
 	for _, by := range node.Groupings() {
 		if by == "cluster" && v.Cluster != "" {
@@ -74,33 +74,33 @@ func groupID(q node.Query, key string) string {
 
 // foldURL returns the table in which a group is folded, or is not folded any more, on the
 // page where the group begins.
-func foldURL(v ListView, s node.Section) string {
+func foldURL(v *ListView, s node.Section) string {
 	q := firstPage(v.Page.Query)
 	q.Fold, q.Page = q.ToggleFold(s.Key), s.Page
 	return ui.NodesURL(v.Cluster, q)
 }
 
 // foldAllURL returns the table with the given Query.Fold.
-func foldAllURL(v ListView, fold string) string {
+func foldAllURL(v *ListView, fold string) string {
 	q := firstPage(v.Page.Query)
 	q.Fold = fold
 	return ui.NodesURL(v.Cluster, q)
 }
 
 // groupChoice returns how many nodes of a group can be chosen.
-func groupChoice(v ListView, g node.Group) int {
+func groupChoice(v *ListView, g node.Group) int {
 	return g.Count(func(n *node.Node) bool { return mayChange(v, n) })
 }
 
 // groupNamesURL returns the names of all nodes of a group that match and can be chosen.
-func groupNamesURL(v ListView, key string) string {
+func groupNamesURL(v *ListView, key string) string {
 	q := v.Page.Query
 	q.In = key
 	return ui.ChosenNamesURL(v.Cluster, q)
 }
 
 // cellCount returns the number of cells of a row.
-func cellCount(v ListView, columns []column) int {
+func cellCount(v *ListView, columns []column) int {
 	cells := 0
 	for _, c := range columns {
 		if c.Cell != nil {
@@ -114,7 +114,7 @@ func cellCount(v ListView, columns []column) int {
 }
 
 // groupWidth returns how many cells of a row the heading of a group takes.
-func groupWidth(v ListView, columns []column) string {
+func groupWidth(v *ListView, columns []column) string {
 	cells := cellCount(v, columns)
 	if v.MayChange {
 		cells-- // the box

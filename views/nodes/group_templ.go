@@ -14,7 +14,7 @@ import (
 )
 
 // rows are the rows of the table, below the headings of their groups if it has groups.
-func rows(v ListView, columns []column) templ.Component {
+func rows(v *ListView, columns []column) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -60,7 +60,7 @@ func rows(v ListView, columns []column) templ.Component {
 }
 
 // groupRow is the heading of a group. Its box selects the nodes of the group on all pages.
-func groupRow(v ListView, columns []column, s node.Section) templ.Component {
+func groupRow(v *ListView, columns []column, s node.Section) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -393,7 +393,7 @@ func groupState(kind, text string, count int) templ.Component {
 }
 
 // groupUse shows which shares of the CPU and the memory of a group are requested.
-func groupUse(v ListView, s node.Section) templ.Component {
+func groupUse(v *ListView, s node.Section) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -467,7 +467,7 @@ func groupUse(v ListView, s node.Section) templ.Component {
 }
 
 // folds are the links that fold all groups of the table, or none.
-func folds(v ListView) templ.Component {
+func folds(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -17,14 +17,14 @@ func firstPage(q node.Query) node.Query {
 	return q
 }
 
-func freshNodesURL(v ListView) string {
+func freshNodesURL(v *ListView) string {
 	q := v.Page.Query
 	q.Fresh = true
 	return ui.NodesURL(v.Cluster, q)
 }
 
 // unfilteredURL returns the table without filters, in the same order.
-func unfilteredURL(v ListView) string {
+func unfilteredURL(v *ListView) string {
 	return ui.NodesURL(v.Cluster, unfiltered(v.Page.Query))
 }
 
@@ -37,7 +37,7 @@ func unfiltered(q node.Query) node.Query {
 }
 
 // sortURL returns the table sorted by a column, in reverse if it already is.
-func sortURL(v ListView, c column) string {
+func sortURL(v *ListView, c column) string {
 	q := firstPage(v.Page.Query)
 	if sortKey(q) == c.Sort {
 		q.Desc = !q.Desc
@@ -47,7 +47,7 @@ func sortURL(v ListView, c column) string {
 	return ui.NodesURL(v.Cluster, q)
 }
 
-func sortKey(q node.Query) string { return cmp.Or(q.Sort, node.SortKeys()[0]) }
+func sortKey(q node.Query) string { return cmp.Or(q.Sort, node.SortName) }
 
 func ariaSort(q node.Query) string {
 	if q.Desc {
@@ -61,7 +61,7 @@ func pageSize(q node.Query) int { return cmp.Or(q.Size, node.PageSizes()[0]) }
 func pageNumber(q node.Query) int { return max(q.Page, 1) }
 
 // pageURL returns the address of each page of the table.
-func pageURL(v ListView) func(page int) string {
+func pageURL(v *ListView) func(page int) string {
 	return func(page int) string {
 		q := v.Page.Query
 		q.Page, q.Fresh = page, false
@@ -69,7 +69,7 @@ func pageURL(v ListView) func(page int) string {
 	}
 }
 
-func sizeURL(v ListView, size int) string {
+func sizeURL(v *ListView, size int) string {
 	q := firstPage(v.Page.Query)
 	q.Size = size
 	return ui.NodesURL(v.Cluster, q)

@@ -37,7 +37,7 @@ func TestLayStrip(t *testing.T) {
 }
 
 func TestStripParts_secondClickTakesTheFilterOff(t *testing.T) {
-	v := ListView{
+	v := &ListView{
 		Cluster: "c", Page: node.Page{Query: node.Query{Status: node.StatusReady, Scheduling: node.Cordoned, Page: 3}},
 	}
 	for _, p := range stripParts(v) {
@@ -88,7 +88,7 @@ func TestTagsOf_showsWhatTellsNodesApart(t *testing.T) {
 			"node-role.kubernetes.io/worker": "", "node.kubernetes.io/instance-type": "m6i", "team": "web",
 		},
 	}
-	shown, rest := tagsOf(ListView{Cluster: "c"}, n)
+	shown, rest := tagsOf(&ListView{Cluster: "c"}, n)
 	require.Len(t, shown, 3)
 	require.Equal(
 		t,

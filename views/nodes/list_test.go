@@ -158,7 +158,7 @@ func TestNodesTable_states(t *testing.T) {
 	require.Equal(t, 1, doc.Find("table").Length(), "old data is still shown")
 
 	p := viewstest.Problem()
-	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.Table(nodes.ListView{Cluster: "c", Problem: &p})))
+	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.Table(&nodes.ListView{Cluster: "c", Problem: &p})))
 	require.Equal(t, "/again", doc.Find(".problem a").AttrOr("href", ""))
 	require.Equal(t, 1, doc.Find("#reload").Length(), "the table comes back by itself")
 

@@ -15,7 +15,7 @@ import (
 
 // rowMenuButton opens the menu of a row. Without JavaScript it leads to the page of the
 // node, which has the same operations.
-func rowMenuButton(v ListView, n *node.Node) templ.Component {
+func rowMenuButton(v *ListView, n *node.Node) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -101,7 +101,7 @@ func longest(values []string) string {
 }
 
 // longestZone returns the longest zone as the table shows it.
-func longestZone(v ListView) string {
+func longestZone(v *ListView) string {
 	zones := make([]string, len(v.Page.Summary.Zones))
 	for i, name := range v.Page.Summary.Zones {
 		_, zones[i] = splitZone(v.Page.Summary.Zones, name)
@@ -109,19 +109,19 @@ func longestZone(v ListView) string {
 	return longest(zones)
 }
 
-func usageOf(v ListView, n *node.Node) node.Usage {
+func usageOf(v *ListView, n *node.Node) node.Usage {
 	used, _ := v.Page.Usage.Of(n)
 	return used
 }
 
-func usageKnown(v ListView, n *node.Node) bool {
+func usageKnown(v *ListView, n *node.Node) bool {
 	_, known := v.Page.Usage.Of(n)
 	return known
 }
 
 // inUse returns how much of a resource a node uses, of how much. The result is false if it
 // is not measured.
-func inUse(v ListView, n *node.Node, unit string) (used, whole int64, known bool) {
+func inUse(v *ListView, n *node.Node, unit string) (used, whole int64, known bool) {
 	measured, known := v.Page.InUse.Of(n)
 	if unit == "cpu" {
 		return measured.CPU, n.AllocatableCPU, known
@@ -129,7 +129,7 @@ func inUse(v ListView, n *node.Node, unit string) (used, whole int64, known bool
 	return measured.Memory, n.AllocatableMemory, known
 }
 
-func podsNearFull(v ListView, n *node.Node) bool {
+func podsNearFull(v *ListView, n *node.Node) bool {
 	p, ok := percent(usageOf(v, n).Pods, n.AllocatablePods)
 	return ok && p > 90
 }
@@ -149,7 +149,7 @@ type tag struct {
 }
 
 // tagsOf returns the chips of a row, and how many labels and taints have none.
-func tagsOf(v ListView, n *node.Node) (shown []tag, rest int) {
+func tagsOf(v *ListView, n *node.Node) (shown []tag, rest int) {
 	all := len(n.Labels) + len(n.Taints)
 	for _, t := range n.Taints {
 		if len(shown) < tagsShown && !quietTaint(n, t) {
@@ -165,13 +165,13 @@ func tagsOf(v ListView, n *node.Node) (shown []tag, rest int) {
 	return shown, all - len(shown)
 }
 
-func taintTag(v ListView, t node.Taint) tag {
+func taintTag(v *ListView, t node.Taint) tag {
 	q := firstPage(v.Page.Query)
 	q.Taint = node.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect}.String()
 	return tag{Short: ui.Unprefixed(q.Taint), Full: q.Taint, URL: ui.NodesURL(v.Cluster, q), Taint: true}
 }
 
-func labelTag(v ListView, key, value string) tag {
+func labelTag(v *ListView, key, value string) tag {
 	q := firstPage(v.Page.Query)
 	q.Label = key + "=" + value
 	return tag{Short: ui.Unprefixed(q.Label), Full: q.Label, URL: ui.NodesURL(v.Cluster, q)}

@@ -65,13 +65,13 @@ func sampleNodes() []*node.Node {
 	return nodes
 }
 
-func nodesView() nodes.ListView {
+func nodesView() *nodes.ListView {
 	list, oldest := sampleNodes(), viewstest.Noon.Add(-9*24*time.Hour)
 	usage := node.Usages{"": {}}
 	for i, n := range list {
 		usage[""][n.Name] = node.Usage{CPU: int64(i) * 2000, Memory: 16 << 30, Pods: 82}
 	}
-	return nodes.ListView{
+	return &nodes.ListView{
 		Cluster: viewstest.OddCluster, MayChange: true, IdempotencyKey: "key-1", Now: viewstest.Noon,
 		Page: node.Page{
 			Query: node.Query{
@@ -87,14 +87,14 @@ func nodesView() nodes.ListView {
 	}
 }
 
-func changedNodes(change func(*nodes.ListView)) nodes.ListView {
+func changedNodes(change func(*nodes.ListView)) *nodes.ListView {
 	v := nodesView()
-	change(&v)
+	change(v)
 	return v
 }
 
 // allNodes is the table of all clusters, of which one is down and one not the user's.
-func allNodes() nodes.ListView {
+func allNodes() *nodes.ListView {
 	v := nodesView()
 	v.Cluster, v.Page.Usage = "", node.Usages{}
 	v.Page.Query.Clusters = []string{"edge", viewstest.OddCluster}

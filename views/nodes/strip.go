@@ -17,7 +17,7 @@ type stripPart struct {
 
 // stripParts returns the parts of the strip. The part of a rare state is widened so
 // that it can be seen, at the cost of the widest.
-func stripParts(v ListView) []stripPart {
+func stripParts(v *ListView) []stripPart {
 	s := v.Page.Summary
 	parts := []stripPart{
 		{Kind: "ok", Count: s.Ready, URL: stripURL(v, node.StatusReady, node.Schedulable)},
@@ -81,7 +81,7 @@ func setWidths(parts []stripPart, total, room int) {
 
 // stripURL returns the table filtered only by state, because the strip counts the
 // nodes of the whole cluster.
-func stripURL(v ListView, status, scheduling string) string {
+func stripURL(v *ListView, status, scheduling string) string {
 	q := unfiltered(v.Page.Query)
 	q.Status, q.Scheduling = status, scheduling
 	return ui.NodesURL(v.Cluster, q)

@@ -11,7 +11,7 @@ import "kube-node-manager/views/ui"
 
 // strip shows the states of all nodes as a bar; its parts and counts filter the
 // table.
-func strip(v ListView) templ.Component {
+func strip(v *ListView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -30,9 +30,18 @@ var messageFiles embed.FS
 // afterwards, so requests can share them.
 var catalog = sync.OnceValue(loadCatalog)
 
+// texts are the messages of one language.
+type texts struct {
+	*i18n.Localizer
+
+	// fixed are those that were asked for without arguments, by id. A large table needs
+	// thousands of them.
+	fixed sync.Map
+}
+
 // loadCatalog reads every message file. It panics on a broken file, because that
 // is a mistake in the build; the tests load the same files.
-func loadCatalog() map[string]*i18n.Localizer {
+func loadCatalog() map[string]*texts {
 	bundle := i18n.NewBundle(language.English)
 	paths, err := fs.Glob(messageFiles, "messages/*.json")
 	if err != nil {
@@ -43,11 +52,11 @@ func loadCatalog() map[string]*i18n.Localizer {
 			panic("ui: " + path + ": " + err.Error())
 		}
 	}
-	localizers := make(map[string]*i18n.Localizer, len(Locales()))
+	languages := make(map[string]*texts, len(Locales()))
 	for _, tag := range Locales() {
-		localizers[tag] = i18n.NewLocalizer(bundle, tag)
+		languages[tag] = &texts{Localizer: i18n.NewLocalizer(bundle, tag)}
 	}
-	return localizers
+	return languages
 }
 
 type localeKey struct{}
@@ -67,18 +76,22 @@ func Locale(ctx context.Context) string {
 	return LocaleEnglish
 }
 
+// localeMatcher finds the best of Locales.
+var localeMatcher = sync.OnceValue(func() language.Matcher {
+	return language.NewMatcher([]language.Tag{language.English, language.SimplifiedChinese})
+})
+
 // MatchLocale returns the language of the cookie if it names one, else the best
 // match for the Accept-Language header, else English.
 func MatchLocale(cookie, acceptLanguage string) string {
 	if cookie == LocaleEnglish || cookie == LocaleChinese {
 		return cookie
 	}
-	matcher := language.NewMatcher([]language.Tag{language.English, language.SimplifiedChinese})
 	tags, _, err := language.ParseAcceptLanguage(acceptLanguage)
 	if err != nil || len(tags) == 0 {
 		return LocaleEnglish
 	}
-	_, index, _ := matcher.Match(tags...)
+	_, index, _ := localeMatcher().Match(tags...)
 	return Locales()[index]
 }
 
@@ -86,7 +99,18 @@ func MatchLocale(cookie, acceptLanguage string) string {
 // pairs for its placeholders. For a message that does not exist it returns the id,
 // so that the gap is visible and the page still works.
 func T(ctx context.Context, id string, args ...any) string {
-	return translate(ctx, id, services.Args(args...), nil)
+	if len(args) > 0 {
+		return translate(ctx, id, services.Args(args...), nil)
+	}
+	fixed := &catalog()[Locale(ctx)].fixed
+	if text, ok := fixed.Load(id); ok {
+		return text.(string)
+	}
+	text := translate(ctx, id, nil, nil)
+	if text != id { // the number of messages is limited, that of wrong ids is not
+		fixed.Store(id, text)
+	}
+	return text
 }
 
 // N is T for a message with a count: n selects the plural form and is the
@@ -130,6 +154,9 @@ func localize(ctx context.Context, id string, data map[string]any, count any) (s
 // plain turns whole numbers of type float64 back into integers: JSON has made them
 // of the integers in stored sentences.
 func plain(data map[string]any) map[string]any {
+	if data == nil {
+		return nil
+	}
 	out := make(map[string]any, len(data))
 	for key, value := range data {
 		if f, ok := value.(float64); ok && f == float64(int64(f)) {

@@ -273,7 +273,7 @@ func QueryValues(q node.Query) url.Values {
 	set("in", q.In, q.Group != "")
 	set("fold", q.Fold, q.Group != "")
 	set("cols", q.Cols, true)
-	set("sort", q.Sort, q.Sort != node.SortKeys()[0] || q.Desc)
+	set("sort", q.Sort, q.Sort != node.SortName || q.Desc)
 	set("dir", "desc", q.Desc)
 	set("page", strconv.Itoa(q.Page), q.Page > 1)
 	set("size", strconv.Itoa(q.Size), q.Size != node.PageSizes()[0] && slices.Contains(node.PageSizes(), q.Size))
