@@ -49,6 +49,26 @@ func clusterChangeRoutes() []apiRoute {
 	}
 }
 
+// ruleRoutes are the routes of the rules of a cluster.
+func ruleRoutes() []apiRoute {
+	return []apiRoute{
+		{
+			method: "GET", path: "/clusters/{cluster}/rules", group: "clusters", name: "showRules",
+			summary: "Show what holds for all maintenance of a cluster.", answers: ok(rulesJSON{}),
+		},
+		{
+			method: "POST", path: "/clusters/{cluster}/rules", group: "clusters", name: "setRules",
+			summary: "Change the rules of a cluster; a field that is not sent keeps its value.", form: ruleFields(),
+			answers: ok(rulesJSON{}),
+		},
+	}
+}
+
+// ruleFields are the fields of the rules of a cluster.
+func ruleFields() []apiField {
+	return []apiField{flagField("reason_required", "Refuse a batch without a reason.")}
+}
+
 // uploadFields are the fields of a kubeconfig.
 func uploadFields() []apiField {
 	return []apiField{

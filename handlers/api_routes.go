@@ -47,7 +47,7 @@ type VersionJSON struct {
 func apiRoutes() []apiRoute {
 	var routes []apiRoute
 	for _, group := range [][]apiRoute{
-		clusterRoutes(), clusterChangeRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(),
+		clusterRoutes(), clusterChangeRoutes(), ruleRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(),
 		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), factorRoutes(),
 		viewRoutes(), programRoutes(),
 	} {

@@ -10,9 +10,11 @@ import (
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/form"
 	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/rule"
 	"kube-node-manager/services/saved"
 	"kube-node-manager/services/template"
 	"kube-node-manager/views/people"
@@ -134,6 +136,12 @@ type templateKeeper interface {
 	Import(ctx context.Context, kind, text string, replace bool) ([]template.Imported, error)
 }
 
+// ruleKeeper is what the handlers need of rules.Service.
+type ruleKeeper interface {
+	Get(ctx context.Context, cluster string) (rule.Record, error)
+	Set(ctx context.Context, cluster string, f form.Fields) (rule.Record, error)
+}
+
 // savedKeeper is what the handlers need of saved.Service.
 type savedKeeper interface {
 	Views(ctx context.Context) ([]saved.View, error)
@@ -178,6 +186,7 @@ type Dependencies struct {
 	Inspect   nodeInspector
 	Batches   batchEngine
 	Templates templateKeeper
+	Rules     ruleKeeper
 	Saved     savedKeeper
 	Audit     auditLog
 	Cache     generations

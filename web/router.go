@@ -139,6 +139,8 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Get("/clusters/{cluster}/nodes.txt", do(h.NodesNames))
 				r.Get("/clusters/{cluster}/nodes/{node}", do(h.NodesShow))
 				r.Get("/clusters/{cluster}/overview", do(h.ClustersOverview))
+				r.Get("/clusters/{cluster}/rules", do(h.RulesShow))
+				r.Post("/clusters/{cluster}/rules", do(h.RulesUpdate))
 				r.Get("/clusters/{cluster}/nodes/{node}/menu", do(h.NodesMenu))
 				r.Post("/clusters/{cluster}/batches", do(h.BatchesCreate))
 				r.Get("/clusters/{cluster}/batches", do(h.BatchesPosted))

@@ -18,6 +18,7 @@ import (
 	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/rule"
 	"kube-node-manager/services/saved"
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
@@ -70,12 +71,13 @@ func (a *App) setUp(ctx context.Context) error {
 		return fmt.Errorf("--protect: %w", err)
 	}
 	templates := template.New(st, a.log)
+	held := rule.New(st, time.Now)
 	events := newHub(ui.WithBase(ctx, a.options.base()), a.log, fenced.Generation, e.metrics.sseDropped.Inc)
 	events.login, events.perUser = e.loginOf, a.options.UserStreams
 	e.sessions.ended = events.recheckLogins
 	engine := batch.New(batch.Dependencies{
-		Store: st, Accounts: e.accounts, Clusters: clusters, Nodes: nodes, Templates: templates, Cache: fenced, Log: a.log,
-		Watcher: batchWatcher{events, e.metrics, clusters},
+		Store: st, Accounts: e.accounts, Clusters: clusters, Nodes: nodes, Rules: held, Templates: templates,
+		Cache: fenced, Log: a.log, Watcher: batchWatcher{events, e.metrics, clusters},
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
@@ -88,7 +90,8 @@ func (a *App) setUp(ctx context.Context) error {
 	h := handlers.New(handlers.Dependencies{
 		Accounts: e.accounts, Logins: e.sessions, Inspect: inspect.New(clusters, nodes, fenced, a.options.ListTTL),
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog,
-		Saved: saved.New(st), Cache: fenced, Protect: protect, Cookies: a.options.cookies(), Version: a.options.Version,
+		Rules: held, Saved: saved.New(st), Cache: fenced, Protect: protect, Cookies: a.options.cookies(),
+		Version: a.options.Version,
 	})
 	if err := clusters.Use(ctx, cluster.Storage{
 		Store: st, Log: a.log, Key: key, Networks: a.options.ClusterNetworks, ActAs: a.options.ActAsUser,

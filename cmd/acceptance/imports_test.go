@@ -26,6 +26,7 @@ const (
 // before it and none after it.
 var viewRooms = []string{
 	"views/ui", "views/batches", "views/nodes", "views/plan", "views/templates", "views/people", "views/admin",
+	"views/rules",
 }
 
 // rooms says which of our packages each of our packages may import. A name
@@ -60,7 +61,8 @@ var rooms = map[string][]string{
 	"views/admin": {
 		"views/ui", "services", "services/audit", "services/batch", "services/cluster", "services/store",
 	},
-	forViews: {"views/ui", "views/batches", "services/..."},
+	"views/rules": {"views/ui", "views/nodes", "services/form"},
+	forViews:      {"views/ui", "views/batches", "services/..."},
 
 	"static": {},
 	"cache":  {},
@@ -87,10 +89,11 @@ var rooms = map[string][]string{
 	},
 	"services/batch": {
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
-		"services/store",
+		"services/rule", "services/store",
 	},
 	"services/template": {"services", "services/operation", "services/store", "services/yamltree"},
 	"services/saved":    {"services", "services/store"},
+	"services/rule":     {"services", "services/form", "services/store"},
 	"services/account":  {"services", "services/seal", "services/store"},
 	"services/audit":    {"services", "services/store"},
 	"services/oidc":     {"services"},

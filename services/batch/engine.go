@@ -12,6 +12,7 @@ import (
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/rule"
 	"kube-node-manager/services/store"
 )
 
@@ -23,6 +24,11 @@ type Clusters interface {
 // Nodes reads the nodes that a batch is planned over.
 type Nodes interface {
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
+}
+
+// Rules returns what holds for all batches of a cluster.
+type Rules interface {
+	Of(ctx context.Context, cluster string) (rule.Rules, error)
 }
 
 // Cache is what the engine clears.
@@ -63,6 +69,7 @@ type Engine struct {
 	accounts  Accounts
 	clusters  Clusters
 	nodes     Nodes
+	rules     Rules
 	templates operation.Templates
 	cache     Cache
 	watcher   Watcher
@@ -89,6 +96,7 @@ type Dependencies struct {
 	Accounts  Accounts
 	Clusters  Clusters
 	Nodes     Nodes
+	Rules     Rules
 	Templates operation.Templates
 	Cache     Cache
 	Watcher   Watcher
@@ -101,9 +109,9 @@ func New(d Dependencies, o Options) *Engine {
 		o.Limits = defaultLimits()
 	}
 	e := &Engine{
-		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, templates: d.Templates, cache: d.Cache,
-		watcher: d.Watcher, log: d.Log, options: o, now: time.Now, base: context.Background(),
-		changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
+		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, rules: d.Rules,
+		templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log, options: o, now: time.Now,
+		base: context.Background(), changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
 	}
 	e.halt, e.halted = context.WithCancel(e.base)
 	e.after = newAftermath(e.base, e.refresh)

@@ -26,6 +26,7 @@ import (
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/rule"
 	"kube-node-manager/services/store"
 )
 
@@ -48,6 +49,7 @@ type process struct {
 	nodes  *node.Service
 	cache  *cache.Cache
 	store  *store.Store
+	rules  *rule.Service
 	seen   *journal
 	stop   func()
 }
@@ -168,12 +170,13 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 	nodes := node.New(registry, c, node.Options{
 		ListTTL: 30 * time.Second, DetailTTL: 5 * time.Minute, HardAge: 5 * time.Minute,
 	})
+	held := rule.New(db, time.Now)
 	engine := batch.New(batch.Dependencies{
-		Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: registry, Nodes: nodes,
+		Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: registry, Nodes: nodes, Rules: held,
 		Cache: clearing{c, seen}, Watcher: seen, Log: log,
 	}, o)
 	require.NoError(t, engine.Start(ctx))
-	p := &process{engine: edge{engine}, nodes: nodes, cache: c, store: db, seen: seen}
+	p := &process{engine: edge{engine}, nodes: nodes, cache: c, store: db, rules: held, seen: seen}
 	p.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()

@@ -68,15 +68,14 @@ func ReadConsents(f form.Fields) Consents {
 }
 
 // check names what is wrong with a request of these nodes.
-func (q Request) check(nodes []string) error {
-	var wrong services.FieldErrors
+func (q Request) check(nodes []string) (wrong services.FieldErrors) {
 	checkNodes(&wrong, nodes)
 	checkReason(&wrong, q.Reason)
 	n := utf8.RuneCountInString(q.IdempotencyKey)
 	if n > maxKey {
 		wrong.Add("idempotency_key", "error_key_long", "Count", n, "Max", maxKey)
 	}
-	return wrong.Err()
+	return wrong
 }
 
 func checkNodes(wrong *services.FieldErrors, nodes []string) {

@@ -110,11 +110,25 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 			return proposal{}, err
 		}
 	}
-	if err := q.check(p.nodes); err != nil {
+	if err := e.checkRequest(ctx, q, p.nodes); err != nil {
 		return proposal{}, err
 	}
 	err = p.fill(q, actor, e.now())
 	return p, err
+}
+
+// checkRequest names what is wrong with a request of these nodes. A batch that retries or
+// undoes another one has the reason of that one.
+func (e *Engine) checkRequest(ctx context.Context, q Request, nodes []string) error {
+	held, err := e.rules.Of(ctx, q.Cluster)
+	if err != nil {
+		return err
+	}
+	wrong := q.check(nodes)
+	if q.RetryOf == "" && q.Operation != operation.Undo && !q.preview {
+		wrong = append(wrong, held.Reason.Check(q.Reason)...)
+	}
+	return wrong.Err()
 }
 
 // joined returns one error that names the wrong fields of all errors. An error that

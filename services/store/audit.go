@@ -64,6 +64,7 @@ const (
 	ActionClusterEnable      Action = "cluster.enable"
 	ActionClusterDelete      Action = "cluster.delete"
 	ActionClusterRotate      Action = "cluster.rotate"
+	ActionClusterRules       Action = "cluster.rules"
 
 	ActionNodesExport Action = "nodes.export"
 	ActionBatchExport Action = "batch.export"
@@ -81,6 +82,7 @@ func Actions() []Action {
 		ActionViewShare, ActionViewUpdate, ActionViewUnshare, ActionViewDelete,
 		ActionClusterImport, ActionClusterUpdate, ActionClusterRename, ActionClusterCredentials,
 		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
+		ActionClusterRules,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,

@@ -262,8 +262,10 @@ func renameCluster(ctx context.Context, tx *sql.Tx, from, to string) error {
 		`UPDATE templates SET clusters = (
 			SELECT json_group_array(CASE value WHEN $1 THEN $2 ELSE value END) FROM json_each(clusters))
 			WHERE EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = $1)`,
-		// A grant for a cluster that had the new name before must not come back to life.
+		// What was set for a cluster that had the new name before must not come back to life.
 		`DELETE FROM grants WHERE cluster = $2`,
+		`DELETE FROM rules WHERE cluster = $2`,
+		`UPDATE rules SET cluster = $2 WHERE cluster = $1`,
 		`UPDATE grants SET cluster = $2 WHERE cluster = $1`,
 		`UPDATE tokens SET clusters = (
 			SELECT json_group_array(CASE value WHEN $1 THEN $2 ELSE value END) FROM json_each(clusters))
@@ -294,6 +296,9 @@ func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, e
 		_, err = tx.ExecContext(ctx, `DELETE FROM grants WHERE cluster = $1 AND role <> 'none'`, name)
 		if err != nil {
 			return fmt.Errorf("delete the grants of cluster %q: %w", name, err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM rules WHERE cluster = $1`, name); err != nil {
+			return fmt.Errorf("delete the rules of cluster %q: %w", name, err)
 		}
 		if err := limitTokens(ctx, tx, name); err != nil {
 			return fmt.Errorf("limit the tokens for cluster %q: %w", name, err)

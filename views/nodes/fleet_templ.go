@@ -109,7 +109,7 @@ func FleetPage(f ui.Frame, v FleetView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = clusterTabs(v.Cluster, "overview").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ClusterTabs(v.Cluster, "overview").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -297,7 +297,7 @@ func listHead(v *ListView, oob bool) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = clusterTabs(v.Cluster, "nodes").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ClusterTabs(v.Cluster, "nodes").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -69,7 +69,7 @@ func (v OverviewView) share(s node.Spread) int {
 }
 
 // tabs are the tables of a cluster.
-func tabs() []string { return []string{"overview", "nodes", "labels", "taints"} }
+func tabs() []string { return []string{"overview", "nodes", "labels", "taints", "rules"} }
 
 func tabURL(cluster, tab string) string {
 	if tab == "nodes" {

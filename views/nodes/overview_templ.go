@@ -98,7 +98,7 @@ func OverviewPage(f ui.Frame, v OverviewView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = clusterTabs(v.Cluster, v.Kind).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ClusterTabs(v.Cluster, v.Kind).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -236,8 +236,8 @@ func OverviewPage(f ui.Frame, v OverviewView) templ.Component {
 	})
 }
 
-// clusterTabs links to the tables of a cluster.
-func clusterTabs(cluster, current string) templ.Component {
+// ClusterTabs links to the pages of a cluster.
+func ClusterTabs(cluster, current string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -1,0 +1,82 @@
+package rule
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/form"
+	"kube-node-manager/services/store"
+)
+
+func as(t *testing.T, role services.Role) context.Context {
+	t.Helper()
+	return services.WithActor(t.Context(), services.Actor{ID: 1, Name: "ada", Role: role})
+}
+
+func newService(t *testing.T) (*Service, *store.Store) {
+	t.Helper()
+	st, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
+	return New(st, func() time.Time { return time.UnixMilli(1_800_000_000_123) }), st
+}
+
+func TestSet(t *testing.T) {
+	s, st := newService(t)
+	found, err := s.Get(as(t, services.RoleViewer), "prod")
+	require.NoError(t, err)
+	require.Equal(t, Record{Rules: Default()}, found)
+
+	set, err := s.Set(as(t, services.RoleAdmin), "prod", form.Fields{"reason_required": {"1"}})
+	require.NoError(t, err)
+	require.True(t, set.Reason.Required)
+	found, err = s.Get(as(t, services.RoleViewer), "prod")
+	require.NoError(t, err)
+	require.Equal(t, set.Rules, found.Rules)
+	require.Equal(t, "ada", found.UpdatedBy)
+	require.True(t, set.UpdatedAt.Equal(found.UpdatedAt))
+	other, err := s.Of(t.Context(), "staging")
+	require.NoError(t, err)
+	require.Equal(t, Default(), other)
+
+	entries, err := st.Entries(t.Context(), store.EntryQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, store.ActionClusterRules, entries[0].Action)
+	require.Contains(t, string(entries[0].After), `"required":true`)
+}
+
+func TestSet_onlyAdministrators(t *testing.T) {
+	s, _ := newService(t)
+	for _, role := range []services.Role{services.RoleViewer, services.RoleUser} {
+		_, err := s.Set(as(t, role), "prod", form.Fields{})
+		require.Equal(t, services.CodeForbidden, services.CodeOf(err), role)
+	}
+	_, err := s.Get(t.Context(), "prod")
+	require.Equal(t, services.CodeForbidden, services.CodeOf(err))
+}
+
+// What a form shows is what it sends; a script names only what it changes.
+func TestRules_revise(t *testing.T) {
+	all := Rules{Reason: Reason{Required: true}}
+	again, err := Default().Revise(all.Fields())
+	require.NoError(t, err)
+	require.Equal(t, all, again)
+
+	kept, err := all.Revise(form.Fields{})
+	require.NoError(t, err)
+	require.Equal(t, all, kept)
+
+	none, err := all.Revise(form.Fields{"options": {"1"}})
+	require.NoError(t, err)
+	require.False(t, none.Reason.Required)
+
+	_, err = all.Revise(form.Fields{"reason_required": {"perhaps"}})
+	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
+	require.Equal(t, "reason_required", services.AsError(err).Fields[0].Field)
+}
