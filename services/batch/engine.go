@@ -111,7 +111,8 @@ func New(d Dependencies, o Options) *Engine {
 	e := &Engine{
 		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, rules: d.Rules,
 		templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log, options: o, now: time.Now,
-		base: context.Background(), changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(), planning: newPlanning(o.Limits),
+		base: context.Background(), changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(),
+		planning: newPlanning(o.Limits),
 	}
 	e.halt, e.halted = context.WithCancel(e.base)
 	e.after = newAftermath(e.base, e.refresh)
