@@ -31,6 +31,7 @@ func parts() []string {
 		"utilities",
 		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection", "people",
 		"clusters", "api", "node", "fleet", "groups", "every", "menu", "columns",
+		"rules",
 		"print",
 	}
 }

@@ -43,6 +43,9 @@ func poolLabels() []string {
 	}
 }
 
+// IsPoolLabel reports whether a label may name the pool of its node.
+func IsPoolLabel(key string) bool { return slices.Contains(poolLabels(), key) }
+
 // FromKube converts a node to its read model. What a node does not know itself is left
 // out: the name of its cluster.
 func FromKube(n *corev1.Node) *Node {

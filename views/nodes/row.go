@@ -194,6 +194,9 @@ func hasDomain(key string) bool { return strings.Contains(key, "/") }
 
 // quietLabel reports whether another column already shows a label, or few need it.
 func quietLabel(key string) bool {
+	if node.IsPoolLabel(key) {
+		return true
+	}
 	domain, name, found := strings.Cut(key, "/")
 	if !found {
 		return false

@@ -1662,7 +1662,7 @@ func notKnown(v *ListView) templ.Component {
 
 // tagChips shows up to three taints and labels; the title of the last chip and the
 // node's page have all of them. When there is no column for roles they are chips as
-// well, and one label less is shown.
+// well, and of the others only one is shown.
 func tagChips(v *ListView, n *node.Node) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1686,7 +1686,7 @@ func tagChips(v *ListView, n *node.Node) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		shown, rest := tagsOf(v, n)
 		roles := specialRoles(n.Roles)
-		narrow := min(len(shown), max(0, tagsShown-1-len(roles)))
+		narrow := min(len(shown), max(0, tagsShown-2-len(roles)))
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 108, "<span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
