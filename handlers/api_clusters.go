@@ -66,7 +66,8 @@ func ruleRoutes() []apiRoute {
 
 // ruleFields are the fields of the rules of a cluster.
 func ruleFields() []apiField {
-	return []apiField{flagField("reason_required", "Refuse a batch without a reason.")}
+	fields := []apiField{flagField("reason_required", "Refuse a batch without a reason.")}
+	return append(fields, windowFields()...)
 }
 
 // uploadFields are the fields of a kubeconfig.

@@ -50,11 +50,12 @@ func newDocument(version, server string) *openapi.Document {
 // newSchemas returns schemas that know the values of our types of text.
 func newSchemas() *openapi.Schemas {
 	s := openapi.NewSchemas()
-	openapi.Enum(s, store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed,
+	openapi.Enum(s, store.StateScheduled, store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed,
 		store.StateCancelled, store.StateInterrupted)
 	openapi.Enum(s, store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged,
 		store.ItemFailed, store.ItemSkipped, store.ItemCancelled)
-	openapi.Enum(s, store.HoldDeleted, store.HoldDisabled, store.HoldDemoted)
+	openapi.Enum(s, store.HoldDeleted, store.HoldDisabled, store.HoldDemoted, store.HoldReset, store.HoldMissed,
+		store.HoldPlan, store.HoldWindow)
 	openapi.Enum(s, store.ResultOK, store.ResultPartial, store.ResultFailed, store.ResultCancelled, store.ResultRefused)
 	openapi.Enum(s, template.Created, template.Replaced, template.Refused)
 	openapi.Enum(s, drain.Evict, drain.Skip, drain.Wait, drain.Acknowledge, drain.Blocked, drain.Never, drain.Unknown)

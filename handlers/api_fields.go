@@ -93,6 +93,7 @@ func batchFields() []apiField {
 	}
 	fields = append(fields, consentFields()...)
 	fields = append(fields, rolloutFields()...)
+	fields = append(fields, startFields()...)
 	fields = append(fields, operationFields()...)
 	return append(fields, drainFields()...)
 }

@@ -109,6 +109,7 @@ func requestOf(r *http.Request) batch.Request {
 	return batch.Request{
 		Operation: fields.Text("operation"), Fields: fields, Reason: fields.Text("reason"),
 		IdempotencyKey: fields.Text("idempotency_key"), RetryOf: fields.Text("retry_of"),
+		Zone:     ui.Zone(r.Context()),
 		Consents: batch.ReadConsents(fields), Guarded: !wantsJSON(r),
 	}
 }

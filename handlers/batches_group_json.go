@@ -16,7 +16,7 @@ type groupJSON struct {
 func newGroupJSON(r *http.Request, views []batch.View) groupJSON {
 	out := groupJSON{Group: batch.GroupOf(views[0].ID)}
 	for _, v := range views {
-		out.Batches = append(out.Batches, newListedBatchJSON(v))
+		out.Batches = append(out.Batches, newListedBatchJSON(r.Context(), v))
 	}
 	return out
 }

@@ -76,6 +76,7 @@ func (h *Handlers) showGroup(w http.ResponseWriter, r *http.Request, status int,
 		Operation: s.Operation, Reason: s.Reason, Names: s.Nodes, Digest: digest, IdempotencyKey: newKey(),
 		Back: backOf(r), Problem: ui.NewProblem(r.Context(), problem), Left: sortedKeys(leftOut(r.Form)),
 		Rollout: planned[0].Rollout, Options: parts[0].Options,
+		When: batch.When{At: planned[0].When.At, Window: planned[0].When.Window, Windows: true},
 	}
 	if problem != nil {
 		whole.Typed = r.Form

@@ -14,6 +14,8 @@ type batchJSON struct {
 	UndoOf  *string    `json:"undoOf"`
 	Group   string     `json:"group,omitempty"` // of the batches that were started together in several clusters
 	Items   []itemJSON `json:"items,omitempty"`
+	// Schedule is of a batch that waits or has waited for its time, or is bound to windows.
+	Schedule *scheduleJSON `json:"schedule,omitempty"`
 	batch.Successors
 }
 
@@ -24,7 +26,7 @@ type itemJSON struct {
 }
 
 func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJSON {
-	b := newListedBatchJSON(v)
+	b := newListedBatchJSON(ctx, v)
 	b.Items = make([]itemJSON, len(items))
 	for i, it := range items {
 		b.Items[i].Item = it
@@ -36,8 +38,11 @@ func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJS
 }
 
 // newListedBatchJSON returns a batch without its nodes.
-func newListedBatchJSON(v batch.View) batchJSON {
-	return batchJSON{View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID)}
+func newListedBatchJSON(ctx context.Context, v batch.View) batchJSON {
+	return batchJSON{
+		View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID),
+		Schedule: newScheduleJSON(ctx, v.Batch),
+	}
 }
 
 func orNull(s string) *string {

@@ -66,7 +66,7 @@ type batchListJSON struct {
 func newBatchListJSON(ctx context.Context, p batch.Page) batchListJSON {
 	list := batchListJSON{Items: make([]batchJSON, len(p.Items))}
 	for i, v := range p.Items {
-		list.Items[i] = newListedBatchJSON(v)
+		list.Items[i] = newListedBatchJSON(ctx, v)
 	}
 	if p.Older != "" {
 		list.Older = ui.Outside(ctx, batches.OlderURL(p))

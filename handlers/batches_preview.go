@@ -90,7 +90,7 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
 		Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
-		Commands: plannedCommands(p),
+		Commands: plannedCommands(p), When: p.When,
 	}
 	v.Options, _ = operation.ParamsOf[drain.Options](p.Params)
 	if v.Origin != nil {
@@ -139,6 +139,8 @@ type planJSON struct {
 	Refusal *refusalJSON `json:"refusal,omitempty"`
 	// Reach says how far the plan goes, where that is far.
 	Reach []batch.Reach `json:"reach"`
+	// Start says when the batch would begin.
+	Start whenJSON `json:"start"`
 }
 
 type refusalJSON struct {
@@ -188,6 +190,7 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 	out := planJSON{
 		Operation: name, Nodes: make([]nodePlanJSON, len(p.Nodes)), Summary: summarize(p.Nodes),
 		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named, Reach: append([]batch.Reach{}, p.Reach...),
+		Start: newWhenJSON(p.When),
 	}
 	if said := refusalOf(r, p.Refusal); said != nil {
 		out.Refusal = &refusalJSON{said.Code, said.Text}

@@ -31,7 +31,7 @@ func parts() []string {
 		"utilities",
 		"drain", "templates", "edit", "diff", "audit", "batches", "history", "selection", "people",
 		"clusters", "api", "node", "fleet", "groups", "every", "menu", "columns",
-		"rules",
+		"rules", "schedule",
 		"print",
 	}
 }

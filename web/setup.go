@@ -147,6 +147,7 @@ func (a *App) setUp(ctx context.Context) error {
 	a.inBackground(ctx, "stop following the kubeconfig files", func(ctx context.Context) { clusters.Follow(ctx, a.log) })
 	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
 	a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
+	a.inBackground(ctx, "stop the schedule", engine.KeepSchedule)
 	e.ready.Store(true)
 	a.cleanups.push("become unready", stopRest, withoutError(func() { e.ready.Store(false) }))
 	return a.greet(ctx, e.accounts) // last: the program must be ready when the address is printed

@@ -29,6 +29,7 @@ type View struct {
 	Counts   Counts   `json:"counts"`
 	Running  []string `json:"-"` // nodes in progress, at most a handful
 	Gate     *Gate    `json:"gate,omitempty"`
+	Closed   *Closed  `json:"closed,omitempty"`   // it rests because its window has closed
 	WaitsFor []string `json:"waitsFor,omitempty"` // batches that have some of its nodes first
 	Failed   []Item   `json:"-"`                  // failed items, oldest first, at most FailedShown
 	// Asks says what an administrator types to resume it; nil when whoever may

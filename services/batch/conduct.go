@@ -186,7 +186,7 @@ func (h *drainHost) Cordoned() {
 }
 
 // Paused is drain.Host's.
-func (h *drainHost) Paused() bool { return h.run.pace.isPaused() }
+func (h *drainHost) Paused() bool { return h.run.pace.rests() }
 
 // Nudge is drain.Host's.
 func (h *drainHost) Nudge() <-chan struct{} { return h.run.pace.nudge }

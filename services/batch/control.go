@@ -51,14 +51,20 @@ func (e *Engine) Resume(ctx context.Context, id string, given Consents) (View, e
 	if err := e.mayResume(ctx, b, actor.In(b.Cluster), given.Typed); err != nil {
 		return View{}, err
 	}
+	if b.Schedule != nil && b.StartedAt == nil {
+		return e.startWaiting(ctx, b, actor)
+	}
 	r := e.find(id)
+	if r != nil && !r.pace.isPaused() && r.pace.untilOpen() != nil {
+		return e.leaveWindow(ctx, r, b, actor)
+	}
 	if r != nil && !r.pace.isPaused() && r.pace.skipGate() {
 		if err := e.store.NoteControl(ctx, b, store.ActionBatchResume); err != nil {
 			return View{}, err
 		}
 		return e.View(ctx, id)
 	}
-	if r != nil && !r.pace.isPaused() || r == nil && b.State != store.StateInterrupted {
+	if r != nil && !r.pace.isPaused() || r == nil && b.State == store.StateRunning {
 		return View{}, services.NewError(services.CodeConflict, "error_batch_running")
 	}
 	if err := e.store.SetPaused(ctx, id, false); err != nil {
@@ -98,4 +104,37 @@ func (e *Engine) Pause(ctx context.Context, id string) (View, error) {
 	e.log.Info("Batch paused", "batch", id, "by", services.ActorFrom(ctx).Name)
 	e.watcher.BatchChanged(b.Cluster, id)
 	return e.View(ctx, id)
+}
+
+// startWaiting begins a batch that waits for its time, or is held, now.
+func (e *Engine) startWaiting(ctx context.Context, b Batch, actor services.Actor) (View, error) {
+	b, err := e.unbind(ctx, b, actor)
+	if err != nil {
+		return View{}, err
+	}
+	if err := e.startNow(ctx, b, actor); err != nil {
+		return View{}, err
+	}
+	return e.View(ctx, b.ID)
+}
+
+// leaveWindow lets a run that rests because its window has closed go on now.
+func (e *Engine) leaveWindow(ctx context.Context, r *run, b Batch, actor services.Actor) (View, error) {
+	b, err := e.unbind(ctx, b, actor)
+	if err != nil {
+		return View{}, err
+	}
+	if err := e.store.RescheduleBatch(ctx, b); err != nil {
+		return View{}, err
+	}
+	r.mu.Lock()
+	r.batch.Schedule = b.Schedule
+	r.mu.Unlock()
+	r.pace.setClosed(nil)
+	if err := e.store.NoteControl(ctx, b, store.ActionBatchResume); err != nil {
+		return View{}, err
+	}
+	e.log.Info("Batch goes on outside of its window", "batch", b.ID, "by", services.ActorFrom(ctx).Name)
+	e.watcher.BatchChanged(b.Cluster, b.ID)
+	return e.View(ctx, b.ID)
 }

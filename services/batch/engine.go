@@ -101,6 +101,7 @@ type Dependencies struct {
 	Cache     Cache
 	Watcher   Watcher
 	Log       *slog.Logger
+	Now       func() time.Time // nil for the time of the machine
 }
 
 // New returns an engine that runs nothing yet.
@@ -108,9 +109,12 @@ func New(d Dependencies, o Options) *Engine {
 	if o.Limits == (Limits{}) {
 		o.Limits = defaultLimits()
 	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
 	e := &Engine{
 		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, rules: d.Rules,
-		templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log, options: o, now: time.Now,
+		templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log, options: o, now: d.Now,
 		base: context.Background(), changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(),
 		planning: newPlanning(o.Limits),
 	}
@@ -151,6 +155,16 @@ func (e *Engine) Start(ctx context.Context) error {
 
 // takeUp continues one batch of an earlier process, or marks it as interrupted.
 func (e *Engine) takeUp(ctx context.Context, b Batch) error {
+	if begins := b.Schedule != nil && b.StartedAt == nil; begins && !b.CancelRequested {
+		return nil // it is held, and waits for somebody to start it
+	}
+	rests, err := e.restsNow(ctx, b)
+	if err != nil {
+		return err
+	}
+	if rests {
+		return e.leaveScheduled(ctx, b, e.now())
+	}
 	goOn, err := e.mayTakeUp(ctx, &b, operation.TraitsOf(b.Operation))
 	if err != nil {
 		return err

@@ -156,6 +156,14 @@ func (c clearing) InvalidateCluster(name string) {
 
 func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *process {
 	t.Helper()
+	return startProcessAt(t, kubeconfig, dir, o, time.Now)
+}
+
+// startProcessAt is startProcess with a clock for the batches.
+func startProcessAt(
+	t *testing.T, kubeconfig, dir string, o batch.Options, now func() time.Time,
+) *process {
+	t.Helper()
 	ctx := t.Context()
 	seen := &journal{}
 	log := slog.New(slog.NewTextHandler(seen, nil))
@@ -173,7 +181,7 @@ func startProcess(t *testing.T, kubeconfig, dir string, o batch.Options) *proces
 	held := rule.New(db, time.Now)
 	engine := batch.New(batch.Dependencies{
 		Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: registry, Nodes: nodes, Rules: held,
-		Cache: clearing{c, seen}, Watcher: seen, Log: log,
+		Cache: clearing{c, seen}, Watcher: seen, Log: log, Now: now,
 	}, o)
 	require.NoError(t, engine.Start(ctx))
 	p := &process{engine: edge{engine}, nodes: nodes, cache: c, store: db, rules: held, seen: seen}

@@ -79,6 +79,10 @@ func (r *run) interrupt(cause error) {
 	held, isHeld := errors.AsType[heldError](cause)
 	b := r.present()
 	b.State, b.Held = store.StateInterrupted, held.why
+	closed := r.pace.untilOpen()
+	if !isHeld && closed != nil && closed.Until != nil && !r.pace.isPaused() {
+		b.State = store.StateScheduled // the next window continues it
+	}
 	if err := r.engine.store.SetBatch(r.engine.base, b); err != nil {
 		r.log.Error("Batch cannot be marked as interrupted", "error", err)
 	}

@@ -94,6 +94,9 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]View, err
 	if err := agreedAll(ctx, requests, plans); err != nil {
 		return nil, err
 	}
+	if err := e.scheduleAll(ctx, requests, proposals, plans); err != nil {
+		return nil, err
+	}
 	return e.acceptAll(ctx, proposals, plans)
 }
 
@@ -214,6 +217,23 @@ func agreedAll(ctx context.Context, requests []Request, plans []Preview) error {
 	return nil
 }
 
+// scheduleAll is schedule for the batches of a group.
+func (e *Engine) scheduleAll(
+	ctx context.Context, requests []Request, proposals []proposal, plans []Preview,
+) error {
+	for i, q := range requests {
+		if err := e.schedule(ctx, &proposals[i], plans[i], q.Consents); err != nil {
+			return err
+		}
+		if proposals[i].batch.State == store.StateScheduled {
+			if err := e.roomForWaiting(ctx, proposals[i].batch, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // groupDigest sums up the plans of a submission.
 func groupDigest(requests []Request, plans []Preview) string {
 	all := sha256.New()
@@ -227,6 +247,10 @@ func groupDigest(requests []Request, plans []Preview) string {
 func (e *Engine) acceptAll(ctx context.Context, proposals []proposal, plans []Preview) ([]View, error) {
 	runs, rows := make([]*run, len(proposals)), make([]store.NewBatch, len(proposals))
 	for i, p := range proposals {
+		if p.batch.State == store.StateScheduled {
+			rows[i] = store.NewBatch{Batch: p.batch, Items: itemsOf(plans[i])}
+			continue
+		}
 		r, err := e.newRun(p.batch, task{p.define, p.params, plans[i].op}, sponsorOf(p.batch))
 		if err != nil {
 			return nil, err
@@ -244,6 +268,14 @@ func (e *Engine) acceptAll(ctx context.Context, proposals []proposal, plans []Pr
 	// From here on the batches are accepted: a client that disconnects ends nothing.
 	views := make([]View, len(runs))
 	for i, r := range runs {
+		if r == nil {
+			e.noteScheduled(proposals[i].batch)
+			views[i], err = e.View(ctx, proposals[i].batch.ID)
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err := e.launch(context.WithoutCancel(ctx), r, rows[i].Items); err != nil {
 			return nil, err
 		}

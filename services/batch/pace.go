@@ -35,7 +35,8 @@ type pace struct {
 	turn    chan struct{} // receives when another batch has left a node
 
 	mu     sync.Mutex
-	paused bool
+	paused bool    // by a person, or for one
+	closed *Closed // its window has closed; nil while it may work
 	gate   *Gate
 	later  map[int]bool // items of waves that are not open yet, by number
 }
@@ -113,10 +114,37 @@ func (p *pace) setPaused(paused bool) {
 	signal(p.nudge)
 }
 
-// waitWhilePaused returns when the run is not paused, or with an error when it
+// setClosed makes the run rest until its window opens, or lets it go on. It reports whether
+// that is new.
+func (p *pace) setClosed(closed *Closed) bool {
+	p.mu.Lock()
+	changes := (p.closed == nil) != (closed == nil)
+	p.closed = closed
+	p.mu.Unlock()
+	if changes {
+		signal(p.nudge)
+	}
+	return changes
+}
+
+// rests reports whether the run begins nothing: it is paused, or its window has closed.
+func (p *pace) rests() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused || p.closed != nil
+}
+
+// untilOpen returns what the run knows of its closed window, nil while that is open.
+func (p *pace) untilOpen() *Closed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// waitWhilePaused returns when the run does not rest, or with an error when it
 // is to take no more items.
 func (p *pace) waitWhilePaused() error {
-	for p.isPaused() {
+	for p.rests() {
 		select {
 		case <-p.nudge:
 		case <-p.take.Done():

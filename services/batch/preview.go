@@ -32,6 +32,8 @@ type Preview struct {
 	Params operation.Params
 	// Rollout is how the batch would go through its nodes.
 	Rollout Rollout
+	// When is when the batch would begin.
+	When When
 
 	op        operation.Operation
 	client    *kube.Client
@@ -64,6 +66,10 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
+	plan.When, err = e.when(ctx, &p, plan)
+	if err != nil {
+		return Preview{}, err
+	}
 	plan.Refusal = rehearse(e.options.ActAs.context(ctx, p.batch.Cluster, services.ActorFrom(ctx)), plan)
 	return plan, nil
 }
@@ -91,6 +97,11 @@ func (e *Engine) plan(ctx context.Context, proposed *proposal, forReal bool) (Pr
 	if err := e.resolve(ctx, proposed); err != nil {
 		return Preview{}, err
 	}
+	return e.planResolved(ctx, proposed, forReal)
+}
+
+// planResolved is plan for parameters that are complete.
+func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal bool) (Preview, error) {
 	op, err := e.makeOperation(ctx, proposed.batch, proposed.params)
 	if err != nil {
 		return Preview{}, err

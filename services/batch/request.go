@@ -3,6 +3,7 @@ package batch
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,6 +30,7 @@ type Request struct {
 	Fields form.Fields
 	Nodes  []string // by name; a name that comes twice counts once
 	Reason string
+	Zone   *time.Location // of times that have no offset; nil is UTC
 	// IdempotencyKey is chosen by the client; a second request with it is answered
 	// with the batch of the first.
 	IdempotencyKey string

@@ -46,7 +46,7 @@ func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.StartedAt == nil {
+	if b.StartedAt == nil && !b.CancelRequested {
 		now := e.now()
 		b.StartedAt = &now
 	}
@@ -60,6 +60,11 @@ func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 		return nil, err
 	}
 	r.pace = newPace(ctx, client.Limiter(), rollout, b.Paused, r.changed)
+	closed, err := e.closed(e.base, b)
+	if err != nil {
+		return nil, err
+	}
+	r.pace.setClosed(closed)
 	r.ledger = newLedger(r.save, r.stored)
 	return r, nil
 }

@@ -49,6 +49,12 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err := plan.agreed(services.ActorFrom(ctx).In(p.batch.Cluster), p.batch.Cluster, q.Consents); err != nil {
 		return View{}, err
 	}
+	if err := e.schedule(ctx, &p, plan, q.Consents); err != nil {
+		return View{}, err
+	}
+	if p.batch.State == store.StateScheduled {
+		return e.acceptScheduled(ctx, p, plan)
+	}
 	return e.accept(ctx, p, plan)
 }
 
@@ -82,6 +88,7 @@ type proposal struct {
 	define  operation.Definition
 	params  operation.Params
 	rollout Rollout
+	start   When // as it was asked for
 	nodes   []string
 }
 
@@ -102,7 +109,9 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 	from, err := e.readParams(ctx, q, &p)
 	var wrongRollout error
 	p.rollout, wrongRollout = readRollout(q.Fields, define, from)
-	if err := joined(err, wrongRollout); err != nil {
+	var wrongStart error
+	p.start, wrongStart = readStart(q.Fields, q.Zone, e.now())
+	if err := joined(err, wrongRollout, wrongStart); err != nil {
 		return proposal{}, err
 	}
 	if !q.preview {
@@ -191,7 +200,7 @@ func (p *proposal) fill(q Request, actor services.Actor, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	p.batch.ID, p.batch.Fingerprint = newID(p.batch.CreatedAt), fingerprint(p.batch, p.nodes)
+	p.batch.ID, p.batch.Fingerprint = newID(p.batch.CreatedAt), fingerprint(p.batch, p.start, p.nodes)
 	return nil
 }
 
@@ -257,9 +266,12 @@ func newID(at time.Time) string {
 
 // fingerprint sums up what a batch was asked for, to tell a repeated request from
 // another one with the same key.
-func fingerprint(b Batch, nodes []string) string {
+func fingerprint(b Batch, start When, nodes []string) string {
 	h := sha256.New()
 	parts := []string{b.Cluster, b.Operation, string(b.Params), string(b.Rollout), b.Reason}
+	if !start.At.IsZero() || start.Window {
+		parts = append(parts, start.At.Format(time.RFC3339), strconv.FormatBool(start.Window))
+	}
 	for _, part := range append(parts, nodes...) {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails to write
 	}

@@ -31,7 +31,7 @@ func (e *Engine) View(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	v := views[0]
-	if v.State == store.StateInterrupted && v.UndoOf != "" {
+	if (v.State == store.StateInterrupted || v.State == store.StateScheduled) && v.UndoOf != "" {
 		v.Asks = e.asksNow(ctx, b)
 	}
 	v.Failed, err = e.store.FailedItems(ctx, id, FailedShown)
@@ -191,7 +191,7 @@ func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
 			continue
 		}
 		views[i] = newView(b, counts[b.ID], e.now())
-		if b.State == store.StateInterrupted && b.UndoOf == "" { // those of an undo take its records; see View
+		if (b.State == store.StateInterrupted || b.State == store.StateScheduled) && b.UndoOf == "" { // those of an undo take its records; see View
 			views[i].Asks = e.asksNow(ctx, b)
 		}
 	}
@@ -204,6 +204,7 @@ func (r *run) view() View {
 	v := newView(b, counts, r.engine.now())
 	r.ledger.fill(&v, r.define.Drains)
 	v.Paused, v.Gate = r.pace.present()
+	v.Closed = r.pace.untilOpen()
 	v.Asks = r.asks
 	if Done(counts) == b.Total && !b.State.Ended() {
 		v.Converging = r.behind.Len()

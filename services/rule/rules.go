@@ -16,7 +16,8 @@ import (
 
 // Rules are those of one cluster. The names of their JSON are part of the HTTP contract.
 type Rules struct {
-	Reason Reason `json:"reason"`
+	Reason  Reason  `json:"reason"`
+	Windows Windows `json:"windows"`
 }
 
 // section is a part of the rules, with a form of its own on the page.
@@ -27,10 +28,10 @@ type section interface {
 	fields(f form.Fields)
 }
 
-func (r *Rules) sections() []section { return []section{&r.Reason} }
+func (r *Rules) sections() []section { return []section{&r.Reason, &r.Windows} }
 
 // Default returns the rules of a cluster for which none were set.
-func Default() Rules { return Rules{} }
+func Default() Rules { return Rules{Windows: Windows{List: []Window{}}} }
 
 // Fields returns the rules as a form has them.
 func (r Rules) Fields() form.Fields {

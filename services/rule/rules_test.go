@@ -63,7 +63,8 @@ func TestSet_onlyAdministrators(t *testing.T) {
 
 // What a form shows is what it sends; a script names only what it changes.
 func TestRules_revise(t *testing.T) {
-	all := Rules{Reason: Reason{Required: true}}
+	all := Default()
+	all.Reason.Required = true
 	again, err := Default().Revise(all.Fields())
 	require.NoError(t, err)
 	require.Equal(t, all, again)

@@ -137,7 +137,7 @@ func (s *Store) changeUser(ctx context.Context, id int64, fn func(tx *sql.Tx, u 
 
 func heldBy(ctx context.Context, tx *sql.Tx, id int64) (h Held, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM tokens WHERE user_id = $1),
-		(SELECT count(*) FROM batches WHERE actor_id = $1 AND state IN ('running', 'interrupted'))`, id).
+		(SELECT count(*) FROM batches WHERE actor_id = $1 AND `+batchNotEnded+`)`, id).
 		Scan(&h.Tokens, &h.Batches)
 	return h, err
 }

@@ -40,6 +40,8 @@ const (
 	ActionFactorRecovery Action = "factor.recovery" // a recovery code was used
 
 	ActionBatchCreate Action = "batch.create"
+	ActionBatchBegin  Action = "batch.begin" // of one that has waited
+	ActionBatchHold   Action = "batch.hold"  // it was to begin, and waits for a person
 	ActionBatchPause  Action = "batch.pause"
 	ActionBatchResume Action = "batch.resume"
 	ActionBatchCancel Action = "batch.cancel"
@@ -76,7 +78,7 @@ const (
 // Actions returns every action, the most interesting first.
 func Actions() []Action {
 	return []Action{
-		ActionBatchCreate, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
+		ActionBatchCreate, ActionBatchBegin, ActionBatchHold, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
 		ActionTemplateImport, ActionTemplateExport,
 		ActionViewShare, ActionViewUpdate, ActionViewUnshare, ActionViewDelete,
@@ -353,7 +355,7 @@ func purgeOldBatches(ctx context.Context, tx *sql.Tx, before time.Time) (int, er
 // oldBatches returns the ids of the batches to delete, the oldest first.
 func oldBatches(ctx context.Context, tx *sql.Tx, before time.Time) ([]any, error) {
 	return list(ctx, tx, "look for old batches", scanAny, `WITH RECURSIVE needed (id) AS (
-			SELECT id FROM batches WHERE state IN ('running', 'interrupted')
+			SELECT id FROM batches WHERE `+batchNotEnded+`
 			UNION SELECT coalesce(b.retry_of, '') FROM batches b JOIN needed n ON b.id = n.id
 			UNION SELECT coalesce(b.undo_of, '') FROM batches b JOIN needed n ON b.id = n.id)
 		SELECT id FROM batches WHERE ended_at < $1 AND id NOT IN (SELECT id FROM needed)

@@ -13,6 +13,7 @@ type State string
 
 // The states of a batch.
 const (
+	StateScheduled   State = "scheduled" // it waits for its time
 	StateRunning     State = "running"
 	StateSucceeded   State = "succeeded"
 	StatePartial     State = "partial"
@@ -22,10 +23,12 @@ const (
 )
 
 // Ended reports whether the state is final.
-func (s State) Ended() bool { return s != StateRunning && s != StateInterrupted }
+func (s State) Ended() bool {
+	return s != StateScheduled && s != StateRunning && s != StateInterrupted
+}
 
-// Hold says why an interrupted batch must not continue in the name of its actor:
-// what has happened to that user. "" means that it may continue.
+// Hold says why an interrupted batch must not continue by itself: what has happened to its
+// user, or to its schedule. "" means that it may continue.
 type Hold string
 
 // The holds.
@@ -34,6 +37,10 @@ const (
 	HoldDisabled Hold = "disabled"
 	HoldDemoted  Hold = "demoted"
 	HoldReset    Hold = "reset" // an administrator has set their password
+
+	HoldMissed Hold = "missed" // the program was down at its time
+	HoldPlan   Hold = "plan"   // the plan has changed; see Schedule.Why
+	HoldWindow Hold = "window" // there is no window any more
 )
 
 // ItemState is the state of one node of a batch.
@@ -84,6 +91,7 @@ type Batch struct {
 	TemplateID      int64           `json:"-"` // of the template it used, which may have been deleted; 0 for none
 	ActorRole       services.Role   `json:"-"` // the actor's role at the time; "" in batches of earlier versions
 	Held            Hold            `json:"held,omitempty"`
+	Schedule        *Schedule       `json:"-"` // of a batch that waits or has waited for its time, or for windows
 }
 
 // Item is one node of a batch.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"kube-node-manager/services"
 )
@@ -12,7 +13,7 @@ import (
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
 	coalesce(idempotency_key, ''), fingerprint, sync, state, created_at, started_at, ended_at, cleared_at,
 	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused,
-	coalesce(template_id, 0), rollout, actor_role, held`
+	coalesce(template_id, 0), rollout, actor_role, held, schedule`
 
 const selectBatches = `SELECT ` + batchColumns + ` FROM batches `
 
@@ -50,27 +51,39 @@ func (s *Store) insertBatch(ctx context.Context, tx *sql.Tx, b Batch, items []It
 		return err
 	}
 	after := facts("operation", b.Operation, "total", b.Total, "params", b.Params,
-		"rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf)
+		"rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf, "startsAt", startOf(b))
 	if err := s.noteBatch(ctx, tx, b, ActionBatchCreate, ResultOK, after); err != nil {
 		return err
 	}
 	return insertItems(ctx, tx, b.ID, items)
 }
 
+// startOf returns when a batch that waits begins, "" for one that does not wait.
+func startOf(b Batch) string {
+	if b.State != StateScheduled {
+		return ""
+	}
+	return b.Schedule.At.UTC().Format(time.RFC3339)
+}
+
 func insertBatchRow(ctx context.Context, tx *sql.Tx, b Batch) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO batches (
+	schedule, err := encode(b.Schedule)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO batches (
 			id, cluster, operation, params, reason,
 			actor_id, actor, address, request_id, idempotency_key, fingerprint,
 			state, created_at, started_at, total,
-			retry_of, undo_of, template_id, rollout, actor_role)
+			retry_of, undo_of, template_id, rollout, actor_role, schedule)
 		VALUES ($1, $2, $3, $4, $5,
 			$6, $7, $8, $9, nullif($10, ''), $11,
 			$12, $13, $14, $15,
-			nullif($16, ''), nullif($17, ''), nullif($18, 0), $19, $20)`,
+			nullif($16, ''), nullif($17, ''), nullif($18, 0), $19, $20, $21)`,
 		b.ID, b.Cluster, b.Operation, string(b.Params), b.Reason,
 		b.ActorID, b.By, b.Address, b.RequestID, b.IdempotencyKey, b.Fingerprint,
 		string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total,
-		b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout), string(b.ActorRole))
+		b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout), string(b.ActorRole), schedule)
 	return err
 }
 
@@ -78,15 +91,19 @@ func insertBatchRow(ctx context.Context, tx *sql.Tx, b Batch) error {
 // ends, it also writes an audit entry with the counts of the items; if the end is
 // stored again, it does not write another one.
 func (s *Store) SetBatch(ctx context.Context, b Batch) error {
+	schedule, err := encode(b.Schedule)
+	if err != nil {
+		return fmt.Errorf("encode the schedule: %w", err)
+	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if err := s.noteEnd(ctx, tx, b); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE batches
 			SET state = $1, sync = $2, cancel_requested = max(cancel_requested, $3),
-				started_at = $4, ended_at = $5, cleared_at = $6, held = $7 WHERE id = $8`,
+				started_at = $4, ended_at = $5, cleared_at = $6, held = $7, schedule = $8 WHERE id = $9`,
 			string(b.State), b.Sync, b.CancelRequested,
-			toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt), string(b.Held), b.ID)
+			toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt), string(b.Held), schedule, b.ID)
 		return err
 	})
 }
@@ -192,18 +209,19 @@ func scanBatch(row scanner) (Batch, error) {
 	var params, state string
 	var created int64
 	var started, ended, cleared sql.NullInt64
-	var rollout sql.NullString
+	var rollout, schedule sql.NullString
 	err := row.Scan(&b.ID, &b.Cluster, &b.Operation, &params, &b.Reason, &b.ActorID, &b.By, &b.Address, &b.RequestID,
 		&b.IdempotencyKey, &b.Fingerprint, &b.Sync, &state, &created, &started, &ended, &cleared,
 		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused,
-		&b.TemplateID, &rollout, &b.ActorRole, &b.Held)
+		&b.TemplateID, &rollout, &b.ActorRole, &b.Held, &schedule)
 	if err != nil {
 		return Batch{}, mapErr(fmt.Errorf("read batch: %w", err))
 	}
 	b.Rollout = rawJSON(rollout)
 	b.Params, b.State, b.CreatedAt = json.RawMessage(params), State(state), fromMillis(created)
 	b.StartedAt, b.EndedAt, b.ClearedAt = fromNullMillis(started), fromNullMillis(ended), fromNullMillis(cleared)
-	return b, nil
+	b.Schedule, err = decode[Schedule](schedule)
+	return b, err
 }
 
 // Successors are the ids of the batches that retry or undo another batch.

@@ -241,7 +241,7 @@ func clusterAction(old, made Cluster) Action {
 func refuseOpenBatches(ctx context.Context, tx *sql.Tx, name string) error {
 	var open int
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM batches
-		WHERE cluster = $1 AND state IN ('running', 'interrupted')`, name).Scan(&open)
+		WHERE cluster = $1 AND `+batchNotEnded, name).Scan(&open)
 	if err != nil {
 		return fmt.Errorf("count the open batches of a cluster: %w", err)
 	}

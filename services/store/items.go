@@ -39,22 +39,24 @@ func insertItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) er
 
 // UpdateItems stores the current state of some items of one batch.
 func (s *Store) UpdateItems(ctx context.Context, batch string, items []Item) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		update, err := tx.PrepareContext(ctx, `UPDATE batch_items
-			SET uid = $1, state = $2, error_code = $3, error = $4, unknown = $5, attempts = $6,
-				before = $7, after = $8, started_at = $9, ended_at = $10
-			WHERE batch_id = $11 AND seq = $12`)
-		if err != nil {
-			return fmt.Errorf("prepare items: %w", err)
+	return s.write(ctx, func(tx *sql.Tx) error { return updateItems(ctx, tx, batch, items) })
+}
+
+func updateItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
+	update, err := tx.PrepareContext(ctx, `UPDATE batch_items
+		SET uid = $1, state = $2, error_code = $3, error = $4, unknown = $5, attempts = $6,
+			before = $7, after = $8, started_at = $9, ended_at = $10
+		WHERE batch_id = $11 AND seq = $12`)
+	if err != nil {
+		return fmt.Errorf("prepare items: %w", err)
+	}
+	defer func() { _ = update.Close() }()
+	for _, it := range items {
+		if err := updateItem(ctx, update, batch, it); err != nil {
+			return err
 		}
-		defer func() { _ = update.Close() }()
-		for _, it := range items {
-			if err := updateItem(ctx, update, batch, it); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func updateItem(ctx context.Context, update *sql.Stmt, batch string, it Item) error {

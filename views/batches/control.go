@@ -97,6 +97,10 @@ func gateClock(ctx context.Context, g *batch.Gate) string {
 // goOnWord returns the text of the button that continues a batch.
 func goOnWord(ctx context.Context, v batch.View) string {
 	switch {
+	case waits(v) && v.StartedAt == nil:
+		return ui.T(ctx, "do_start_now")
+	case waits(v) || v.Closed != nil && !v.Paused:
+		return ui.T(ctx, "do_go_on_now")
 	case v.Gate == nil || v.Gate.Until != nil && v.Paused:
 		return ui.T(ctx, "do_resume")
 	case v.Gate.Until == nil:
@@ -108,7 +112,7 @@ func goOnWord(ctx context.Context, v batch.View) string {
 
 // mayGoOn reports whether the user can continue the batch.
 func mayGoOn(v View) bool {
-	stopped := paused(v.View) || v.Gate != nil || v.State == store.StateInterrupted
+	stopped := paused(v.View) || v.Gate != nil || v.Closed != nil || waits(v.View) || v.State == store.StateInterrupted
 	return stopped && v.MayControl && (v.Asks == nil || v.MayForce)
 }
 
@@ -118,7 +122,7 @@ func turning(v batch.View) bool {
 }
 
 // hasPace reports whether a batch is making progress, so that its pace is known.
-func hasPace(v batch.View) bool { return v.Gate == nil && !paused(v) && !turning(v) }
+func hasPace(v batch.View) bool { return v.Gate == nil && v.Closed == nil && !paused(v) && !turning(v) }
 
 // panelMark returns a value that changes whenever screen readers should be told.
 func panelMark(v batch.View) string {
@@ -134,5 +138,5 @@ func interruptedNote(ctx context.Context, v batch.View) string {
 	if v.Held == "" {
 		return ui.T(ctx, "interrupted_note")
 	}
-	return ui.T(ctx, "interrupted_held_"+string(v.Held), "User", v.By)
+	return heldNote(ctx, v)
 }

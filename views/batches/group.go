@@ -56,6 +56,8 @@ func (g Group) state() store.State {
 		return store.StateRunning
 	case states[store.StateInterrupted] > 0:
 		return store.StateInterrupted
+	case states[store.StateScheduled] > 0:
+		return store.StateScheduled
 	case len(states) == 1:
 		return g.Members[0].State
 	default:
@@ -76,7 +78,7 @@ func (g Group) may(about func(m View) bool) bool {
 
 func pausable(m View) bool { return m.State == store.StateRunning && !m.Paused }
 
-func cancellable(m View) bool { return m.State == store.StateRunning }
+func cancellable(m View) bool { return !m.State.Ended() }
 
 func resumable(m View) bool { return mayGoOn(m) && m.Asks == nil }
 
@@ -100,6 +102,8 @@ func memberNote(ctx context.Context, m View) string {
 		return ""
 	case m.State == store.StateInterrupted:
 		return interruptedNote(ctx, m.View)
+	case waits(m.View):
+		return ui.T(ctx, "schedule_begins") + " " + ui.PointText(ctx, m.Schedule.At)
 	case m.Gate != nil:
 		return ui.T(ctx, "group_gate")
 	case m.Drain != nil && m.Drain.Blocked > 0:

@@ -52,8 +52,9 @@ func drainedPage() batches.PageView {
 // batchPages are the pages of a batch in every state.
 func batchPages() map[string]templ.Component {
 	out := map[string]templ.Component{
-		"drain, running":  batches.Page(viewstest.Frame(), forced(drainedPage())),
-		"batch of labels": batches.Page(viewstest.Frame(), labelBatch()),
+		"drain, running":   batches.Page(viewstest.Frame(), forced(drainedPage())),
+		"batch of labels":  batches.Page(viewstest.Frame(), labelBatch()),
+		"batch, scheduled": batches.Page(viewstest.Frame(), batches.PageView{Batch: scheduled(), Now: viewstest.Noon}),
 	}
 	for _, s := range []store.State{
 		store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed, store.StateCancelled,

@@ -21,6 +21,8 @@ func stateKind(s store.State) string {
 	switch s {
 	case store.StateRunning:
 		return "run"
+	case store.StateScheduled:
+		return "pause"
 	case store.StateSucceeded:
 		return "done"
 	case store.StatePartial, store.StateInterrupted:

@@ -25,6 +25,7 @@ type View struct {
 	Pod            *Pod          // of the deletion of one pod
 	Options        drain.Options // of a drain
 	Rollout        batch.Rollout
+	When           batch.When  // the batch begins
 	Typed          url.Values  // the form, if it had errors
 	Refusal        *ui.Problem // why the cluster would refuse the change
 	Names          []string    // of all nodes, for the form

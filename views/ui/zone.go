@@ -51,6 +51,12 @@ func dateTime(ctx context.Context, t time.Time) string {
 	return t.In(Zone(ctx)).Format(time.DateTime)
 }
 
+// PointText returns a time with its day of the week.
+func PointText(ctx context.Context, t time.Time) string {
+	t = t.In(Zone(ctx))
+	return T(ctx, "day_"+strings.ToLower(t.Format("Mon"))) + " " + t.Format("2006-01-02 15:04")
+}
+
 // ClockTime is dateTime without the date.
 func ClockTime(ctx context.Context, t time.Time) string {
 	return t.In(Zone(ctx)).Format(time.TimeOnly)

@@ -5,6 +5,7 @@ package viewstest
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func FormValues(form *goquery.Selection) url.Values {
 	form.Find("input, select").Each(func(_ int, s *goquery.Selection) {
 		_, checked := s.Attr("checked")
 		switch {
-		case s.AttrOr("type", "") == "checkbox" && !checked:
+		case slices.Contains([]string{"checkbox", "radio"}, s.AttrOr("type", "")) && !checked:
 		case s.Is("select"):
 			values.Add(s.AttrOr("name", ""), s.Find("option[selected]").AttrOr("value", ""))
 		default:
