@@ -61,7 +61,7 @@ var rooms = map[string][]string{
 	"views/admin": {
 		"views/ui", "services", "services/audit", "services/batch", "services/cluster", "services/store",
 	},
-	"views/rules": {"views/ui", "views/nodes", "services/form"},
+	"views/rules": {"views/ui", "views/nodes", "services/form", "services/rule"},
 	forViews:      {"views/ui", "views/batches", "services/..."},
 
 	"static": {},

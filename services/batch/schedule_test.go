@@ -303,7 +303,8 @@ func TestSchedule_onlyInWindows(t *testing.T) {
 		require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 		require.Equal(t, "error_window_only", services.AsError(err).Fields[0].Text)
 	}
-	plan, err := p.engine.Preview(as(t, services.RoleAdmin), batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names})
+	q := batch.Request{Cluster: c.Name, Operation: "drain", Nodes: names}
+	plan, err := p.engine.Preview(as(t, services.RoleAdmin), q)
 	require.NoError(t, err)
 	require.True(t, plan.When.Must)
 	require.Equal(t, "2026-11-28T20:00:00Z", plan.When.Next.From.UTC().Format(time.RFC3339))

@@ -165,7 +165,8 @@ func (w When) starts(now time.Time) (from time.Time, err error) {
 	case w.Window:
 		return w.Next.From, nil
 	default:
-		return from, services.Invalid(field, "error_window_only", "From", written(w.Next.From), "Until", written(w.Next.Until))
+		return from, services.Invalid(field, "error_window_only",
+			"From", written(w.Next.From), "Until", written(w.Next.Until))
 	}
 }
 

@@ -31,7 +31,7 @@ func (e *Engine) View(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	v := views[0]
-	if (v.State == store.StateInterrupted || v.State == store.StateScheduled) && v.UndoOf != "" {
+	if resumable(v.Batch) && v.UndoOf != "" {
 		v.Asks = e.asksNow(ctx, b)
 	}
 	v.Failed, err = e.store.FailedItems(ctx, id, FailedShown)
@@ -191,7 +191,7 @@ func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
 			continue
 		}
 		views[i] = newView(b, counts[b.ID], e.now())
-		if (b.State == store.StateInterrupted || b.State == store.StateScheduled) && b.UndoOf == "" { // those of an undo take its records; see View
+		if resumable(b) && b.UndoOf == "" { // those of an undo take its records; see View
 			views[i].Asks = e.asksNow(ctx, b)
 		}
 	}
@@ -230,4 +230,10 @@ func newView(b Batch, c Counts, now time.Time) View {
 		v.Remaining = time.Duration(float64(v.Elapsed) / float64(done) * float64(left))
 	}
 	return v
+}
+
+// resumable reports whether a batch without a run can be resumed, or started before its
+// time.
+func resumable(b Batch) bool {
+	return b.State == store.StateInterrupted || b.State == store.StateScheduled
 }

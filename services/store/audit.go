@@ -78,7 +78,8 @@ const (
 // Actions returns every action, the most interesting first.
 func Actions() []Action {
 	return []Action{
-		ActionBatchCreate, ActionBatchBegin, ActionBatchHold, ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
+		ActionBatchCreate, ActionBatchBegin, ActionBatchHold,
+		ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
 		ActionTemplateImport, ActionTemplateExport,
 		ActionViewShare, ActionViewUpdate, ActionViewUnshare, ActionViewDelete,

@@ -93,7 +93,8 @@ func (s *Store) HoldBatch(ctx context.Context, b Batch) error {
 			return err
 		}
 		e := controlEntry(b, ActionBatchHold)
-		e.After = facts("operation", b.Operation, "total", b.Total, "held", b.Held, "why", b.Schedule.Why, "node", b.Schedule.Node)
+		e.After = facts("operation", b.Operation, "total", b.Total,
+			"held", b.Held, "why", b.Schedule.Why, "node", b.Schedule.Node)
 		e.Result = ResultRefused
 		return s.note(ctx, tx, e)
 	})
