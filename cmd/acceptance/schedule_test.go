@@ -55,7 +55,7 @@ func TestSchedule_asAForm(t *testing.T) {
 	names := c.Nodes(t, 4)[:1]
 	p := startProgram(t, c.Kubeconfig)
 	form := url.Values{
-		"operation": {"cordon"}, "node": names, "options": {"1"}, "start": {"at"}, "start_at": {"2001-01-01T10:00"},
+		"operation": {"uncordon"}, "node": names, "options": {"1"}, "start": {"at"}, "start_at": {"2001-01-01T10:00"},
 	}
 	send := func() (*http.Response, string) {
 		response, body := p.call(t, http.MethodPost, "/clusters/"+c.Name+"/batches", "text/html", formKind,
