@@ -66,7 +66,10 @@ func ruleRoutes() []apiRoute {
 
 // ruleFields are the fields of the rules of a cluster.
 func ruleFields() []apiField {
-	fields := []apiField{flagField("reason_required", "Refuse a batch without a reason.")}
+	fields := []apiField{
+		flagField("reason_required", "Refuse a batch without a reason."),
+		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
+	}
 	return append(fields, windowFields()...)
 }
 

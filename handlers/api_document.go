@@ -58,7 +58,8 @@ func newSchemas() *openapi.Schemas {
 		store.HoldPlan, store.HoldWindow)
 	openapi.Enum(s, store.ResultOK, store.ResultPartial, store.ResultFailed, store.ResultCancelled, store.ResultRefused)
 	openapi.Enum(s, template.Created, template.Replaced, template.Refused)
-	openapi.Enum(s, drain.Evict, drain.Skip, drain.Wait, drain.Acknowledge, drain.Blocked, drain.Never, drain.Unknown)
+	openapi.Enum(s, drain.Evict, drain.Skip, drain.Wait, drain.WaitCompleted, drain.Acknowledge, drain.Blocked,
+		drain.Never, drain.Unknown)
 	return s
 }
 

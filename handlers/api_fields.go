@@ -167,6 +167,7 @@ func drainFields() []apiField {
 	return []apiField{
 		flagField("ignore_daemonsets", "Ignore DaemonSet pods; true by default."),
 		flagField("delete_emptydir", "Evict pods with emptyDir volumes; their data is lost."),
+		flagField("disrupt", "Evict pods that ask not to be disrupted, or whose namespace the rules ask about."),
 		textField("grace_period", "Grace period of the pods; by default each pod's own."),
 		textField("timeout", "Time limit per node, 15m by default; 0 means none."),
 		textField("pod_selector", "Evict only pods that match this label selector."),

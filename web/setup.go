@@ -88,7 +88,8 @@ func (a *App) setUp(ctx context.Context) error {
 		engine.AccessChanged()
 	})
 	h := handlers.New(handlers.Dependencies{
-		Accounts: e.accounts, Logins: e.sessions, Inspect: inspect.New(clusters, nodes, fenced, a.options.ListTTL),
+		Accounts: e.accounts, Logins: e.sessions,
+		Inspect:  inspect.New(clusters, nodes, held, fenced, a.options.ListTTL),
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog,
 		Rules: held, Saved: saved.New(st), Cache: fenced, Protect: protect, Cookies: a.options.cookies(),
 		Version: a.options.Version,

@@ -85,7 +85,8 @@ var rooms = map[string][]string{
 	},
 	"services/operation/drain": {"services", "services/form", "services/kube", "services/node"},
 	"services/inspect": {
-		"services", "services/kube", "services/node", "services/operation", "services/operation/drain", "cache",
+		"services", "services/kube", "services/node", "services/operation", "services/operation/drain",
+		"services/rule", "cache",
 	},
 	"services/batch": {
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
@@ -93,7 +94,7 @@ var rooms = map[string][]string{
 	},
 	"services/template": {"services", "services/operation", "services/store", "services/yamltree"},
 	"services/saved":    {"services", "services/store"},
-	"services/rule":     {"services", "services/form", "services/store"},
+	"services/rule":     {"services", "services/form", "services/operation/drain", "services/store"},
 	"services/account":  {"services", "services/seal", "services/store"},
 	"services/audit":    {"services", "services/store"},
 	"services/oidc":     {"services"},

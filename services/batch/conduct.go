@@ -19,6 +19,7 @@ type Drain struct {
 	Evicted     int         `json:"podsEvicted"`
 	Terminating int         `json:"podsTerminating"`
 	Blocked     int         `json:"podsBlocked"`
+	Completing  int         `json:"podsCompleting"`  // are waited for until they have completed
 	Nodes       []DrainNode `json:"nodes,omitempty"` // not ended, those that wait for a budget first; at most DrainShown
 }
 
@@ -210,6 +211,7 @@ func (d drained) view() *Drain {
 		v.Evicted += p.Evicted
 		v.Terminating += p.Terminating
 		v.Blocked += p.Blocked
+		v.Completing += p.Completing
 		v.Nodes = append(v.Nodes, p)
 	}
 	slices.SortFunc(v.Nodes, func(a, b DrainNode) int {
@@ -224,9 +226,11 @@ func urgency(n DrainNode) int {
 	switch {
 	case n.Blocked > 0:
 		return 0
-	case n.Phase == drain.PhaseQueued:
-		return 2
-	default:
+	case n.Completing > 0:
 		return 1
+	case n.Phase == drain.PhaseQueued:
+		return 3
+	default:
+		return 2
 	}
 }

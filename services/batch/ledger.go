@@ -214,10 +214,11 @@ func (l *ledger) progress(it Item, p drain.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drained.progress[it.Seq] = DrainNode{Node: it.Node, Progress: p}
-	if p.Phase == drain.PhaseQueued || p.Phase == drain.PhaseBlocked {
+	switch p.Phase {
+	case drain.PhaseQueued, drain.PhaseBlocked, drain.PhaseCompleting:
 		delete(l.active, it.Seq)
 		l.queue.nodes[it.Seq] = it.Node
-	} else {
+	default:
 		delete(l.queue.nodes, it.Seq)
 		l.active[it.Seq] = it.Node
 	}

@@ -34,8 +34,13 @@ func (e *Engine) makeOperation(ctx context.Context, b Batch, params operation.Pa
 	if err != nil {
 		return nil, err
 	}
+	held, err := e.rules.Of(ctx, b.Cluster)
+	if err != nil {
+		return nil, err
+	}
 	return params.Make(operation.Meta{
 		Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect, Records: records,
+		Namespaces: held.Workloads.Namespaces,
 	}), nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/rule"
 )
 
 // Kinds of cached values.
@@ -38,18 +39,24 @@ type Nodes interface {
 	GetQuick(ctx context.Context, cluster, name string, fresh bool) (node.Found, error)
 }
 
+// Rules returns what holds for all maintenance of a cluster.
+type Rules interface {
+	Of(ctx context.Context, cluster string) (rule.Rules, error)
+}
+
 // Service reads parts of nodes through the cache. It is safe for concurrent use.
 type Service struct {
 	clients Clients
 	nodes   Nodes
+	rules   Rules
 	cache   *cache.Cache
 	policy  cache.Policy
 }
 
 // New returns a service whose values are served for up to maxAge.
-func New(clients Clients, nodes Nodes, c *cache.Cache, maxAge time.Duration) *Service {
+func New(clients Clients, nodes Nodes, rules Rules, c *cache.Cache, maxAge time.Duration) *Service {
 	policy := cache.Policy{TTL: maxAge, HardAge: maxAge, Timeout: loadTimeout}
-	return &Service{clients: clients, nodes: nodes, cache: c, policy: policy}
+	return &Service{clients: clients, nodes: nodes, rules: rules, cache: c, policy: policy}
 }
 
 // servedFor returns a service whose values are served for at most so long.

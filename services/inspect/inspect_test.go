@@ -22,6 +22,7 @@ import (
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
+	"kube-node-manager/services/rule"
 )
 
 func TestMain(m *testing.M) {
@@ -42,6 +43,11 @@ type inspector struct {
 	ctx    context.Context
 }
 
+// noRules are those of a cluster without any.
+type noRules struct{}
+
+func (noRules) Of(context.Context, string) (rule.Rules, error) { return rule.Default(), nil }
+
 func inspect(t *testing.T, config *rest.Config) inspector {
 	t.Helper()
 	client, err := kube.New(config, "test", nil)
@@ -52,7 +58,7 @@ func inspect(t *testing.T, config *rest.Config) inspector {
 	clusters := oneCluster{client}
 	nodes := node.New(clusters, c, node.Options{ListTTL: time.Hour, DetailTTL: time.Hour, HardAge: time.Hour})
 	ctx := services.WithActor(t.Context(), services.Actor{Name: "reader", Role: services.RoleViewer})
-	return inspector{New(clusters, nodes, c, time.Hour), client, c, ctx}
+	return inspector{New(clusters, nodes, noRules{}, c, time.Hour), client, c, ctx}
 }
 
 // The verdicts are those of the plan of a drain, and each pod has its budget with what that

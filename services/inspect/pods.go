@@ -36,9 +36,13 @@ func (s *Service) Pods(ctx context.Context, cluster, name string, fresh bool) (P
 	if err != nil {
 		return Part[Pods]{}, err
 	}
+	held, err := s.rules.Of(ctx, cluster)
+	if err != nil {
+		return Part[Pods]{}, err
+	}
 	key := cache.Key{Cluster: cluster, Kind: kindPods, Name: name}
 	return read(ctx, s, key, fresh, func(ctx context.Context, c *kube.Client) (Pods, error) {
-		facts, err := operation.DrainFacts(ctx, c, []*node.Node{&n.Node}, nil)
+		facts, err := operation.DrainFacts(ctx, c, held.Workloads.Namespaces, []*node.Node{&n.Node}, nil)
 		if err != nil {
 			return Pods{}, err
 		}

@@ -37,6 +37,7 @@ type NumberedTarget struct {
 type draining struct {
 	cordon
 	options drain.Options
+	rules   []drain.NamespaceRule // the cluster's
 }
 
 func drainDefinition() Definition {
@@ -49,7 +50,7 @@ func drainDefinition() Definition {
 		Revise:  drain.Options.Revise,
 		Consent: drainConsent,
 		Make: func(o drain.Options, m Meta) Operation {
-			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o}
+			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o, rules: m.Namespaces}
 		},
 		Kubectl: drainCommand,
 	})
@@ -105,15 +106,18 @@ const perNodeLists = 10
 func (o draining) Survey(
 	ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string,
 ) (drain.Plan, error) {
-	f, err := DrainFacts(ctx, c, nodes, missing)
+	f, err := DrainFacts(ctx, c, o.rules, nodes, missing)
 	if err != nil {
 		return drain.Plan{}, err
 	}
 	return drain.MakePlan(f, o.options)
 }
 
-// DrainFacts reads what the plan of a drain is made of.
-func DrainFacts(ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string) (drain.Facts, error) {
+// DrainFacts reads what the plan of a drain is made of. rules are those of the cluster for
+// its namespaces.
+func DrainFacts(
+	ctx context.Context, c *kube.Client, rules []drain.NamespaceRule, nodes []*node.Node, missing []string,
+) (drain.Facts, error) {
 	f := drain.Facts{Nodes: nodes, Missing: missing, Now: time.Now(), Self: kube.Self()}
 	var err error
 	f.PodsByNode, err = podsOf(ctx, c, nodes)
@@ -133,7 +137,27 @@ func DrainFacts(ctx context.Context, c *kube.Client, nodes []*node.Node, missing
 	if err != nil && services.CodeOf(err) != services.CodeForbidden {
 		return drain.Facts{}, err
 	}
-	return f, nil
+	f.Policies, err = drainPolicies(ctx, c, rules)
+	return f, err
+}
+
+// drainPolicies reads what decides on pods beside the options of a drain. What the account
+// may not read is said to be unread.
+func drainPolicies(ctx context.Context, c *kube.Client, rules []drain.NamespaceRule) (drain.Policies, error) {
+	p := drain.Policies{Namespaces: rules}
+	var err error
+	p.Machines, err = c.DrainRules(ctx)
+	if services.CodeOf(err) == services.CodeForbidden {
+		p.Unread, err = append(p.Unread, "machinedrainrules"), nil
+	}
+	if err != nil || !p.WantLabels() {
+		return p, err
+	}
+	p.Labels, err = c.NamespaceLabels(ctx)
+	if services.CodeOf(err) == services.CodeForbidden {
+		p.Unread, err = append(p.Unread, "namespaces"), nil
+	}
+	return p, err
 }
 
 // podsOf reads the pods of the nodes: a few nodes one by one, many with one list.
@@ -163,11 +187,15 @@ func podsOf(ctx context.Context, c *kube.Client, nodes []*node.Node) (map[string
 func (o draining) Conduct(
 	take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget,
 ) error {
+	policies, err := drainPolicies(take, c, o.rules)
+	if err != nil {
+		return err
+	}
 	list := make([]drain.Target, len(targets))
 	for i, t := range targets {
 		list[i] = o.target(c, t)
 	}
-	return drain.Conduct(take, calls, c, host, o.options, list)
+	return drain.Conduct(take, calls, c, host, drain.Terms{Options: o.options, Policies: policies}, list)
 }
 
 // target ties a node's cordon, and what lifts it again, to the write gateway.

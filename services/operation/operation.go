@@ -13,6 +13,7 @@ import (
 	"kube-node-manager/services/change"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/operation/drain"
 )
 
 // Operation is a change that is the same for every node of a batch. Embed plain
@@ -111,6 +112,8 @@ type Meta struct {
 	At      time.Time
 	Protect Protection
 	Records map[string]Record // of an undo: what the batch did, by node
+	// Namespaces are the cluster's rules for the pods of its namespaces.
+	Namespaces []drain.NamespaceRule
 }
 
 // Sources is what an operation may read once for a whole batch.

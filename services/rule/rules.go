@@ -16,8 +16,9 @@ import (
 
 // Rules are those of one cluster. The names of their JSON are part of the HTTP contract.
 type Rules struct {
-	Reason  Reason  `json:"reason"`
-	Windows Windows `json:"windows"`
+	Reason    Reason    `json:"reason"`
+	Windows   Windows   `json:"windows"`
+	Workloads Workloads `json:"workloads"`
 }
 
 // section is a part of the rules, with a form of its own on the page.
@@ -28,7 +29,9 @@ type section interface {
 	fields(f form.Fields)
 }
 
-func (r *Rules) sections() []section { return []section{&r.Reason, &r.Windows} }
+func (r *Rules) sections() []section {
+	return []section{&r.Reason, &r.Windows, &r.Workloads}
+}
 
 // Default returns the rules of a cluster for which none were set.
 func Default() Rules { return Rules{Windows: Windows{List: []Window{}}} }

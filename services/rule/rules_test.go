@@ -3,6 +3,7 @@ package rule
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/form"
+	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
 )
 
@@ -65,6 +67,11 @@ func TestSet_onlyAdministrators(t *testing.T) {
 func TestRules_revise(t *testing.T) {
 	all := Default()
 	all.Reason.Required = true
+	all.Workloads.Namespaces = []drain.NamespaceRule{
+		{Namespaces: "ci-*", Action: drain.ActionWait, Seconds: 5400},
+		{Namespaces: "team in (a,b)", Action: drain.ActionAsk},
+		{Namespaces: "shop", Action: drain.ActionEvict},
+	}
 	again, err := Default().Revise(all.Fields())
 	require.NoError(t, err)
 	require.Equal(t, all, again)
@@ -80,4 +87,27 @@ func TestRules_revise(t *testing.T) {
 	_, err = all.Revise(form.Fields{"reason_required": {"perhaps"}})
 	require.Equal(t, services.CodeInvalid, services.CodeOf(err))
 	require.Equal(t, "reason_required", services.AsError(err).Fields[0].Field)
+}
+
+// A rule that cannot be read is named by its line; none is kept then.
+func TestRules_namespaces(t *testing.T) {
+	for text, line := range map[string]int{
+		"ci-* wait 2h\nshop": 2, "# why\n\nci wait soon": 3, "wait": 1, "a b evict": 1, "ci wait -1h": 1, "ci wait 9999h": 1,
+		"Ci evict": 0, "team evict": 0, "team=a,tier!=b wait": 0,
+	} {
+		revised, err := Default().Revise(form.Fields{"namespace_rules": {text}})
+		if line == 0 {
+			require.NoError(t, err, text)
+			require.Equal(t, text, drain.FormatNamespaceRules(revised.Workloads.Namespaces))
+			continue
+		}
+		require.Equal(t, services.CodeInvalid, services.CodeOf(err), text)
+		wrong := services.AsError(err).Fields[0]
+		require.Equal(t, "namespace_rules", wrong.Field)
+		require.Equal(t, line, wrong.Args["Line"], text)
+	}
+	_, err := Default().Revise(form.Fields{"namespace_rules": {strings.Repeat("a evict\n", 101)}})
+	require.Equal(t, "error_namespace_rules_many", services.AsError(err).Fields[0].Text)
+	_, err = Default().Revise(form.Fields{"namespace_rules": {strings.Repeat("a", 20_000)}})
+	require.Equal(t, "error_namespace_rules_long", services.AsError(err).Fields[0].Text)
 }

@@ -57,6 +57,9 @@ func drainTally(v batch.View) []ui.Count {
 		{ID: "draining_blocked", Count: d.Blocked, Class: "warn"},
 		{ID: "draining_left", Count: d.Left},
 	}
+	if d.Completing > 0 {
+		out = slices.Insert(out, 3, ui.Count{ID: "draining_completing", Count: d.Completing, Class: "warn"})
+	}
 	if c.Failed > 0 {
 		out = append(out, ui.Count{ID: "count_failed", Count: c.Failed, Class: "bad"})
 	}
@@ -122,7 +125,7 @@ func heldUp(v batch.View) int {
 	for _, n := range v.Drain.Nodes {
 		switch nodePhase(n) {
 		case drain.PhaseQueued:
-		case drain.PhaseBlocked:
+		case drain.PhaseBlocked, drain.PhaseCompleting:
 			working++
 		default:
 			return 0
@@ -171,6 +174,8 @@ func phaseKind(phase string) string {
 	switch phase {
 	case drain.PhaseBlocked:
 		return "warn"
+	case drain.PhaseCompleting:
+		return "hold"
 	case drain.PhaseQueued:
 		return "idle"
 	case drain.PhaseTerminating:

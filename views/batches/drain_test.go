@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
@@ -118,4 +119,21 @@ func controls(doc *goquery.Document) []string {
 	return doc.Find(".panel-head button").Map(
 		func(_ int, s *goquery.Selection) string { return strings.TrimPrefix(s.AttrOr("id", ""), "batch-") },
 	)
+}
+
+// Pods that have to complete are counted and named, with the end of the wait.
+func TestDrainPanel_completing(t *testing.T) {
+	v := viewstest.Draining()
+	since := viewstest.Noon.Add(-2 * time.Minute)
+	v.Drain = &batch.Drain{Left: 2, Completing: 2, Nodes: []batch.DrainNode{{Node: "n-1", Progress: drain.Progress{
+		Phase: drain.PhaseCompleting, Left: 3, Completing: 2, Later: 1, Waits: []drain.Completion{
+			{Pod: "ci/build-1", Since: since, Until: viewstest.Noon.Add(time.Hour)}, {Pod: "ml/train-1", Since: since},
+		},
+	}}}}
+	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(v)))
+	require.Contains(t, viewstest.Texts(doc.Find(".drain-tally li")), "2 must complete")
+	require.Equal(t, "Waiting for 2 pods to complete.", viewstest.Squeezed(doc.Find(".waits")))
+	require.Equal(t, "waiting for pods to complete", viewstest.Squeezed(doc.Find(`[data-node="n-1"] .st`)))
+	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-completing="ci/build-1"]`)), "evicted in 1 h")
+	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-completing="ml/train-1"]`)), "until it has completed2 min")
 }

@@ -18,6 +18,8 @@ func VerdictKind(v drain.Verdict) string {
 		return "ask"
 	case drain.Blocked:
 		return "warn"
+	case drain.WaitCompleted:
+		return "hold"
 	case drain.Wait:
 		return "ending"
 	case drain.Evict:
@@ -31,7 +33,7 @@ func VerdictKind(v drain.Verdict) string {
 
 // VerdictWord returns a verdict in words, for n pods.
 func VerdictWord(ctx context.Context, v drain.Verdict, n int) string {
-	return ui.N(ctx, "pod_"+string(v), n)
+	return ui.N(ctx, "pod_"+strings.ReplaceAll(string(v), "-", "_"), n)
 }
 
 // ReasonsText returns the reasons of a verdict in words.
@@ -57,6 +59,8 @@ func VerdictCount(c drain.Counts, v drain.Verdict) int {
 		return c.Unknown
 	case drain.Wait:
 		return c.Wait
+	case drain.WaitCompleted:
+		return c.WaitCompleted
 	case drain.Evict:
 		return c.Evict - c.Blocked - c.Unknown
 	default:

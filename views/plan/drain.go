@@ -24,7 +24,9 @@ const (
 	notesShown   = 6 // of one kind
 )
 
-func podsOf(c drain.Counts) int { return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never }
+func podsOf(c drain.Counts) int {
+	return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never + c.WaitCompleted
+}
 
 // drainTally returns the counts at the top of the plan. The first is that of the
 // button; it includes the pods that are blocked or unknown.
@@ -32,6 +34,7 @@ func drainTally(c drain.Counts) []ui.Count {
 	always := []ui.Count{{ID: "plan_pods_evict", Count: c.Evict}, {ID: "plan_pods_skip", Count: c.Skip}}
 	return append(always, occurring([]ui.Count{
 		{ID: "plan_pods_wait", Count: c.Wait},
+		{ID: "plan_pods_wait_completed", Count: c.WaitCompleted, Class: "warn"},
 		{ID: "plan_pods_acknowledge", Count: c.Acknowledge, Class: "warn"},
 		{ID: "plan_pods_blocked", Count: c.Blocked, Class: "warn"},
 		{ID: "plan_pods_never", Count: c.Never, Class: "bad"},

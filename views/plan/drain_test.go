@@ -21,7 +21,8 @@ func TestPlanPage_drain(t *testing.T) {
 	require.Equal(
 		t,
 		[]string{
-			"4 to evict", "1 stays", "1 already terminating", "2 need confirmation", "1 of them blocked now",
+			"4 to evict", "1 stays", "1 already terminating", "1 must complete first",
+			"2 need confirmation", "1 of them blocked now",
 			"1 cannot be evicted", "1 of them unknown",
 		},
 		viewstest.Texts(doc.Find(".plan-tally li")),
@@ -34,6 +35,8 @@ func TestPlanPage_drain(t *testing.T) {
 		"1 pod would lose its emptyDir data.",
 		"checkout/cart-pdb allows no disruption now: 2 pods are healthy, 2 are required. 2 pods of this batch wait " +
 			"until it allows more. Add a replica",
+		"1 pod is not evicted: its node waits until it has completed. The rules wait for up to 2h, but the time limit per " +
+			"node is 15m:", "Pods go in the order 0, 10.",
 		"ip-10-0-3-26.prod This is a control plane node.", "gone.prod This node does not exist",
 		"The cluster does not allow Kube Node Manager to read poddisruptionbudgets.",
 		"The cluster does not allow Kube Node Manager to read daemonsets.",
@@ -56,7 +59,7 @@ func TestPlanPage_nodesWithProblemsComeFirst(t *testing.T) {
 	require.True(t, doc.Find(`[data-node="ip-10-0-3-26.prod"]`).HasClass("cordoned"))
 	pods := doc.Find(`[data-node="ip-10-0-3-26.prod"] .pods li`)
 	require.Equal(
-		t, []string{"never", "acknowledge", "acknowledge", "blocked", "unknown", "wait", "evict", "skip"},
+		t, []string{"never", "acknowledge", "acknowledge", "blocked", "unknown", "wait-completed", "wait", "evict", "skip"},
 		viewstest.Attributes(pods, "data-verdict"),
 	)
 	require.Equal(t, len(samplePods()), pods.Find(".st svg").Length(), "word, shape and colour")
@@ -87,6 +90,7 @@ func optionsOf(t *testing.T, page *goquery.Selection) drain.Options {
 func TestPlanPage_form(t *testing.T) {
 	options := drain.Options{
 		DeleteEmptyDir: true, Grace: 30, Timeout: 5400, SkipWait: 60, PodSelector: "app=web", Restore: true,
+		Disrupt: true,
 	}
 	doc := pageOf(t, func(v *plan.View) {
 		v.Options = options

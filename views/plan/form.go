@@ -83,6 +83,7 @@ func consentCount(ctx context.Context, v View, name string) string {
 		"ignore_daemonsets": {"drain_daemonset", "drain_skip_daemonset", "drain_skip_daemonset_unknown"},
 		"delete_emptydir":   {"drain_emptydir"},
 		"force":             {"drain_unmanaged", "drain_orphan"},
+		"disrupt":           {"drain_annotated", "drain_ask_rule"},
 	}
 	pods, nodes := podsWhere(v.Drain, texts[name]...)
 	if pods == 0 {

@@ -46,7 +46,7 @@ func notesByText(ctx context.Context, kind string, names map[string][]string) []
 func drainNotes(ctx context.Context, v View) []note {
 	var notes []note
 	for _, some := range [][]note{
-		neverNotes(ctx, v.Drain), consentNotes(ctx, v), blockedNotes(ctx, v.Drain),
+		neverNotes(ctx, v.Drain), consentNotes(ctx, v), blockedNotes(ctx, v.Drain), workloadNotes(ctx, v),
 		unreadNotes(ctx, v.Drain), nodeNotes(ctx, v.Drain),
 	} {
 		if len(some) > notesShown {

@@ -43,6 +43,10 @@ func samplePods() []drain.Judged {
 			Reasons: []*services.Error{why("drain_blocked", "Budget", "checkout/cart-pdb", "Healthy", 2, "Needed", 2)},
 		},
 		{Namespace: "odd", Name: "masked", Verdict: drain.Unknown, Reasons: []*services.Error{why("drain_budgets_unknown")}},
+		{
+			Namespace: "ci", Name: "build-1", Verdict: drain.WaitCompleted, AtMost: 7200, Order: 10,
+			Reasons: []*services.Error{why("drain_completed_rule_for", "Rule", "ci-*", "Time", "2h")},
+		},
 		{Namespace: "web", Name: "old-1", Verdict: drain.Wait, Reasons: []*services.Error{why("drain_wait_terminating")}},
 		{Namespace: "web", Name: `<b>"front"</b>`, Owner: "ReplicaSet/front", Verdict: drain.Evict},
 		{
@@ -55,10 +59,12 @@ func samplePods() []drain.Judged {
 func samplePlan() *drain.Plan {
 	return &drain.Plan{
 		Nodes: []drain.NodePlan{
-			{Node: "calm.prod", Zone: "eu-1a", Counts: drain.Counts{Nodes: 1, Cordon: 1, Evict: 1}, Pods: samplePods()[6:7]},
+			{Node: "calm.prod", Zone: "eu-1a", Counts: drain.Counts{Nodes: 1, Cordon: 1, Evict: 1}, Pods: samplePods()[7:8]},
 			{
 				Node: "ip-10-0-3-26.prod", Zone: "eu-1b", Cordoned: true, Pods: samplePods(),
-				Counts:   drain.Counts{Nodes: 1, Evict: 3, Skip: 1, Wait: 1, Acknowledge: 2, Blocked: 1, Never: 1, Unknown: 1},
+				Counts: drain.Counts{
+					Nodes: 1, Evict: 3, Skip: 1, Wait: 1, Acknowledge: 2, Blocked: 1, Never: 1, Unknown: 1, WaitCompleted: 1,
+				},
 				Warnings: []*services.Error{why("drain_warn_control_plane"), why("drain_warn_not_ready", "Status", "NotReady")},
 			},
 			{Node: "gone.prod", Blockers: []*services.Error{why("error_node_gone")}},
@@ -74,8 +80,9 @@ func samplePlan() *drain.Plan {
 		},
 		Counts: drain.Counts{
 			Nodes: 2, Cordon: 1, Evict: 4, Skip: 1, Wait: 1, Acknowledge: 2, Blocked: 1, Never: 1, Unknown: 1,
+			WaitCompleted: 1,
 		},
-		Unread: []string{"poddisruptionbudgets", "daemonsets"},
+		Unread: []string{"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces"},
 	}
 }
 

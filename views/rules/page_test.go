@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/stretchr/testify/require"
 
+	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/rule"
 	"kube-node-manager/views/rules"
 	"kube-node-manager/views/ui"
@@ -17,6 +18,7 @@ func view() rules.View {
 	all := rule.Rules{Reason: rule.Reason{Required: true}, Windows: rule.Windows{Only: true, List: []rule.Window{
 		{Days: []string{"sat", "sun"}, Start: "22:00", Zone: "Asia/Shanghai", Length: 240, Pool: "gpu"},
 	}}}
+	all.Workloads.Namespaces = []drain.NamespaceRule{{Namespaces: "ci-*", Action: "wait", Seconds: 7200}}
 	return rules.View{
 		Cluster: viewstest.OddCluster, Fields: all.Fields(), UpdatedBy: "ada", UpdatedAt: viewstest.Noon,
 		Now: viewstest.Noon, MayChange: true,

@@ -244,15 +244,19 @@ func families() map[string][]string {
 		"plan_":         {"title"}, // of the handlers
 		"pod_": words(
 			drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip,
+			"wait_completed",
 		),
-		"plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown"},
-		"budget_":    {"ok", "run", "warn", "bad"}, "unread_": {"poddisruptionbudgets", "daemonsets"},
+		"plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown", "wait_completed"},
+		"budget_":    {"ok", "run", "warn", "bad"},
+		"unread_":    {"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces"},
 		"phase_": {
 			drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked,
-			drain.PhaseVerifying, drain.PhaseRestoring,
+			drain.PhaseVerifying, drain.PhaseRestoring, drain.PhaseCompleting,
 		},
-		"draining_": {"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "left"},
-		"plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force"},
+		"draining_": {
+			"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "completing", "left",
+		},
+		"plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force", "disrupt"},
 		"opt_":      options(),
 
 		"form_": {"labels", "taints", "annotations", "copy", "template"}, "tab_": {"overview", "nodes", "labels", "taints"},
@@ -340,7 +344,8 @@ func auditWords() []string {
 func options() []string {
 	var out []string
 	for _, name := range []string{
-		"ignore_daemonsets", "delete_emptydir", "force", "restore", "parallel", "timeout", "max_failures", "grace_period",
+		"ignore_daemonsets", "delete_emptydir", "force", "disrupt", "restore", "parallel",
+		"timeout", "max_failures", "grace_period",
 		"skip_wait_seconds", "pod_selector", "reason", "confirm", "order",
 		"canary", "canary_wait", "wave_size", "wave_pause",
 	} {

@@ -31,10 +31,12 @@ func Spoken(s *goquery.Selection) string {
 // FormValues returns what a browser would send.
 func FormValues(form *goquery.Selection) url.Values {
 	values := url.Values{}
-	form.Find("input, select").Each(func(_ int, s *goquery.Selection) {
+	form.Find("input, select, textarea").Each(func(_ int, s *goquery.Selection) {
 		_, checked := s.Attr("checked")
 		switch {
 		case slices.Contains([]string{"checkbox", "radio"}, s.AttrOr("type", "")) && !checked:
+		case s.Is("textarea"):
+			values.Add(s.AttrOr("name", ""), s.Text())
 		case s.Is("select"):
 			values.Add(s.AttrOr("name", ""), s.Find("option[selected]").AttrOr("value", ""))
 		default:

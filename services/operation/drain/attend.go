@@ -41,7 +41,7 @@ func (d *conductor) attend(n *nodeState) {
 	switch {
 	case len(n.pods) == 0:
 		d.verify(n)
-	case n.broken != nil && onlyStuck(n):
+	case n.broken != nil && n.stuck():
 		d.fail(n, n.broken)
 	case d.hopeless(n):
 		d.fail(n, services.NewError(services.CodeUnavailable, "error_drain_unreachable", "Count", len(n.pods)))
@@ -95,6 +95,9 @@ func (d *conductor) meet(n *nodeState, pod *corev1.Pod, j Judged) {
 		p = &podState{}
 		n.pods[j.UID] = p
 	}
+	if d.waitedEnough(n, j) {
+		j.Verdict = Evict
+	}
 	p.Judged, p.pod = j, pod
 	if guards := d.guards.of(pod); len(guards) == 1 {
 		p.Budget = guards[0].key()
@@ -105,6 +108,10 @@ func (d *conductor) meet(n *nodeState, pod *corev1.Pod, j Judged) {
 	case j.Verdict == Acknowledge:
 		p.enter(podStuck, d.now)
 		n.broken = services.NewError(services.CodeConflict, "error_drain_unagreed", "Pod", p.key(), "Option", j.Field)
+	case j.Verdict == WaitCompleted && (p.phase == podTodo || p.phase == podBlocked):
+		p.enter(podCompleting, d.now)
+	case j.Verdict == Evict && p.phase == podCompleting:
+		p.enter(podTodo, d.now)
 	}
 }
 
@@ -119,7 +126,8 @@ func (d *conductor) left(n *nodeState, p *podState) {
 	delete(n.pods, p.UID)
 }
 
-// evictSome begins the evictions that can be begun now.
+// evictSome begins the evictions that can be begun now. Pods of a higher order wait until
+// those of the lowest are gone.
 func (d *conductor) evictSome(n *nodeState) {
 	if d.host.Paused() {
 		return
@@ -128,8 +136,9 @@ func (d *conductor) evictSome(n *nodeState) {
 	for _, p := range n.pods {
 		volumes = volumes || p.Volumes && (p.phase == podEvicting || p.phase == podTerminating)
 	}
+	first := n.firstOrder()
 	for _, p := range n.inOrder() {
-		if p.phase != podTodo && p.phase != podBlocked || p.Volumes && volumes {
+		if p.phase != podTodo && p.phase != podBlocked || p.Order > first || p.Volumes && volumes {
 			continue
 		}
 		if !d.allowed(p) {
@@ -283,21 +292,12 @@ func (d *conductor) spend(p *podState, version string) {
 	used.spent++
 }
 
-func onlyStuck(n *nodeState) bool {
-	for _, p := range n.pods {
-		if p.phase != podStuck {
-			return false
-		}
-	}
-	return true
-}
-
 // hopeless reports whether a node without a kubelet has only terminating pods
 // left, and has had for a while: nobody will ever report their end.
 func (d *conductor) hopeless(n *nodeState) bool {
-	stalled := unreachable(d.watch.Node(n.Node))
+	stalled, first := unreachable(d.watch.Node(n.Node)), n.firstOrder()
 	for _, p := range n.pods {
-		stalled = stalled && p.phase == podTerminating
+		stalled = stalled && (p.phase == podTerminating || p.later(first))
 	}
 	if !stalled {
 		n.idleSince = time.Time{}
@@ -331,6 +331,11 @@ func (d *conductor) timedOut(n *nodeState) error {
 		p := pods[blocked]
 		return services.NewError(services.CodeTimeout, "error_drain_timeout_budget",
 			"Seconds", seconds, "Count", len(pods), "Pod", p.key(), "Budget", p.Budget)
+	}
+	completing := slices.IndexFunc(pods, func(p *podState) bool { return p.phase == podCompleting })
+	if completing >= 0 {
+		return services.NewError(services.CodeTimeout, "error_drain_timeout_completed",
+			"Seconds", seconds, "Count", len(pods), "Pod", pods[completing].key())
 	}
 	first := "-"
 	if len(pods) > 0 {

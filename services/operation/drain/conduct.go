@@ -68,6 +68,12 @@ type Outcome struct {
 	Restored  bool  // its cordon was lifted again
 }
 
+// Terms are how a drain is done.
+type Terms struct {
+	Options  Options
+	Policies Policies
+}
+
 // Cluster is what a drain needs of a cluster.
 type Cluster interface {
 	StartWatch(ctx context.Context, nodes []string, changed func()) (*kube.Watch, error)
@@ -103,12 +109,12 @@ type conductor struct {
 // options say. It returns when all have ended, or shortly after take has: then
 // the calls under way are waited for, until calls ends too. The error is for
 // what made the whole batch impossible.
-func Conduct(take, calls context.Context, c Cluster, host Host, o Options, targets []Target) error {
+func Conduct(take, calls context.Context, c Cluster, host Host, t Terms, targets []Target) error {
 	uids, err := c.DaemonSets(take)
 	if err != nil && kube.FaultOf(err).Retry {
 		return err // any other error: they cannot be read, and no orphan is assumed
 	}
-	w, err := newWorld(o, uids, time.Now())
+	w, err := newWorld(t.Options, uids, time.Now())
 	if err != nil {
 		return err
 	}
@@ -126,8 +132,22 @@ func Conduct(take, calls context.Context, c Cluster, host Host, o Options, targe
 		return err
 	}
 	defer d.watch.Stop()
+	if err := d.world.use(t.Policies, d.annotations()); err != nil {
+		return err
+	}
 	d.run()
 	return nil
+}
+
+// annotations returns those of the nodes, by name.
+func (d *conductor) annotations() map[string]map[string]string {
+	found := map[string]map[string]string{}
+	for _, n := range d.nodes {
+		if seen := d.watch.Node(n.Node); seen != nil {
+			found[n.Node] = seen.Annotations
+		}
+	}
+	return found
 }
 
 // wake asks for another look; it never blocks.

@@ -24,6 +24,9 @@ type Options struct {
 	DeleteEmptyDir bool `json:"delete_emptydir"`
 	// Force lets pods without a controller go: nothing brings them back.
 	Force bool `json:"force"`
+	// Disrupt lets pods go that ask not to be disturbed, or whose namespace the cluster's
+	// rules ask about.
+	Disrupt bool `json:"disrupt"`
 	// Grace is the pods' grace period in seconds; -1 is each pod's own.
 	Grace int `json:"grace_period"`
 	// Timeout bounds one node, in seconds from its first eviction; 0 is none.
@@ -66,7 +69,7 @@ func (o *Options) UnmarshalJSON(raw []byte) error {
 func Fields() []string {
 	return []string{
 		"options", "ignore_daemonsets", "delete_emptydir", "force", "grace_period", "timeout", "pod_selector",
-		"skip_wait_seconds", "restore",
+		"skip_wait_seconds", "restore", "disrupt",
 	}
 }
 
@@ -93,6 +96,7 @@ func readOptions(r *form.Reader, otherwise Options) Options {
 		DeleteEmptyDir:   flag("delete_emptydir", otherwise.DeleteEmptyDir),
 		Force:            flag("force", otherwise.Force),
 		Restore:          flag("restore", otherwise.Restore),
+		Disrupt:          flag("disrupt", otherwise.Disrupt),
 		Grace:            readGrace(r, otherwise.Grace),
 		Timeout:          r.Seconds("timeout", otherwise.Timeout, 0, maxTimeout),
 		SkipWait:         r.Seconds("skip_wait_seconds", otherwise.SkipWait, 0, maxWait),

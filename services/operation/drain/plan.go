@@ -45,6 +45,8 @@ type Counts struct {
 	Blocked     int `json:"blocked"`
 	Never       int `json:"never"`
 	Unknown     int `json:"unknown"`
+	// WaitCompleted pods are waited for until they have completed.
+	WaitCompleted int `json:"waitCompleted"`
 }
 
 func (c *Counts) add(v Verdict) {
@@ -65,6 +67,8 @@ func (c *Counts) add(v Verdict) {
 	case Unknown:
 		c.Evict++
 		c.Unknown++
+	case WaitCompleted:
+		c.WaitCompleted++
 	}
 }
 
@@ -79,6 +83,7 @@ func (c *Counts) Add(o Counts) {
 	c.Blocked += o.Blocked
 	c.Never += o.Never
 	c.Unknown += o.Unknown
+	c.WaitCompleted += o.WaitCompleted
 }
 
 // Facts are what a plan is made of, read before.
@@ -89,7 +94,8 @@ type Facts struct {
 	Budgets       []*policyv1.PodDisruptionBudget
 	BudgetsUnread bool
 	DaemonSets    map[types.UID]bool // nil when the account may not read them
-	Self          string             // "namespace/name" of the pod that we run in, or ""
+	Policies      Policies
+	Self          string // "namespace/name" of the pod that we run in, or ""
 	Now           time.Time
 }
 
@@ -98,6 +104,13 @@ type Facts struct {
 func MakePlan(f Facts, o Options) (Plan, error) {
 	w, err := newWorld(o, f.DaemonSets, f.Now)
 	if err != nil {
+		return Plan{}, err
+	}
+	annotations := map[string]map[string]string{}
+	for _, n := range f.Nodes {
+		annotations[n.Name] = n.Annotations
+	}
+	if err := w.use(f.Policies, annotations); err != nil {
 		return Plan{}, err
 	}
 	guards, demands := newBudgets(f.Budgets, !f.BudgetsUnread), map[string]*Demand{}
@@ -117,6 +130,7 @@ func MakePlan(f Facts, o Options) (Plan, error) {
 	if f.DaemonSets == nil {
 		p.Unread = append(p.Unread, "daemonsets")
 	}
+	p.Unread = append(p.Unread, f.Policies.Unread...)
 	p.Budgets = slices.SortedFunc(maps.Values(demands), func(a, b *Demand) int {
 		return cmp.Or(cmp.Compare(a.Allowed-a.Demand, b.Allowed-b.Demand), cmp.Compare(a.Name, b.Name))
 	})
@@ -155,7 +169,7 @@ func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[strin
 // Verdicts returns the verdicts in the order in which a person has to look at them: the
 // worst first.
 func Verdicts() []Verdict {
-	return []Verdict{Never, Acknowledge, Blocked, Unknown, Wait, Evict, Skip}
+	return []Verdict{Never, Acknowledge, Blocked, Unknown, WaitCompleted, Wait, Evict, Skip}
 }
 
 func rank(v Verdict) int { return slices.Index(Verdicts(), v) }

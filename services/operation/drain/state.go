@@ -70,11 +70,12 @@ func (n *nodeState) asked() int {
 }
 
 // idle reports whether nothing happens to the node because all of its pods wait
-// for budgets. Another node may have its place meanwhile: one tight budget must
-// not hold up a whole batch.
+// for budgets, or until they complete. Another node may have its place meanwhile: one
+// tight budget must not hold up a whole batch.
 func (n *nodeState) idle() bool {
+	first := n.firstOrder()
 	for _, p := range n.pods {
-		if p.phase != podBlocked {
+		if p.phase != podBlocked && p.phase != podCompleting && !p.later(first) {
 			return false
 		}
 	}
@@ -91,6 +92,7 @@ const (
 	podBlocked              // waits for its budget
 	podTerminating          // was told to end
 	podStuck                // cannot be evicted at all
+	podCompleting           // is waited for until it completes
 )
 
 // podState is one pod that has to go.
@@ -103,8 +105,9 @@ type podState struct {
 	next    time.Time // the next try
 	tries   int
 	wait    wait.Backoff
-	message string // of the refusal
-	refused string // the budget's resource version when it refused
+	message string    // of the refusal
+	refused string    // the budget's resource version when it refused
+	waiting time.Time // since when it is waited for until it completes
 }
 
 func (p *podState) key() string { return p.Namespace + "/" + p.Name }
@@ -117,6 +120,8 @@ func (p *podState) enter(to podPhase, now time.Time) {
 		p.blocked = now
 	case to == podTerminating || to == podStuck:
 		p.blocked = time.Time{}
+	case to == podCompleting && p.waiting.IsZero():
+		p.waiting = now
 	}
 }
 
@@ -139,19 +144,23 @@ const (
 	PhaseEvicting    = "evicting"
 	PhaseTerminating = "terminating" // all are told to end; waits for the last
 	PhaseBlocked     = "blocked"     // waits for budgets and nothing else
+	PhaseCompleting  = "completing"  // waits for pods to complete
 	PhaseVerifying   = "verifying"
 	PhaseRestoring   = "restoring"
 )
 
 // Progress is how a node is getting on.
 type Progress struct {
-	Phase       string  `json:"phase"`
-	Left        int     `json:"left"` // pods that have to go and have not
-	Evicted     int     `json:"evicted"`
-	Asked       int     `json:"-"` // evictions that were accepted: Evicted, and those of pods that have not ended yet
-	Terminating int     `json:"terminating"`
-	Blocked     int     `json:"blocked"`
-	Blocks      []Block `json:"blocks,omitempty"` // the blocked pods, longest first, at most maxBlocks
+	Phase       string       `json:"phase"`
+	Left        int          `json:"left"` // pods that have to go and have not
+	Evicted     int          `json:"evicted"`
+	Asked       int          `json:"-"` // evictions that were accepted: Evicted, and those of pods that have not ended yet
+	Terminating int          `json:"terminating"`
+	Blocked     int          `json:"blocked"`
+	Completing  int          `json:"completing"`       // are waited for until they have completed
+	Later       int          `json:"later"`            // wait until pods of a lower order are gone
+	Blocks      []Block      `json:"blocks,omitempty"` // the blocked pods, longest first, at most maxBlocks
+	Waits       []Completion `json:"waits,omitempty"`  // the pods that have to complete, at most maxBlocks
 }
 
 // Block says what a pod waits for.
@@ -171,22 +180,30 @@ const maxBlocks = 8
 
 func (p Progress) equal(o Progress) bool {
 	return p.Phase == o.Phase && p.Left == o.Left && p.Evicted == o.Evicted && p.Terminating == o.Terminating &&
-		p.Blocked == o.Blocked && p.Asked == o.Asked && slices.Equal(p.Blocks, o.Blocks)
+		p.Blocked == o.Blocked && p.Asked == o.Asked && p.Completing == o.Completing && p.Later == o.Later &&
+		slices.Equal(p.Blocks, o.Blocks) && slices.Equal(p.Waits, o.Waits)
 }
 
 func (n *nodeState) progress(guards budgets) Progress {
 	p := Progress{Evicted: n.evicted, Asked: n.asked(), Left: len(n.pods)}
+	first := n.firstOrder()
 	for _, pod := range n.inOrder() {
-		switch pod.phase {
-		case podTerminating:
+		switch {
+		case pod.phase == podTerminating:
 			p.Terminating++
-		case podBlocked:
+		case pod.phase == podBlocked:
 			p.Blocked++
 			p.Blocks = append(p.Blocks, pod.block(guards))
+		case pod.phase == podCompleting:
+			p.Completing++
+			p.Waits = append(p.Waits, n.completion(pod))
+		case pod.later(first):
+			p.Later++
 		}
 	}
 	slices.SortStableFunc(p.Blocks, func(a, b Block) int { return a.Since.Compare(b.Since) })
 	p.Blocks = p.Blocks[:min(maxBlocks, len(p.Blocks))]
+	p.Waits = p.Waits[:min(maxBlocks, len(p.Waits))]
 	p.Phase = n.word(p)
 	return p
 }
@@ -202,12 +219,20 @@ func (n *nodeState) word(p Progress) string {
 	case phaseRestoring:
 		return PhaseRestoring
 	}
+	return p.word()
+}
+
+// word returns the phase of a node that is being drained.
+func (p Progress) word() string {
+	now := p.Left - p.Later
 	switch {
 	case p.Left == 0:
 		return PhaseVerifying
-	case p.Blocked == p.Left:
+	case p.Completing == now:
+		return PhaseCompleting
+	case p.Blocked+p.Completing == now:
 		return PhaseBlocked
-	case p.Blocked+p.Terminating == p.Left && p.Blocked == 0:
+	case p.Terminating+p.Completing == now:
 		return PhaseTerminating
 	default:
 		return PhaseEvicting

@@ -24,6 +24,8 @@ const (
 	Blocked     Verdict = "blocked"     // its budget does not allow it now
 	Never       Verdict = "never"       // its budgets can never let it go
 	Unknown     Verdict = "unknown"     // the account may not read what decides
+	// WaitCompleted pods are not evicted: the node waits until they have completed.
+	WaitCompleted Verdict = "wait-completed"
 )
 
 // Judged is a pod with its verdict and the reasons, the deciding one first.
@@ -38,6 +40,11 @@ type Judged struct {
 	Field     string            `json:"needs,omitempty"`  // the option that an Acknowledge asks for
 	Budget    string            `json:"budget,omitempty"` // "namespace/name" of the one budget that selects it
 	Volumes   bool              `json:"-"`                // has persistent volumes: one of a node at a time
+	// Order is when it goes: those of a lower order on its node are gone before.
+	Order int `json:"order,omitempty"`
+	// AtMost is for how many seconds a WaitCompleted is waited for before it is evicted; 0 is
+	// no limit but that of the node.
+	AtMost int `json:"waitSeconds,omitempty"`
 }
 
 // world is what the verdict on a pod depends on beside the pod.
@@ -46,6 +53,9 @@ type world struct {
 	selector   labels.Selector
 	daemonSets map[types.UID]bool // nil when the account may not read them
 	now        time.Time
+	policies   Policies
+	own        []ownRule                // those of policies for namespaces
+	machines   map[string][]machineRule // by node
 }
 
 func newWorld(o Options, daemonSets map[types.UID]bool, now time.Time) (world, error) {
@@ -60,15 +70,16 @@ type filter func(w world, p *corev1.Pod) (v Verdict, field string, why *services
 // filters returns the rules in kubectl's order. A finished pod is where we
 // differ: kubectl deletes it, which frees nothing and loses its log.
 func filters() []filter {
-	return []filter{unselected, terminating, daemonSet, mirror, finished, emptyDir, unmanaged}
+	return []filter{unselected, terminating, daemonSet, mirror, finished, policy, emptyDir, unmanaged}
 }
 
 // judge returns the verdict on a pod, budgets left aside. Rules that keep a pod
-// decide alone; those that ask for a consent are all collected.
+// decide alone; those that ask for a consent are all collected. What is evicted after a
+// wait needs the consents, too.
 func (w world) judge(p *corev1.Pod) Judged {
 	j := Judged{
 		Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Node: p.Spec.NodeName,
-		Owner: ownerOf(p), Verdict: Evict, Volumes: hasVolumes(p),
+		Owner: ownerOf(p), Verdict: Evict, Volumes: hasVolumes(p), Order: w.orderOf(p),
 	}
 	for _, rule := range filters() {
 		v, field, why := rule(w, p)
@@ -84,9 +95,15 @@ func (w world) judge(p *corev1.Pod) Judged {
 			}
 			j.Reasons = append(j.Reasons, why)
 			continue
+		case v == WaitCompleted && w.limitOf(p) > 0:
+			j.AtMost, j.Reasons = w.limitOf(p), append(j.Reasons, why)
+			continue
 		}
 		j.Verdict, j.Field, j.Reasons = v, field, []*services.Error{why}
 		return j
+	}
+	if j.AtMost > 0 && j.Verdict == Evict {
+		j.Verdict = WaitCompleted
 	}
 	return j
 }
@@ -165,11 +182,11 @@ func unmanaged(w world, p *corev1.Pod) (Verdict, string, *services.Error) {
 }
 
 // consent evicts with a warning when somebody agreed, and asks otherwise.
-func consent(given bool, field, text string) (Verdict, string, *services.Error) {
+func consent(given bool, field, text string, args ...any) (Verdict, string, *services.Error) {
 	if given {
-		return Evict, "", reason(text)
+		return Evict, "", reason(text, args...)
 	}
-	return Acknowledge, field, reason(text)
+	return Acknowledge, field, reason(text, args...)
 }
 
 func isFinished(p *corev1.Pod) bool {
