@@ -70,7 +70,8 @@ func ruleFields() []apiField {
 		flagField("reason_required", "Refuse a batch without a reason."),
 		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
 	}
-	return append(fields, windowFields()...)
+	fields = append(fields, windowFields()...)
+	return append(fields, flagField("approval_drain", "Let a drain begin only when a second person has approved its plan."))
 }
 
 // uploadFields are the fields of a kubeconfig.

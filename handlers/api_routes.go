@@ -47,7 +47,8 @@ type VersionJSON struct {
 func apiRoutes() []apiRoute {
 	var routes []apiRoute
 	for _, group := range [][]apiRoute{
-		clusterRoutes(), clusterChangeRoutes(), ruleRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), templateRoutes(),
+		clusterRoutes(), clusterChangeRoutes(), ruleRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), approvalRoutes(),
+		templateRoutes(),
 		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), factorRoutes(),
 		viewRoutes(), programRoutes(),
 	} {

@@ -11,8 +11,8 @@ import (
 
 // scheduleJSON says when a batch works.
 type scheduleJSON struct {
-	At     time.Time `json:"at"`     // when it begins, or goes on
-	Window bool      `json:"window"` // it only works while a window is open
+	At     *time.Time `json:"at"`     // when it begins, or goes on; null as soon as it is approved
+	Window bool       `json:"window"` // it only works while a window is open
 	// Why says what is wrong with the plan, of a batch that is held for that; Node is where.
 	Why  string `json:"why,omitempty"`
 	Node string `json:"node,omitempty"`
@@ -23,7 +23,10 @@ func newScheduleJSON(ctx context.Context, b batch.Batch) *scheduleJSON {
 	if b.Schedule == nil {
 		return nil
 	}
-	s := &scheduleJSON{At: b.Schedule.At.UTC(), Window: b.Schedule.Window, Node: b.Schedule.Node}
+	s := &scheduleJSON{Window: b.Schedule.Window, Node: b.Schedule.Node}
+	if !b.Schedule.At.IsZero() {
+		s.At = &b.Schedule.At
+	}
 	if b.Schedule.Why != nil {
 		s.Why = ui.Text(ctx, *b.Schedule.Why)
 	}
@@ -32,14 +35,15 @@ func newScheduleJSON(ctx context.Context, b batch.Batch) *scheduleJSON {
 
 // whenJSON says when a plan would begin, and in which windows.
 type whenJSON struct {
-	At     *time.Time    `json:"at"`     // null for now, or for the next window
-	Window bool          `json:"window"` // only while a window is open
-	Must   bool          `json:"must"`   // the rules of the cluster allow it only in windows
-	Next   *rule.Opening `json:"next"`   // the window that is open, or opens next; null for none
+	At       *time.Time    `json:"at"`       // null for now, or for the next window
+	Window   bool          `json:"window"`   // only while a window is open
+	Must     bool          `json:"must"`     // the rules of the cluster allow it only in windows
+	Approval bool          `json:"approval"` // a second person has to approve it before
+	Next     *rule.Opening `json:"next"`     // the window that is open, or opens next; null for none
 }
 
 func newWhenJSON(w batch.When) whenJSON {
-	out := whenJSON{Window: w.Window, Must: w.Must, Next: w.Next}
+	out := whenJSON{Window: w.Window, Must: w.Must, Approval: w.Approval, Next: w.Next}
 	if !w.At.IsZero() {
 		out.At = &w.At
 	}

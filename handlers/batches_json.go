@@ -16,6 +16,8 @@ type batchJSON struct {
 	Items   []itemJSON `json:"items,omitempty"`
 	// Schedule is of a batch that waits or has waited for its time, or is bound to windows.
 	Schedule *scheduleJSON `json:"schedule,omitempty"`
+	// Approval is of a batch that needs a second person.
+	Approval *approvalJSON `json:"approval,omitempty"`
 	batch.Successors
 }
 
@@ -41,7 +43,7 @@ func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJS
 func newListedBatchJSON(ctx context.Context, v batch.View) batchJSON {
 	return batchJSON{
 		View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID),
-		Schedule: newScheduleJSON(ctx, v.Batch),
+		Schedule: newScheduleJSON(ctx, v.Batch), Approval: newApprovalJSON(v.Batch),
 	}
 }
 

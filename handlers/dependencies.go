@@ -120,6 +120,9 @@ type batchEngine interface {
 	Resume(ctx context.Context, id string, given batch.Consents) (batch.View, error)
 	Retry(ctx context.Context, id string, q batch.Request) (batch.View, error)
 	Undo(ctx context.Context, id string, q batch.Request) (batch.View, error)
+	PlanOf(ctx context.Context, id string) (batch.View, batch.Preview, error)
+	Approve(ctx context.Context, id, plan string) (batch.View, error)
+	Reject(ctx context.Context, id, why string) (batch.View, error)
 }
 
 // templateKeeper is what the handlers need of template.Service.

@@ -57,6 +57,9 @@ func routeRights() map[string]struct {
 		"POST /batches/{id}/cancel":                {forDrain, nil},
 		"POST /batches/{id}/pause":                 {forDrain, nil},
 		"POST /batches/{id}/retry":                 {forDrain, nil},
+		"GET /batches/{id}/plan":                   {forDrain, nil},
+		"POST /batches/{id}/approve":               {forDrain, nil},
+		"POST /batches/{id}/reject":                {forDrain, nil},
 		"POST /batches/{id}/undo":                  {forDoing, nil},
 		"GET /events":                              {forHere, url.Values{"cluster": {testCluster}}},
 	}

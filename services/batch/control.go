@@ -48,6 +48,9 @@ func (e *Engine) Resume(ctx context.Context, id string, given Consents) (View, e
 		return View{}, err
 	}
 	actor := services.ActorFrom(ctx)
+	if b.State == store.StateProposed {
+		return View{}, services.NewError(services.CodeConflict, "error_approval_needed")
+	}
 	if err := e.mayResume(ctx, b, actor.In(b.Cluster), given.Typed); err != nil {
 		return View{}, err
 	}

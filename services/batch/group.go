@@ -225,7 +225,7 @@ func (e *Engine) scheduleAll(
 		if err := e.schedule(ctx, &proposals[i], plans[i], q.Consents); err != nil {
 			return err
 		}
-		if proposals[i].batch.State == store.StateScheduled {
+		if proposals[i].batch.State != store.StateRunning {
 			if err := e.roomForWaiting(ctx, proposals[i].batch, i); err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ func groupDigest(requests []Request, plans []Preview) string {
 func (e *Engine) acceptAll(ctx context.Context, proposals []proposal, plans []Preview) ([]View, error) {
 	runs, rows := make([]*run, len(proposals)), make([]store.NewBatch, len(proposals))
 	for i, p := range proposals {
-		if p.batch.State == store.StateScheduled {
+		if p.batch.State != store.StateRunning {
 			rows[i] = store.NewBatch{Batch: p.batch, Items: itemsOf(plans[i])}
 			continue
 		}
@@ -269,7 +269,7 @@ func (e *Engine) acceptAll(ctx context.Context, proposals []proposal, plans []Pr
 	views := make([]View, len(runs))
 	for i, r := range runs {
 		if r == nil {
-			e.noteScheduled(proposals[i].batch)
+			e.noteWaiting(proposals[i].batch)
 			views[i], err = e.View(ctx, proposals[i].batch.ID)
 			if err != nil {
 				return nil, err

@@ -145,7 +145,7 @@ func TestHistory_itemsOfALargeBatch(t *testing.T) {
 
 func TestHistory_everyStateCanBeAskedFor(t *testing.T) {
 	require.Contains(t, batch.Operations(), "drain")
-	require.Len(t, batch.States(), 7)
+	require.Len(t, batch.States(), 8)
 	require.Len(t, batch.ItemStates(), 8)
 }
 

@@ -115,6 +115,9 @@ func (e *Engine) beginWaiting(ctx context.Context, b Batch) error {
 	if err != nil {
 		return e.orHold(ctx, b, err)
 	}
+	if !approved(b, plan.Digest) {
+		return e.askAgain(ctx, b)
+	}
 	actor := services.ActorFrom(ctx).In(b.Cluster)
 	why, node, err := e.trouble(ctx, p, plan, actor)
 	if err != nil {
@@ -218,6 +221,9 @@ func (e *Engine) startNow(ctx context.Context, b Batch, actor services.Actor) er
 	if err != nil {
 		return err
 	}
+	if !approved(b, plan.Digest) {
+		return errors.Join(e.askAgain(ctx, b), services.NewError(services.CodeConflict, "error_approval_needed"))
+	}
 	here := actor.In(b.Cluster)
 	if b.Held != store.HoldPlan {
 		why, node, err := e.trouble(ctx, p, plan, here)
@@ -260,8 +266,8 @@ func (e *Engine) begin(ctx context.Context, p proposal, plan Preview, s sponsor)
 	return nil
 }
 
-// acceptScheduled stores a batch that begins later.
-func (e *Engine) acceptScheduled(ctx context.Context, p proposal, plan Preview) (View, error) {
+// acceptWaiting stores a batch that begins later.
+func (e *Engine) acceptWaiting(ctx context.Context, p proposal, plan Preview) (View, error) {
 	if err := e.roomForWaiting(ctx, p.batch, 0); err != nil {
 		return View{}, err
 	}
@@ -273,12 +279,12 @@ func (e *Engine) acceptScheduled(ctx context.Context, p proposal, plan Preview) 
 	if err != nil {
 		return View{}, fmt.Errorf("store the batch: %w", err)
 	}
-	e.noteScheduled(p.batch)
+	e.noteWaiting(p.batch)
 	return e.View(ctx, p.batch.ID)
 }
 
-func (e *Engine) noteScheduled(b Batch) {
-	e.log.Info("Batch scheduled", "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation,
+func (e *Engine) noteWaiting(b Batch) {
+	e.log.Info("Batch waits", "state", string(b.State), "batch", b.ID, "cluster", b.Cluster, "operation", b.Operation,
 		"by", b.By, "at", b.Schedule.At.UTC(), "window", b.Schedule.Window)
 	e.watcher.BatchChanged(b.Cluster, b.ID)
 }

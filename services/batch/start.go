@@ -19,6 +19,8 @@ type When struct {
 	Window bool      // only while a window is open
 	// Must says that the cluster's rules allow the batch only in windows.
 	Must bool
+	// Approval says that a second person has to approve the plan before.
+	Approval bool
 	// Windows says that the cluster has any; Next is the one that is open for the nodes of
 	// the plan, or opens next, nil for none.
 	Windows bool
@@ -129,6 +131,7 @@ func (e *Engine) when(ctx context.Context, p *proposal, plan Preview) (When, err
 	if err != nil {
 		return w, err
 	}
+	w.Approval = needsApproval(rules, p.define)
 	w.Windows = len(rules.Windows.List) > 0
 	w.Must = rules.Windows.Only && w.Windows && disrupts(p.define, plan)
 	next, ok := rules.Windows.Next(later(e.now(), w.At), poolsOf(plan))
@@ -173,7 +176,8 @@ func (w When) starts(now time.Time) (from time.Time, err error) {
 // written returns a time for a message.
 func written(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") + " UTC" }
 
-// schedule says in the row of a batch when it begins.
+// schedule says in the row of a batch when it begins, and whether somebody has to approve it
+// before.
 func (e *Engine) schedule(ctx context.Context, p *proposal, plan Preview, given Consents) error {
 	w, err := e.when(ctx, p, plan)
 	if err != nil {
@@ -184,14 +188,20 @@ func (e *Engine) schedule(ctx context.Context, p *proposal, plan Preview, given 
 	if err != nil {
 		return err
 	}
-	bound := w.Window || w.Must
-	if !bound && !from.After(now) {
+	bound, waits := w.Window || w.Must, from.After(now)
+	if !bound && !waits && !w.Approval {
 		return nil
 	}
 	p.batch.Schedule = &store.Schedule{
 		At: from.Truncate(time.Millisecond), Window: bound, Pools: poolsOf(plan), Agreed: agreedTo(plan, given),
 	}
-	if from.After(now) {
+	switch {
+	case w.Approval:
+		p.batch.State, p.batch.Approval = store.StateProposed, &store.Approval{}
+		if !waits {
+			p.batch.Schedule.At = time.Time{} // as soon as it is approved
+		}
+	case waits:
 		p.batch.State = store.StateScheduled
 	}
 	return nil

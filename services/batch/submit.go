@@ -52,8 +52,8 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err := e.schedule(ctx, &p, plan, q.Consents); err != nil {
 		return View{}, err
 	}
-	if p.batch.State == store.StateScheduled {
-		return e.acceptScheduled(ctx, p, plan)
+	if p.batch.State != store.StateRunning {
+		return e.acceptWaiting(ctx, p, plan)
 	}
 	return e.accept(ctx, p, plan)
 }

@@ -19,6 +19,7 @@ type Rules struct {
 	Reason    Reason    `json:"reason"`
 	Windows   Windows   `json:"windows"`
 	Workloads Workloads `json:"workloads"`
+	Approval  Approval  `json:"approval"`
 }
 
 // section is a part of the rules, with a form of its own on the page.
@@ -30,7 +31,7 @@ type section interface {
 }
 
 func (r *Rules) sections() []section {
-	return []section{&r.Reason, &r.Windows, &r.Workloads}
+	return []section{&r.Reason, &r.Windows, &r.Workloads, &r.Approval}
 }
 
 // Default returns the rules of a cluster for which none were set.

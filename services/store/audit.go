@@ -39,13 +39,16 @@ const (
 	ActionFactorCodes    Action = "factor.codes"
 	ActionFactorRecovery Action = "factor.recovery" // a recovery code was used
 
-	ActionBatchCreate Action = "batch.create"
-	ActionBatchBegin  Action = "batch.begin" // of one that has waited
-	ActionBatchHold   Action = "batch.hold"  // it was to begin, and waits for a person
-	ActionBatchPause  Action = "batch.pause"
-	ActionBatchResume Action = "batch.resume"
-	ActionBatchCancel Action = "batch.cancel"
-	ActionBatchEnd    Action = "batch.end"
+	ActionBatchCreate  Action = "batch.create"
+	ActionBatchBegin   Action = "batch.begin" // of one that has waited
+	ActionBatchHold    Action = "batch.hold"  // it was to begin, and waits for a person
+	ActionBatchAsk     Action = "batch.ask"   // for another approval
+	ActionBatchApprove Action = "batch.approve"
+	ActionBatchReject  Action = "batch.reject"
+	ActionBatchPause   Action = "batch.pause"
+	ActionBatchResume  Action = "batch.resume"
+	ActionBatchCancel  Action = "batch.cancel"
+	ActionBatchEnd     Action = "batch.end"
 
 	ActionTemplateCreate Action = "template.create"
 	ActionTemplateUpdate Action = "template.update"
@@ -79,6 +82,7 @@ const (
 func Actions() []Action {
 	return []Action{
 		ActionBatchCreate, ActionBatchBegin, ActionBatchHold,
+		ActionBatchAsk, ActionBatchApprove, ActionBatchReject,
 		ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
 		ActionTemplateImport, ActionTemplateExport,

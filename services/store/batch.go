@@ -13,6 +13,7 @@ type State string
 
 // The states of a batch.
 const (
+	StateProposed    State = "proposed"  // it waits for the approval of a second person
 	StateScheduled   State = "scheduled" // it waits for its time
 	StateRunning     State = "running"
 	StateSucceeded   State = "succeeded"
@@ -24,7 +25,7 @@ const (
 
 // Ended reports whether the state is final.
 func (s State) Ended() bool {
-	return s != StateScheduled && s != StateRunning && s != StateInterrupted
+	return s != StateProposed && s != StateScheduled && s != StateRunning && s != StateInterrupted
 }
 
 // Hold says why an interrupted batch must not continue by itself: what has happened to its
@@ -92,6 +93,7 @@ type Batch struct {
 	ActorRole       services.Role   `json:"-"` // the actor's role at the time; "" in batches of earlier versions
 	Held            Hold            `json:"held,omitempty"`
 	Schedule        *Schedule       `json:"-"` // of a batch that waits or has waited for its time, or for windows
+	Approval        *Approval       `json:"-"` // nil for a batch that needs none
 }
 
 // Item is one node of a batch.

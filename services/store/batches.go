@@ -13,7 +13,7 @@ import (
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
 	coalesce(idempotency_key, ''), fingerprint, sync, state, created_at, started_at, ended_at, cleared_at,
 	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused,
-	coalesce(template_id, 0), rollout, actor_role, held, schedule`
+	coalesce(template_id, 0), rollout, actor_role, held, schedule, approval`
 
 const selectBatches = `SELECT ` + batchColumns + ` FROM batches `
 
@@ -71,19 +71,23 @@ func insertBatchRow(ctx context.Context, tx *sql.Tx, b Batch) error {
 	if err != nil {
 		return err
 	}
+	approval, err := encode(b.Approval)
+	if err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO batches (
 			id, cluster, operation, params, reason,
 			actor_id, actor, address, request_id, idempotency_key, fingerprint,
 			state, created_at, started_at, total,
-			retry_of, undo_of, template_id, rollout, actor_role, schedule)
+			retry_of, undo_of, template_id, rollout, actor_role, schedule, approval)
 		VALUES ($1, $2, $3, $4, $5,
 			$6, $7, $8, $9, nullif($10, ''), $11,
 			$12, $13, $14, $15,
-			nullif($16, ''), nullif($17, ''), nullif($18, 0), $19, $20, $21)`,
+			nullif($16, ''), nullif($17, ''), nullif($18, 0), $19, $20, $21, $22)`,
 		b.ID, b.Cluster, b.Operation, string(b.Params), b.Reason,
 		b.ActorID, b.By, b.Address, b.RequestID, b.IdempotencyKey, b.Fingerprint,
 		string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total,
-		b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout), string(b.ActorRole), schedule)
+		b.RetryOf, b.UndoOf, b.TemplateID, nullJSON(b.Rollout), string(b.ActorRole), schedule, approval)
 	return err
 }
 
@@ -209,11 +213,11 @@ func scanBatch(row scanner) (Batch, error) {
 	var params, state string
 	var created int64
 	var started, ended, cleared sql.NullInt64
-	var rollout, schedule sql.NullString
+	var rollout, schedule, approval sql.NullString
 	err := row.Scan(&b.ID, &b.Cluster, &b.Operation, &params, &b.Reason, &b.ActorID, &b.By, &b.Address, &b.RequestID,
 		&b.IdempotencyKey, &b.Fingerprint, &b.Sync, &state, &created, &started, &ended, &cleared,
 		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused,
-		&b.TemplateID, &rollout, &b.ActorRole, &b.Held, &schedule)
+		&b.TemplateID, &rollout, &b.ActorRole, &b.Held, &schedule, &approval)
 	if err != nil {
 		return Batch{}, mapErr(fmt.Errorf("read batch: %w", err))
 	}
@@ -221,6 +225,10 @@ func scanBatch(row scanner) (Batch, error) {
 	b.Params, b.State, b.CreatedAt = json.RawMessage(params), State(state), fromMillis(created)
 	b.StartedAt, b.EndedAt, b.ClearedAt = fromNullMillis(started), fromNullMillis(ended), fromNullMillis(cleared)
 	b.Schedule, err = decode[Schedule](schedule)
+	if err != nil {
+		return Batch{}, err
+	}
+	b.Approval, err = decode[Approval](approval)
 	return b, err
 }
 

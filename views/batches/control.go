@@ -97,7 +97,7 @@ func gateClock(ctx context.Context, g *batch.Gate) string {
 // goOnWord returns the text of the button that continues a batch.
 func goOnWord(ctx context.Context, v batch.View) string {
 	switch {
-	case waits(v) && v.StartedAt == nil:
+	case v.Schedule != nil && v.StartedAt == nil:
 		return ui.T(ctx, "do_start_now")
 	case waits(v) || v.Closed != nil && !v.Paused:
 		return ui.T(ctx, "do_go_on_now")

@@ -56,6 +56,8 @@ func (g Group) state() store.State {
 		return store.StateRunning
 	case states[store.StateInterrupted] > 0:
 		return store.StateInterrupted
+	case states[store.StateProposed] > 0:
+		return store.StateProposed
 	case states[store.StateScheduled] > 0:
 		return store.StateScheduled
 	case len(states) == 1:
@@ -102,6 +104,8 @@ func memberNote(ctx context.Context, m View) string {
 		return ""
 	case m.State == store.StateInterrupted:
 		return interruptedNote(ctx, m.View)
+	case m.State == store.StateProposed:
+		return approvalWords(ctx, m.View)
 	case waits(m.View):
 		return ui.T(ctx, "schedule_begins") + " " + ui.PointText(ctx, m.Schedule.At)
 	case m.Gate != nil:

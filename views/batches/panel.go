@@ -26,7 +26,7 @@ func milestone(v batch.View) int {
 func sayMilestone(ctx context.Context, v batch.View) string {
 	title := title(ctx, v.Batch)
 	switch {
-	case v.State == store.StateInterrupted, waits(v):
+	case v.State == store.StateInterrupted, v.State == store.StateProposed, waits(v):
 		return title + ": " + stateWord(ctx, v.State)
 	case v.State.Ended():
 		return title + ": " + verdict(ctx, v)

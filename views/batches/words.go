@@ -23,6 +23,8 @@ func stateKind(s store.State) string {
 		return "run"
 	case store.StateScheduled:
 		return "pause"
+	case store.StateProposed:
+		return "ask"
 	case store.StateSucceeded:
 		return "done"
 	case store.StatePartial, store.StateInterrupted:

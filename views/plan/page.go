@@ -120,6 +120,9 @@ func changeKeyOf(ctx context.Context, n Node) changeKey {
 
 // doWords returns the text of the button, with numbers.
 func doWords(ctx context.Context, v View) string {
+	if v.When.Approval {
+		return ui.T(ctx, "do_ask_approval")
+	}
 	if v.Origin != nil {
 		return originWords(ctx, v)
 	}

@@ -28,7 +28,7 @@ func startOpen(v View) bool {
 	wrong := slices.ContainsFunc([]string{"start", "start_at"}, func(name string) bool {
 		return v.Problem.Field(name) != ""
 	})
-	return wrong || startChosen(v) != batch.StartNow || v.When.Must
+	return wrong || startChosen(v) != batch.StartNow || v.When.Must || v.When.Approval
 }
 
 // startField returns the content of the field for the time of the start.

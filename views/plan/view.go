@@ -38,6 +38,8 @@ type View struct {
 	Left           []string      // nodes that were left out
 	Commands       string        // of kubectl, that would do the same; one in a line
 
+	Stored *Stored // the batch whose plan it is; nil before there is one
+
 	Parts  []View   // of a plan over several clusters: that of each; see Group
 	Number int      // of a part, from 1
 	Closed []Closed // the clusters that cannot be in the plan
