@@ -71,7 +71,8 @@ func ruleFields() []apiField {
 		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
 	}
 	fields = append(fields, windowFields()...)
-	return append(fields, flagField("approval_drain", "Let a drain begin only when a second person has approved its plan."))
+	return append(fields, flagField("approval_drain",
+		"Let a drain begin only when a second person has approved its plan."))
 }
 
 // uploadFields are the fields of a kubeconfig.

@@ -50,7 +50,8 @@ func newDocument(version, server string) *openapi.Document {
 // newSchemas returns schemas that know the values of our types of text.
 func newSchemas() *openapi.Schemas {
 	s := openapi.NewSchemas()
-	openapi.Enum(s, store.StateProposed, store.StateScheduled, store.StateRunning, store.StateSucceeded, store.StatePartial, store.StateFailed,
+	openapi.Enum(s, store.StateProposed, store.StateScheduled, store.StateRunning,
+		store.StateSucceeded, store.StatePartial, store.StateFailed,
 		store.StateCancelled, store.StateInterrupted)
 	openapi.Enum(s, store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged,
 		store.ItemFailed, store.ItemSkipped, store.ItemCancelled)

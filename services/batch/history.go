@@ -116,7 +116,8 @@ func Operations() []string {
 // States lists the states of a batch in the order in which people look for them.
 func States() []store.State {
 	return []store.State{
-		store.StateRunning, store.StateProposed, store.StateScheduled, store.StateInterrupted, store.StateFailed, store.StatePartial,
+		store.StateRunning,
+		store.StateProposed, store.StateScheduled, store.StateInterrupted, store.StateFailed, store.StatePartial,
 		store.StateCancelled, store.StateSucceeded,
 	}
 }
