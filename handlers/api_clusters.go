@@ -68,6 +68,9 @@ func ruleRoutes() []apiRoute {
 func ruleFields() []apiField {
 	fields := []apiField{
 		flagField("reason_required", "Refuse a batch without a reason."),
+		textField("limit_cluster", "Most nodes of the cluster that may be cordoned or not ready, as `5` or `10%`."),
+		textField("limit_pool", "The same for each pool."),
+		flagField("limit_wait", "Batches wait for room; otherwise they are refused."),
 		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
 	}
 	fields = append(fields, windowFields()...)

@@ -106,7 +106,7 @@ func groupFields() []apiField {
 		"confirm":      listField("confirm", "The names of the clusters where an administrator must confirm."),
 		"confirm_pods": listField("confirm_pods", "As for one cluster, as `cluster/number`."),
 	}
-	alone := []string{"retry_of", "source", "pod", "uid", "undo_of"}
+	alone := []string{"exceed", "retry_of", "source", "pod", "uid", "undo_of"}
 	fields := []apiField{
 		listField("cluster", "With `all`: only these clusters."),
 		listField("leave", "Clusters whose nodes may be left out, because it is not possible there."),
@@ -127,6 +127,7 @@ func consentFields() []apiField {
 	return []apiField{
 		textField("plan", "`digest` of a preview. The request fails with 409 if the plan has changed since."),
 		textField("confirm", "The name of the cluster (of the pod to delete one), where an administrator must confirm."),
+		textField("exceed", "The name of the cluster, where an administrator exceeds one of its limits."),
 		textField("confirm_pods", "The number of pods in the plan that a NoExecute taint evicts, or `unknown`."),
 	}
 }

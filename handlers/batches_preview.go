@@ -89,6 +89,7 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 		IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
+		Exceeded: p.Exceeded, Waits: p.Waits,
 		Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
 		Commands: plannedCommands(p), When: p.When,
 	}
@@ -141,6 +142,10 @@ type planJSON struct {
 	Reach []batch.Reach `json:"reach"`
 	// Start says when the batch would begin.
 	Start whenJSON `json:"start"`
+	// Exceeded are the limits of the cluster that the plan would pass. With Waits, the batch
+	// waits for room.
+	Exceeded []batch.Room `json:"exceeded"`
+	Waits    bool         `json:"waits,omitempty"`
 }
 
 type refusalJSON struct {
@@ -190,7 +195,8 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 	out := planJSON{
 		Operation: name, Nodes: make([]nodePlanJSON, len(p.Nodes)), Summary: summarize(p.Nodes),
 		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named, Reach: append([]batch.Reach{}, p.Reach...),
-		Start: newWhenJSON(p.When),
+		Start:    newWhenJSON(p.When),
+		Exceeded: append([]batch.Room{}, p.Exceeded...), Waits: p.Waits,
 	}
 	if said := refusalOf(r, p.Refusal); said != nil {
 		out.Refusal = &refusalJSON{said.Code, said.Text}

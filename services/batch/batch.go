@@ -31,6 +31,7 @@ type View struct {
 	Gate     *Gate    `json:"gate,omitempty"`
 	Closed   *Closed  `json:"closed,omitempty"`   // it rests because its window has closed
 	WaitsFor []string `json:"waitsFor,omitempty"` // batches that have some of its nodes first
+	Full     *Room    `json:"full,omitempty"`     // the limit of the cluster that it waits for
 	Failed   []Item   `json:"-"`                  // failed items, oldest first, at most FailedShown
 	// Asks says what an administrator types to resume it; nil when whoever may
 	// control it may resume it.

@@ -32,9 +32,21 @@ type DrainNode struct {
 // DrainShown is how many nodes a Drain carries.
 const DrainShown = 50
 
-// conduct has the operation work on all items together.
+// conduct has the operation work on all items together, or on as many at a time as the
+// limits of the cluster allow.
 func (r *run) conduct(c operation.Conductor, items []Item) {
-	if len(items) == 0 || r.awaitAll(items) != nil {
+	for len(items) > 0 {
+		n, err := r.admit(items)
+		if err != nil {
+			return
+		}
+		r.conductPart(c, items[:n])
+		items = items[n:]
+	}
+}
+
+func (r *run) conductPart(c operation.Conductor, items []Item) {
+	if r.awaitAll(items) != nil {
 		return
 	}
 	for chunk := range slices.Chunk(items, claimSize) {

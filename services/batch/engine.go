@@ -84,6 +84,7 @@ type Engine struct {
 	turns    *turns
 	after    *aftermath
 	planning *planning
+	capacity *capacity
 
 	mu      sync.Mutex
 	runs    map[string]*run
@@ -116,7 +117,7 @@ func New(d Dependencies, o Options) *Engine {
 		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, rules: d.Rules,
 		templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log, options: o, now: d.Now,
 		base: context.Background(), changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(),
-		planning: newPlanning(o.Limits),
+		planning: newPlanning(o.Limits), capacity: newCapacity(),
 	}
 	e.halt, e.halted = context.WithCancel(e.base)
 	e.after = newAftermath(e.base, e.refresh)
@@ -228,6 +229,9 @@ func (e *Engine) resume(ctx context.Context, b Batch, by *services.Actor) error 
 	}
 	if by != nil && b.Total-len(items) >= r.pace.rollout.Canary {
 		r.pace.rollout.Canary = 0
+	}
+	if by != nil && !by.In(b.Cluster).May(services.PermitForce) {
+		r.pace.rollout.Exceed = false
 	}
 	r.asks = t.asks(b.Cluster, nodesOf(items))
 	if err := e.store.SetBatch(ctx, r.batch); err != nil {

@@ -209,8 +209,13 @@ func agreedAll(ctx context.Context, requests []Request, plans []Preview) error {
 		if err := plans[i].guarded(q); err != nil {
 			return err
 		}
-		q.Consents.Plan = "" // it stands for all plans, and was checked
-		if err := plans[i].agreed(services.ActorFrom(ctx).In(q.Cluster), q.Cluster, q.Consents); err != nil {
+		q.Consents.Plan = ""   // it stands for all plans, and was checked
+		q.Consents.Exceed = "" // the limits of a cluster are passed by a batch of that cluster alone
+		actor := services.ActorFrom(ctx).In(q.Cluster)
+		if err := plans[i].agreed(actor, q.Cluster, q.Consents); err != nil {
+			return err
+		}
+		if _, err := plans[i].passes(actor, q.Cluster, q.Consents); err != nil {
 			return err
 		}
 	}

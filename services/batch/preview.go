@@ -28,6 +28,10 @@ type Preview struct {
 	Refusal *services.Error
 	// Reach says how far it reaches, where that is far; see Request.Guarded.
 	Reach []Reach
+	// Exceeded are the limits of the cluster that it would pass. With Waits, the batch waits
+	// for room, and is refused otherwise.
+	Exceeded []Room
+	Waits    bool
 	// Params are the operation's, with what was read for the whole batch.
 	Params operation.Params
 	// Rollout is how the batch would go through its nodes.
@@ -118,6 +122,9 @@ func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal b
 	known, missing := p.planNodes(proposed.nodes)
 	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, proposed.define.Drains, e.options.Reach)
 	p.Digest = digest(p.Nodes, p.Reach)
+	if err := e.limits(ctx, &p, proposed.batch.Cluster, proposed.define.Drains, forReal); err != nil {
+		return Preview{}, err
+	}
 	err = p.survey(ctx, known, missing)
 	return p, err
 }

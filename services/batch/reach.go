@@ -167,7 +167,7 @@ func takesPods(n *node.Node, common map[string]bool) bool {
 // of its plan: then they have seen how far. That it is the digest of this very
 // plan is checked with the other consents.
 func (p Preview) guarded(q Request) error {
-	if !q.Guarded || len(p.Reach) == 0 || q.Consents.Plan != "" {
+	if !q.Guarded || len(p.Reach)+len(p.Exceeded) == 0 || q.Consents.Plan != "" {
 		return nil
 	}
 	return services.NewError(services.CodeConflict, TextReach)

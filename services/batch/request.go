@@ -49,6 +49,8 @@ type Request struct {
 type Consents struct {
 	Plan  string // the digest of the plan that they have seen
 	Typed string // what they have typed, as the name of the cluster
+	// Exceed is what they have typed to pass the limits of the cluster: its name.
+	Exceed string
 	// Pods is how many pods they agree to evict without regard to budgets; nil when
 	// they have named no number.
 	Pods *int
@@ -59,9 +61,10 @@ type Consents struct {
 // podsUnknown is what the field says then.
 const podsUnknown = "unknown"
 
-// ReadConsents reads the fields plan, confirm and confirm_pods.
+// ReadConsents reads the fields plan, confirm, exceed and confirm_pods.
 func ReadConsents(f form.Fields) Consents {
-	c := Consents{Plan: f.Text("plan"), Typed: f.Text("confirm"), PodsUnknown: f.Text("confirm_pods") == podsUnknown}
+	c := Consents{Plan: f.Text("plan"), Typed: f.Text("confirm"), Exceed: f.Text("exceed")}
+	c.PodsUnknown = f.Text("confirm_pods") == podsUnknown
 	count, err := strconv.Atoi(f.Text("confirm_pods"))
 	if err == nil {
 		c.Pods = &count

@@ -26,6 +26,8 @@ type Rollout struct {
 	Parallel         int    `json:"parallel,omitempty"`         // nodes at once; 0 lets the cluster decide
 	MaxFailures      int    `json:"maxFailures,omitempty"`      // stop after so many failed nodes; 0 never does
 	MaxFailedPercent int    `json:"maxFailedPercent,omitempty"` // or after so many percent of all
+	// Exceed says that an administrator has agreed to pass the limits of the cluster.
+	Exceed bool `json:"exceed,omitempty"`
 }
 
 // The orders in which a batch takes its nodes.

@@ -35,6 +35,7 @@ type run struct {
 	mu      sync.Mutex
 	batch   Batch           // its state and times change; what it was asked for does not
 	refused *services.Error // why the rest was not tried, when the cluster refused one
+	full    *Room           // the limit that it waits for; nil while it does not
 }
 
 func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
@@ -91,6 +92,7 @@ func (r *run) execute(items []Item) {
 	r.converge()
 	r.finish()
 	r.engine.turns.leave(r, items)
+	r.engine.capacity.leave(r.batch.Cluster, items)
 }
 
 // roll works through the items, wave by wave.
@@ -157,16 +159,32 @@ func (r *run) dispatch(items []Item) {
 	defer workers.Wait()
 	for {
 		free, held := r.mine(items)
-		for chunk := range slices.Chunk(free, cmp.Or(r.pace.rollout.Parallel, claimSize)) {
-			if !r.claim(chunk) || !r.beginAll(chunk, &workers) {
-				return
-			}
+		if !r.beginFree(free, &workers) {
+			return
 		}
 		items = held
 		if len(items) == 0 || r.pace.awaitTurn() != nil {
 			return
 		}
 	}
+}
+
+// beginFree begins items as the limits of the cluster allow it. It reports false when no
+// more are to be begun.
+func (r *run) beginFree(free []Item, workers *sync.WaitGroup) bool {
+	for len(free) > 0 {
+		n, err := r.admit(free)
+		if err != nil {
+			return false
+		}
+		for chunk := range slices.Chunk(free[:n], cmp.Or(r.pace.rollout.Parallel, claimSize)) {
+			if !r.claim(chunk) || !r.beginAll(chunk, workers) {
+				return false
+			}
+		}
+		free = free[n:]
+	}
+	return true
 }
 
 // beginAll begins claimed items as the pace allows it. It reports false, and
@@ -230,6 +248,7 @@ func (r *run) release(chunk []Item) {
 // and tells whoever follows this one.
 func (r *run) stored(ended []Item) {
 	r.engine.turns.leave(r, ended)
+	r.engine.capacity.leave(r.batch.Cluster, ended)
 	counts := r.ledger.sum()
 	done, total := Done(counts), max(1, r.batch.Total)
 	tenths := 10 * done / total

@@ -180,6 +180,9 @@ func (e *Engine) trouble(
 			return &store.Text{ID: "held_reach", Args: services.Args("Nodes", r.Nodes, "Of", r.Of)}, "", nil
 		}
 	}
+	if full := plan.noRoom(); full != nil && !p.rollout.Exceed {
+		return textOf(full.consent(p.batch.Cluster).Denied), "", nil
+	}
 	given := Consents{Typed: agreed.Typed, Pods: agreed.Pods, PodsUnknown: agreed.PodsUnknown}
 	if err := p.params.Consent(p.batch.Cluster).Check(actor, given.Typed); err != nil {
 		return textOf(err), "", nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kube-node-manager/services"
@@ -343,4 +344,20 @@ func TestSchedule_goesOnOutsideOfItsWindow(t *testing.T) {
 	require.NoError(t, err)
 	p.on(t, k, "2026-11-28T23:00:00Z")
 	require.Equal(t, batch.Counts{Succeeded: 2}, p.wait(t, v.ID).Counts)
+}
+
+// The limits of the cluster hold at the time of a batch, as they are then.
+func TestSchedule_isHeldForALimit(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 3)
+	k := clockAt(t, thursday)
+	p := startProcessAt(t, c.Kubeconfig, t.TempDir(), usual, k.now)
+	p.rule(t, c.Name, form.Fields{"limit_cluster": {"1"}})
+	v, err := p.ask(t, c.Name, "cordon", names[:1], "start_at", "2026-11-26T14:00:00Z")
+	require.NoError(t, err)
+	c.UpdateNode(t, names[1], func(n *corev1.Node) { n.Spec.Unschedulable = true })
+	p.on(t, k, "2026-11-26T14:00:01Z")
+	v = p.view(t, v.ID)
+	require.Equal(t, store.HoldPlan, v.Held)
+	require.Equal(t, "error_limit_cluster", v.Schedule.Why.ID)
 }

@@ -46,7 +46,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err := plan.guarded(q); err != nil {
 		return View{}, err
 	}
-	if err := plan.agreed(services.ActorFrom(ctx).In(p.batch.Cluster), p.batch.Cluster, q.Consents); err != nil {
+	if err := p.agree(services.ActorFrom(ctx).In(p.batch.Cluster), plan, q.Consents); err != nil {
 		return View{}, err
 	}
 	if err := e.schedule(ctx, &p, plan, q.Consents); err != nil {
@@ -56,6 +56,21 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 		return e.acceptWaiting(ctx, p, plan)
 	}
 	return e.accept(ctx, p, plan)
+}
+
+// agree returns an error when a consent that the plan needs is missing. It notes the consent
+// to pass limits with the batch.
+func (p *proposal) agree(actor services.Actor, plan Preview, given Consents) error {
+	if err := plan.agreed(actor, p.batch.Cluster, given); err != nil {
+		return err
+	}
+	var err error
+	p.rollout.Exceed, err = plan.passes(actor, p.batch.Cluster, given)
+	if err != nil {
+		return err
+	}
+	p.batch.Rollout, err = p.rollout.encode()
+	return err
 }
 
 // accept stores the batch of a plan to which all consents are given, and starts it.

@@ -205,7 +205,7 @@ func (r *run) view() View {
 	r.ledger.fill(&v, r.define.Drains)
 	v.Paused, v.Gate = r.pace.present()
 	v.Closed = r.pace.untilOpen()
-	v.Asks = r.asks
+	v.Asks, v.Full = r.asks, r.waitsForRoom()
 	if Done(counts) == b.Total && !b.State.Ended() {
 		v.Converging = r.behind.Len()
 	}

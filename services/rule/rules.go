@@ -17,6 +17,7 @@ import (
 // Rules are those of one cluster. The names of their JSON are part of the HTTP contract.
 type Rules struct {
 	Reason    Reason    `json:"reason"`
+	Limits    Limits    `json:"limits"`
 	Windows   Windows   `json:"windows"`
 	Workloads Workloads `json:"workloads"`
 	Approval  Approval  `json:"approval"`
@@ -31,7 +32,7 @@ type section interface {
 }
 
 func (r *Rules) sections() []section {
-	return []section{&r.Reason, &r.Windows, &r.Workloads, &r.Approval}
+	return []section{&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval}
 }
 
 // Default returns the rules of a cluster for which none were set.
@@ -67,6 +68,13 @@ func flag(r *form.Reader, name string, otherwise bool) bool {
 func putFlag(f form.Fields, name string, value bool) {
 	if value {
 		f[name] = []string{"1"}
+	}
+}
+
+// putText adds a text to the fields of a form.
+func putText(f form.Fields, name, value string) {
+	if value != "" {
+		f[name] = []string{value}
 	}
 }
 

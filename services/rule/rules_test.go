@@ -67,6 +67,7 @@ func TestSet_onlyAdministrators(t *testing.T) {
 func TestRules_revise(t *testing.T) {
 	all := Default()
 	all.Reason.Required = true
+	all.Limits = Limits{Cluster: "10%", Pool: "2", Wait: true}
 	all.Workloads.Namespaces = []drain.NamespaceRule{
 		{Namespaces: "ci-*", Action: drain.ActionWait, Seconds: 5400},
 		{Namespaces: "team in (a,b)", Action: drain.ActionAsk},

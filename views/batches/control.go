@@ -121,8 +121,15 @@ func turning(v batch.View) bool {
 	return v.State == store.StateRunning && len(v.WaitsFor) > 0 && len(v.Running) == 0
 }
 
+// roomWords says for which limit a batch waits.
+func roomWords(ctx context.Context, r batch.Room) string {
+	return ui.T(ctx, "full_"+ui.OperationID(r.Kind), "Name", r.Name, "Now", ui.Number(r.Now), "Max", ui.Number(r.Max))
+}
+
 // hasPace reports whether a batch is making progress, so that its pace is known.
-func hasPace(v batch.View) bool { return v.Gate == nil && v.Closed == nil && !paused(v) && !turning(v) }
+func hasPace(v batch.View) bool {
+	return v.Gate == nil && v.Closed == nil && v.Full == nil && !paused(v) && !turning(v)
+}
 
 // panelMark returns a value that changes whenever screen readers should be told.
 func panelMark(v batch.View) string {

@@ -48,11 +48,20 @@ func inTurn() batches.View {
 	return v
 }
 
+func full() batches.View {
+	v := viewstest.Batch(store.StateRunning)
+	v.Full, v.Running = &batch.Room{Kind: batch.ReachPool, Name: "gpu", Max: 2, Now: 2, After: 3}, nil
+	return v
+}
+
 // controlPages are the pages of what can be done about a batch.
 func controlPages() map[string]templ.Component {
 	until := viewstest.Noon.Add(12 * time.Minute)
 	return map[string]templ.Component{
 		"batch, afterwards": batches.Page(viewstest.Frame(), afterPage(nil)),
+		"batch waits for room": batches.Page(viewstest.Docked(full()), batches.PageView{
+			Batch: full(), Now: viewstest.Noon,
+		}),
 		"batch in turn": batches.Page(viewstest.Docked(inTurn()), batches.PageView{
 			Batch: inTurn(), Now: viewstest.Noon,
 		}),

@@ -112,6 +112,8 @@ func memberNote(ctx context.Context, m View) string {
 		return ui.T(ctx, "group_gate")
 	case m.Drain != nil && m.Drain.Blocked > 0:
 		return ui.N(ctx, "group_blocked", m.Drain.Blocked)
+	case m.Full != nil:
+		return roomWords(ctx, *m.Full)
 	case turning(m.View):
 		return ui.N(ctx, "panel_turn", m.Counts.Waiting) + " " + cmp.Or(m.WaitsFor...)
 	default:

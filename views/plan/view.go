@@ -35,6 +35,8 @@ type View struct {
 	Back           string        // address of the page before
 	Digest         string        // of the plan; see consents
 	Reach          []batch.Reach // the large parts of the cluster that it affects
+	Exceeded       []batch.Room  // the limits of the cluster that it would pass
+	Waits          bool          // it waits for room then
 	Left           []string      // nodes that were left out
 	Commands       string        // of kubectl, that would do the same; one in a line
 

@@ -18,6 +18,7 @@ func view() rules.View {
 	all := rule.Rules{Reason: rule.Reason{Required: true}, Windows: rule.Windows{Only: true, List: []rule.Window{
 		{Days: []string{"sat", "sun"}, Start: "22:00", Zone: "Asia/Shanghai", Length: 240, Pool: "gpu"},
 	}}, Approval: rule.Approval{Drain: true}}
+	all.Limits = rule.Limits{Cluster: "10%", Pool: "2", Wait: true}
 	all.Workloads.Namespaces = []drain.NamespaceRule{{Namespaces: "ci-*", Action: "wait", Seconds: 7200}}
 	return rules.View{
 		Cluster: viewstest.OddCluster, Fields: all.Fields(), UpdatedBy: "ada", UpdatedAt: viewstest.Noon,

@@ -249,6 +249,8 @@ func families() map[string][]string {
 		"plan_pods_": {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown", "wait_completed"},
 		"budget_":    {"ok", "run", "warn", "bad"},
 		"unread_":    {"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces"},
+		"limit_":     {"cluster", "pool", "control_plane"}, "full_": {"cluster", "pool", "control_plane"},
+		"rules_": {"reason", "limits", "windows", "workloads"},
 		"phase_": {
 			drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked,
 			drain.PhaseVerifying, drain.PhaseRestoring, drain.PhaseCompleting,
