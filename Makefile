@@ -69,9 +69,10 @@ bench: build plane ## measure throughput and freshness with 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/acceptance
 
-soak: plane compiler ## run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch
+soak: plane compiler ## run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 120m -run 'TestDone_isVisibleWithAWatch' -v ./services/batch -rounds 1000
+	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestConditions_rightAfterKills' -v ./cmd/acceptance -rounds 30
 
 screenshots: plane chromium ## recreate the pictures in the README
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/rule"
 )
 
 // clusterChangeRoutes are the routes of a connection test, and those that administrators
@@ -72,6 +73,7 @@ func ruleFields() []apiField {
 		textField("limit_pool", "The same for each pool."),
 		flagField("limit_wait", "Batches wait for room; otherwise they are refused."),
 		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
+		choiceField("node_conditions", "When drains set the conditions of maintenance.", rule.Auto, rule.On, rule.Off),
 	}
 	fields = append(fields, windowFields()...)
 	return append(fields, flagField("approval_drain",

@@ -144,7 +144,7 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
 		return err
 	}
-	a.probe(ctx, clusters, nodes)
+	a.probe(ctx, clusters, nodes, engine)
 	a.inBackground(ctx, "stop following the kubeconfig files", func(ctx context.Context) { clusters.Follow(ctx, a.log) })
 	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
 	a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
@@ -269,18 +269,32 @@ func (a *App) inBackground(ctx context.Context, cleanup string, fn func(ctx cont
 const probeListWait = 10 * time.Second
 
 // probe keeps the status of the clusters up to date in the background, and reads their nodes
-// before the cached ones are too old to be shown.
-func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service) {
+// before the cached ones are too old to be shown. What the nodes say of their maintenance is
+// corrected, if it is not true.
+func (a *App) probe(ctx context.Context, clusters *cluster.Registry, nodes *node.Service, engine *batch.Engine) {
 	readNodes := func(ctx context.Context, name string) {
-		if known, ok := nodes.Known(name); ok && time.Since(known.AsOf) <= a.options.HardAge/2 {
-			return
+		all, err := a.readNodes(ctx, nodes, name)
+		if err != nil {
+			return // the page of the nodes shows the error
 		}
-		ctx, cancel := context.WithTimeout(ctx, probeListWait)
-		defer cancel()
-		_, _ = nodes.All(ctx, name, false) // the page of the nodes shows the error
+		if err := engine.CorrectNotices(ctx, name, all); err != nil {
+			a.log.Warn("What nodes say of their maintenance cannot be checked", "cluster", name, "error", err)
+		}
 	}
 	reader := services.Actor{Name: "probe", Role: services.RoleViewer}
 	a.inBackground(services.WithActor(ctx, reader), "stop the probes of clusters", func(ctx context.Context) {
 		clusters.Probe(ctx, readNodes)
 	})
+}
+
+// readNodes returns the nodes of a cluster. It reads them if the known ones are soon too old
+// to be shown.
+func (a *App) readNodes(ctx context.Context, nodes *node.Service, name string) (node.Inventory, error) {
+	known, ok := nodes.Known(name)
+	if ok && time.Since(known.AsOf) <= a.options.HardAge/2 {
+		return known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeListWait)
+	defer cancel()
+	return nodes.All(ctx, name, false)
 }

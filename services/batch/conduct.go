@@ -49,6 +49,7 @@ func (r *run) conductPart(c operation.Conductor, items []Item) {
 	if r.awaitAll(items) != nil {
 		return
 	}
+	r.announce(items)
 	for chunk := range slices.Chunk(items, claimSize) {
 		if !r.claim(chunk) {
 			return
@@ -145,6 +146,7 @@ func (h *drainHost) Progress(seq int, p drain.Progress) {
 		}
 	}
 	h.run.ledger.progress(it, p)
+	h.run.tellProgress(it, p)
 	h.run.changed()
 }
 
@@ -158,6 +160,7 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 		// The program stops, or the cluster refused another node: the end of the
 		// batch says what becomes of this one.
 		it.After = after
+		r.say(it, noticeOfItem(r.batch, it))
 		r.ledger.end(it)
 		return
 	}
@@ -167,7 +170,8 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 	it.Unknown = o.Err != nil // its cordon, and what was evicted, stand
 	r.behind.Note(it.Node, "")
 	h.judge(&it, o)
-	it.After = after // also of a failed one: this much has happened
+	it.After = after                     // also of a failed one: this much has happened
+	r.say(it, noticeOfItem(r.batch, it)) // before it is stored: then another batch may have the node
 	r.ledger.end(it)
 }
 

@@ -47,7 +47,7 @@ func TestDrain_cordonsEveryNodeBeforeTheFirstPodMoves(t *testing.T) {
 	require.Equal(t, store.StateSucceeded, v.State)
 	var patched time.Time
 	for _, r := range proxy.Requests() {
-		if r.Verb == "patch" && r.Time.After(patched) {
+		if r.Verb == "patch" && r.Resource == "nodes" && r.Time.After(patched) {
 			patched = r.Time
 		}
 	}

@@ -83,6 +83,8 @@ type Engine struct {
 	halted   context.CancelFunc
 	turns    *turns
 	after    *aftermath
+	notices  *notices
+	rights   *rights
 	planning *planning
 	capacity *capacity
 
@@ -121,6 +123,8 @@ func New(d Dependencies, o Options) *Engine {
 	}
 	e.halt, e.halted = context.WithCancel(e.base)
 	e.after = newAftermath(e.base, e.refresh)
+	e.rights = newRights(e.now)
+	e.notices = newNotices(e.base, e.log, e.mayTell)
 	return e
 }
 
@@ -293,6 +297,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	go func() {
 		e.running.Wait()
 		e.after.end()
+		e.notices.end()
 		close(done)
 	}()
 	select {

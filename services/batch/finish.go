@@ -25,8 +25,12 @@ func (r *run) finish() {
 	r.ledger.replace(counts)
 	b := r.ended(counts, cause)
 	cleared := counts.Succeeded > 0 || unknown
-	if cleared {
+	told, untold := r.engine.notices.forget(b.ID)
+	b.Untold = untold
+	if cleared || told > 0 {
 		r.engine.cache.InvalidateCluster(b.Cluster)
+	}
+	if cleared {
 		b.ClearedAt = b.EndedAt
 		// Operators search for this line; its words are part of the contract.
 		r.engine.log.Info("Invalidated cache for cluster " + b.Cluster + " after batch " + r.define.CacheLog(b.Sync))
@@ -34,7 +38,7 @@ func (r *run) finish() {
 	r.persist("The end of the batch", func(ctx context.Context) error { return r.engine.store.SetBatch(ctx, b) })
 	r.publish(b)
 	r.logEnd(b, counts)
-	if cleared {
+	if cleared || told > 0 {
 		r.engine.watcher.NodesChanged(b.Cluster)
 	}
 	r.engine.watcher.BatchEnded(b.Cluster, b.ID, b.Operation, b.State, counts)
@@ -70,7 +74,7 @@ func (r *run) present() Batch {
 func (r *run) publish(b Batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.batch.State, r.batch.Sync, r.batch.Held = b.State, b.Sync, b.Held
+	r.batch.State, r.batch.Sync, r.batch.Held, r.batch.Untold = b.State, b.Sync, b.Held, b.Untold
 	r.batch.EndedAt, r.batch.ClearedAt = b.EndedAt, b.ClearedAt
 }
 
@@ -83,6 +87,7 @@ func (r *run) interrupt(cause error) {
 	if !isHeld && closed != nil && closed.Until != nil && !r.pace.isPaused() {
 		b.State = store.StateScheduled // the next window continues it
 	}
+	_, b.Untold = r.engine.notices.forget(b.ID)
 	if err := r.engine.store.SetBatch(r.engine.base, b); err != nil {
 		r.log.Error("Batch cannot be marked as interrupted", "error", err)
 	}

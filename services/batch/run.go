@@ -33,9 +33,10 @@ type run struct {
 	done    chan struct{}    // closed when the batch's end is stored
 
 	mu      sync.Mutex
-	batch   Batch           // its state and times change; what it was asked for does not
-	refused *services.Error // why the rest was not tried, when the cluster refused one
-	full    *Room           // the limit that it waits for; nil while it does not
+	batch   Batch                 // its state and times change; what it was asked for does not
+	refused *services.Error       // why the rest was not tried, when the cluster refused one
+	full    *Room                 // the limit that it waits for; nil while it does not
+	told    map[string]kube.Stage // what nodes say because of it, by name
 }
 
 func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
@@ -53,8 +54,8 @@ func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 	}
 	r := &run{
 		task: t, engine: e, client: client, behind: kube.NewConverging(), done: make(chan struct{}), batch: b,
-		sponsor: s,
-		log:     e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
+		sponsor: s, told: map[string]kube.Stage{},
+		log: e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
 	}
 	ctx, err := e.context(b, s)
 	if err != nil {
@@ -89,7 +90,14 @@ func (r *run) execute(items []Item) {
 	r.roll(items)
 	close(r.ledger.entries)
 	<-recorded
+	r.tellRest(items)
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		r.settle()
+	}()
 	r.converge()
+	<-settled
 	r.finish()
 	r.engine.turns.leave(r, items)
 	r.engine.capacity.leave(r.batch.Cluster, items)
@@ -116,6 +124,9 @@ func (r *run) roll(items []Item) {
 // and then they begin wave by wave.
 func (r *run) rollTogether(c operation.Conductor, waves []wave) {
 	r.recall()
+	for _, w := range waves {
+		r.announce(w.items)
+	}
 	for len(waves) > 0 {
 		stage := waves
 		if waves[0].canary {

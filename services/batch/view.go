@@ -206,6 +206,9 @@ func (r *run) view() View {
 	v.Paused, v.Gate = r.pace.present()
 	v.Closed = r.pace.untilOpen()
 	v.Asks, v.Full = r.asks, r.waitsForRoom()
+	if !b.State.Ended() {
+		v.Untold = r.engine.notices.refusal(b.ID)
+	}
 	if Done(counts) == b.Total && !b.State.Ended() {
 		v.Converging = r.behind.Len()
 	}

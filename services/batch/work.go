@@ -32,6 +32,7 @@ func (r *run) work(it Item) {
 		r.fail(&it, err)
 	} else {
 		succeed(&it, result)
+		r.tellOver(it, result)
 	}
 	if it.State == store.ItemFailed {
 		r.lose()

@@ -15,21 +15,27 @@ type Need struct {
 	ID    string // of the message
 	Call  kube.Call
 	Write bool // only operators need it
+	// Optional says that it is done only where it is allowed.
+	Optional bool
 }
 
 // Needs returns what the program needs in a cluster, the most important first.
 func Needs() []Need {
 	return []Need{
-		{"nodes", kube.Call{Verb: "list", Resource: "nodes"}, false},
-		{"watch", kube.Call{Verb: "watch", Resource: "nodes"}, false},
-		{"pods", kube.Call{Verb: "list", Resource: "pods"}, false},
-		{"daemonsets", kube.Call{Verb: "list", Group: "apps", Resource: "daemonsets"}, false},
-		{"budgets", kube.Call{Verb: "list", Group: "policy", Resource: "poddisruptionbudgets"}, false},
-		{"events", kube.Call{Verb: "list", Resource: "events"}, false},
-		{"leases", kube.Call{Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}, false},
-		{"change", kube.Call{Verb: "patch", Resource: "nodes"}, true},
-		{"evict", kube.Call{Verb: "create", Resource: "pods", Subresource: "eviction"}, true},
-		{"delete", kube.Call{Verb: "delete", Resource: "pods"}, true},
+		{ID: "nodes", Call: kube.Call{Verb: "list", Resource: "nodes"}},
+		{ID: "watch", Call: kube.Call{Verb: "watch", Resource: "nodes"}},
+		{ID: "pods", Call: kube.Call{Verb: "list", Resource: "pods"}},
+		{ID: "daemonsets", Call: kube.Call{Verb: "list", Group: "apps", Resource: "daemonsets"}},
+		{ID: "budgets", Call: kube.Call{Verb: "list", Group: "policy", Resource: "poddisruptionbudgets"}},
+		{ID: "events", Call: kube.Call{Verb: "list", Resource: "events"}},
+		{ID: "leases", Call: kube.Call{Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}},
+		{ID: "change", Call: kube.Call{Verb: "patch", Resource: "nodes"}, Write: true},
+		{ID: "evict", Call: kube.Call{Verb: "create", Resource: "pods", Subresource: "eviction"}, Write: true},
+		{ID: "delete", Call: kube.Call{Verb: "delete", Resource: "pods"}, Write: true},
+		{
+			ID: "conditions", Call: kube.Call{Verb: "patch", Resource: "nodes", Subresource: "status"},
+			Write: true, Optional: true,
+		},
 	}
 }
 
@@ -48,10 +54,10 @@ type Test struct {
 	Permissions []Permission  // unless Err is set
 }
 
-// Refused returns the permissions that the cluster denies.
+// Refused returns the needed permissions that the cluster denies.
 func (t Test) Refused() (refused []Permission) {
 	for _, p := range t.Permissions {
-		if !p.Allowed && p.Err == nil {
+		if !p.Allowed && p.Err == nil && !p.Optional {
 			refused = append(refused, p)
 		}
 	}

@@ -74,6 +74,7 @@ func FromKube(n *corev1.Node) *Node {
 	}
 	v.readStatus(n.Status.Conditions)
 	v.Problems = badConditions(n.Status.Conditions)
+	v.Lifecycle = lifecycleOf(n.Status.Conditions)
 	v.Scheduling = schedulingOf(n)
 	v.Converging = !kube.Converged(n)
 	v.explainCordon(n.Spec.Taints)
@@ -112,13 +113,14 @@ func GoodStatus(conditionType string) string {
 }
 
 // badConditions returns the types of the conditions in their bad state, sorted, without
-// Ready. When a kubelet stops reporting, all of its conditions become Unknown: that is
-// no problem of each of them.
+// Ready and those of the node's lifecycle. When a kubelet stops reporting, all of its
+// conditions become Unknown: that is no problem of each of them.
 func badConditions(conditions []corev1.NodeCondition) []string {
 	problems := []string{}
 	for _, c := range conditions {
 		known := c.Status == corev1.ConditionTrue || c.Status == corev1.ConditionFalse
-		if known && c.Type != corev1.NodeReady && string(c.Status) != GoodStatus(string(c.Type)) {
+		healthy := c.Type != corev1.NodeReady && !kube.IsLifecycle(string(c.Type))
+		if known && healthy && string(c.Status) != GoodStatus(string(c.Type)) {
 			problems = append(problems, string(c.Type))
 		}
 	}

@@ -71,7 +71,7 @@ func TestFilters_placeVersionCondition(t *testing.T) {
 		}
 		require.Equal(t, tt.want, strings.Join(names, " "), "%+v", tt.q)
 	}
-	require.Equal(t, []string{"DiskPressure", "KernelDeadlock"}, summarize(nodes).Problems)
+	require.Equal(t, []string{"DiskPressure", "KernelDeadlock"}, summarize(nodes).Conditions)
 }
 
 func TestFilters_refused(t *testing.T) {

@@ -28,6 +28,7 @@ func languageNodes() []*Node {
 		{
 			Name: "three", Status: StatusReady, Scheduling: Limited, Zone: "r1-a", Pool: "gpu-2", Version: "v1.36.10",
 			Labels: map[string]string{"env": "Prod", "tier": "db", "gpu": "yes"}, Converging: true,
+			Lifecycle: []Lifecycle{{Type: "Drained"}},
 			CreatedAt: searchNow.AddDate(0, 0, -20), AllocatableCPU: 1000,
 		},
 	}
@@ -71,7 +72,8 @@ func TestLanguage(t *testing.T) {
 		"pool!=gpu": "three", "pool in (gpu,x)": "one two", "pool notin (gpu)": "three", "pool=gpu,env=prod": "one",
 		"zone=R1-A": "one three", "zone=r1": none, "pool=": "two", "pool!=": "one three", "role=worker": "one",
 		"name=one": "one", "status=notready": "one", "sched:limited": "three", "condition:disk": "two",
-		"condition=DiskPressure": "two", "diskpressure": "two", "pods=3": "two", "pods!=3": "one three",
+		"condition=DiskPressure": "two", "condition:drain": "three", "condition=Drained": "three", "drained": "three",
+		"diskpressure": "two", "pods=3": "two", "pods!=3": "one three",
 		"taint=gpu": "one", "taint=gpu=a100:NoSchedule": "one", "taint=gpu:NoExecute": none, "label=gpu": "three",
 		"!label=gpu": "one two", "label=env=prod": "one", "ip=": all, "Zone:R1-B": "two",
 

@@ -42,9 +42,12 @@ type Node struct {
 	NoContact bool `json:"noContact"`
 	// Problems are the types of the conditions that are in their bad state, other than
 	// Ready: "MemoryPressure", for example. See GoodStatus.
-	Problems      []string `json:"problems"`
-	Scheduling    string   `json:"scheduling"`
-	Unschedulable bool     `json:"unschedulable"`
+	Problems []string `json:"problems"`
+	// Lifecycle are the conditions that hold of those that say where the node is in its
+	// maintenance, in the order of kube.LifecycleConditions, whoever has set them.
+	Lifecycle     []Lifecycle `json:"lifecycle,omitempty"`
+	Scheduling    string      `json:"scheduling"`
+	Unschedulable bool        `json:"unschedulable"`
 	// Converging is true if the control plane has not finished its own changes of
 	// the node; see kube.Converged.
 	Converging        bool              `json:"converging,omitempty"`
@@ -105,6 +108,16 @@ type Usages map[string]map[string]Usage
 func (u Usages) Of(n *Node) (Usage, bool) {
 	of := u[n.Cluster]
 	return of[n.Name], of != nil
+}
+
+// Lifecycle is a condition that says where a node is in its maintenance.
+type Lifecycle struct {
+	Type    string    `json:"type"` // "Drained", for example
+	Reason  string    `json:"reason,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Since   time.Time `json:"since"`
+	// Batch is the batch that has set it; "" if somebody else has.
+	Batch string `json:"batch,omitempty"`
 }
 
 // Condition is one condition of the detail page.

@@ -12,7 +12,7 @@ type Query struct {
 	Pool       string   // NoValue for the nodes without a pool
 	Zone       string   // NoValue for the nodes without a zone
 	Version    string   // of the kubelet
-	Condition  string   // the type of a condition in its bad state: see Node.Problems
+	Condition  string   // the type of a condition in its bad state, or of one of the lifecycle that holds
 	Label      string   // key or key=value
 	Taint      string   // key, key=value or with :Effect
 	Clusters   []string // of a list over clusters: only these; none for all
@@ -69,6 +69,6 @@ type Summary struct {
 	Versions     []string // of any node, newest first
 	Zones        []string
 	Pools        []string
-	Problems     []string // of any node: see Node.Problems
+	Conditions   []string // types of any node: its problems, and those of its lifecycle
 	LongestName  string   // of a node; the table reserves its width on every page
 }

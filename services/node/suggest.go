@@ -105,8 +105,8 @@ func suggestAnywhere(nodes []*Node, text string) []Suggestion {
 		for _, role := range n.Roles {
 			note("role", role)
 		}
-		for _, problem := range n.Problems {
-			note("condition", problem)
+		for _, condition := range n.conditionTypes() {
+			note("condition", condition)
 		}
 		for key := range taintKeys(n) {
 			note("taint", key)

@@ -51,7 +51,7 @@ func TestSuggest(t *testing.T) {
 		"x:":         "",
 		":":          "",
 		"!":          suggestedAfter("!"),
-		"condition:": "condition:DiskPressure 1",
+		"condition:": "condition:DiskPressure 1 · condition:Drained 1",
 		"status:":    "status:Ready 3 · status:NotReady 1",
 	} {
 		require.Equal(t, want, suggested(word), word)

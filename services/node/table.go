@@ -124,7 +124,7 @@ func (q Query) matches(n *Node) bool {
 		(q.Scheduling == "" || n.Scheduling == q.Scheduling) &&
 		(q.Role == "" || slices.Contains(n.Roles, q.Role)) &&
 		matchesValue(n.Pool, q.Pool) && matchesValue(n.Zone, q.Zone) && matchesValue(n.Version, q.Version) &&
-		(q.Condition == "" || slices.Contains(n.Problems, q.Condition)) &&
+		(q.Condition == "" || slices.Contains(n.conditionTypes(), q.Condition)) &&
 		(q.Label == "" || matchesLabel(n, q.Label)) &&
 		(q.Taint == "" || slices.ContainsFunc(n.Taints, func(t Taint) bool { return matchesTaint(t, q.Taint) }))
 }
@@ -220,19 +220,19 @@ func digits(s string) int {
 func summarize(nodes []*Node) Summary {
 	var s Summary
 	roles, versions, zones, pools := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
-	problems := map[string]bool{}
+	conditions := map[string]bool{}
 	for _, n := range nodes {
 		s.count(n)
 		versions[n.Version], zones[n.Zone], pools[n.Pool] = true, true, true
 		for _, role := range n.Roles {
 			roles[role] = true
 		}
-		for _, problem := range n.Problems {
-			problems[problem] = true
+		for _, condition := range n.conditionTypes() {
+			conditions[condition] = true
 		}
 	}
 	s.Roles, s.Zones, s.Pools = sorted(roles), sorted(zones), sorted(pools)
-	s.Versions, s.Problems = sorted(versions), sorted(problems)
+	s.Versions, s.Conditions = sorted(versions), sorted(conditions)
 	slices.Reverse(s.Versions)
 	return s
 }

@@ -54,7 +54,7 @@ func textsOf(n *Node, field string) (texts []string, ok bool) {
 	case "by":
 		return []string{n.ReasonBy}, true
 	case "condition":
-		return n.Problems, true
+		return n.conditionTypes(), true
 	case "label":
 		return labelTexts(n), true
 	case "taint":

@@ -134,7 +134,8 @@ func mentions(n *Node, word string) bool {
 			return true
 		}
 	}
-	if n.NoContact && has("no contact") || slices.ContainsFunc(n.Roles, has) || slices.ContainsFunc(n.Problems, has) {
+	if n.NoContact && has("no contact") || slices.ContainsFunc(n.Roles, has) ||
+		slices.ContainsFunc(n.conditionTypes(), has) {
 		return true
 	}
 	for key, value := range n.Labels {

@@ -31,7 +31,8 @@ func applyBlind(ctx context.Context, k Cluster, t Target, op patcher) (Result, e
 	}
 	t.UID, t.Plan = current.UID, op.Plan(current)
 	if !t.Plan.Changes() {
-		return Result{UID: t.UID, Before: t.Plan.Before, After: t.Plan.Before}, nil
+		same := Result{UID: t.UID, Before: t.Plan.Before, After: t.Plan.Before, Maintenance: current.Maintenance()}
+		return same, nil
 	}
 	return send(ctx, k, t, op, nil)
 }
@@ -84,7 +85,8 @@ func tryGuarded(ctx context.Context, k Cluster, t Target, op patcher, seen *node
 	t.UID = seen.UID
 	if !changes {
 		changed := !change.Same(plan.Before, plan.After) // an earlier try has done it
-		return Result{UID: t.UID, Before: plan.Before, After: plan.After, Changed: changed}, nil
+		done := Result{UID: t.UID, Before: plan.Before, After: plan.After, Changed: changed, Maintenance: seen.Maintenance()}
+		return done, nil
 	}
 	t.Plan = plan
 	return send(ctx, k, t, op, seen)
@@ -122,12 +124,15 @@ func send(ctx context.Context, k Cluster, t Target, op patcher, seen *node.Node)
 	if err != nil {
 		return Result{}, err
 	}
-	after := present(node.FromKube(stored), t.Plan.After)
+	now := node.FromKube(stored)
+	after := present(now, t.Plan.After)
 	if !change.Reached(t.Plan.After, after) {
 		return Result{}, services.NewError(services.CodeConflict, "error_node_resisted")
 	}
 	after.Recomputed = t.Plan.After.Recomputed
-	result := Result{UID: t.UID, Before: t.Plan.Before, After: after, Changed: true}
+	result := Result{
+		UID: t.UID, Before: t.Plan.Before, After: after, Changed: true, Maintenance: now.Maintenance(),
+	}
 	if !kube.Converged(stored) {
 		result.Converges = stored.ResourceVersion
 	}

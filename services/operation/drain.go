@@ -211,6 +211,9 @@ func (o draining) target(c *kube.Client, t NumberedTarget) drain.Target {
 		}
 		return err
 	}
+	if before.Unschedulable != nil && *before.Unschedulable {
+		return d
+	}
 	d.Restore = func(ctx context.Context) error {
 		if before.Unschedulable == nil || *before.Unschedulable {
 			return nil

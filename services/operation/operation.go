@@ -94,6 +94,9 @@ type Result struct {
 	// control plane has yet to follow it; see [kube.Converged]. "" says that
 	// nothing is left to come.
 	Converges string
+	// Maintenance is the batch of this program because of which the node says that it is
+	// in maintenance; "" for none. See node.Node.Maintenance.
+	Maintenance string
 }
 
 // SkipError says that a node was skipped on purpose.

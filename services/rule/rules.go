@@ -21,6 +21,7 @@ type Rules struct {
 	Windows   Windows   `json:"windows"`
 	Workloads Workloads `json:"workloads"`
 	Approval  Approval  `json:"approval"`
+	Signals   Signals   `json:"signals"`
 }
 
 // section is a part of the rules, with a form of its own on the page.
@@ -32,11 +33,11 @@ type section interface {
 }
 
 func (r *Rules) sections() []section {
-	return []section{&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval}
+	return []section{&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval, &r.Signals}
 }
 
 // Default returns the rules of a cluster for which none were set.
-func Default() Rules { return Rules{Windows: Windows{List: []Window{}}} }
+func Default() Rules { return Rules{Windows: Windows{List: []Window{}}, Signals: defaultSignals()} }
 
 // Fields returns the rules as a form has them.
 func (r Rules) Fields() form.Fields {

@@ -73,6 +73,7 @@ func TestRules_revise(t *testing.T) {
 		{Namespaces: "team in (a,b)", Action: drain.ActionAsk},
 		{Namespaces: "shop", Action: drain.ActionEvict},
 	}
+	all.Signals.Conditions = Off
 	again, err := Default().Revise(all.Fields())
 	require.NoError(t, err)
 	require.Equal(t, all, again)

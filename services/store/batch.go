@@ -94,6 +94,8 @@ type Batch struct {
 	Held            Hold            `json:"held,omitempty"`
 	Schedule        *Schedule       `json:"-"` // of a batch that waits or has waited for its time, or for windows
 	Approval        *Approval       `json:"-"` // nil for a batch that needs none
+	// Untold is the call that would have told the cluster of the batch, and was refused.
+	Untold string `json:"untold,omitempty"`
 }
 
 // Item is one node of a batch.

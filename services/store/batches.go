@@ -13,7 +13,7 @@ import (
 const batchColumns = `id, cluster, operation, params, reason, actor_id, actor, address, request_id,
 	coalesce(idempotency_key, ''), fingerprint, sync, state, created_at, started_at, ended_at, cleared_at,
 	total, coalesce(retry_of, ''), coalesce(undo_of, ''), cancel_requested, paused,
-	coalesce(template_id, 0), rollout, actor_role, held, schedule, approval`
+	coalesce(template_id, 0), rollout, actor_role, held, schedule, approval, untold`
 
 const selectBatches = `SELECT ` + batchColumns + ` FROM batches `
 
@@ -105,9 +105,11 @@ func (s *Store) SetBatch(ctx context.Context, b Batch) error {
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE batches
 			SET state = $1, sync = $2, cancel_requested = max(cancel_requested, $3),
-				started_at = $4, ended_at = $5, cleared_at = $6, held = $7, schedule = $8 WHERE id = $9`,
+				started_at = $4, ended_at = $5, cleared_at = $6, held = $7, schedule = $8, untold = $9
+			WHERE id = $10`,
 			string(b.State), b.Sync, b.CancelRequested,
-			toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt), string(b.Held), schedule, b.ID)
+			toNullMillis(b.StartedAt), toNullMillis(b.EndedAt), toNullMillis(b.ClearedAt), string(b.Held), schedule,
+			b.Untold, b.ID)
 		return err
 	})
 }
@@ -217,7 +219,7 @@ func scanBatch(row scanner) (Batch, error) {
 	err := row.Scan(&b.ID, &b.Cluster, &b.Operation, &params, &b.Reason, &b.ActorID, &b.By, &b.Address, &b.RequestID,
 		&b.IdempotencyKey, &b.Fingerprint, &b.Sync, &state, &created, &started, &ended, &cleared,
 		&b.Total, &b.RetryOf, &b.UndoOf, &b.CancelRequested, &b.Paused,
-		&b.TemplateID, &rollout, &b.ActorRole, &b.Held, &schedule, &approval)
+		&b.TemplateID, &rollout, &b.ActorRole, &b.Held, &schedule, &approval, &b.Untold)
 	if err != nil {
 		return Batch{}, mapErr(fmt.Errorf("read batch: %w", err))
 	}

@@ -112,6 +112,8 @@ func permissionKind(p cluster.Permission) string {
 		return "idle"
 	case p.Allowed:
 		return "ok"
+	case p.Optional:
+		return "idle"
 	case p.Write:
 		return "hold"
 	default:

@@ -60,6 +60,9 @@ const rbacOperator = rbacViewer + `  - apiGroups: [""]
   - apiGroups: [""]
     resources: [pods]
     verbs: [delete] # only to delete single pods past their budget
+  - apiGroups: [""]
+    resources: [nodes/status]
+    verbs: [patch] # only for the conditions of nodes in maintenance
 `
 
 // tokenCommands make a kubeconfig with a token of the account. They need kubectl 1.24

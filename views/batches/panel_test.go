@@ -57,6 +57,8 @@ func TestPanel(t *testing.T) {
 		)
 		require.NotContains(t, viewstest.Render(t, "zh-CN", batches.Panel(held)), "interrupted_held")
 	}
+	held.Untold = "patch nodes/status"
+	require.Contains(t, viewstest.Render(t, "en", batches.Panel(held)), "patch nodes/status")
 	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(viewstest.Batch(store.StateInterrupted))))
 	require.Equal(t, ui.BatchControlURL("b1", "resume"), doc.Find("form").AttrOr("action", ""))
 

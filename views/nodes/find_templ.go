@@ -299,7 +299,7 @@ func moreFilters(v *ListView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = pickIn("condition", ui.T(ctx, "pick_any"), q.Condition, v.Page.Summary.Problems).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pickIn("condition", ui.T(ctx, "pick_any"), q.Condition, v.Page.Summary.Conditions).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -18,6 +18,9 @@ import (
 
 // conditionKind returns the mark of a condition.
 func conditionKind(c node.Condition) string {
+	if node.IsLifecycle(c.Type) {
+		return lifecycleKind(c)
+	}
 	switch c.Status {
 	case node.GoodStatus(c.Type):
 		return "ok"
@@ -30,7 +33,9 @@ func conditionKind(c node.Condition) string {
 
 // badConditions returns the conditions that are not as they should be.
 func badConditions(all []node.Condition) []node.Condition {
-	return slices.DeleteFunc(slices.Clone(all), func(c node.Condition) bool { return conditionKind(c) == "ok" })
+	return slices.DeleteFunc(slices.Clone(all), func(c node.Condition) bool {
+		return conditionKind(c) == "ok" || node.IsLifecycle(c.Type)
+	})
 }
 
 // conditionAbout says what a condition means. Of conditions that Kubernetes does not know
@@ -39,6 +44,8 @@ func conditionAbout(ctx context.Context, c node.Condition) string {
 	known := []string{"Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"}
 	kind := conditionKind(c)
 	switch {
+	case node.IsLifecycle(c.Type):
+		return ui.T(ctx, "condition_"+c.Type+"_"+lifecycleState(c))
 	case kind == "warn" && c.Type != "Ready":
 		return ui.T(ctx, "condition_unknown")
 	case slices.Contains(known, c.Type):

@@ -42,7 +42,13 @@ func sampleNodes() []*node.Node {
 			Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true, Reason: strings.Repeat("r", 200),
 			ReasonBy: "oncall", ReasonSince: &since,
 		},
-		{Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true},
+		{
+			Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true,
+			Lifecycle: []node.Lifecycle{
+				{Type: "Drained", Reason: "DrainCompleted", Message: "a<b>", Batch: "b1", Since: since},
+				{Type: "MaintenanceInProgress", Since: since},
+			},
+		},
 		{
 			Status: node.StatusReady, Scheduling: node.Limited,
 			Taints: []node.Taint{{Key: "gpu", Value: "true", Effect: "NoSchedule"}},

@@ -20,6 +20,7 @@ func view() rules.View {
 	}}, Approval: rule.Approval{Drain: true}}
 	all.Limits = rule.Limits{Cluster: "10%", Pool: "2", Wait: true}
 	all.Workloads.Namespaces = []drain.NamespaceRule{{Namespaces: "ci-*", Action: "wait", Seconds: 7200}}
+	all.Signals.Conditions = rule.Off
 	return rules.View{
 		Cluster: viewstest.OddCluster, Fields: all.Fields(), UpdatedBy: "ada", UpdatedAt: viewstest.Noon,
 		Now: viewstest.Noon, MayChange: true,

@@ -280,6 +280,7 @@ func families() map[string][]string {
 		),
 
 		"fleet_": {"pools", "zones"}, "fleet_requested_": {"cpu", "memory", "pods"}, "fleet_free_": {"cpu", "memory", "pods"},
+		"lifecycle_": lifecycleTypes(), "rules_tell_": {"auto", "on", "off"},
 		"condition_": conditionWords(), "condition_other_": {"ok", "bad", "warn"},
 		"node_tab_": {
 			"overview", "conditions", "pods", "events", "labels", "images", "heartbeat", "yaml", "history",
@@ -311,7 +312,17 @@ func conditionWords() []string {
 	for _, name := range []string{"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"} {
 		out = append(out, name+"_ok", name+"_bad")
 	}
+	for _, name := range lifecycleTypes() {
+		out = append(out, name+"_on", name+"_off")
+	}
 	return out
+}
+
+// lifecycleTypes are the types of the conditions that say where a node is in its life.
+func lifecycleTypes() []string {
+	return []string{
+		"MaintenancePlanned", "DrainInProgress", "Drained", "MaintenanceInProgress", "GracefulNodeShutdownInProgress",
+	}
 }
 
 // needWords are the messages of what the program needs in a cluster.
