@@ -44,7 +44,10 @@
     }
     if (except.size && except.size >= matches() && matches()) forget();
     const whole = everything !== null, here = boxes(), of = matches();
-    for (const box of here) box.checked = whole ? !except.has(box.value) : picked.has(box.value);
+    for (const box of here) {
+      box.checked = whole ? !except.has(box.value) : picked.has(box.value);
+      box.closest("tr").classList.toggle("ticked", box.checked);
+    }
     const ticked = here.filter((b) => b.checked).length;
     const head = $("#sel-page"), text = $("#picked"), more = $("#pick-all");
     if (head) head.checked = ticked > 0 && ticked === here.length;
