@@ -173,6 +173,8 @@ type drainPlanJSON struct {
 	Budgets []budgetJSON    `json:"budgets"`
 	Summary drain.Counts    `json:"summary"`
 	Unread  []string        `json:"unread,omitempty"`
+	// Storage has the storage operators whose budgets may lock a drain across zones.
+	Storage []drain.StorageRisk `json:"storage,omitempty"`
 }
 
 type drainNodeJSON struct {
@@ -220,7 +222,9 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 }
 
 func newDrainPlanJSON(r *http.Request, p drain.Plan) *drainPlanJSON {
-	out := &drainPlanJSON{Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Counts, Unread: p.Unread}
+	out := &drainPlanJSON{
+		Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Counts, Unread: p.Unread, Storage: p.Storage(),
+	}
 	for _, n := range p.Nodes {
 		d := drainNodeJSON{Node: n.Node, Pods: make([]podJSON, len(n.Pods)), Counts: n.Counts}
 		for j, pod := range n.Pods {

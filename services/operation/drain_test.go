@@ -286,3 +286,26 @@ func TestDrain_consent(t *testing.T) {
 	require.Equal(t, "confirm", services.AsError(consent.Check(admin, "staging")).Fields[0].Field)
 	require.NoError(t, consent.Check(admin, "prod"))
 }
+
+// Rook keeps what is left of its data: one failure domain goes at a time.
+func TestDrain_planWarnsOfBudgetsOfStorage(t *testing.T) {
+	c := kubetest.Acquire(t)
+	zone := func(name string) map[string]string { return map[string]string{corev1.LabelTopologyZone: name} }
+	a, b := c.Nodes(t, 1, kubetest.WithLabels(zone("a"))), c.Nodes(t, 1, kubetest.WithLabels(zone("b")))
+	ns := c.Namespace(t)
+	c.Pod(t, ns, "rook-ceph-osd", a[0])
+	c.Deployment(t, ns, "web", 2, kubetest.OnNodes(a[0]))
+	c.Budget(t, ns, "web", 1)
+	c.Budget(t, ns, "rook-ceph-osd", 0) // selects app=rook-ceph-osd, as Rook does
+	require.Empty(t, survey(t, c, nil, a[0], b[0]).Storage(), "one zone")
+
+	other := c.Namespace(t)
+	c.Pod(t, other, "rook-ceph-osd", b[0])
+	c.Budget(t, other, "rook-ceph-osd", 0)
+	budgets := []string{ns + "/rook-ceph-osd", other + "/rook-ceph-osd"}
+	slices.Sort(budgets)
+	require.Equal(t, []drain.StorageRisk{{
+		Operator: "Rook", Budgets: budgets, Zones: []string{"a", "b"}, Nodes: 2,
+	}}, survey(t, c, nil, a[0], b[0]).Storage())
+	require.Empty(t, survey(t, c, nil, a[0]).Storage())
+}

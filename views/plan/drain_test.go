@@ -175,3 +175,15 @@ func TestPodDeletePage(t *testing.T) {
 	require.Equal(t, "true", doc.Find("#opt-confirm").AttrOr("aria-invalid", ""))
 	require.True(t, doc.Find("#plan-do").HasClass("solid"))
 }
+
+func TestPlanPage_storage(t *testing.T) {
+	page := func(order string) string {
+		return strings.Join(viewstest.Texts(pageOf(t, func(v *plan.View) {
+			v.Rollout.Order = order
+			v.Drain.Budgets[0].Storage = "Rook"
+			v.Drain.Nodes[0].Pods = samplePods()[:1]
+		}).Find("#plan-result .note")), "\n")
+	}
+	require.Contains(t, page(""), "Rook keeps its storage in several zones of this batch: eu-1a, eu-1b. While one of them")
+	require.Contains(t, page(batch.OrderZone), "Pause between the zones")
+}

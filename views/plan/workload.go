@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"kube-node-manager/services/batch"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/ui"
 )
@@ -24,6 +25,25 @@ func workloadNotes(ctx context.Context, v View) []note {
 			Kind: "idle", Title: ui.T(ctx, "plan_orders", "Orders", strings.Join(orders, ", ")),
 			Text: ui.T(ctx, "plan_orders_about"),
 		})
+	}
+	return notes
+}
+
+// storageNotes returns warnings of budgets that the operator of a storage changes while a
+// zone is drained.
+func storageNotes(ctx context.Context, v View) []note {
+	risks := v.Drain.Storage()
+	notes := make([]note, len(risks))
+	for i, r := range risks {
+		title := ui.N(ctx, "plan_storage_nodes", r.Nodes, "Operator", r.Operator)
+		if len(r.Zones) > 0 {
+			title = ui.T(ctx, "plan_storage_zones", "Operator", r.Operator, "Zones", ui.SomeNames(ctx, r.Zones))
+		}
+		text := "plan_storage_apart"
+		if v.Rollout.Order == batch.OrderZone && len(r.Zones) > 0 {
+			text = "plan_storage_ordered"
+		}
+		notes[i] = note{Kind: "warn", Title: title, Text: ui.T(ctx, text)}
 	}
 	return notes
 }

@@ -21,7 +21,8 @@ type Demand struct {
 	Needed   int             `json:"needed"`   // pods that must stay healthy
 	Expected int             `json:"expected"` // pods that it counts
 	Policy   string          `json:"unhealthyPodEvictionPolicy"`
-	Never    *services.Error `json:"-"` // why it can never allow an eviction, and what to do about it
+	Storage  string          `json:"storage,omitempty"` // the storage operator that it belongs to
+	Never    *services.Error `json:"-"`                 // why it can never allow an eviction, and what to do about it
 }
 
 // budgets finds the budgets of pods.
@@ -72,6 +73,7 @@ func (g guard) demand() *Demand {
 	if g.Spec.UnhealthyPodEvictionPolicy != nil {
 		d.Policy = string(*g.Spec.UnhealthyPodEvictionPolicy)
 	}
+	d.Storage = storageOf(g.PodDisruptionBudget)
 	if s.ExpectedPods > 0 && s.DesiredHealthy >= s.ExpectedPods {
 		d.Never = reason("drain_never_budget", "Budget", g.key(), "Needed", d.Needed, "Expected", d.Expected)
 	}
