@@ -243,7 +243,8 @@ func TestStory_nodeDrainOfClusterAPI(t *testing.T) {
 	require.Contains(t, late.Items[0].Error, s.ns+"/last")
 	s.untouched(t, "skip", "last")
 
-	require.NoError(t, s.c.Client.PolicyV1().PodDisruptionBudgets(s.ns).Delete(t.Context(), "last", metav1.DeleteOptions{}))
+	budgets := s.c.Client.PolicyV1().PodDisruptionBudgets(s.ns)
+	require.NoError(t, budgets.Delete(t.Context(), "last", metav1.DeleteOptions{}))
 	done := s.act(t, late.ID, "retry", url.Values{"timeout": {"5m"}})
 	require.Equal(t, "succeeded", done.State, done.Items)
 	s.untouched(t, "skip")
