@@ -8,6 +8,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/change"
+	"kube-node-manager/services/fit"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/plan"
@@ -84,7 +85,7 @@ func (h *Handlers) showPlan(
 // planView returns what the page of a plan shows.
 func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, problem error) plan.View {
 	v := plan.View{
-		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Names: q.Nodes,
+		Cluster: q.Cluster, Operation: q.Operation, Reason: q.Reason, Drain: p.Drain, Fit: p.Fit, Names: q.Nodes,
 		MayForce:       services.ActorFrom(r.Context()).In(q.Cluster).May(services.PermitForce),
 		IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
@@ -175,6 +176,8 @@ type drainPlanJSON struct {
 	Unread  []string        `json:"unread,omitempty"`
 	// Storage has the storage operators whose budgets may lock a drain across zones.
 	Storage []drain.StorageRisk `json:"storage,omitempty"`
+	// Fit says whether the evicted pods find room on other nodes.
+	Fit *fit.Fit `json:"fit,omitempty"`
 }
 
 type drainNodeJSON struct {
@@ -215,6 +218,7 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 		return out
 	}
 	out.Drain = newDrainPlanJSON(r, *p.Drain)
+	out.Drain.Fit = p.Fit
 	for i, n := range p.Drain.Nodes {
 		out.Nodes[i].Warnings = append(out.Nodes[i].Warnings, sentences(r, n.Warnings)...)
 	}

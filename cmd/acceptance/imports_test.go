@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 		"services/operation/drain", "services/saved", "services/store",
 	},
 	"views/plan": {
-		"views/ui", "views/batches", "services", "services/batch", "services/change", "services/node",
+		"views/ui", "views/batches", "services", "services/batch", "services/change", "services/fit", "services/node",
 		"services/operation/...",
 	},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
@@ -84,13 +84,14 @@ var rooms = map[string][]string{
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain",
 	},
 	"services/operation/drain": {"services", "services/form", "services/kube", "services/node"},
+	"services/fit": {"services/node"},
 	"services/inspect": {
 		"services", "services/kube", "services/node", "services/operation", "services/operation/drain",
 		"services/rule", "cache",
 	},
 	"services/batch": {
-		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/...",
-		"services/rule", "services/store",
+		"services", "services/change", "services/fit", "services/form", "services/kube", "services/node",
+		"services/operation/...", "services/rule", "services/store",
 	},
 	"services/template": {"services", "services/operation", "services/store", "services/yamltree"},
 	"services/saved":    {"services", "services/store"},
@@ -116,6 +117,9 @@ var kubernetes = map[string][]string{
 		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/klog/",
 	}, // which the check of tolerations wants
 	"services/operation/drain": {"k8s.io/api/", "k8s.io/apimachinery/"},
+	"services/fit": {
+		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/", "k8s.io/klog/",
+	}, // the scheduler's own checks
 	"services/inspect":         {"k8s.io/api/"},
 	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
 	"services/account":         {"k8s.io/apimachinery/pkg/util/validation"}, // of a label's key and value

@@ -24,6 +24,7 @@ type Clusters interface {
 // Nodes reads the nodes that a batch is planned over.
 type Nodes interface {
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
+	Usage(ctx context.Context, cluster string) (map[string]node.Usage, error)
 }
 
 // Rules returns what holds for all batches of a cluster.

@@ -6,6 +6,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/change"
+	"kube-node-manager/services/fit"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
@@ -16,6 +17,7 @@ import (
 type Preview struct {
 	Nodes     []NodePlan
 	Drain     *drain.Plan         // of a drain
+	Fit       *fit.Fit            // of a drain: whether its pods find room; nil where nobody asked
 	Evictions operation.Evictions // that a NoExecute taint would cause
 	// Named lists the protected keys that the request names; an administrator
 	// has to confirm them.
@@ -74,6 +76,7 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
+	plan.Fit = e.fit(ctx, p.batch.Cluster, plan)
 	plan.Refusal = rehearse(e.options.ActAs.context(ctx, p.batch.Cluster, services.ActorFrom(ctx)), plan)
 	return plan, nil
 }

@@ -50,6 +50,9 @@ func (s *Service) Pods(ctx context.Context, cluster, name string, fresh bool) (P
 		if err != nil {
 			return Pods{}, err
 		}
+		for i := range plan.Nodes {
+			plan.Nodes[i].Leaving = nil // nobody shows them here, and the value is cached
+		}
 		return newPods(facts.PodsByNode[name], plan), nil
 	})
 }

@@ -6,8 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// isGPU reports whether a resource is GPUs, or parts of them, of the known device plugins.
-func isGPU(name corev1.ResourceName) bool {
+// IsGPU reports whether a resource is GPUs, or parts of them, of the known device plugins.
+func IsGPU(name corev1.ResourceName) bool {
 	text := string(name)
 	return text == "nvidia.com/gpu" || text == "amd.com/gpu" || strings.HasPrefix(text, "gpu.intel.com/") ||
 		strings.HasPrefix(text, "nvidia.com/gpu.shared") || strings.HasPrefix(text, "nvidia.com/mig-")
@@ -17,7 +17,7 @@ func isGPU(name corev1.ResourceName) bool {
 func gpusOf(list corev1.ResourceList) map[string]int64 {
 	var gpus map[string]int64
 	for name, amount := range list {
-		if !isGPU(name) || amount.Value() == 0 {
+		if !IsGPU(name) || amount.Value() == 0 {
 			continue
 		}
 		if gpus == nil {

@@ -1,44 +1,15 @@
 package nodes
 
 import (
-	"fmt"
 	"math"
-	"strconv"
 
 	"kube-node-manager/views/ui"
 )
 
-// quantity returns an amount of a resource: of "cpu", given in millicores, the
-// cores; of "memory", given in bytes, a binary unit; anything else is a count.
-func quantity(unit string, n int64) string {
-	switch {
-	case n < 0:
-		return ui.Unknown
-	case unit == "cpu":
-		return strconv.FormatFloat(float64(n)/1000, 'f', -1, 64)
-	case unit == "memory":
-		return bytesText(n)
-	default:
-		return ui.Number(int(n))
-	}
-}
+// quantity returns an amount of a resource; see ui.Quantity.
+func quantity(unit string, n int64) string { return ui.Quantity(unit, n) }
 
-func bytesText(n int64) string {
-	const step = 1024
-	value, unit := float64(n), 0
-	for value >= step && unit < 4 {
-		value /= step
-		unit++
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	digits := 1
-	if value >= 100 {
-		digits = 0
-	}
-	return strconv.FormatFloat(value, 'f', digits, 64) + " " + []string{"", "Ki", "Mi", "Gi", "Ti"}[unit] + "B"
-}
+func bytesText(n int64) string { return ui.Quantity("memory", n) }
 
 // percent returns part as a percentage of whole, and false when one of them is not
 // known.

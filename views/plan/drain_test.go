@@ -187,3 +187,14 @@ func TestPlanPage_storage(t *testing.T) {
 	require.Contains(t, page(""), "Rook keeps its storage in several zones of this batch: eu-1a, eu-1b. While one of them")
 	require.Contains(t, page(batch.OrderZone), "Pause between the zones")
 }
+
+// Each figure says how sure it is.
+func TestPlanPage_fit(t *testing.T) {
+	doc := pageOf(t, nil).Find("[data-fit]").First()
+	require.Equal(t, "≥", doc.AttrOr("data-fit", ""))
+	require.Contains(t, viewstest.Squeezed(doc), "≥ 4 of 6 podsSo many find room now")
+	require.Equal(t, []string{"CPU1.5= 8", "Memory2.0 GiB≤ 1.0 GiB", "Pods6= 900", "GPUs6?"},
+		viewstest.Texts(doc.Find("[data-resource]")))
+	require.Contains(t, viewstest.Squeezed(doc), "? for 2 pods: they depend on where other pods run.")
+	require.Zero(t, pageOf(t, func(v *plan.View) { v.Fit.Pods = 0 }).Find("[data-fit]").Length())
+}

@@ -12,6 +12,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/change"
+	"kube-node-manager/services/fit"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/plan"
 	"kube-node-manager/views/ui"
@@ -89,7 +90,16 @@ func samplePlan() *drain.Plan {
 func planView(alter func(*plan.View)) plan.View {
 	v := plan.View{
 		Cluster: viewstest.OddCluster, Operation: "drain", Reason: "kernel", Drain: samplePlan(),
-		Options: drain.DefaultOptions(),
+		Options: drain.DefaultOptions(), Fit: &fit.Fit{
+			Pods: 6, Nodes: 12, Fits: fit.Figure{Mark: fit.AtLeast, Value: 4}, Nowhere: 1,
+			Unsure: map[string]int{fit.ByVolumes: 1, fit.ByPods: 2, fit.ByPorts: 1, fit.ByDevices: 1, fit.ByScheduler: 1},
+			Amounts: []fit.Amount{
+				{Name: "cpu", Unit: "cpu", Needed: 1500, Free: fit.Figure{Mark: fit.Exact, Value: 8000}},
+				{Name: "memory", Unit: "memory", Needed: 1 << 31, Free: fit.Figure{Mark: fit.AtMost, Value: 1 << 30}},
+				{Name: "pods", Needed: 6, Free: fit.Figure{Mark: fit.Exact, Value: 900}},
+				{Name: "gpus", Needed: 6, Free: fit.Figure{Mark: fit.Unknown}},
+			},
+		},
 		Rollout: batch.Rollout{Parallel: 5}, MayForce: true,
 		Names: []string{"calm.prod", "ip-10-0-3-26.prod", "gone.prod"}, IdempotencyKey: "key-4", Back: "/back?a=1&b=2",
 	}

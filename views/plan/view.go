@@ -7,6 +7,7 @@ import (
 
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/change"
+	"kube-node-manager/services/fit"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/views/ui"
@@ -20,6 +21,7 @@ type View struct {
 	Nodes          []Node
 	Summary        Summary
 	Drain          *drain.Plan   // of a drain
+	Fit            *fit.Fit      // of a drain: whether its pods find room elsewhere
 	Change         *Change       // of labels, taints and annotations
 	Origin         *Origin       // of an undo or a retry
 	Pod            *Pod          // of the deletion of one pod

@@ -32,6 +32,7 @@ type NodePlan struct {
 	Warnings []*services.Error `json:"-"`
 	Blockers []*services.Error `json:"-"`
 	Counts   Counts            `json:"counts"`
+	Leaving  []*corev1.Pod     `json:"-"` // that are to be evicted, those included that wait for a budget or a consent
 }
 
 // Counts counts pods by verdict.
@@ -149,6 +150,9 @@ func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[strin
 		}
 		if f.Self != "" && f.Self == pod.Namespace+"/"+pod.Name {
 			np.Warnings = append(np.Warnings, reason("drain_warn_self"))
+		}
+		if j.Verdict == Evict || j.Verdict == Acknowledge || j.Verdict == Blocked || j.Verdict == Unknown {
+			np.Leaving = append(np.Leaving, pod)
 		}
 		np.Pods = append(np.Pods, j)
 		np.Counts.add(j.Verdict)
