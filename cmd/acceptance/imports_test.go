@@ -84,7 +84,7 @@ var rooms = map[string][]string{
 		"services", "services/change", "services/form", "services/kube", "services/node", "services/operation/drain",
 	},
 	"services/operation/drain": {"services", "services/form", "services/kube", "services/node"},
-	"services/fit": {"services/node"},
+	"services/fit":             {"services/node"},
 	"services/inspect": {
 		"services", "services/kube", "services/node", "services/operation", "services/operation/drain",
 		"services/rule", "cache",
@@ -120,10 +120,10 @@ var kubernetes = map[string][]string{
 	"services/fit": {
 		"k8s.io/api/", "k8s.io/apimachinery/", "k8s.io/component-helpers/", "k8s.io/klog/",
 	}, // the scheduler's own checks
-	"services/inspect":         {"k8s.io/api/"},
-	"services/batch":           {"k8s.io/apimachinery/pkg/util/validation"},
-	"services/account":         {"k8s.io/apimachinery/pkg/util/validation"}, // of a label's key and value
-	"web":                      {"k8s.io/klog/"},                            // whose lines go to our log
+	"services/inspect": {"k8s.io/api/"},
+	"services/batch":   {"k8s.io/apimachinery/pkg/util/validation"},
+	"services/account": {"k8s.io/apimachinery/pkg/util/validation"}, // of a label's key and value
+	"web":              {"k8s.io/klog/"},                            // whose lines go to our log
 }
 
 // vague names say nothing of what a package is about.
