@@ -69,7 +69,9 @@ func TestNew(t *testing.T) {
 		"all, wherever they go":         {pods(4, "1", nil), two, nothing, Figure{Exact, 4}},
 		"not without the usage":         {pods(4, "1", nil), two, nil, Figure{Unknown, 0}},
 		"too many even for empty nodes": {pods(9, "1", nil), two, nil, Figure{AtMost, 8}},
-		"used":                          {pods(4, "1", nil), two, map[string]node.Usage{"a": {CPU: 3000}, "b": {CPU: 2000}}, Figure{AtMost, 3}},
+		"used": {
+			pods(4, "1", nil), two, map[string]node.Usage{"a": {CPU: 3000}, "b": {CPU: 2000}}, Figure{AtMost, 3},
+		},
 		// Two of 3 and two of 1 fit if the scheduler puts them well: 3+1 on each node. It may put both small ones
 		// on one node first, and then one large one waits.
 		"perhaps":              {append(pods(2, "3", nil), pods(2, "1", nil)...), two, nothing, Figure{AtLeast, 2}},

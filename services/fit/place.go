@@ -53,7 +53,8 @@ func decidedBy(p *corev1.Pod) string {
 		return ByPods
 	case hasPorts(p):
 		return ByPorts
-	case p.Spec.SchedulerName != "" && p.Spec.SchedulerName != corev1.DefaultSchedulerName || len(p.Spec.SchedulingGates) > 0:
+	case p.Spec.SchedulerName != "" && p.Spec.SchedulerName != corev1.DefaultSchedulerName,
+		len(p.Spec.SchedulingGates) > 0:
 		return ByScheduler
 	default:
 		return ""
