@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/rule"
@@ -75,7 +76,7 @@ func ruleFields() []apiField {
 		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
 		choiceField("node_conditions", "When drains set the conditions of maintenance.", rule.Auto, rule.On, rule.Off),
 	}
-	fields = append(fields, windowFields()...)
+	fields = slices.Concat(fields, windowFields(), healthFields())
 	return append(fields, flagField("approval_drain",
 		"Let a drain begin only when a second person has approved its plan."))
 }

@@ -95,7 +95,7 @@ func OptionHelp() map[string]string {
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
 		"help_key_file": "File with the key that encrypts the secrets in the database: 32 bytes in base64. " +
 			"Or its content in KNM_KEY. Default: a file in the data directory, which is created.",
-		"help_cluster_networks": "Networks in which the API servers of imported clusters may be. " +
+		"help_cluster_networks": "Networks in which the API servers of imported clusters, and Prometheus servers, may be. " +
 			"Default: all but the loopback address. Metadata and link-local addresses are never allowed.",
 		"help_public_url": "Address that people open in the browser, also with a path. " +
 			"Needed behind a proxy; with https, cookies are marked as secure.",

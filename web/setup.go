@@ -18,6 +18,7 @@ import (
 	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/prometheus"
 	"kube-node-manager/services/rule"
 	"kube-node-manager/services/saved"
 	"kube-node-manager/services/store"
@@ -77,7 +78,8 @@ func (a *App) setUp(ctx context.Context) error {
 	e.sessions.ended = events.recheckLogins
 	engine := batch.New(batch.Dependencies{
 		Store: st, Accounts: e.accounts, Clusters: clusters, Nodes: nodes, Rules: held, Templates: templates,
-		Cache: fenced, Log: a.log, Watcher: batchWatcher{events, e.metrics, clusters},
+		Metrics: prometheus.New(a.options.ClusterNetworks),
+		Cache:   fenced, Log: a.log, Watcher: batchWatcher{events, e.metrics, clusters},
 	}, batch.Options{
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},

@@ -93,14 +93,15 @@ var rooms = map[string][]string{
 		"services", "services/change", "services/fit", "services/form", "services/kube", "services/node",
 		"services/operation/...", "services/rule", "services/store",
 	},
-	"services/template": {"services", "services/operation", "services/store", "services/yamltree"},
-	"services/saved":    {"services", "services/store"},
-	"services/rule":     {"services", "services/form", "services/operation/drain", "services/store"},
-	"services/account":  {"services", "services/seal", "services/store"},
-	"services/audit":    {"services", "services/store"},
-	"services/oidc":     {"services"},
-	"services/ldap":     {"services"},
-	forLDAP:             {},
+	"services/template":   {"services", "services/operation", "services/store", "services/yamltree"},
+	"services/saved":      {"services", "services/store"},
+	"services/rule":       {"services", "services/form", "services/operation/drain", "services/store"},
+	"services/account":    {"services", "services/seal", "services/store"},
+	"services/audit":      {"services", "services/store"},
+	"services/oidc":       {"services"},
+	"services/ldap":       {"services"},
+	forLDAP:               {},
+	"services/prometheus": {"services", "services/kubeconfig"},
 }
 
 // kubernetes says which of Kubernetes' modules a package may import. Those that

@@ -59,6 +59,9 @@ type Options struct {
 	Limits    Limits // zero for the usual ones
 	Reach     ReachLimit
 	ActAs     ActAs
+	// HealthEvery is how often the health of a cluster is checked while a batch waits for
+	// it; 0 for 5 s.
+	HealthEvery time.Duration
 }
 
 // MaxNodes is how many nodes one batch may have.
@@ -71,6 +74,7 @@ type Engine struct {
 	clusters  Clusters
 	nodes     Nodes
 	rules     Rules
+	metrics   Metrics
 	templates operation.Templates
 	cache     Cache
 	watcher   Watcher
@@ -101,6 +105,7 @@ type Dependencies struct {
 	Clusters  Clusters
 	Nodes     Nodes
 	Rules     Rules
+	Metrics   Metrics // nil asks nobody
 	Templates operation.Templates
 	Cache     Cache
 	Watcher   Watcher
@@ -117,7 +122,7 @@ func New(d Dependencies, o Options) *Engine {
 		d.Now = time.Now
 	}
 	e := &Engine{
-		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, rules: d.Rules,
+		store: d.Store, accounts: d.Accounts, clusters: d.Clusters, nodes: d.Nodes, rules: d.Rules, metrics: d.Metrics,
 		templates: d.Templates, cache: d.Cache, watcher: d.Watcher, log: d.Log, options: o, now: d.Now,
 		base: context.Background(), changed: make(chan struct{}, 1), runs: map[string]*run{}, turns: newTurns(),
 		planning: newPlanning(o.Limits), capacity: newCapacity(),

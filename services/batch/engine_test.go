@@ -26,6 +26,7 @@ import (
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/prometheus"
 	"kube-node-manager/services/rule"
 	"kube-node-manager/services/store"
 )
@@ -181,7 +182,7 @@ func startProcessAt(
 	held := rule.New(db, time.Now)
 	engine := batch.New(batch.Dependencies{
 		Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: registry, Nodes: nodes, Rules: held,
-		Cache: clearing{c, seen}, Watcher: seen, Log: log, Now: now,
+		Cache: clearing{c, seen}, Watcher: seen, Log: log, Now: now, Metrics: prometheus.New(thisMachine()),
 	}, o)
 	require.NoError(t, engine.Start(ctx))
 	p := &process{engine: edge{engine}, nodes: nodes, cache: c, store: db, rules: held, seen: seen}

@@ -10,10 +10,13 @@ type Gate struct {
 	Canary bool       `json:"canary"`          // the first wave has ended; else it is a pause between two waves
 	Failed int        `json:"failed"`          // nodes so far
 	Until  *time.Time `json:"until,omitempty"` // when it continues by itself; nil waits for a person
+	// Health is what the rules of the cluster demand; nil unless the batch waits for that.
+	Health *Health `json:"health,omitempty"`
 }
 
-// pass waits between a wave and the next, as the rollout says. It returns an
-// error when no more items are to be taken.
+// pass waits between a wave and the next: first as the rollout says, and then, directly
+// before the next one begins, until the cluster is as healthy as its rules demand. It
+// returns an error when no more items are to be taken.
 func (r *run) pass(before wave) error {
 	if err := r.ledger.settle(r.pace.take, before.items); err != nil {
 		return err
@@ -23,6 +26,14 @@ func (r *run) pass(before wave) error {
 		r.pace.stop(errFailures) // of a drain, whose nodes in progress were to end first
 		return errFailures
 	}
+	if err := r.rest(before, failed); err != nil {
+		return err
+	}
+	return r.passHealth(Gate{Canary: before.canary, Failed: failed})
+}
+
+// rest waits between two waves as the rollout says.
+func (r *run) rest(before wave, failed int) error {
 	pause := r.pace.rollout.WavePause
 	if before.canary {
 		pause = r.pace.rollout.CanaryWait

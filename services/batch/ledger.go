@@ -141,6 +141,13 @@ func (l *ledger) settle(ctx context.Context, items []Item) error {
 	}
 }
 
+// hasSettled reports whether an item is stored in a final state.
+func (l *ledger) hasSettled(seq int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settled[seq]
+}
+
 // sum returns the counts of the stored rows.
 func (l *ledger) sum() Counts {
 	l.mu.Lock()

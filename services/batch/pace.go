@@ -32,6 +32,7 @@ type pace struct {
 
 	nudge   chan struct{} // receives after paused or later has changed
 	proceed chan struct{} // receives when a person ends a timed gate
+	resumed chan struct{} // receives after paused has changed, for a gate that asks
 	turn    chan struct{} // receives when another batch has left a node
 
 	mu     sync.Mutex
@@ -45,7 +46,8 @@ func newPace(base context.Context, limiter *kube.Limiter, rollout Rollout, pause
 	p := &pace{
 		limiter: limiter, rollout: rollout, changed: changed, paused: paused,
 		nudge: make(chan struct{}, 1), proceed: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		later: map[int]bool{},
+		resumed: make(chan struct{}, 1),
+		later:   map[int]bool{},
 	}
 	if rollout.Parallel > 0 {
 		p.slots = make(chan struct{}, rollout.Parallel)
@@ -112,6 +114,7 @@ func (p *pace) setPaused(paused bool) {
 	p.paused = paused
 	p.mu.Unlock()
 	signal(p.nudge)
+	signal(p.resumed)
 }
 
 // setClosed makes the run rest until its window opens, or lets it go on. It reports whether
@@ -159,7 +162,39 @@ func (p *pace) ask(g Gate) error {
 	p.setPaused(true)
 	p.setGate(&g)
 	defer p.setGate(nil)
-	return p.waitWhilePaused()
+	for p.isPaused() { // a drain that is at work receives the nudges
+		select {
+		case <-p.resumed:
+		case <-p.take.Done():
+			return p.stopped()
+		}
+	}
+	return nil
+}
+
+// linger shows a gate, and waits for a time. It reports whether a person says that the
+// batch may continue.
+func (p *pace) linger(g Gate, wait time.Duration) (skipped bool, err error) {
+	p.setGate(&g)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false, nil
+	case <-p.proceed:
+		return true, nil
+	case <-p.take.Done():
+		return false, p.stopped()
+	}
+}
+
+// forgetSkip forgets that a person has ended an earlier gate, which ended by itself at the
+// same moment.
+func (p *pace) forgetSkip() {
+	select {
+	case <-p.proceed:
+	default:
+	}
 }
 
 // rest waits for a time, or until a person says that it may continue.
@@ -192,12 +227,12 @@ func (p *pace) present() (paused bool, gate *Gate) {
 	return p.paused, p.gate
 }
 
-// skipGate ends a timed wait between two waves, and reports whether there was
-// one.
+// skipGate ends a wait between two waves that needs no person, and reports whether
+// there was one.
 func (p *pace) skipGate() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gate == nil || p.gate.Until == nil {
+	if p.gate == nil || p.gate.Until == nil && p.gate.Health == nil {
 		return false
 	}
 	signal(p.proceed)

@@ -30,6 +30,8 @@ type run struct {
 	behind  *kube.Converging // nodes that the control plane has yet to reconcile
 	asks    *services.Error  // see View.Asks; set before the run is launched
 	sponsor sponsor          // set before the run is launched
+	begin   *baseline        // the cluster before the first wave; nil unless its rules demand health
+	open    map[string]int   // items that had not ended when the run began, by node
 	done    chan struct{}    // closed when the batch's end is stored
 
 	mu      sync.Mutex
@@ -106,6 +108,9 @@ func (r *run) execute(items []Item) {
 // roll works through the items, wave by wave.
 func (r *run) roll(items []Item) {
 	waves := r.pace.rollout.waves(items, r.batch.Total, r.inventory().Find)
+	if r.observe(items, waves) != nil {
+		return
+	}
 	c, together := r.op.(operation.Conductor)
 	if together {
 		r.rollTogether(c, waves)

@@ -191,6 +191,9 @@ func (e *Engine) views(ctx context.Context, batches []Batch) ([]View, error) {
 			continue
 		}
 		views[i] = newView(b, counts[b.ID], e.now())
+		if b.State == store.StateInterrupted {
+			views[i].Gate = e.failedGate(ctx, b, views[i].Counts.Failed)
+		}
 		if resumable(b) && b.UndoOf == "" { // those of an undo take its records; see View
 			views[i].Asks = e.asksNow(ctx, b)
 		}

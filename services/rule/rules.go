@@ -22,6 +22,7 @@ type Rules struct {
 	Workloads Workloads `json:"workloads"`
 	Approval  Approval  `json:"approval"`
 	Signals   Signals   `json:"signals"`
+	Health    Health    `json:"health"`
 }
 
 // section is a part of the rules, with a form of its own on the page.
@@ -33,11 +34,13 @@ type section interface {
 }
 
 func (r *Rules) sections() []section {
-	return []section{&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval, &r.Signals}
+	return []section{&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval, &r.Signals, &r.Health}
 }
 
 // Default returns the rules of a cluster for which none were set.
-func Default() Rules { return Rules{Windows: Windows{List: []Window{}}, Signals: defaultSignals()} }
+func Default() Rules {
+	return Rules{Windows: Windows{List: []Window{}}, Signals: defaultSignals(), Health: defaultHealth()}
+}
 
 // Fields returns the rules as a form has them.
 func (r Rules) Fields() form.Fields {

@@ -74,6 +74,11 @@ func TestRules_revise(t *testing.T) {
 		{Namespaces: "shop", Action: drain.ActionEvict},
 	}
 	all.Signals.Conditions = Off
+	more := 3
+	all.Health = Health{
+		Nodes: true, Pending: &more, Workloads: 95, Prometheus: "http://prometheus:9090", Query: "sum(up)", Below: 0.5,
+		For: 90, Timeout: 3600,
+	}
 	again, err := Default().Revise(all.Fields())
 	require.NoError(t, err)
 	require.Equal(t, all, again)

@@ -72,6 +72,9 @@ func countLine(ctx context.Context, id string, n int) string {
 // gateWords says what a batch waits for between two waves; "#" stands for the time
 // when it continues.
 func gateWords(ctx context.Context, v batch.View) string {
+	if v.Gate.Health != nil {
+		return healthWords(ctx, v)
+	}
 	done := ui.N(ctx, "gate_wave", batch.Done(v.Counts))
 	if v.Gate.Canary {
 		done = ui.N(ctx, "gate_canary", batch.Done(v.Counts))
@@ -103,7 +106,9 @@ func goOnWord(ctx context.Context, v batch.View) string {
 		return ui.T(ctx, "do_go_on_now")
 	case v.Gate == nil || v.Gate.Until != nil && v.Paused:
 		return ui.T(ctx, "do_resume")
-	case v.Gate.Until == nil:
+	case v.Gate.Health != nil && v.Paused && !v.Gate.Health.Failed:
+		return ui.T(ctx, "do_resume")
+	case v.Gate.Until == nil && (v.Gate.Health == nil || v.Gate.Health.Failed):
 		return ui.T(ctx, "do_go_on")
 	default:
 		return ui.T(ctx, "do_go_on_now")
@@ -136,6 +141,9 @@ func panelMark(v batch.View) string {
 	mark := strconv.Itoa(milestone(v))
 	if v.Gate != nil {
 		mark += "+" + strconv.Itoa(batch.Done(v.Counts))
+		if v.Gate.Health != nil {
+			mark += healthMark(v.Gate.Health)
+		}
 	}
 	return mark
 }

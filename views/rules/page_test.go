@@ -21,6 +21,11 @@ func view() rules.View {
 	all.Limits = rule.Limits{Cluster: "10%", Pool: "2", Wait: true}
 	all.Workloads.Namespaces = []drain.NamespaceRule{{Namespaces: "ci-*", Action: "wait", Seconds: 7200}}
 	all.Signals.Conditions = rule.Off
+	more := 3
+	all.Health = rule.Health{
+		Nodes: true, Pending: &more, Workloads: 95, Prometheus: "http://prometheus.example:9090/prefix", Query: "sum(up)",
+		Below: 0.5, For: 90, Timeout: 3600,
+	}
 	return rules.View{
 		Cluster: viewstest.OddCluster, Fields: all.Fields(), UpdatedBy: "ada", UpdatedAt: viewstest.Noon,
 		Now: viewstest.Noon, MayChange: true,
