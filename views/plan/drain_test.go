@@ -192,7 +192,7 @@ func TestPlanPage_storage(t *testing.T) {
 func TestPlanPage_fit(t *testing.T) {
 	doc := pageOf(t, nil).Find("[data-fit]").First()
 	require.Equal(t, "≥", doc.AttrOr("data-fit", ""))
-	require.Contains(t, viewstest.Squeezed(doc), "≥ 4 of 6 podsSo many find room now")
+	require.Contains(t, viewstest.Squeezed(doc), "≥ 4 of 6 pods So many find room now")
 	require.Equal(t, []string{"CPU1.5= 8", "Memory2.0 GiB≤ 1.0 GiB", "Pods6= 900", "GPUs6?"},
 		viewstest.Texts(doc.Find("[data-resource]")))
 	require.Contains(t, viewstest.Squeezed(doc), "? for 2 pods: they depend on where other pods run.")
