@@ -114,7 +114,7 @@ func report(b *testing.B, rounds []round) {
 	b.ReportMetric(median(rounds, func(r round) float64 { return float64(r.fresh.Milliseconds()) }), "ms-to-fresh-table")
 }
 
-func median(rounds []round, of func(round) float64) float64 {
+func median[R any](rounds []R, of func(R) float64) float64 {
 	values := make([]float64, len(rounds))
 	for i, r := range rounds {
 		values[i] = of(r)
