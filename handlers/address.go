@@ -100,7 +100,7 @@ func (h *Handlers) readPage(r *http.Request) error {
 
 // dropConsents takes out what a person has to say anew each time.
 func dropConsents(form url.Values) {
-	for _, name := range []string{"idempotency_key", "plan", "confirm", "exceed", "confirm_pods", "draft"} {
+	for _, name := range []string{"idempotency_key", "plan", "confirm", "exceed", "confirm_pods", "others", "draft"} {
 		form.Del(name)
 	}
 }

@@ -129,6 +129,7 @@ func consentFields() []apiField {
 		textField("confirm", "The name of the cluster (of the pod to delete one), where an administrator must confirm."),
 		textField("exceed", "The name of the cluster, where an administrator exceeds one of its limits."),
 		textField("confirm_pods", "The number of pods in the plan that a NoExecute taint evicts, or `unknown`."),
+		onlyOne("others", "Work on nodes on which others are at work, too; see `others` of the plan."),
 	}
 }
 

@@ -89,7 +89,7 @@ func TestBrowser_cordonThreeNodes(t *testing.T) {
 func TestBrowser_uncordonTenNodesWithProgress(t *testing.T) {
 	c := lease(t)
 	proxy := c.Proxy(t)
-	names := c.Nodes(t, 10, kubetest.Cordoned())
+	names := c.Nodes(t, 10, kubetest.Cordoned(), byUs())
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "")

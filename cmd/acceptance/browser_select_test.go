@@ -9,6 +9,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"kube-node-manager/services/kube/kubetest"
 )
@@ -166,11 +167,18 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.until(`document.querySelector("#flash").textContent.includes("Selection cleared")`)
 }
 
+// byUs says of cordoned nodes that this program has cordoned them.
+func byUs() kubetest.NodeOption {
+	return func(_ int, n *corev1.Node) {
+		n.Annotations = map[string]string{"kube-node-manager.io/cordon-by": adminName}
+	}
+}
+
 // After a batch of all that match its nodes stay selected, whatever the filter
 // then shows.
 func TestBrowser_allThatMatchIsDoneBesideTheTable(t *testing.T) {
 	c := lease(t)
-	names := c.Nodes(t, 55, kubetest.Cordoned())
+	names := c.Nodes(t, 55, kubetest.Cordoned(), byUs())
 	p := startProgram(t, c.Kubeconfig)
 	x := startBrowser(t).tab(p).signIn()
 	x.openNodes(c.Name, "?sched=cordoned")

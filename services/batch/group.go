@@ -270,6 +270,11 @@ func (e *Engine) acceptAll(ctx context.Context, proposals []proposal, plans []Pr
 	if err != nil {
 		return nil, fmt.Errorf("store the batches: %w", err)
 	}
+	for i, row := range rows {
+		if row.State == store.StateScheduled {
+			e.announceLater(row.Batch, plans[i])
+		}
+	}
 	// From here on the batches are accepted: a client that disconnects ends nothing.
 	views := make([]View, len(runs))
 	for i, r := range runs {

@@ -70,7 +70,7 @@ func laws() map[string]law {
 					)
 					require.NoError(t, err)
 				}
-				return nil
+				return form.Fields{"others": {"1"}} // that is somebody else's cordon
 			},
 			verb: "patch", resource: "nodes", count: 6, refused: onlyViewer, log: "uncordon with progress",
 			done: func(n *node.Node) bool { return !n.Unschedulable },

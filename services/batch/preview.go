@@ -34,6 +34,8 @@ type Preview struct {
 	// for room, and is refused otherwise.
 	Exceeded []Room
 	Waits    bool
+	// Others are who else is at work on its nodes, where that needs a consent.
+	Others Others
 	// Params are the operation's, with what was read for the whole batch.
 	Params operation.Params
 	// Rollout is how the batch would go through its nodes.
@@ -124,11 +126,13 @@ func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal b
 	}
 	known, missing := p.planNodes(proposed.nodes)
 	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, proposed.define.Drains, e.options.Reach)
-	p.Digest = digest(p.Nodes, p.Reach)
+	p.noteOthers(proposed.define)
+	p.Digest = digest(p.Nodes, p.Reach, p.Others)
 	if err := e.limits(ctx, &p, proposed.batch.Cluster, proposed.define.Drains, forReal); err != nil {
 		return Preview{}, err
 	}
 	err = p.survey(ctx, known, missing)
+	p.warnOfOthers()
 	return p, err
 }
 
@@ -198,7 +202,7 @@ func planFor(op operation.Operation, name string, n *node.Node) NodePlan {
 // digest sums up which nodes a plan is about, what it changes on each, and how
 // far that reaches. The explanation of a cordon, which has the time of the plan in
 // it, is left out.
-func digest(plans []NodePlan, reach []Reach) string {
+func digest(plans []NodePlan, reach []Reach, others Others) string {
 	d := change.NewDigest()
 	for _, p := range plans {
 		explained := node.CordonAnnotations()
@@ -207,6 +211,11 @@ func digest(plans []NodePlan, reach []Reach) string {
 	}
 	for _, r := range reach {
 		d.Add(r.Kind, r.Name)
+	}
+	for _, name := range others.Nodes() {
+		for _, a := range others[name] {
+			d.Add(name, a.Kind)
+		}
 	}
 	return d.String()
 }
@@ -220,6 +229,11 @@ func (p Preview) agreed(actor services.Actor, cluster string, given Consents) er
 	if err := operation.ProtectedConsent(p.Named, cluster).Check(actor, given.Typed); err != nil {
 		return err
 	}
+	return joined(p.agreedPods(given), p.agreedOthers(given))
+}
+
+// agreedPods wants the consents to what happens to pods.
+func (p Preview) agreedPods(given Consents) error {
 	if p.Drain != nil {
 		return p.Drain.Refusal()
 	}

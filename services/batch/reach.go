@@ -163,15 +163,16 @@ func takesPods(n *node.Node, common map[string]bool) bool {
 		!slices.ContainsFunc(n.Taints, func(t node.Taint) bool { return repels(t) && !common[t.ID()] })
 }
 
-// guarded refuses a person's request that reaches far, unless it carries the digest
+// guarded refuses a person's request that reaches far, or meets others, unless it carries the digest
 // of its plan: then they have seen how far. That it is the digest of this very
 // plan is checked with the other consents.
 func (p Preview) guarded(q Request) error {
-	if !q.Guarded || len(p.Reach)+len(p.Exceeded) == 0 || q.Consents.Plan != "" {
+	unseen := len(p.Reach)+len(p.Exceeded) > 0 || p.agreedOthers(q.Consents) != nil
+	if !q.Guarded || !unseen || q.Consents.Plan != "" {
 		return nil
 	}
 	return services.NewError(services.CodeConflict, TextReach)
 }
 
-// TextReach says that a plan reaches so far that it has to be seen first.
+// TextReach says that a plan reaches so far that it has to be seen first, or meets others.
 const TextReach = "error_reach"

@@ -208,16 +208,16 @@ func TestDigest(t *testing.T) {
 	nodes := someNodes("n", 3, cordoned)
 	plans := plansOf(t, "cordon", nil, nodes...)
 	reach := []Reach{{Kind: ReachPool, Name: "gpu", Nodes: 3, Of: 3}}
-	require.NotEqual(t, digest(plans, nil), digest(plans, reach))
+	require.NotEqual(t, digest(plans, nil, nil), digest(plans, reach, nil))
 	reach[0].Of = 4
 	require.Equal(
-		t, digest(plans, []Reach{{Kind: ReachPool, Name: "gpu"}}), digest(plans, reach),
+		t, digest(plans, []Reach{{Kind: ReachPool, Name: "gpu"}}, nil), digest(plans, reach, nil),
 		"one more node in the pool is the same plan",
 	)
-	before := digest(plans, reach)
+	before := digest(plans, reach, nil)
 	why := "disk"
 	plans[0].After = plans[0].After.WithoutAnnotations() // a copy
 	plans[0].After.Annotations[node.AnnotationReason] = &why
 	require.True(t, plans[0].Changes(), "a reason was added")
-	require.Equal(t, before, digest(plans, reach))
+	require.Equal(t, before, digest(plans, reach, nil))
 }

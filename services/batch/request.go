@@ -56,6 +56,8 @@ type Consents struct {
 	Pods *int
 	// PodsUnknown agrees to evictions that could not be counted.
 	PodsUnknown bool
+	// Others agrees to work on nodes on which others are at work.
+	Others bool
 }
 
 // podsUnknown is what the field says then.
@@ -65,6 +67,7 @@ const podsUnknown = "unknown"
 func ReadConsents(f form.Fields) Consents {
 	c := Consents{Plan: f.Text("plan"), Typed: f.Text("confirm"), Exceed: f.Text("exceed")}
 	c.PodsUnknown = f.Text("confirm_pods") == podsUnknown
+	c.Others = f.Text("others") == "1"
 	count, err := strconv.Atoi(f.Text("confirm_pods"))
 	if err == nil {
 		c.Pods = &count

@@ -184,6 +184,7 @@ func (e *Engine) trouble(
 		return textOf(full.consent(p.batch.Cluster).Denied), "", nil
 	}
 	given := Consents{Typed: agreed.Typed, Pods: agreed.Pods, PodsUnknown: agreed.PodsUnknown}
+	given.Others = plan.Others.among(agreed.Others)
 	if err := p.params.Consent(p.batch.Cluster).Check(actor, given.Typed); err != nil {
 		return textOf(err), "", nil
 	}

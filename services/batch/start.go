@@ -215,6 +215,9 @@ func agreedTo(plan Preview, given Consents) store.Agreed {
 			a.Blocked = append(a.Blocked, n.Node)
 		}
 	}
+	if given.Others {
+		a.Others = plan.Others.texts()
+	}
 	for _, r := range plan.Reach {
 		a.Reach = append(a.Reach, r.Kind+"/"+r.Name)
 	}

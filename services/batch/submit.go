@@ -53,7 +53,11 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 		return View{}, err
 	}
 	if p.batch.State != store.StateRunning {
-		return e.acceptWaiting(ctx, p, plan)
+		view, err := e.acceptWaiting(ctx, p, plan)
+		if err == nil && p.batch.State == store.StateScheduled {
+			e.announceLater(p.batch, plan)
+		}
+		return view, err
 	}
 	return e.accept(ctx, p, plan)
 }

@@ -36,6 +36,8 @@ func noticeOf(b Batch, at kube.Stage, reason, what string) kube.Notice {
 func noticeOfItem(b Batch, it Item) kube.Notice {
 	s := noticeOf(b, kube.StagePlanned, reasonInterrupted, "the drain was interrupted")
 	switch {
+	case b.State == store.StateProposed && !it.State.Ended():
+		s = noticeOf(b, kube.StageUnplanned, reasonCancelled, "a drain waits for its approval")
 	case b.State == store.StateScheduled && !it.State.Ended():
 		s = noticeOf(b, kube.StagePlanned, reasonRequested, "a drain is scheduled")
 	case !it.State.Ended():
@@ -44,7 +46,7 @@ func noticeOfItem(b Batch, it Item) kube.Notice {
 	case it.State == store.ItemSucceeded || it.State == store.ItemUnchanged:
 		s = noticeOf(b, kube.StageDrained, reasonDrained, "drained")
 	case it.State == store.ItemCancelled:
-		s = noticeOf(b, kube.StageNone, reasonCancelled, "the drain was cancelled")
+		s = noticeOf(b, kube.StageUnplanned, reasonCancelled, "the drain was cancelled")
 	default:
 		s = noticeOf(b, kube.StageHalted, reasonFailed, "the drain has failed")
 	}
@@ -82,6 +84,18 @@ func (r *run) announce(items []Item) {
 	}
 }
 
+// announceLater has the nodes of a drain that begins later say that it is planned.
+func (e *Engine) announceLater(b Batch, plan Preview) {
+	if !operation.TraitsOf(b.Operation).Drains {
+		return
+	}
+	for _, n := range plan.Nodes {
+		s := noticeOf(b, kube.StagePlanned, reasonRequested, "a drain is scheduled")
+		s.UID, s.Holds = n.UID, func() bool { return e.turns.first(b.Cluster, n.Node) == nil }
+		e.notices.say(b.Cluster, plan.client, n.Node, s)
+	}
+}
+
 // tellProgress has a node say that it is being drained.
 func (r *run) tellProgress(it Item, p drain.Progress) {
 	switch p.Phase {
@@ -114,7 +128,7 @@ func (r *run) tellRest(items []Item) {
 	}
 	s := noticeOf(r.batch, kube.StageHalted, reasonFailed, "not drained: the batch has ended")
 	if errors.Is(cause, errCancelled) {
-		s = noticeOf(r.batch, kube.StageNone, reasonCancelled, "the drain was cancelled")
+		s = noticeOf(r.batch, kube.StageUnplanned, reasonCancelled, "the drain was cancelled")
 	}
 	for _, it := range items {
 		r.mu.Lock()

@@ -15,6 +15,8 @@ type Stage int
 const (
 	// StageNone: nothing is planned, or it is over.
 	StageNone Stage = iota
+	// StageUnplanned: what was planned is not done. What was done before it stands.
+	StageUnplanned
 	// StagePlanned: a drain has the node, and does not work on it: it has not begun, or was
 	// interrupted.
 	StagePlanned
@@ -55,10 +57,10 @@ func (s Stage) Conditions() map[corev1.NodeConditionType]bool {
 // another drain begins.
 func (s Stage) On(cordoned, drained bool) Stage {
 	switch {
+	case (s == StagePlanned || s == StageUnplanned) && cordoned && drained:
+		return StageDrained
 	case s != StagePlanned && !cordoned:
 		return StageNone
-	case s == StagePlanned && cordoned && drained:
-		return StageDrained
 	default:
 		return s
 	}

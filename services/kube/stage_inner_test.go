@@ -80,6 +80,8 @@ func TestNotice_changes(t *testing.T) {
 		"uncordoned since":     {StageDrained, withConditions(false, "Draining"), "-Draining"},
 		"drained, again":       {StagePlanned, withConditions(true, "Drained", "Busy"), ""},
 		"again, begun":         {StageDraining, withConditions(true, "Drained"), "Planned Draining -Drained"},
+		"cancelled":            {StageUnplanned, withConditions(true, "Planned"), "-Planned"},
+		"cancelled, drained":   {StageUnplanned, withConditions(true, "Drained", "Busy"), ""},
 		"planned by others":    {StagePlanned, withConditions(false, "other:Planned"), ""},
 		"others stay":          {StageNone, withConditions(false, "other:Drained", "Busy"), "-Busy"},
 		"others said no":       {StagePlanned, withConditions(false, "other:-Planned"), "Planned"},

@@ -75,6 +75,7 @@ func FromKube(n *corev1.Node) *Node {
 	v.readStatus(n.Status.Conditions)
 	v.Problems = badConditions(n.Status.Conditions)
 	v.Lifecycle = lifecycleOf(n.Status.Conditions)
+	v.Actors = actorsOf(n)
 	v.Scheduling = schedulingOf(n)
 	v.Converging = !kube.Converged(n)
 	v.explainCordon(n.Spec.Taints)

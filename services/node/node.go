@@ -45,9 +45,11 @@ type Node struct {
 	Problems []string `json:"problems"`
 	// Lifecycle are the conditions that hold of those that say where the node is in its
 	// maintenance, in the order of kube.LifecycleConditions, whoever has set them.
-	Lifecycle     []Lifecycle `json:"lifecycle,omitempty"`
-	Scheduling    string      `json:"scheduling"`
-	Unschedulable bool        `json:"unschedulable"`
+	Lifecycle []Lifecycle `json:"lifecycle,omitempty"`
+	// Actors are who else is at work on the node, by the marks that they leave on it.
+	Actors        []Actor `json:"actors,omitempty"`
+	Scheduling    string  `json:"scheduling"`
+	Unschedulable bool    `json:"unschedulable"`
 	// Converging is true if the control plane has not finished its own changes of
 	// the node; see kube.Converged.
 	Converging        bool              `json:"converging,omitempty"`

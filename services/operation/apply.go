@@ -29,6 +29,9 @@ func applyBlind(ctx context.Context, k Cluster, t Target, op patcher) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
+	if err := respectCordon(current, t.Plan, op); err != nil {
+		return Result{}, err
+	}
 	t.UID, t.Plan = current.UID, op.Plan(current)
 	if !t.Plan.Changes() {
 		same := Result{UID: t.UID, Before: t.Plan.Before, After: t.Plan.Before, Maintenance: current.Maintenance()}

@@ -1,7 +1,9 @@
 package operation
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"kube-node-manager/services"
@@ -92,3 +94,22 @@ func (c cordon) patch(n *node.Node, p Plan) kube.NodePatch { return patchOf(n, p
 
 // MovesPods reports whether pods that found no node may start on these.
 func (c cordon) MovesPods() bool { return !c.unschedulable }
+
+// respectCordon returns an error for a node that is to be uncordoned, and which somebody
+// else has cordoned since it was planned: nobody has agreed to lift that.
+func respectCordon(now *node.Node, planned Plan, op patcher) error {
+	i := slices.IndexFunc(now.Actors, func(a node.Actor) bool { return a.Kind == node.ActorCordon })
+	after := op.Plan(now).After.Unschedulable
+	if i < 0 || after == nil || *after || planned.Before.Unschedulable == nil {
+		return nil
+	}
+	explained := false
+	for _, value := range planned.Before.Annotations {
+		explained = explained || value != nil
+	}
+	if *planned.Before.Unschedulable && !explained {
+		return nil // it was so as it was planned, and somebody has agreed
+	}
+	who := cmp.Or(now.Actors[i].Mark, "?")
+	return &SkipError{Reason: services.NewError(services.CodeConflict, "error_other_since", "Actor", who)}
+}

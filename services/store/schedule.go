@@ -26,6 +26,7 @@ type Agreed struct {
 	PodsUnknown bool     `json:"podsUnknown,omitempty"`
 	Blocked     []string `json:"blocked,omitempty"` // nodes that could not be done then
 	Reach       []string `json:"reach,omitempty"`   // the parts of the cluster that the plan reached
+	Others      []string `json:"others,omitempty"`  // who else was at work, as node/kind, if that was agreed to
 }
 
 // batchNotEnded is the condition of a batch that works or waits.

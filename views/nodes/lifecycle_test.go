@@ -19,6 +19,7 @@ func TestLifecycle(t *testing.T) {
 	require.Equal(t, 1, row.Length())
 	require.Contains(t, row.Find(".status").Text(), "drained")
 	require.NotContains(t, row.Find(".status").Text(), "in maintenance")
+	require.Equal(t, "kured", row.Find("[data-actor=kured]").Text())
 	require.NotContains(t, doc.Find("#n-uid-1 .status").Text(), "drained")
 	require.Contains(t, viewstest.Render(t, "zh-CN", nodes.ListPage(viewstest.Frame(), list)), "已排空")
 
@@ -30,6 +31,8 @@ func TestLifecycle(t *testing.T) {
 	require.Contains(t, doc.Find("#lifecycle").Text(), "in maintenance")
 	require.Equal(t, ui.BatchURL("b1"), doc.Find("#lifecycle a").AttrOr("href", ""))
 	require.NotContains(t, doc.Find("#troubles").Text(), "Drained", "it is no problem")
+	require.Contains(t, doc.Find("#actors [data-actor=kured]").Text(), "kured is rebooting the node")
+	require.Contains(t, doc.Find("#actors [data-actor=foreign-cordon]").Text(), "who, is not known")
 	require.Zero(t, viewstest.Document(t, viewstest.Render(t, "en", nodes.Page(viewstest.Frame(), nodeView()))).
 		Find("#lifecycle").Length())
 

@@ -44,6 +44,7 @@ func sampleNodes() []*node.Node {
 		},
 		{
 			Status: node.StatusReady, Scheduling: node.Cordoned, Unschedulable: true,
+			Actors: []node.Actor{{Kind: node.ActorKured, Mark: "a<b>", Since: &since}, {Kind: node.ActorCordon}},
 			Lifecycle: []node.Lifecycle{
 				{Type: "Drained", Reason: "DrainCompleted", Message: "a<b>", Batch: "b1", Since: since},
 				{Type: "MaintenanceInProgress", Since: since},

@@ -25,7 +25,9 @@ func changeNotes(ctx context.Context, v View) []note {
 	nodes := map[string][]string{}
 	for _, n := range v.Nodes {
 		for _, text := range n.Warnings {
-			nodes[text] = append(nodes[text], n.Node)
+			if !asksBecause(ctx, v, n.Node, text) {
+				nodes[text] = append(nodes[text], n.Node)
+			}
 		}
 	}
 	return notesByText(ctx, "warn", nodes)
@@ -48,7 +50,7 @@ func drainNotes(ctx context.Context, v View) []note {
 	for _, some := range [][]note{
 		neverNotes(ctx, v.Drain), consentNotes(ctx, v), blockedNotes(ctx, v.Drain), workloadNotes(ctx, v),
 		storageNotes(ctx, v),
-		unreadNotes(ctx, v.Drain), nodeNotes(ctx, v.Drain),
+		unreadNotes(ctx, v.Drain), nodeNotes(ctx, v),
 	} {
 		if len(some) > notesShown {
 			rest := ui.N(ctx, "plan_more_notes", len(some)-notesShown)
@@ -143,12 +145,14 @@ func unreadNotes(ctx context.Context, p *drain.Plan) []note {
 
 // nodeNotes returns the warnings about nodes: control planes, nodes whose kubelet has
 // stopped reporting, names of no node.
-func nodeNotes(ctx context.Context, p *drain.Plan) []note {
+func nodeNotes(ctx context.Context, v View) []note {
 	warned, missing := map[string][]string{}, map[string][]string{}
-	for _, n := range p.Nodes {
+	for _, n := range v.Drain.Nodes {
 		for _, w := range n.Warnings {
 			text := ui.ErrorText(ctx, w)
-			warned[text] = append(warned[text], n.Node)
+			if !asksBecause(ctx, v, n.Node, text) {
+				warned[text] = append(warned[text], n.Node)
+			}
 		}
 		for _, b := range n.Blockers {
 			text := ui.ErrorText(ctx, b)

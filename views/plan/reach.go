@@ -13,7 +13,7 @@ import (
 
 // consents reports whether the form carries the digest of the plan, so that it is
 // carried out exactly as shown or not at all.
-func consents(v View) bool { return v.Change != nil || len(v.Reach) > 0 }
+func consents(v View) bool { return v.Change != nil || len(v.Reach) > 0 || len(othersOf(v)) > 0 }
 
 // reachWords says how much of a part of the cluster a plan affects.
 func reachWords(ctx context.Context, r batch.Reach) string {

@@ -15,6 +15,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
@@ -282,6 +283,7 @@ func families() map[string][]string {
 		),
 
 		"fleet_": {"pools", "zones"}, "fleet_requested_": {"cpu", "memory", "pods"}, "fleet_free_": {"cpu", "memory", "pods"},
+		"actor_": actorWords(), "actor_name_": actorKinds(),
 		"lifecycle_": lifecycleTypes(), "rules_tell_": {"auto", "on", "off"},
 		"condition_": conditionWords(), "condition_other_": {"ok", "bad", "warn"},
 		"node_tab_": {
@@ -319,6 +321,17 @@ func conditionWords() []string {
 	}
 	return out
 }
+
+// actorKinds are the kinds of actors besides this program.
+func actorKinds() (out []string) {
+	for _, kind := range node.ActorKinds() {
+		out = append(out, OperationID(kind))
+	}
+	return out
+}
+
+// actorWords are the messages that say what they do.
+func actorWords() []string { return append(actorKinds(), "foreign_cordon_unknown") }
 
 // lifecycleTypes are the types of the conditions that say where a node is in its life.
 func lifecycleTypes() []string {

@@ -1,0 +1,20 @@
+package ui
+
+import (
+	"context"
+
+	"kube-node-manager/services/node"
+)
+
+// ActorText returns who else is at work on a node, and what they do.
+func ActorText(ctx context.Context, a node.Actor) string {
+	if a.Kind == node.ActorCordon && a.Mark == "" {
+		return T(ctx, "actor_foreign_cordon_unknown")
+	}
+	return T(ctx, "actor_"+OperationID(a.Kind), "Mark", a.Mark)
+}
+
+// ActorName returns the name of an actor.
+func ActorName(ctx context.Context, a node.Actor) string {
+	return T(ctx, "actor_name_"+OperationID(a.Kind))
+}
