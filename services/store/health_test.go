@@ -13,7 +13,7 @@ func TestHealth(t *testing.T) {
 	s := openTest(t)
 	_, err := s.HealthOf(t.Context(), "b1")
 	require.Equal(t, services.CodeNotFound, services.CodeOf(err))
-	require.Error(t, s.PutHealth(t.Context(), "none", Health{Begin: json.RawMessage(`{}`)}), "of a batch that does not exist")
+	require.Error(t, s.PutHealth(t.Context(), "none", Health{Begin: json.RawMessage(`{}`)}), "there is no such batch")
 
 	require.NoError(t, s.InsertBatch(asAda(t), aBatch("b1"), nil))
 	begun := Health{Begin: json.RawMessage(`{"ready":["a"]}`)}
