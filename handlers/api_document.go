@@ -58,6 +58,7 @@ func newSchemas() *openapi.Schemas {
 	openapi.Enum(s, store.HoldDeleted, store.HoldDisabled, store.HoldDemoted, store.HoldReset, store.HoldMissed,
 		store.HoldPlan, store.HoldWindow)
 	openapi.Enum(s, store.ResultOK, store.ResultPartial, store.ResultFailed, store.ResultCancelled, store.ResultRefused)
+	openapi.Enum(s, store.DeliveryPending, store.DeliverySent, store.DeliveryFailed)
 	openapi.Enum(s, template.Created, template.Replaced, template.Refused)
 	openapi.Enum(s, drain.Evict, drain.Skip, drain.Wait, drain.WaitCompleted, drain.Acknowledge, drain.Blocked,
 		drain.Never, drain.Unknown)

@@ -16,6 +16,7 @@ import (
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/rule"
 	"kube-node-manager/services/saved"
+	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
 	"kube-node-manager/views/people"
 )
@@ -125,6 +126,15 @@ type batchEngine interface {
 	Reject(ctx context.Context, id, why string) (batch.View, error)
 }
 
+// notifier is what the handlers need of notify.Service.
+type notifier interface {
+	List(ctx context.Context) ([]store.Hook, []store.Delivery, error)
+	Create(ctx context.Context, f form.Fields, clusters []string) (store.Hook, error)
+	Switch(ctx context.Context, id int64, disabled bool) error
+	Test(ctx context.Context, id int64) error
+	Delete(ctx context.Context, id int64) error
+}
+
 // templateKeeper is what the handlers need of template.Service.
 type templateKeeper interface {
 	operation.Templates
@@ -191,6 +201,7 @@ type Dependencies struct {
 	Templates templateKeeper
 	Rules     ruleKeeper
 	Saved     savedKeeper
+	Notify    notifier
 	Audit     auditLog
 	Cache     generations
 	Protect   protection

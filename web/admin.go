@@ -13,6 +13,7 @@ import (
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/audit"
 	"kube-node-manager/services/cluster"
+	"kube-node-manager/services/notify"
 	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
@@ -165,7 +166,8 @@ func (a *Admin) RotateKey(ctx context.Context, text, file, data, next string) (s
 	if err != nil {
 		return store.Rewrapped{}, err
 	}
-	return a.store.RewrapSecrets(commandLine(ctx), cluster.Rewrap(from, to), account.RewrapFactor(from, to))
+	return a.store.RewrapSecrets(commandLine(ctx), cluster.Rewrap(from, to), account.RewrapFactor(from, to),
+		notify.Rewrap(from, to))
 }
 
 // Explain returns the text of an error for a terminal, on one line. It translates domain

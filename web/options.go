@@ -31,6 +31,7 @@ type Options struct {
 
 	KeyFile         string         `help:"${help_key_file}" placeholder:"FILE"`
 	ClusterNetworks []netip.Prefix `help:"${help_cluster_networks}" placeholder:"CIDR"`
+	WebhookNetworks []netip.Prefix `help:"${help_webhook_networks}" placeholder:"CIDR"`
 
 	PublicURL      string         `help:"${help_public_url}" placeholder:"URL"`
 	TrustedProxies []netip.Prefix `help:"${help_trusted_proxies}" placeholder:"CIDR"`
@@ -97,6 +98,8 @@ func OptionHelp() map[string]string {
 			"Or its content in KNM_KEY. Default: a file in the data directory, which is created.",
 		"help_cluster_networks": "Networks in which the API servers of imported clusters, and Prometheus servers, may be. " +
 			"Default: all but the loopback address. Metadata and link-local addresses are never allowed.",
+		"help_webhook_networks": "Networks with private or loopback addresses to which webhooks may lead. " +
+			"Default: none. Metadata and link-local addresses are never allowed.",
 		"help_public_url": "Address that people open in the browser, also with a path. " +
 			"Needed behind a proxy; with https, cookies are marked as secure.",
 		"help_trusted_proxies": "Networks of the proxies whose X-Forwarded-For is trusted, such as 10.0.0.5/32.",
@@ -291,4 +294,12 @@ func (o *Options) origin() string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// batchURL returns the public address of a batch, "" without --public-url.
+func (o *Options) batchURL(id string) string {
+	if o.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(o.PublicURL, "/") + ui.BatchURL(id)
 }

@@ -17,12 +17,14 @@ import (
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/inspect"
 	"kube-node-manager/services/node"
+	"kube-node-manager/services/notify"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/prometheus"
 	"kube-node-manager/services/rule"
 	"kube-node-manager/services/saved"
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/template"
+	"kube-node-manager/views/admin"
 	"kube-node-manager/views/ui"
 )
 
@@ -89,11 +91,15 @@ func (a *App) setUp(ctx context.Context) error {
 		events.recheckLogins()
 		engine.AccessChanged()
 	})
+	told := notify.New(notify.Dependencies{
+		Store: st, Batches: engine, Log: a.log, Key: key, Networks: a.options.WebhookNetworks,
+		Text: admin.HookText, BatchURL: a.options.batchURL,
+	})
 	h := handlers.New(handlers.Dependencies{
 		Accounts: e.accounts, Logins: e.sessions,
 		Inspect:  inspect.New(clusters, nodes, held, fenced, a.options.ListTTL),
 		Clusters: clusters, Nodes: nodes, Batches: engine, Templates: templates, Audit: auditLog,
-		Rules: held, Saved: saved.New(st), Cache: fenced, Protect: protect, Cookies: a.options.cookies(),
+		Rules: held, Saved: saved.New(st), Notify: told, Cache: fenced, Protect: protect, Cookies: a.options.cookies(),
 		Version: a.options.Version,
 	})
 	if err := clusters.Use(ctx, cluster.Storage{
@@ -151,6 +157,7 @@ func (a *App) setUp(ctx context.Context) error {
 	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
 	a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
 	a.inBackground(ctx, "stop the schedule", engine.KeepSchedule)
+	a.inBackground(ctx, "stop the notifications", told.Run)
 	e.ready.Store(true)
 	a.cleanups.push("become unready", stopRest, withoutError(func() { e.ready.Store(false) }))
 	return a.greet(ctx, e.accounts) // last: the program must be ready when the address is printed

@@ -59,7 +59,8 @@ var rooms = map[string][]string{
 	"views/templates": {"views/ui", "services/operation", "services/template"},
 	"views/people":    {"views/ui", "services", "services/account", "services/store"},
 	"views/admin": {
-		"views/ui", "services", "services/audit", "services/batch", "services/cluster", "services/store",
+		"views/ui", "services", "services/audit", "services/batch", "services/cluster", "services/notify",
+		"services/store",
 	},
 	"views/rules": {"views/ui", "views/nodes", "services/form", "services/rule"},
 	forViews:      {"views/ui", "views/batches", "services/..."},
@@ -102,6 +103,9 @@ var rooms = map[string][]string{
 	"services/ldap":       {"services"},
 	forLDAP:               {},
 	"services/prometheus": {"services", "services/kubeconfig"},
+	"services/notify": {
+		"services", "services/batch", "services/form", "services/kubeconfig", "services/seal", "services/store",
+	},
 }
 
 // kubernetes says which of Kubernetes' modules a package may import. Those that

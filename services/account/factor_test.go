@@ -215,7 +215,7 @@ func TestFactor_isEncrypted(t *testing.T) {
 	old, next := a.key, seal.NewKey()
 	a.UseKey(next)
 	require.Equal(t, "error_factor_key", a.code(t, a.codes[0]))
-	_, err = a.store.RewrapSecrets(t.Context(), nil, RewrapFactor(old, next))
+	_, err = a.store.RewrapSecrets(t.Context(), nil, RewrapFactor(old, next), nil)
 	require.NoError(t, err)
 	require.Empty(t, a.code(t, a.codes[0]))
 }

@@ -31,6 +31,8 @@ type Guard struct {
 	// Networks are the only networks that are allowed, if there are any. The loopback
 	// address must be in one of them to be allowed.
 	Networks []netip.Prefix
+	// Public allows public addresses as well as Networks, and private ones only in Networks.
+	Public bool
 	// Dialed, if not nil, is called with each address before it is checked.
 	Dialed func(netip.AddrPort)
 	// Resolver resolves names; nil means that of the system.
@@ -61,11 +63,15 @@ func usual(ip netip.Addr) bool {
 }
 
 func (g Guard) allows(ip netip.Addr) bool {
-	if len(g.Networks) == 0 {
-		return !ip.IsLoopback()
-	}
 	within := func(network netip.Prefix) bool { return network.Contains(ip) }
-	return slices.ContainsFunc(g.Networks, within)
+	switch {
+	case slices.ContainsFunc(g.Networks, within):
+		return true
+	case g.Public:
+		return !ip.IsLoopback() && !ip.IsPrivate() && !netip.MustParsePrefix("100.64.0.0/10").Contains(ip)
+	default:
+		return len(g.Networks) == 0 && !ip.IsLoopback()
+	}
 }
 
 // neverNetworks returns the networks that are refused besides link-local ones: those

@@ -79,6 +79,9 @@ func OfCluster(id, version int64) Subject { return Subject{id: id, version: vers
 // milliseconds.
 func OfUser(id, since int64) Subject { return Subject{kind: "user", id: id, version: since} }
 
+// OfHook returns the subject of the address and the secret of a webhook.
+func OfHook(id int64) Subject { return Subject{kind: "hook", id: id} }
+
 // associated returns the associated data of a part of a sealed secret.
 func (s Subject) associated(part string) []byte {
 	parts := []any{"kube-node-manager", part, s.id, s.version}

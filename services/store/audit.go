@@ -71,6 +71,12 @@ const (
 	ActionClusterRotate      Action = "cluster.rotate"
 	ActionClusterRules       Action = "cluster.rules"
 
+	ActionHookCreate  Action = "hook.create"
+	ActionHookEnable  Action = "hook.enable"
+	ActionHookDisable Action = "hook.disable"
+	ActionHookTest    Action = "hook.test"
+	ActionHookDelete  Action = "hook.delete"
+
 	ActionNodesExport Action = "nodes.export"
 	ActionBatchExport Action = "batch.export"
 	ActionAuditExport Action = "audit.export"
@@ -90,6 +96,7 @@ func Actions() []Action {
 		ActionClusterImport, ActionClusterUpdate, ActionClusterRename, ActionClusterCredentials,
 		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
 		ActionClusterRules,
+		ActionHookCreate, ActionHookEnable, ActionHookDisable, ActionHookTest, ActionHookDelete,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,

@@ -20,7 +20,7 @@ func TestRewrapSecrets(t *testing.T) {
 	failed := errors.New("no key")
 	_, err := s.RewrapSecrets(t.Context(), clusters, func(Factor) (FactorSecret, error) {
 		return FactorSecret{}, failed
-	})
+	}, nil)
 	require.ErrorIs(t, err, failed)
 	all, err := s.Clusters(t.Context())
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func TestRewrapSecrets(t *testing.T) {
 
 	n, err := s.RewrapSecrets(t.Context(), clusters, func(f Factor) (FactorSecret, error) {
 		return FactorSecret{KeyID: "new", DataKey: []byte("d"), Secret: f.Secret}, nil
-	})
+	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, Rewrapped{Clusters: 2, Factors: 1}, n)
 	f, err := s.Factor(t.Context(), user)

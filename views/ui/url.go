@@ -24,6 +24,7 @@ const (
 	PreferencesURL = "/preferences"
 	ColumnsURL     = "/columns" // the columns of the table of nodes
 	AuditURL       = "/audit"
+	HooksURL       = "/hooks"
 	UsersURL       = "/users"
 	ProfileURL     = "/profile"
 	APIURL         = "/docs/api"

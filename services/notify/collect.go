@@ -1,0 +1,215 @@
+package notify
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
+)
+
+const (
+	checkEvery = 2 * time.Second
+	entriesAt  = 500 // entries of the audit log that are read at once
+)
+
+// Run tells the hooks what happens, until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	every := time.NewTicker(checkEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		case <-s.wake:
+		}
+		s.Check(ctx)
+	}
+}
+
+// Check does once what Run does again and again.
+func (s *Service) Check(ctx context.Context) {
+	if err := s.collect(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Warn("Notifications cannot be collected", "error", err)
+	}
+	s.sendDue(ctx)
+}
+
+// collect stores what is to be told. The entries of the audit log, which are stored with the
+// changes themselves, say what has happened: so nothing is lost when the process ends.
+func (s *Service) collect(ctx context.Context) error {
+	hooks, err := s.Store.Hooks(ctx)
+	if err != nil {
+		return err
+	}
+	hooks = slices.DeleteFunc(hooks, func(h store.Hook) bool { return h.Disabled })
+	from, known, err := s.notified(ctx)
+	if err != nil {
+		return err
+	}
+	entries, last, err := s.Store.EntriesAfter(ctx, from, entriesAt)
+	if err != nil || last == from && known {
+		return s.orBlocked(ctx, hooks, err)
+	}
+	var deliveries []store.Delivery
+	for _, e := range entries {
+		if !known || len(hooks) == 0 { // what happened before there were hooks is not told
+			break
+		}
+		of, err := s.about(ctx, e, hooks)
+		if err != nil {
+			return err
+		}
+		deliveries = append(deliveries, of...)
+	}
+	return s.orBlocked(ctx, hooks, s.Store.Enqueue(ctx, last, deliveries))
+}
+
+func (s *Service) orBlocked(ctx context.Context, hooks []store.Hook, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.collectBlocked(ctx, hooks)
+}
+
+// notified returns up to which entry of the audit log everything was told; known is false
+// before the first time.
+func (s *Service) notified(ctx context.Context) (id int64, known bool, err error) {
+	text, err := s.Store.Setting(ctx, "notified")
+	if services.CodeOf(err) == services.CodeNotFound {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	id, err = strconv.ParseInt(text, 10, 64)
+	return id, true, err
+}
+
+// about returns what hooks are told about an entry of the audit log.
+func (s *Service) about(ctx context.Context, e store.Entry, hooks []store.Hook) ([]store.Delivery, error) {
+	b, err := s.Store.Batch(ctx, e.Object)
+	if services.CodeOf(err) == services.CodeNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	event, also := eventOf(e, b)
+	if event == "" {
+		return nil, nil
+	}
+	m, err := s.message(ctx, event, e.At, b)
+	if err != nil {
+		return nil, err
+	}
+	return s.tell(hooks, m, also)
+}
+
+// eventOf returns the event of an entry about a batch, "" for none. Hooks that want the event
+// also are told too.
+func eventOf(e store.Entry, b store.Batch) (event, also string) {
+	switch e.Action {
+	case store.ActionBatchCreate:
+		if b.Approval != nil {
+			return EventApproval, ""
+		}
+		if b.Schedule == nil || b.StartedAt != nil && !b.StartedAt.After(e.At.Add(time.Second)) {
+			return EventStarted, ""
+		}
+	case store.ActionBatchBegin:
+		return EventStarted, ""
+	case store.ActionBatchAsk:
+		return EventApproval, ""
+	case store.ActionBatchHold:
+		return EventBlocked, ""
+	case store.ActionBatchEnd:
+		if b.State == store.StateFailed || b.State == store.StatePartial {
+			return EventFailed, EventEnded
+		}
+		return EventEnded, ""
+	}
+	return "", ""
+}
+
+// tell returns the deliveries of a message to the hooks that want it.
+func (s *Service) tell(hooks []store.Hook, m Message, also string) (out []store.Delivery, err error) {
+	for _, h := range hooks {
+		wants := slices.Contains(h.Events, m.Event) || also != "" && slices.Contains(h.Events, also)
+		if !wants || h.Cluster != "" && h.Cluster != m.Cluster {
+			continue
+		}
+		d, err := s.delivery(h, m)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (s *Service) message(ctx context.Context, event string, at time.Time, b store.Batch) (Message, error) {
+	counts, err := s.Store.CountItems(ctx, b.ID)
+	return Message{
+		Event: event, At: at.UTC(), Batch: b.ID, Cluster: b.Cluster, Operation: b.Operation, State: string(b.State),
+		By: b.By, Reason: b.Reason, Total: b.Total, Counts: counts[b.ID], URL: s.BatchURL(b.ID),
+	}, err
+}
+
+// collectBlocked stores what is to be told of drains that have waited for budgets.
+func (s *Service) collectBlocked(ctx context.Context, hooks []store.Hook) error {
+	now, seen := s.Now(), map[string]bool{}
+	for _, v := range s.Batches.Running(services.Scope{All: true}) {
+		if v.Drain == nil || v.Drain.Blocked == 0 {
+			continue
+		}
+		seen[v.ID] = true
+		since, waits := s.blocked[v.ID]
+		if !waits {
+			since = now
+			s.blocked[v.ID] = now
+		}
+		if err := s.tellBlocked(ctx, hooks, v, now.Sub(since)); err != nil {
+			return err
+		}
+	}
+	for id := range s.blocked {
+		if !seen[id] {
+			delete(s.blocked, id)
+		}
+	}
+	return nil
+}
+
+// tellBlocked tells the hooks that want it so soon, each once.
+func (s *Service) tellBlocked(ctx context.Context, hooks []store.Hook, v batch.View, waited time.Duration) error {
+	for _, h := range hooks {
+		if waited < time.Duration(h.Minutes)*time.Minute {
+			continue
+		}
+		told, err := s.Store.Told(ctx, h.ID, EventBlocked, v.ID)
+		if err != nil {
+			return err
+		}
+		if told {
+			continue
+		}
+		m, err := s.message(ctx, EventBlocked, s.Now(), v.Batch)
+		if err != nil {
+			return err
+		}
+		m.Blocked = v.Drain.Blocked
+		deliveries, err := s.tell([]store.Hook{h}, m, "")
+		if err != nil {
+			return err
+		}
+		if err := s.Store.Enqueue(ctx, -1, deliveries); err != nil {
+			return err
+		}
+	}
+	return nil
+}

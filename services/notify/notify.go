@@ -1,0 +1,326 @@
+// Package notify tells webhooks what happens to batches. What is to be told is stored before
+// it is sent, and sent again until it has arrived or two hours have passed.
+package notify
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/form"
+	"kube-node-manager/services/kubeconfig"
+	"kube-node-manager/services/seal"
+	"kube-node-manager/services/store"
+)
+
+// The events that a hook can be told.
+const (
+	EventStarted  = "started"
+	EventBlocked  = "blocked"  // a drain has waited for a budget, or a batch waits for a person
+	EventApproval = "approval" // a batch waits for the approval of a second person
+	EventFailed   = "failed"   // a batch has ended, and nodes have failed
+	EventEnded    = "ended"    // a batch has ended
+	EventTest     = "test"
+)
+
+// Events returns the events that somebody can choose.
+func Events() []string {
+	return []string{EventStarted, EventBlocked, EventApproval, EventFailed, EventEnded}
+}
+
+// The formats of what is sent.
+const (
+	FormatJSON     = "json"
+	FormatSlack    = "slack"
+	FormatFeishu   = "feishu"
+	FormatDingTalk = "dingtalk"
+	FormatTeams    = "teams"
+)
+
+// Formats returns all formats.
+func Formats() []string {
+	return []string{FormatJSON, FormatSlack, FormatFeishu, FormatDingTalk, FormatTeams}
+}
+
+// Languages returns the languages of the texts.
+func Languages() []string { return []string{"en", "zh-CN"} }
+
+const (
+	maxHooks   = 50
+	maxName    = 60
+	minSecret  = 16 // characters
+	maxAddress = 2000
+	// LogShown is how many deliveries the log shows; as many more are kept.
+	LogShown = 100
+)
+
+// Message is what is told: to people, and to programs in the format json.
+type Message struct {
+	Event     string       `json:"event"`
+	At        time.Time    `json:"at"`
+	Batch     string       `json:"batch"`
+	Cluster   string       `json:"cluster"`
+	Operation string       `json:"operation"`
+	State     string       `json:"state"`
+	By        string       `json:"by"`
+	Reason    string       `json:"reason"`
+	Total     int          `json:"total"`
+	Counts    store.Counts `json:"counts"`
+	Blocked   int          `json:"podsBlocked,omitempty"`
+	URL       string       `json:"url,omitempty"` // of the batch; "" if the program has no public URL
+	Text      string       `json:"text"`
+}
+
+// Batches is what the service needs of the engine.
+type Batches interface {
+	Running(scope services.Scope) []batch.View
+}
+
+// Dependencies are what a Service works with.
+type Dependencies struct {
+	Store   *store.Store
+	Batches Batches
+	Log     *slog.Logger
+	Key     seal.Key
+	// Networks are those with private or loopback addresses to which hooks may lead.
+	Networks []netip.Prefix
+	// Text says a message in a language.
+	Text func(language string, m Message) string
+	// BatchURL returns the address of a batch, "" if it is not known.
+	BatchURL func(id string) string
+	Now      func() time.Time // nil for the time of the machine
+}
+
+// Service keeps hooks and sends what they are told. It is safe for concurrent use.
+type Service struct {
+	Dependencies
+	client  *http.Client
+	wake    chan struct{}        // receives when something is to be sent at once
+	blocked map[string]time.Time // since when drains wait, by id; only Check uses it
+}
+
+// New returns a service that sends nothing yet.
+func New(d Dependencies) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	guard := kubeconfig.Guard{Networks: d.Networks, Public: true}
+	transport := &http.Transport{
+		// A proxy of the environment would connect in our place, past the guard.
+		Proxy: nil, DialContext: guard.DialContext, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: sendTimeout, ResponseHeaderTimeout: sendTimeout, MaxResponseHeaderBytes: maxAnswer,
+	}
+	return &Service{Dependencies: d, blocked: map[string]time.Time{}, wake: make(chan struct{}, 1), client: &http.Client{
+		Transport: transport, Timeout: sendTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// secrets are the encrypted part of a hook.
+type secrets struct {
+	URL    string `json:"url"`
+	Secret string `json:"secret"`
+}
+
+// List returns all hooks, and the newest deliveries. Only administrators may see them.
+//
+// Errors: CodeForbidden.
+func (s *Service) List(ctx context.Context) ([]store.Hook, []store.Delivery, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitClusters); err != nil {
+		return nil, nil, err
+	}
+	hooks, err := s.Store.Hooks(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := s.Store.Deliveries(ctx, LogShown)
+	return hooks, log, err
+}
+
+// Create adds a hook with the fields name, url, secret, cluster, format, language, event and
+// minutes.
+//
+// Errors: CodeForbidden; CodeInvalid names the fields.
+func (s *Service) Create(ctx context.Context, f form.Fields, clusters []string) (store.Hook, error) {
+	actor := services.ActorFrom(ctx)
+	if err := actor.Require(services.PermitClusters); err != nil {
+		return store.Hook{}, err
+	}
+	h, private, err := readHook(f, clusters)
+	if err != nil {
+		return store.Hook{}, err
+	}
+	all, err := s.Store.Hooks(ctx)
+	if err != nil {
+		return store.Hook{}, err
+	}
+	if len(all) >= maxHooks {
+		return store.Hook{}, services.Invalid("name", "error_hooks_many", "Max", maxHooks)
+	}
+	h.CreatedBy, h.CreatedAt = actor.Name, s.Now().Truncate(time.Millisecond)
+	h.ID, err = s.Store.InsertHook(ctx, h, func(id int64) (store.HookSecret, error) { return s.seal(id, private) })
+	if services.CodeOf(err) == services.CodeConflict {
+		return store.Hook{}, services.Invalid("name", "error_hook_name")
+	}
+	return h, err
+}
+
+func (s *Service) seal(id int64, private secrets) (store.HookSecret, error) {
+	raw, err := json.Marshal(private)
+	if err != nil {
+		return store.HookSecret{}, err
+	}
+	sealed, err := s.Key.Seal(seal.OfHook(id), raw)
+	return store.HookSecret(sealed), err
+}
+
+func (s *Service) open(h store.Hook) (private secrets, err error) {
+	raw, err := s.Key.Open(seal.OfHook(h.ID), seal.Sealed(h.HookSecret))
+	if err != nil {
+		return secrets{}, err
+	}
+	return private, json.Unmarshal(raw, &private)
+}
+
+// Rewrap returns a function that encrypts the secrets of a hook under another key.
+func Rewrap(from, to seal.Key) func(store.Hook) (store.HookSecret, error) {
+	return func(h store.Hook) (store.HookSecret, error) {
+		sealed, err := from.Rewrap(seal.OfHook(h.ID), seal.Sealed(h.HookSecret), to)
+		return store.HookSecret(sealed), err
+	}
+}
+
+// readHook reads the fields of a hook.
+func readHook(f form.Fields, clusters []string) (store.Hook, secrets, error) {
+	r := form.Read(f)
+	h := store.Hook{
+		Name: strings.TrimSpace(r.Text("name")), Cluster: r.Text("cluster"), Events: f["event"],
+		Format: r.Choice("format", Formats()...), Language: r.Choice("language", Languages()...),
+		Minutes: r.Number("minutes", 10, 1, 24*60),
+	}
+	if n := utf8.RuneCountInString(h.Name); n == 0 || n > maxName {
+		r.Refuse("name", "error_hook_name_length", "Max", maxName)
+	}
+	if h.Cluster != "" && !slices.Contains(clusters, h.Cluster) {
+		r.Refuse("cluster", "error_choice", "Value", services.Clip(h.Cluster), "Choices", strings.Join(clusters, ", "))
+	}
+	if len(h.Events) == 0 {
+		h.Events = Events()
+	}
+	for _, event := range h.Events {
+		if !slices.Contains(Events(), event) {
+			r.Refuse("event", "error_choice", "Value", services.Clip(event), "Choices", strings.Join(Events(), ", "))
+		}
+	}
+	private := secrets{URL: strings.TrimSpace(r.Text("url")), Secret: strings.TrimSpace(r.Text("secret"))}
+	h.Host = readAddress(r, private.URL)
+	if n := len(private.Secret); n > maxAddress || n < minSecret && (n > 0 || h.Format == FormatJSON) {
+		r.Refuse("secret", "error_hook_secret", "Min", minSecret)
+	}
+	return h, private, r.Err()
+}
+
+// readAddress checks the address of a hook and returns its host. Where it leads is checked
+// when it is called: names may change.
+func readAddress(r *form.Reader, address string) string {
+	u, err := url.Parse(address)
+	if err != nil || len(address) > maxAddress || u.Host == "" || u.User != nil || u.Fragment != "" ||
+		u.Scheme != "https" && u.Scheme != "http" {
+		r.Refuse("url", "error_hook_url")
+		return ""
+	}
+	if u.Scheme == "http" && !private(u.Hostname()) {
+		r.Refuse("url", "error_hook_http")
+	}
+	return u.Host
+}
+
+// private reports whether a host is an address that is not public: only there may a hook be
+// called without TLS.
+func private(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (ip.IsLoopback() || ip.IsPrivate())
+}
+
+// hook reads a hook for somebody who may manage it.
+func (s *Service) hook(ctx context.Context, id int64) (store.Hook, error) {
+	if err := services.ActorFrom(ctx).Require(services.PermitClusters); err != nil {
+		return store.Hook{}, err
+	}
+	h, err := s.Store.Hook(ctx, id)
+	if services.CodeOf(err) == services.CodeNotFound {
+		return store.Hook{}, services.Wrap(err, services.CodeNotFound, "error_hook_unknown")
+	}
+	return h, err
+}
+
+// Switch enables or disables a hook.
+//
+// Errors: CodeForbidden, CodeNotFound.
+func (s *Service) Switch(ctx context.Context, id int64, disabled bool) error {
+	h, err := s.hook(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Store.SwitchHook(ctx, h, disabled)
+}
+
+// Delete deletes a hook.
+//
+// Errors: CodeForbidden, CodeNotFound.
+func (s *Service) Delete(ctx context.Context, id int64) error {
+	h, err := s.hook(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Store.DeleteHook(ctx, h)
+}
+
+// Test tells a hook that it works. The log says what came of it.
+//
+// Errors: CodeForbidden, CodeNotFound.
+func (s *Service) Test(ctx context.Context, id int64) error {
+	h, err := s.hook(ctx, id)
+	if err != nil {
+		return err
+	}
+	noted := store.Entry{Action: store.ActionHookTest, Cluster: h.Cluster, Object: h.Name}
+	if err := s.Store.Note(ctx, noted); err != nil {
+		return err
+	}
+	m := Message{
+		Event: EventTest, At: s.Now().UTC(), By: services.ActorFrom(ctx).Name,
+		Cluster: cmp.Or(h.Cluster, "*"),
+	}
+	d, err := s.delivery(h, m)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Enqueue(ctx, -1, []store.Delivery{d}); err != nil {
+		return err
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is to be woken already
+	}
+	return nil
+}
+
+// delivery returns what is to be sent to a hook.
+func (s *Service) delivery(h store.Hook, m Message) (store.Delivery, error) {
+	m.Text = s.Text(h.Language, m)
+	raw, err := json.Marshal(m)
+	return store.Delivery{
+		HookID: h.ID, Event: m.Event, BatchID: m.Batch, Message: raw, CreatedAt: s.Now().Truncate(time.Millisecond),
+	}, err
+}
