@@ -90,7 +90,7 @@ func (h *Handlers) HooksPosted(w http.ResponseWriter, r *http.Request) error {
 func (h *Handlers) changeHook(w http.ResponseWriter, r *http.Request, change func(id int64) error) error {
 	id, err := strconv.ParseInt(pathParam(r, "hook"), 10, 64)
 	if err != nil {
-		return services.NewError(services.CodeNotFound, "error_hook_unknown")
+		id = 0 // no hook has it
 	}
 	if err := change(id); err != nil {
 		return err
