@@ -46,7 +46,7 @@
     const whole = everything !== null, here = boxes(), of = matches();
     for (const box of here) {
       box.checked = whole ? !except.has(box.value) : picked.has(box.value);
-      box.closest("tr").classList.toggle("ticked", box.checked);
+      box.closest("tr").toggleAttribute("data-ticked", box.checked);
     }
     const ticked = here.filter((b) => b.checked).length;
     const head = $("#sel-page"), text = $("#picked"), more = $("#pick-all");

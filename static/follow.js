@@ -8,10 +8,10 @@
 
   // --- the table: a reload changes only what differs (hx-swap="morph:…"). What the person
   // has changed stays: open menus, ticks, and texts in fields. ---
-  const theirs = new Set(["open", "checked", "value"]);
+  const theirs = new Set(["open", "checked", "value", "data-ticked"]);
   Object.assign(Idiomorph.defaults.callbacks, {
     beforeNodeMorphed: (old) => !(old.nodeType === Node.ELEMENT_NODE && old.matches(".menu[open]")),
-    beforeAttributeUpdated: (name, node) => !(theirs.has(name) && node.matches("details, input, select")),
+    beforeAttributeUpdated: (name, node) => !(theirs.has(name) && node.matches("details, input, select, tr")),
   });
 
   // --- the rail: elements that replace those with the same id ---

@@ -14,6 +14,7 @@ import (
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/kube"
+	"kube-node-manager/services/rule"
 	"kube-node-manager/services/store"
 )
 
@@ -74,6 +75,7 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 			log := slog.New(slog.DiscardHandler)
 			engine := batch.New(batch.Dependencies{
 				Store: db, Accounts: account.New(db, log, time.Now, nil), Clusters: clusters, Log: log,
+				Rules: rule.New(db, time.Now),
 			}, usual)
 			require.NoError(t, engine.Start(t.Context()))
 			require.Equal(t, tt.goesOn, clusters.n > 0)
