@@ -96,15 +96,6 @@ func spanText(seconds int) string {
 	}
 }
 
-// ifSent returns the first value for a field that was sent, else the second.
-func ifSent[T any](r *form.Reader, name string, sent, otherwise T) T {
-	_, there := r.Fields[name]
-	if there {
-		return sent
-	}
-	return otherwise
-}
-
 func readPending(r *form.Reader, otherwise *int) *int {
 	if strings.TrimSpace(r.Text("health_pending")) == "" {
 		return ifSent(r, "health_pending", nil, otherwise)

@@ -59,13 +59,9 @@ const maxAmount = 100_000
 
 // readAmount reads an amount; a missing field keeps its value, an empty one is no limit.
 func readAmount(r *form.Reader, name string, otherwise Amount) Amount {
-	_, sent := r.Fields[name]
-	if !sent {
-		return otherwise
-	}
 	text := strings.ReplaceAll(r.Text(name), " ", "")
 	if text == "" {
-		return ""
+		return ifSent(r, name, "", otherwise)
 	}
 	number, share := strings.CutSuffix(text, "%")
 	n, err := strconv.Atoi(number)

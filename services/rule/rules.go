@@ -68,6 +68,15 @@ func flag(r *form.Reader, name string, otherwise bool) bool {
 	return r.Flag(name, otherwise && r.Text("options") != "1")
 }
 
+// ifSent returns the first value for a field that was sent, else the second.
+func ifSent[T any](r *form.Reader, name string, sent, otherwise T) T {
+	_, there := r.Fields[name]
+	if there {
+		return sent
+	}
+	return otherwise
+}
+
 // putFlag adds a box to the fields of a form.
 func putFlag(f form.Fields, name string, value bool) {
 	if value {

@@ -13,7 +13,7 @@ import (
 	"kube-node-manager/services/kube"
 )
 
-// onMachine are the annotations that Cluster API gives the nodes of these tests.
+// onMachine are the annotations that Cluster API sets on the nodes of these tests.
 var onMachine = map[string]string{
 	machineOf: "m-1", machineNamespaceOf: "fleet", clusterOf: "prod",
 }
