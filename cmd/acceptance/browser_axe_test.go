@@ -141,7 +141,7 @@ func (x *tab) accessibleForms(cluster, theme string, names []string) {
 			x.press("#bar .menu summary")
 		}
 		x.press(button)
-		x.until(`document.querySelector("#edit-form")`)
+		x.loaded("#edit-form")
 	}
 	choose("#bar-copy")
 	x.accessible(theme + ", copy taints")
@@ -149,7 +149,7 @@ func (x *tab) accessibleForms(cluster, theme string, names []string) {
 	value[any](x, `document.querySelectorAll("details").forEach((d) => d.open = true)`)
 	x.fill("[name=new_key]", "a b")
 	x.press("#edit-plan")
-	x.until(`document.querySelector("#edit-form .wrong svg")`)
+	x.loaded("#edit-form .wrong svg")
 	x.accessible(theme + ", edit labels, refused")
 	choose("#bar-taints")
 	value[any](x, `document.querySelector("[name=new_effect]").value = "NoExecute"`)

@@ -134,7 +134,7 @@ func TestBrowser_canaryGate(t *testing.T) {
 	x.openNodes(c.Name, "")
 	x.press("#sel-page")
 	x.press("#bar-labels")
-	x.until(`document.querySelector("#edit-form")`)
+	x.loaded("#edit-form")
 	addRow("tier", "gold", "")(x)
 	x.press("#edit-plan")
 	x.until(`document.querySelector("#rollout")`)

@@ -34,7 +34,7 @@ func TestBrowser_everyCluster(t *testing.T) {
 	x.everyRow(refs(b.Name, inB[5])[0], "Ready,SchedulingDisabled")
 
 	x.press("#bar-labels")
-	x.until(`document.querySelector("#edit-form [name=new_key]")`)
+	x.loaded("#edit-form [name=new_key]")
 	x.fill("#edit-form [name=new_key]", "tier")
 	x.fill("#edit-form [name=new_value]", "gold")
 	x.press("#edit-form button.primary")

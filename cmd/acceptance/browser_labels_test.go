@@ -158,7 +158,7 @@ func TestBrowser_labelsAndTaints(t *testing.T) {
 				for _, button := range f.press {
 					x.press(button)
 				}
-				x.until(`document.querySelector("#edit-form, #choose-form") && document.readyState === "complete"`)
+				x.loaded("#edit-form, #choose-form")
 				f.fill(x)
 				x.press(f.plan)
 				x.until(`document.querySelector("#plan-do")`)

@@ -67,7 +67,8 @@ func TestBrowser_rowMenu(t *testing.T) {
 	x.openMenu(names[1])
 	x.down()
 	x.enter()
-	x.until(`location.pathname.endsWith("/labels/edit") && document.querySelector("#edit-nodes")`)
+	x.loaded("#edit-nodes")
+	require.True(t, value[bool](x, `location.pathname.endsWith("/labels/edit")`))
 	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").innerText`), names[1])
 
 	// The taints of a node for others.

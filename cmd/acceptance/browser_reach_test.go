@@ -128,7 +128,7 @@ func TestBrowser_planAndBack(t *testing.T) {
 	x.selected("2 selected")
 	x.fill("#reason", "kernel CVE")
 	x.press("#bar-labels")
-	x.until(`document.querySelector("#edit-form")`)
+	x.loaded("#edit-form")
 	x.do(chromedp.Reload())
 	x.until(`document.querySelector("#edit-form [name=reason]")?.value === "kernel CVE"`)
 	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), names[4],

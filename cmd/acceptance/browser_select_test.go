@@ -150,7 +150,7 @@ func TestBrowser_allThatMatchEndsWithItsFilter(t *testing.T) {
 	x.press("#pick-all")
 	x.selected("all 55 nodes selected")
 	x.press("#bar-labels")
-	x.until(`document.querySelector("#edit-form")`)
+	x.loaded("#edit-form")
 	require.Contains(t, value[string](x, `document.querySelector("#edit-nodes").textContent`), "55 nodes")
 	require.Zero(t, value[int](x, `document.querySelectorAll("#edit-form [name=every]:checked").length`),
 		"a filter is nothing to set")

@@ -378,6 +378,13 @@ func (x *tab) untilRows(want string, names ...string) {
 		`names.every((n) => rows[n] === %q))(%s, %s)`, want, statusOf, jsList(names)))
 }
 
+// loaded waits until a page that has such an element is there as a whole: it may be found
+// while the page is still being read.
+func (x *tab) loaded(selector string) {
+	x.t.Helper()
+	x.until(fmt.Sprintf(`document.querySelector(%q) && document.readyState === "complete"`, selector))
+}
+
 func jsList(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

@@ -121,7 +121,7 @@ func (r *run) passHealth(g Gate) error {
 // await repeats a check until it has found nothing for as long as the rules demand, if
 // that is to last. After the time that the rules set, it pauses the batch.
 func (r *run) await(g Gate, lasts bool, check func(context.Context, rule.Health) []Finding) error {
-	defer r.pace.setGate(nil)
+	defer r.pace.hideGate()
 	r.pace.forgetSkip()
 	began := r.engine.now()
 	var since *time.Time
@@ -133,7 +133,7 @@ func (r *run) await(g Gate, lasts bool, check func(context.Context, rule.Health)
 		o := rules.Health
 		if g.Health == nil && lasts { // the first check may take a while
 			g.Health = &Health{Findings: []Finding{}, For: o.For, PausesAt: began.Add(seconds(o.Timeout))}
-			r.pace.setGate(&g)
+			r.pace.showGate(g)
 		}
 		started := r.engine.now()
 		found := r.look(err, o, check)

@@ -160,8 +160,8 @@ func (p *pace) waitWhilePaused() error {
 // ask pauses the run until a person resumes it.
 func (p *pace) ask(g Gate) error {
 	p.setPaused(true)
-	p.setGate(&g)
-	defer p.setGate(nil)
+	p.showGate(g)
+	defer p.hideGate()
 	for p.isPaused() { // a drain that is at work receives the nudges
 		select {
 		case <-p.resumed:
@@ -175,7 +175,7 @@ func (p *pace) ask(g Gate) error {
 // linger shows a gate, and waits for a time. It reports whether a person says that the
 // batch may continue.
 func (p *pace) linger(g Gate, wait time.Duration) (skipped bool, err error) {
-	p.setGate(&g)
+	p.showGate(g)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -199,8 +199,8 @@ func (p *pace) forgetSkip() {
 
 // rest waits for a time, or until a person says that it may continue.
 func (p *pace) rest(g Gate, wait time.Duration) error {
-	p.setGate(&g)
-	defer p.setGate(nil)
+	p.showGate(g)
+	defer p.hideGate()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -212,6 +212,12 @@ func (p *pace) rest(g Gate, wait time.Duration) error {
 		return p.stopped()
 	}
 }
+
+// showGate shows what the run waits for. The gate is not changed after that: whoever looks
+// at the batch reads it.
+func (p *pace) showGate(g Gate) { p.setGate(&g) }
+
+func (p *pace) hideGate() { p.setGate(nil) }
 
 func (p *pace) setGate(g *Gate) {
 	p.mu.Lock()

@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -33,7 +34,9 @@ func TestTurns_secondBatchWaitsWhereTheFirstIs(t *testing.T) {
 	v := view(second.ID)
 	require.Equal(t, batch.Counts{Unchanged: 2, Waiting: 4}, v.Counts)
 	require.Equal(t, []string{first.ID}, v.WaitsFor)
-	require.Contains(t, view(third.ID).WaitsFor, second.ID)
+	require.Eventually(t, func() bool {
+		return slices.Contains(view(third.ID).WaitsFor, second.ID)
+	}, time.Minute, 5*time.Millisecond)
 	id, operation := p.engine.On(c.Name, names[5])
 	require.Equal(t, []string{first.ID, "cordon"}, []string{id, operation})
 	close(hold)
