@@ -130,6 +130,8 @@ type batchEngine interface {
 type notifier interface {
 	List(ctx context.Context) ([]store.Hook, []store.Delivery, error)
 	Create(ctx context.Context, f form.Fields, clusters []string) (store.Hook, error)
+	Hook(ctx context.Context, id int64) (store.Hook, error)
+	Update(ctx context.Context, id int64, f form.Fields, clusters []string) (store.Hook, error)
 	Switch(ctx context.Context, id int64, disabled bool) error
 	Test(ctx context.Context, id int64) error
 	Delete(ctx context.Context, id int64) error

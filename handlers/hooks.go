@@ -36,8 +36,13 @@ func (h *Handlers) hooksPage(
 	r *http.Request, hooks []store.Hook, log []store.Delivery, p *ui.Problem,
 ) templ.Component {
 	return admin.HooksPage(h.frame(r, "hooks", ui.T(r.Context(), "hooks_title"), ""), admin.HooksView{
-		Hooks: hooks, Log: log, Clusters: h.clusterNames(r), Typed: r.PostForm, Problem: p, Now: h.now(),
+		Hooks: hooks, Log: log, Now: h.now(), Form: h.hookForm(r, nil, p),
 	})
+}
+
+// hookForm returns the form of a webhook, nil for a new one.
+func (h *Handlers) hookForm(r *http.Request, stored *store.Hook, p *ui.Problem) admin.HookForm {
+	return admin.HookForm{Hook: stored, Clusters: h.clusterNames(r), Typed: r.PostForm, Problem: p}
 }
 
 // HooksCreate adds a webhook.
@@ -59,6 +64,51 @@ func (h *Handlers) HooksCreate(w http.ResponseWriter, r *http.Request) error {
 		return readErr
 	}
 	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component { return h.hooksPage(r, hooks, log, p) }}
+}
+
+// HooksEdit answers a webhook with its form.
+func (h *Handlers) HooksEdit(w http.ResponseWriter, r *http.Request) error {
+	hook, err := h.Notify.Hook(r.Context(), hookID(r))
+	switch {
+	case err != nil:
+		return err
+	case wantsJSON(r):
+		return writeJSON(w, http.StatusOK, hook)
+	default:
+		return render(w, r, http.StatusOK, h.hookPage(r, hook, nil))
+	}
+}
+
+func (h *Handlers) hookPage(r *http.Request, hook store.Hook, p *ui.Problem) templ.Component {
+	title := ui.T(r.Context(), "hook_edit_title", "Name", hook.Name)
+	return admin.HookPage(h.frame(r, "hooks", title, ""), h.hookForm(r, &hook, p))
+}
+
+// HooksUpdate changes a webhook.
+func (h *Handlers) HooksUpdate(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	hook, err := h.Notify.Update(r.Context(), hookID(r), form.Fields(r.PostForm), h.clusterNames(r))
+	switch {
+	case err == nil && wantsJSON(r):
+		return writeJSON(w, http.StatusOK, hook)
+	case err == nil:
+		return redirect(w, r, ui.HooksURL)
+	case services.CodeOf(err) != services.CodeInvalid || wantsJSON(r):
+		return err
+	}
+	return &FormError{Err: err, Form: func(p *ui.Problem) templ.Component { return h.hookPage(r, hook, p) }}
+}
+
+// HooksAskDelete answers the page that asks whether to delete a webhook.
+func (h *Handlers) HooksAskDelete(w http.ResponseWriter, r *http.Request) error {
+	hook, err := h.Notify.Hook(r.Context(), hookID(r))
+	if err != nil {
+		return err
+	}
+	title := ui.T(r.Context(), "hook_delete_title", "Name", hook.Name)
+	return render(w, r, http.StatusOK, admin.HookDeletePage(h.frame(r, "hooks", title, ""), hook))
 }
 
 // HooksTest sends a message to a webhook.
@@ -88,11 +138,7 @@ func (h *Handlers) HooksPosted(w http.ResponseWriter, r *http.Request) error {
 
 // changeHook does something to a webhook and answers the list.
 func (h *Handlers) changeHook(w http.ResponseWriter, r *http.Request, change func(id int64) error) error {
-	id, err := strconv.ParseInt(pathParam(r, "hook"), 10, 64)
-	if err != nil {
-		id = 0 // no hook has it
-	}
-	if err := change(id); err != nil {
+	if err := change(hookID(r)); err != nil {
 		return err
 	}
 	if !wantsJSON(r) {
@@ -103,6 +149,15 @@ func (h *Handlers) changeHook(w http.ResponseWriter, r *http.Request, change fun
 		return err
 	}
 	return writeJSON(w, http.StatusOK, hooksJSON{hooks, log})
+}
+
+// hookID returns the id of the webhook in the path; one that is no number is of no webhook.
+func hookID(r *http.Request) int64 {
+	id, err := strconv.ParseInt(pathParam(r, "hook"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
 }
 
 // hookRoutes are the routes of webhooks.
@@ -121,6 +176,15 @@ func hookRoutes() []apiRoute {
 		{
 			method: "POST", path: "/hooks", group: "program", name: "createHook",
 			summary: "Add a webhook.", form: hookFields(), answers: map[int]any{http.StatusCreated: store.Hook{}},
+		},
+		{
+			method: "GET", path: "/hooks/{hook}/edit", group: "program", name: "showHook",
+			summary: "Show a webhook, without its address and its secret.", answers: ok(store.Hook{}),
+		},
+		{
+			method: "POST", path: "/hooks/{hook}/edit", group: "program", name: "updateHook",
+			summary: "Change a webhook; a field that is not sent keeps its value.", answers: ok(store.Hook{}),
+			form: append(hookFields(), onlyOne("secret_remove", "Take the secret away.")),
 		},
 		change("test", "testHook", "Send a test to a webhook; the list says what came of it."),
 		change("disable", "disableHook", "Send nothing to a webhook until it is enabled."),

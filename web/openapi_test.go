@@ -62,7 +62,7 @@ func pages() map[string]bool {
 		"GET /clusters/{cluster}/templates/apply": true, "POST /clusters/{cluster}/templates/apply": true,
 		"GET /batches/{id}/{verb:cancel|pause|resume|retry|undo|approve|reject}": true,
 		"GET /templates/{kind}/new": true, "GET /templates/{kind}/import": true,
-		"GET /hooks/{hook}/{verb:test|disable|enable|delete}": true,
+		"GET /hooks/{hook}/{verb:test|disable|enable}": true, "GET /hooks/{hook}/delete": true,
 		"GET /users/new": true, "GET /users/{user}/delete": true,
 		"GET /users/{user}/{verb:access|password|disable|enable|signout|remove-factor|tokens}": true,
 		"GET /profile/{verb:password|tokens|signout}":                                          true,

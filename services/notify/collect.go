@@ -18,6 +18,7 @@ const (
 
 // Run tells the hooks what happens, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
+	defer s.senders.all.Wait()
 	every := time.NewTicker(checkEvery)
 	defer every.Stop()
 	for {
@@ -27,12 +28,17 @@ func (s *Service) Run(ctx context.Context) {
 		case <-every.C:
 		case <-s.wake:
 		}
-		s.Check(ctx)
+		s.check(ctx)
 	}
 }
 
-// Check does once what Run does again and again.
+// Check does once what Run does again and again, and waits until it is done.
 func (s *Service) Check(ctx context.Context) {
+	s.check(ctx)
+	s.senders.all.Wait()
+}
+
+func (s *Service) check(ctx context.Context) {
 	if err := s.collect(ctx); err != nil && ctx.Err() == nil {
 		s.Log.Warn("Notifications cannot be collected", "error", err)
 	}

@@ -9,15 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
-	"kube-node-manager/services/form"
 	"kube-node-manager/services/kubeconfig"
 	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
@@ -105,6 +100,7 @@ type Dependencies struct {
 type Service struct {
 	Dependencies
 	client  *http.Client
+	senders senders
 	wake    chan struct{}        // receives when something is to be sent at once
 	blocked map[string]time.Time // since when drains wait, by id; only Check uses it
 }
@@ -120,10 +116,14 @@ func New(d Dependencies) *Service {
 		Proxy: nil, DialContext: guard.DialContext, DisableKeepAlives: true, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: sendTimeout, ResponseHeaderTimeout: sendTimeout, MaxResponseHeaderBytes: maxAnswer,
 	}
-	return &Service{Dependencies: d, blocked: map[string]time.Time{}, wake: make(chan struct{}, 1), client: &http.Client{
+	client := &http.Client{
 		Transport: transport, Timeout: sendTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return &Service{
+		Dependencies: d, client: client, wake: make(chan struct{}, 1),
+		blocked: map[string]time.Time{}, senders: senders{busy: map[int64]bool{}},
+	}
 }
 
 // secrets are the encrypted part of a hook.
@@ -145,34 +145,6 @@ func (s *Service) List(ctx context.Context) ([]store.Hook, []store.Delivery, err
 	}
 	log, err := s.Store.Deliveries(ctx, LogShown)
 	return hooks, log, err
-}
-
-// Create adds a hook with the fields name, url, secret, cluster, format, language, event and
-// minutes.
-//
-// Errors: CodeForbidden; CodeInvalid names the fields.
-func (s *Service) Create(ctx context.Context, f form.Fields, clusters []string) (store.Hook, error) {
-	actor := services.ActorFrom(ctx)
-	if err := actor.Require(services.PermitClusters); err != nil {
-		return store.Hook{}, err
-	}
-	h, private, err := readHook(f, clusters)
-	if err != nil {
-		return store.Hook{}, err
-	}
-	all, err := s.Store.Hooks(ctx)
-	if err != nil {
-		return store.Hook{}, err
-	}
-	if len(all) >= maxHooks {
-		return store.Hook{}, services.Invalid("name", "error_hooks_many", "Max", maxHooks)
-	}
-	h.CreatedBy, h.CreatedAt = actor.Name, s.Now().Truncate(time.Millisecond)
-	h.ID, err = s.Store.InsertHook(ctx, h, func(id int64) (store.HookSecret, error) { return s.seal(id, private) })
-	if services.CodeOf(err) == services.CodeConflict {
-		return store.Hook{}, services.Invalid("name", "error_hook_name")
-	}
-	return h, err
 }
 
 func (s *Service) seal(id int64, private secrets) (store.HookSecret, error) {
@@ -198,58 +170,6 @@ func Rewrap(from, to seal.Key) func(store.Hook) (store.HookSecret, error) {
 		sealed, err := from.Rewrap(seal.OfHook(h.ID), seal.Sealed(h.HookSecret), to)
 		return store.HookSecret(sealed), err
 	}
-}
-
-// readHook reads the fields of a hook.
-func readHook(f form.Fields, clusters []string) (store.Hook, secrets, error) {
-	r := form.Read(f)
-	h := store.Hook{
-		Name: strings.TrimSpace(r.Text("name")), Cluster: r.Text("cluster"), Events: f["event"],
-		Format: r.Choice("format", Formats()...), Language: r.Choice("language", Languages()...),
-		Minutes: r.Number("minutes", 10, 1, 24*60),
-	}
-	if n := utf8.RuneCountInString(h.Name); n == 0 || n > maxName {
-		r.Refuse("name", "error_hook_name_length", "Max", maxName)
-	}
-	if h.Cluster != "" && !slices.Contains(clusters, h.Cluster) {
-		r.Refuse("cluster", "error_choice", "Value", services.Clip(h.Cluster), "Choices", strings.Join(clusters, ", "))
-	}
-	if len(h.Events) == 0 {
-		h.Events = Events()
-	}
-	for _, event := range h.Events {
-		if !slices.Contains(Events(), event) {
-			r.Refuse("event", "error_choice", "Value", services.Clip(event), "Choices", strings.Join(Events(), ", "))
-		}
-	}
-	private := secrets{URL: strings.TrimSpace(r.Text("url")), Secret: strings.TrimSpace(r.Text("secret"))}
-	h.Host = readAddress(r, private.URL)
-	if n := len(private.Secret); n > maxAddress || n < minSecret && (n > 0 || h.Format == FormatJSON) {
-		r.Refuse("secret", "error_hook_secret", "Min", minSecret)
-	}
-	return h, private, r.Err()
-}
-
-// readAddress checks the address of a hook and returns its host. Where it leads is checked
-// when it is called: names may change.
-func readAddress(r *form.Reader, address string) string {
-	u, err := url.Parse(address)
-	if err != nil || len(address) > maxAddress || u.Host == "" || u.User != nil || u.Fragment != "" ||
-		u.Scheme != "https" && u.Scheme != "http" {
-		r.Refuse("url", "error_hook_url")
-		return ""
-	}
-	if u.Scheme == "http" && !private(u.Hostname()) {
-		r.Refuse("url", "error_hook_http")
-	}
-	return u.Host
-}
-
-// private reports whether a host is an address that is not public: only there may a hook be
-// called without TLS.
-func private(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && (ip.IsLoopback() || ip.IsPrivate())
 }
 
 // hook reads a hook for somebody who may manage it.
@@ -309,11 +229,16 @@ func (s *Service) Test(ctx context.Context, id int64) error {
 	if err := s.Store.Enqueue(ctx, -1, []store.Delivery{d}); err != nil {
 		return err
 	}
+	s.rouse()
+	return nil
+}
+
+// rouse makes Run look at once for what is to be sent.
+func (s *Service) rouse() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // it is to be woken already
+	default: // it is to look already
 	}
-	return nil
 }
 
 // delivery returns what is to be sent to a hook.

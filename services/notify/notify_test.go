@@ -168,10 +168,14 @@ func TestHooks_areTriedAgain(t *testing.T) {
 
 	b.status = http.StatusFound // is not followed
 	b.batch(t, "b2", store.StateRunning)
-	for range maxAttempts {
+	for range patience / longestWait {
 		b.Check(t.Context())
 		b.now = b.now.Add(longestWait)
 	}
+	_, log, err = b.List(admin(t))
+	require.NoError(t, err)
+	require.Equal(t, store.DeliveryPending, log[0].State)
+	b.Check(t.Context())
 	_, log, err = b.List(admin(t))
 	require.NoError(t, err)
 	require.Equal(t, store.DeliveryFailed, log[0].State)

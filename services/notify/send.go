@@ -20,54 +20,13 @@ import (
 	"kube-node-manager/services/store"
 )
 
+// errContent says that a receiver has refused a message for its content.
+var errContent = errors.New("the receiver refuses the message")
+
 const (
 	sendTimeout = 10 * time.Second
 	maxAnswer   = 16 << 10 // bytes of a response that are read
-	sendAtOnce  = 20       // deliveries of one round
-	firstWait   = 5 * time.Second
-	longestWait = 15 * time.Minute
-	maxAttempts = 15 // about two hours
-	kept        = 2 * LogShown
 )
-
-// sendDue sends what is due, one after the other.
-func (s *Service) sendDue(ctx context.Context) {
-	due, err := s.Store.DueDeliveries(ctx, s.Now(), sendAtOnce)
-	if err != nil {
-		s.Log.Warn("Notifications cannot be read", "error", err)
-		return
-	}
-	for _, d := range due {
-		if ctx.Err() != nil {
-			return
-		}
-		answer, err := s.send(ctx, d)
-		if ctx.Err() != nil {
-			return // it is sent again by the next process
-		}
-		d = s.after(d, answer, err)
-		if err := s.Store.SetDelivery(ctx, d, kept); err != nil {
-			s.Log.Warn("The outcome of a notification cannot be stored", "hook", d.Hook, "error", err)
-		}
-	}
-}
-
-// after returns a delivery after a try.
-func (s *Service) after(d store.Delivery, answer string, err error) store.Delivery {
-	now := s.Now().Truncate(time.Millisecond)
-	d.Attempts++
-	d.Answer = answer
-	switch {
-	case err == nil:
-		d.State, d.EndedAt = store.DeliverySent, &now
-	case d.Attempts >= maxAttempts || d.Event == EventTest:
-		d.State, d.EndedAt = store.DeliveryFailed, &now
-		s.Log.Warn("A notification has not arrived", "hook", d.Hook, "event", d.Event, "answer", answer)
-	default:
-		d.NextAt = now.Add(min(firstWait<<(d.Attempts-1), longestWait))
-	}
-	return d
-}
 
 // send sends a delivery, and returns what the log says of that.
 func (s *Service) send(ctx context.Context, d store.Delivery) (answer string, err error) {
@@ -116,8 +75,11 @@ func said(err error) string {
 // arrived returns an error unless the response says that the message has arrived. Some
 // services answer 200 to what they refuse.
 func arrived(format string, response *http.Response, body []byte) (string, error) {
-	if response.StatusCode/100 != 2 {
-		return response.Status, fmt.Errorf("status %d", response.StatusCode)
+	switch code := response.StatusCode; {
+	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge, code == http.StatusUnprocessableEntity:
+		return response.Status, errContent
+	case code/100 != 2:
+		return response.Status, fmt.Errorf("status %d", code)
 	}
 	if format != FormatFeishu && format != FormatDingTalk {
 		return response.Status, nil

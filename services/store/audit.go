@@ -72,6 +72,7 @@ const (
 	ActionClusterRules       Action = "cluster.rules"
 
 	ActionHookCreate  Action = "hook.create"
+	ActionHookUpdate  Action = "hook.update"
 	ActionHookEnable  Action = "hook.enable"
 	ActionHookDisable Action = "hook.disable"
 	ActionHookTest    Action = "hook.test"
@@ -96,7 +97,7 @@ func Actions() []Action {
 		ActionClusterImport, ActionClusterUpdate, ActionClusterRename, ActionClusterCredentials,
 		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
 		ActionClusterRules,
-		ActionHookCreate, ActionHookEnable, ActionHookDisable, ActionHookTest, ActionHookDelete,
+		ActionHookCreate, ActionHookUpdate, ActionHookEnable, ActionHookDisable, ActionHookTest, ActionHookDelete,
 		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"kube-node-manager/services"
 )
 
 // Hook is a webhook.
@@ -120,8 +122,47 @@ func setHookSecret(ctx context.Context, tx *sql.Tx, id int64, to HookSecret) err
 
 // noteHook writes an entry about a hook, without its secrets.
 func (s *Store) noteHook(ctx context.Context, tx *sql.Tx, a Action, h Hook) error {
-	after := facts("format", h.Format, "events", h.Events, "minutes", h.Minutes, "host", h.Host)
-	return s.note(ctx, tx, Entry{Action: a, Cluster: h.Cluster, Object: h.Name, After: after})
+	return s.note(ctx, tx, hookEntry(a, h))
+}
+
+func hookEntry(a Action, h Hook) Entry {
+	return Entry{Action: a, Cluster: h.Cluster, Object: h.Name, After: hookFacts(h)}
+}
+
+func hookFacts(h Hook, more ...any) json.RawMessage {
+	return facts(append([]any{
+		"name", h.Name, "format", h.Format, "language", h.Language, "events", h.Events, "minutes", h.Minutes,
+		"host", h.Host,
+	}, more...)...)
+}
+
+// HookChange says which of the secrets of a hook a change replaces.
+type HookChange struct{ URL, Secret bool }
+
+// UpdateHook stores a hook as it is now. What is to be sent to it goes to its new address.
+//
+// Errors: CodeConflict for a name that another hook has; CodeNotFound if it was deleted.
+func (s *Store) UpdateHook(ctx context.Context, before, h Hook, changed HookChange) error {
+	events, err := json.Marshal(h.Events)
+	if err != nil {
+		return fmt.Errorf("encode the events of a hook: %w", err)
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE hooks SET name = $1, cluster = $2, format = $3, language = $4,
+				events = $5, minutes = $6, host = $7, key_id = $8, data_key = $9, secret = $10 WHERE id = $11`,
+			h.Name, h.Cluster, h.Format, h.Language, string(events), h.Minutes, h.Host,
+			h.KeyID, h.DataKey, h.Secret, h.ID)
+		if err != nil {
+			return fmt.Errorf("update a hook: %w", err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return services.Wrap(err, services.CodeNotFound, "error_hook_unknown")
+		}
+		e := hookEntry(ActionHookUpdate, h)
+		e.Before = hookEntry(ActionHookUpdate, before).After
+		e.After = hookFacts(h, "newAddress", changed.URL, "newSecret", changed.Secret)
+		return s.note(ctx, tx, e)
+	})
 }
 
 // SwitchHook enables or disables a hook. What is to be sent to one that is disabled waits.
@@ -200,10 +241,24 @@ func scanDelivery(row scanner) (d Delivery, err error) {
 	return d, err
 }
 
-// DueDeliveries returns what is to be sent now to hooks that are enabled, oldest first.
-func (s *Store) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
-	return list(ctx, s.r, "read deliveries", scanDelivery, selectDeliveries+
-		`WHERE d.state = 'pending' AND d.next_at <= $1 AND h.disabled = 0 ORDER BY d.id LIMIT $2`, toMillis(now), limit)
+// DueHooks returns the hooks that are enabled and have something that is to be sent now.
+func (s *Store) DueHooks(ctx context.Context, now time.Time) ([]int64, error) {
+	return list(ctx, s.r, "read deliveries", scanID, `SELECT DISTINCT d.hook_id
+		FROM deliveries d JOIN hooks h ON h.id = d.hook_id
+		WHERE d.state = 'pending' AND d.next_at <= $1 AND h.disabled = 0`, toMillis(now))
+}
+
+func scanID(row scanner) (id int64, err error) {
+	err = row.Scan(&id)
+	return id, err
+}
+
+// NextDelivery returns what is to be sent next to a hook that is enabled: a test, which
+// somebody waits for, or else the oldest. Without any it returns CodeNotFound.
+func (s *Store) NextDelivery(ctx context.Context, hook int64) (Delivery, error) {
+	d, err := scanDelivery(s.r.QueryRowContext(ctx, selectDeliveries+`WHERE d.hook_id = $1 AND d.state = 'pending'
+		AND h.disabled = 0 ORDER BY d.event <> 'test', d.id LIMIT 1`, hook))
+	return d, mapErr(err)
 }
 
 // Deliveries returns the newest deliveries.

@@ -14,22 +14,56 @@ import (
 
 // HooksView is the page of the webhooks.
 type HooksView struct {
-	Hooks    []store.Hook
-	Log      []store.Delivery // the newest first
-	Clusters []string
-	Typed    url.Values // the form, if it had errors
+	Hooks []store.Hook
+	Log   []store.Delivery // the newest first
+	Form  HookForm         // of a new one
+	Now   time.Time
+}
+
+// HookForm is the form of a webhook.
+type HookForm struct {
+	Hook     *store.Hook // as it is stored; nil for a new one
+	Clusters []string    // that it can be for
+	Typed    url.Values  // the form, if it had errors
 	Problem  *ui.Problem
-	Now      time.Time
+}
+
+// value returns what a field has: what was typed, or what is stored.
+func (v HookForm) value(name string) string {
+	h := v.Hook
+	if len(v.Typed) > 0 || h == nil {
+		return v.Typed.Get(name)
+	}
+	stored := map[string]string{
+		"name": h.Name, "cluster": h.Cluster, "format": h.Format, "language": h.Language,
+		"minutes": strconv.Itoa(h.Minutes),
+	}
+	return stored[name]
+}
+
+// wants reports whether the box of an event is ticked: all are in an empty form.
+func (v HookForm) wants(event string) bool {
+	switch {
+	case len(v.Typed) > 0:
+		return slices.Contains(v.Typed["event"], event)
+	case v.Hook != nil:
+		return slices.Contains(v.Hook.Events, event)
+	default:
+		return true
+	}
+}
+
+// clusters returns the clusters to choose from, with that of the webhook, which may be gone.
+func (v HookForm) clusters() []string {
+	if v.Hook == nil || v.Hook.Cluster == "" || slices.Contains(v.Clusters, v.Hook.Cluster) {
+		return v.Clusters
+	}
+	return append(slices.Clone(v.Clusters), v.Hook.Cluster)
 }
 
 // HookURL returns the address of something that is done to a hook.
 func HookURL(id int64, verb string) string {
 	return ui.HooksURL + "/" + strconv.FormatInt(id, 10) + "/" + verb
-}
-
-// wantsEvent reports whether the box of an event is ticked: all are in an empty form.
-func wantsEvent(v HooksView, event string) bool {
-	return len(v.Typed) == 0 || slices.Contains(v.Typed["event"], event)
 }
 
 // eventWords lists events in words.

@@ -25,28 +25,57 @@ func hooksView() admin.HooksView {
 			{ID: 2, Hook: "on-call", Event: "ended", BatchID: "b1", State: store.DeliverySent, Answer: "200 OK"},
 			{ID: 1, Hook: "old", Event: "test", State: store.DeliveryPending, Attempts: 1, NextAt: viewstest.Noon},
 		},
-		Clusters: []string{"prod"}, Now: viewstest.Noon,
+		Form: admin.HookForm{Clusters: []string{"prod"}}, Now: viewstest.Noon,
 	}
 }
 
 func TestHooksPage(t *testing.T) {
 	wrong := hooksView()
-	wrong.Typed = url.Values{"name": {"x"}, "event": {"failed"}}
-	wrong.Problem = &ui.Problem{Text: "No.", Fields: map[string]string{"url": "Not an address."}}
+	wrong.Form.Typed = url.Values{"name": {"x"}, "event": {"failed"}}
+	wrong.Form.Problem = &ui.Problem{Text: "No.", Fields: map[string]string{"url": "Not an address."}}
 	viewstest.RequirePages(t, map[string]templ.Component{
 		"webhooks":        admin.HooksPage(viewstest.Frame(), hooksView()),
 		"no webhook":      admin.HooksPage(viewstest.Frame(), admin.HooksView{}),
 		"webhook refused": admin.HooksPage(viewstest.Frame(), wrong),
+		"webhook deleted": admin.HookDeletePage(viewstest.Frame(), wrong.Hooks[0]),
 	})
 	doc := viewstest.Document(t, viewstest.Render(t, "en", admin.HooksPage(viewstest.Frame(), hooksView())))
-	for _, verb := range []string{"3/test", "3/disable", "3/delete", "4/enable"} {
+	for _, verb := range []string{"3/test", "3/disable", "4/enable"} {
 		require.Equal(t, 1, doc.Find("form[action=\"/hooks/"+verb+"\"]").Length(), verb)
+	}
+	for _, verb := range []string{"3/edit", "3/delete"} {
+		require.Equal(t, 1, doc.Find("a[href=\"/hooks/"+verb+"\"]").Length(), verb)
 	}
 	require.Equal(t, 2, doc.Find("#hook-log li").Length())
 	sent := viewstest.FormValues(doc.Find("#hook-form"))
-	require.Equal(t, notify.Events(), sent["event"], "all, unless somebody chooses")
+	require.Equal(t, append([]string{""}, notify.Events()...), sent["event"], "all, unless somebody chooses")
 	doc = viewstest.Document(t, viewstest.Render(t, "en", admin.HooksPage(viewstest.Frame(), wrong)))
-	require.Equal(t, []string{"failed"}, viewstest.FormValues(doc.Find("#hook-form"))["event"])
+	require.Equal(t, []string{"", "failed"}, viewstest.FormValues(doc.Find("#hook-form"))["event"])
+}
+
+// The form of a webhook has what is stored, without its secrets, or what was typed.
+func TestHookPage(t *testing.T) {
+	old := hooksView().Hooks[1]
+	old.Minutes, old.Language = 25, "zh-CN"
+	form := admin.HookForm{Hook: &old, Clusters: []string{"staging"}}
+	wrong := form
+	wrong.Typed = url.Values{"name": {""}, "event": {"", "ended"}, "cluster": {""}}
+	wrong.Problem = &ui.Problem{Text: "No.", Fields: map[string]string{"name": "A name has 1 to 60 characters."}}
+	viewstest.RequirePages(t, map[string]templ.Component{
+		"webhook":       admin.HookPage(viewstest.Frame(), form),
+		"webhook wrong": admin.HookPage(viewstest.Frame(), wrong),
+	})
+	sent := func(v admin.HookForm) url.Values {
+		doc := viewstest.Document(t, viewstest.Render(t, "en", admin.HookPage(viewstest.Frame(), v)))
+		return url.Values(viewstest.FormValues(doc.Find("#hook-form")))
+	}
+	require.Equal(t, url.Values{
+		"name": {"old"}, "url": {""}, "secret": {""}, "format": {"json"}, "language": {"zh-CN"}, "cluster": {"prod"},
+		"event": {"", "failed"}, "minutes": {"25"},
+	}, sent(form), "the cluster that is gone stays")
+	typed := sent(wrong)
+	require.Equal(t, []string{"", "ended"}, typed["event"])
+	require.Equal(t, []string{""}, typed["cluster"])
 }
 
 // Every event has words in both languages.
