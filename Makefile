@@ -13,11 +13,15 @@ K8S        = $(shell cd $(PLANE) && go list -m -f '{{.Version}}' k8s.io/kubernet
 STAMP      = k8s.io/component-base/version
 PLANE_LD   = -s -w -X $(STAMP).gitVersion=$(K8S) -X $(STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S:v%=%))) -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S:v%=%))) -X $(STAMP).gitTreeState=clean
 
+# What deploys the program is a module of its own as well: packages for registries and
+# charts bring modules that the program does not need.
+DEPLOY := cmd/deploy
+
 # Tests run with so many control planes; each test that needs one leases it.
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build release sbom vulns generate lint test bench soak demo run plane chromium compiler screenshots clean
+.PHONY: help build image release sbom vulns generate lint test bench soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -25,6 +29,10 @@ help: ## list the targets
 build: ## build the program into bin/
 	@echo "== building the program"
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
+
+image: ## build the container image into bin/image, without a container engine; PUSH=HOST/REPOSITORY pushes it
+	@echo "== building the container image for linux/amd64 and linux/arm64"
+	@cd $(DEPLOY) && go run ./image $(if $(PUSH),-push $(PUSH))
 
 release: build vulns sbom ## build the program, check it for known vulnerabilities, and list its parts
 
@@ -64,6 +72,8 @@ $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 test: lint plane chromium compiler ## run all tests, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m ./...
+	@echo "== testing the image and the chart"
+	@cd $(DEPLOY) && go test -vet=off -ldflags=-w -timeout 30m ./...
 
 bench: build plane ## measure throughput and freshness with 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"

@@ -68,7 +68,7 @@ func TestReadme_links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
 	documents := []string{
 		"README.md", "docs/architecture.md", "docs/configuration.md", "docs/api.md", "docs/security.md",
-		"docs/CHANGELOG.md", "docs/operations.md",
+		"docs/CHANGELOG.md", "docs/operations.md", "docs/deploy/README.md",
 	}
 	for _, path := range documents {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, path), -1) {

@@ -1,0 +1,63 @@
+// Image builds the container image of Kube Node Manager without a container engine:
+// for linux/amd64 and linux/arm64, with the program and nothing that it does not need.
+// The same commit and version of Go make the same bytes.
+//
+//	image                          writes bin/image
+//	image -push HOST/REPOSITORY    also pushes it, with the credentials of "docker login"
+//	image -rootfs DIR              writes the files for one architecture, for the Dockerfile
+//
+// It writes an OCI layout, which tools such as skopeo and crane copy, an archive for
+// each platform, which docker, podman and ctr load, and the list of what is inside.
+//
+// It is in another module than the program, because packages for registries and charts
+// bring hundreds of modules that the program does not need.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	set := flag.NewFlagSet("image", flag.ExitOnError)
+	source := set.String("source", "../..", "`directory` of the program's module")
+	out := set.String("out", "../../bin/image", "`directory` to write, which is replaced")
+	push := set.String("push", "", "repository to push to, as in HOST/`REPOSITORY`; the version is the tag")
+	rootfs := set.String("rootfs", "", "write the files of the image to this `directory`, and no image")
+	arch := set.String("arch", runtime.GOARCH, "`architecture` for -rootfs")
+	_ = set.Parse(args) // It exits on errors.
+	origin, err := readOrigin(ctx, *source)
+	if err != nil {
+		return err
+	}
+	b := builder{origin: origin, source: *source}
+	if *rootfs != "" {
+		return b.writeRoot(ctx, *rootfs, platform{"linux", *arch})
+	}
+	built, err := b.build(ctx)
+	if err != nil {
+		return err
+	}
+	if err := built.write(*out); err != nil {
+		return err
+	}
+	if *push == "" {
+		return nil
+	}
+	return built.push(ctx, *push)
+}
