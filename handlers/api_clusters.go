@@ -75,6 +75,8 @@ func ruleFields() []apiField {
 		flagField("limit_wait", "Batches wait for room; otherwise they are refused."),
 		textField("namespace_rules", "What a drain does with the pods of namespaces; one rule in a line."),
 		choiceField("node_conditions", "When drains set the conditions of maintenance.", rule.Auto, rule.On, rule.Off),
+		choiceField("node_events", "When there are events about nodes that say what happens to them.",
+			rule.Auto, rule.On, rule.Off),
 	}
 	fields = slices.Concat(fields, windowFields(), healthFields())
 	return append(fields, flagField("approval_drain",

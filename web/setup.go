@@ -86,6 +86,7 @@ func (a *App) setUp(ctx context.Context) error {
 		SyncLimit: a.options.SyncLimit, SyncWait: a.options.SyncWait, Resume: a.options.Resume, Protect: protect,
 		Reach: batch.ReachLimit{Percent: a.options.GuardShare, Nodes: a.options.GuardNodes},
 		ActAs: batch.ActAs{In: clusters.ActsAsUser, Prefix: a.options.ActAsPrefix, Groups: a.options.ActAsGroup},
+		Words: func(t store.Text) string { return ui.Text(ui.WithLocale(ctx, ui.LocaleEnglish), t) },
 	})
 	e.accounts.OnChange(func() {
 		events.recheckLogins()

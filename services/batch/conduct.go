@@ -147,6 +147,7 @@ func (h *drainHost) Progress(seq int, p drain.Progress) {
 	}
 	h.run.ledger.progress(it, p)
 	h.run.tellProgress(it, p)
+	h.run.reportProgress(it, p)
 	h.run.changed()
 }
 
@@ -172,6 +173,7 @@ func (h *drainHost) End(seq int, o drain.Outcome) {
 	h.judge(&it, o)
 	it.After = after                     // also of a failed one: this much has happened
 	r.say(it, noticeOfItem(r.batch, it)) // before it is stored: then another batch may have the node
+	r.reportEnd(it)
 	r.ledger.end(it)
 }
 

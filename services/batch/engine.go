@@ -62,6 +62,8 @@ type Options struct {
 	// HealthEvery is how often the health of a cluster is checked while a batch waits for
 	// it; 0 for 5 s.
 	HealthEvery time.Duration
+	// Words returns a text in English, for the events of a cluster; nil uses its ID.
+	Words func(store.Text) string
 }
 
 // MaxNodes is how many nodes one batch may have.
@@ -89,6 +91,7 @@ type Engine struct {
 	turns    *turns
 	after    *aftermath
 	notices  *notices
+	events   *events
 	rights   *rights
 	planning *planning
 	capacity *capacity
@@ -131,6 +134,7 @@ func New(d Dependencies, o Options) *Engine {
 	e.after = newAftermath(e.base, e.refresh)
 	e.rights = newRights(e.now)
 	e.notices = newNotices(e.base, e.log, e.mayTell)
+	e.events = newEvents(e.base, e.log, e.mayRecord)
 	return e
 }
 
@@ -304,6 +308,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 		e.running.Wait()
 		e.after.end()
 		e.notices.end()
+		e.events.end()
 		close(done)
 	}()
 	select {

@@ -221,7 +221,9 @@ func TestConditions_byOption(t *testing.T) {
 			}
 			proxy := kubetest.NewProxy(t, c.User(t, rules...))
 			p := startProcess(t, proxy.Kubeconfig(t, c.Name), t.TempDir(), usual)
-			_, err := p.rules.Set(as(t, services.RoleAdmin), c.Name, form.Fields{"node_conditions": {test.option}})
+			_, err := p.rules.Set(as(t, services.RoleAdmin), c.Name, form.Fields{
+				"node_conditions": {test.option}, "node_events": {"off"},
+			})
 			require.NoError(t, err)
 			v := p.drained(t, c.Name, nodes)
 			require.Equal(t, store.StateSucceeded, v.State, "whatever becomes of the conditions")

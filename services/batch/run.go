@@ -39,6 +39,9 @@ type run struct {
 	refused *services.Error       // why the rest was not tried, when the cluster refused one
 	full    *Room                 // the limit that it waits for; nil while it does not
 	told    map[string]kube.Stage // what nodes say because of it, by name
+	// reported is what events have said that say it once, by node and subject.
+	reported map[string]bool
+	late     []kube.Event // that are sent at its end
 }
 
 func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
@@ -56,7 +59,7 @@ func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 	}
 	r := &run{
 		task: t, engine: e, client: client, behind: kube.NewConverging(), done: make(chan struct{}), batch: b,
-		sponsor: s, told: map[string]kube.Stage{},
+		sponsor: s, told: map[string]kube.Stage{}, reported: map[string]bool{},
 		log: e.log.With("batch", b.ID, "cluster", b.Cluster, "operation", b.Operation),
 	}
 	ctx, err := e.context(b, s)
@@ -101,6 +104,7 @@ func (r *run) execute(items []Item) {
 	r.converge()
 	<-settled
 	r.finish()
+	r.reportLate()
 	r.engine.turns.leave(r, items)
 	r.engine.capacity.leave(r.batch.Cluster, items)
 }

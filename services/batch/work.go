@@ -37,6 +37,7 @@ func (r *run) work(it Item) {
 	if it.State == store.ItemFailed {
 		r.lose()
 	}
+	r.reportEnd(it)
 	r.ledger.end(it)
 }
 

@@ -7,11 +7,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Call is a kind of request that the RBAC of a cluster allows or denies, in all
-// namespaces.
-type Call struct{ Verb, Group, Resource, Subresource string }
+// Call is a kind of request that the RBAC of a cluster allows or denies: in one namespace,
+// or in all.
+type Call struct{ Verb, Group, Resource, Subresource, Namespace string }
 
-// String returns the call as kubectl auth can-i names it: "create pods/eviction".
+// String returns the call as kubectl auth can-i names it: "create pods/eviction", and the
+// namespace.
 func (c Call) String() string {
 	text := c.Verb + " " + c.Resource
 	if c.Group != "" {
@@ -19,6 +20,9 @@ func (c Call) String() string {
 	}
 	if c.Subresource != "" {
 		text += "/" + c.Subresource
+	}
+	if c.Namespace != "" {
+		text += " in " + c.Namespace
 	}
 	return text
 }
@@ -31,6 +35,7 @@ func (c *Client) May(ctx context.Context, call Call) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Verb: call.Verb, Group: call.Group, Resource: call.Resource, Subresource: call.Subresource,
+			Namespace: call.Namespace,
 		},
 	}}
 	answer, err := c.reads.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})

@@ -73,7 +73,7 @@ func TestRules_revise(t *testing.T) {
 		{Namespaces: "team in (a,b)", Action: drain.ActionAsk},
 		{Namespaces: "shop", Action: drain.ActionEvict},
 	}
-	all.Signals.Conditions = Off
+	all.Signals = Signals{Conditions: Off, Events: On}
 	more := 3
 	all.Health = Health{
 		Nodes: true, Pending: &more, Workloads: 95, Prometheus: "http://prometheus:9090", Query: "sum(up)", Below: 0.5,

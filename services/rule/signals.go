@@ -14,15 +14,21 @@ type Signals struct {
 	// Conditions is when nodes get the conditions that say where they are in their
 	// maintenance.
 	Conditions string `json:"conditions"`
+	// Events is when there are events about nodes that say what happens to them.
+	Events string `json:"events"`
 }
 
-func defaultSignals() Signals { return Signals{Conditions: Auto} }
+func defaultSignals() Signals { return Signals{Conditions: Auto, Events: Auto} }
 
 func (o *Signals) read(r *form.Reader) {
 	o.Conditions = choice(r, "node_conditions", o.Conditions, Auto, On, Off)
+	o.Events = choice(r, "node_events", o.Events, Auto, On, Off)
 }
 
-func (o *Signals) fields(f form.Fields) { f["node_conditions"] = []string{o.Conditions} }
+func (o *Signals) fields(f form.Fields) {
+	f["node_conditions"] = []string{o.Conditions}
+	f["node_events"] = []string{o.Events}
+}
 
 // choice reads one of the choices. A missing field keeps its value.
 func choice(r *form.Reader, name, otherwise string, choices ...string) string {

@@ -63,6 +63,9 @@ const rbacOperator = rbacViewer + `  - apiGroups: [""]
   - apiGroups: [""]
     resources: [nodes/status]
     verbs: [patch] # only for the conditions of nodes in maintenance
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [create] # only for events about nodes in maintenance
 `
 
 // tokenCommands make a kubeconfig with a token of the account. They need kubectl 1.24
