@@ -90,7 +90,7 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 		IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
-		Exceeded: p.Exceeded, Waits: p.Waits, Others: p.Others,
+		Exceeded: p.Exceeded, Waits: p.Waits, Others: p.Others, Gates: p.Gates,
 		Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
 		Commands: plannedCommands(p), When: p.When,
 	}
@@ -147,6 +147,8 @@ type planJSON struct {
 	// waits for room.
 	Exceeded []batch.Room `json:"exceeded"`
 	Waits    bool         `json:"waits,omitempty"`
+	// Gates are the waits for the health of the cluster between the waves of the batch.
+	Gates *batch.Gates `json:"gates,omitempty"`
 	// Others are the nodes on which others are at work, and who they are; see the field
 	// "others".
 	Others batch.Others `json:"others,omitempty"`
@@ -204,7 +206,7 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 		Operation: name, Nodes: make([]nodePlanJSON, len(p.Nodes)), Summary: summarize(p.Nodes),
 		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named, Reach: append([]batch.Reach{}, p.Reach...),
 		Start:    newWhenJSON(p.When),
-		Exceeded: append([]batch.Room{}, p.Exceeded...), Waits: p.Waits, Others: p.Others,
+		Exceeded: append([]batch.Room{}, p.Exceeded...), Waits: p.Waits, Others: p.Others, Gates: p.Gates,
 	}
 	if said := refusalOf(r, p.Refusal); said != nil {
 		out.Refusal = &refusalJSON{said.Code, said.Text}

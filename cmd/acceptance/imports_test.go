@@ -54,7 +54,7 @@ var rooms = map[string][]string{
 	},
 	"views/plan": {
 		"views/ui", "views/batches", "services", "services/batch", "services/change", "services/fit", "services/node",
-		"services/operation/...",
+		"services/operation/...", "services/rule",
 	},
 	"views/templates": {"views/ui", "services/operation", "services/template"},
 	"views/people":    {"views/ui", "services", "services/account", "services/store"},

@@ -40,9 +40,12 @@ type View struct {
 	Remaining time.Duration   `json:"-"` // estimate; 0 when there is none
 	// Converging is how many changed nodes the control plane has yet to reconcile,
 	// for example by adding the taint of a cordon.
-	Converging int           `json:"converging,omitempty"`
-	Elapsed    time.Duration `json:"-"`
-	Drain      *Drain        `json:"drain,omitempty"` // of a running drain
+	Converging int `json:"converging,omitempty"`
+	// Telling is how many nodes of a drain whose nodes are done have yet to say so with their
+	// conditions.
+	Telling int           `json:"conditionsLeft,omitempty"`
+	Elapsed time.Duration `json:"-"`
+	Drain   *Drain        `json:"drain,omitempty"` // of a running drain
 }
 
 // FailedShown is how many failed nodes a View carries; the rest is on the

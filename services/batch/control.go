@@ -61,16 +61,13 @@ func (e *Engine) Resume(ctx context.Context, id string, given Consents) (View, e
 	if r != nil && !r.pace.isPaused() && r.pace.untilOpen() != nil {
 		return e.leaveWindow(ctx, r, b, actor)
 	}
-	if r != nil && !r.pace.isPaused() && r.pace.skipGate() {
-		if err := e.store.NoteControl(ctx, b, store.ActionBatchResume); err != nil {
-			return View{}, err
-		}
-		return e.View(ctx, id)
+	if r != nil && !r.pace.isPaused() {
+		return e.skipGate(ctx, r)
 	}
-	if r != nil && !r.pace.isPaused() || r == nil && b.State == store.StateRunning {
+	if r == nil && b.State == store.StateRunning {
 		return View{}, services.NewError(services.CodeConflict, "error_batch_running")
 	}
-	if err := e.store.SetPaused(ctx, id, false); err != nil {
+	if err := e.unpause(ctx, r, b); err != nil {
 		return View{}, err
 	}
 	if r != nil {
@@ -84,6 +81,34 @@ func (e *Engine) Resume(ctx context.Context, id string, given Consents) (View, e
 	e.log.Info("Batch resumed", "batch", id, "by", actor.Name)
 	e.watcher.BatchChanged(b.Cluster, id)
 	return e.View(ctx, id)
+}
+
+// skipGate lets a run go on that waits between two waves.
+func (e *Engine) skipGate(ctx context.Context, r *run) (View, error) {
+	gate := r.pace.skipGate()
+	if gate == nil {
+		return View{}, services.NewError(services.CodeConflict, "error_batch_running")
+	}
+	if err := e.store.SkipGate(ctx, r.batch.ID, gate.facts()...); err != nil {
+		return View{}, err
+	}
+	e.log.Info("Gate of a batch skipped", "batch", r.batch.ID, "by", services.ActorFrom(ctx).Name)
+	return e.View(ctx, r.batch.ID)
+}
+
+// unpause stores that a batch is no longer paused. One that waits because the cluster has not
+// become healthy skips that gate; the audit log says so.
+func (e *Engine) unpause(ctx context.Context, r *run, b Batch) error {
+	var gate *Gate
+	if r != nil {
+		_, gate = r.pace.present()
+	} else {
+		gate = e.failedGate(ctx, b, 0)
+	}
+	if gate == nil || gate.Health == nil || !gate.Health.Failed {
+		return e.store.SetPaused(ctx, b.ID, false)
+	}
+	return e.store.SkipGate(ctx, b.ID, gate.facts()...)
 }
 
 // Pause makes a running batch begin nothing more until it is resumed. Calls that

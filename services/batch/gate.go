@@ -3,6 +3,8 @@ package batch
 import (
 	"context"
 	"time"
+
+	"kube-node-manager/services/rule"
 )
 
 // Gate is what a batch waits for between two waves.
@@ -12,6 +14,45 @@ type Gate struct {
 	Until  *time.Time `json:"until,omitempty"` // when it continues by itself; nil waits for a person
 	// Health is what the rules of the cluster demand; nil unless the batch waits for that.
 	Health *Health `json:"health,omitempty"`
+}
+
+// Gates say how often a plan will wait for the health of its cluster, and for what.
+type Gates struct {
+	Waves  int         `json:"waves"` // it waits between them
+	Health rule.Health `json:"health"`
+}
+
+// gates returns the waits for health that a plan has, nil for none: it has one wave, or
+// the cluster has no such rules.
+func (e *Engine) gates(ctx context.Context, cluster string, p Preview) (*Gates, error) {
+	rules, err := e.rules.Of(ctx, cluster)
+	if err != nil || rules.Health.None() {
+		return nil, err
+	}
+	waves := p.Rollout.waves(itemsOf(p), len(p.Nodes), p.inventory.Find)
+	if len(waves) < 2 {
+		return nil, nil
+	}
+	return &Gates{Waves: len(waves), Health: rules.Health}, nil
+}
+
+// The names of gates in the audit log.
+const (
+	gateCanary = "canary"
+	gatePause  = "pause"
+	gateHealth = "health"
+)
+
+// facts returns what the audit log says of a gate.
+func (g Gate) facts() []any {
+	switch {
+	case g.Health != nil:
+		return []any{"gate", gateHealth, "failed", g.Health.Failed, "found", g.Health.Findings}
+	case g.Canary:
+		return []any{"gate", gateCanary, "failedNodes", g.Failed}
+	default:
+		return []any{"gate", gatePause, "failedNodes", g.Failed}
+	}
 }
 
 // pass waits between a wave and the next: first as the rollout says, and then, directly
@@ -53,9 +94,10 @@ func (r *run) rest(before wave, failed int) error {
 // waitForAPerson pauses the batch, also for the case that the program ends now,
 // until a person resumes it.
 func (r *run) waitForAPerson(failed int) error {
+	g := Gate{Canary: true, Failed: failed}
 	r.persist("The pause after the first nodes", func(ctx context.Context) error {
-		return r.engine.store.SetPaused(ctx, r.batch.ID, true)
+		return r.engine.store.SetPaused(ctx, r.batch.ID, true, g.facts()...)
 	})
 	r.log.Info("Batch waits for a person after the first nodes", "failed", failed)
-	return r.pace.ask(Gate{Canary: true, Failed: failed})
+	return r.pace.ask(g)
 }

@@ -203,7 +203,7 @@ func (r *run) giveUp(g Gate, h Health) error {
 	h.Failed, g.Health = true, &h
 	r.log.Warn("Batch waits for a person: the cluster has not become healthy in time", findingsLog(h.Findings))
 	r.persist("The pause for the health of the cluster", func(ctx context.Context) error {
-		return r.engine.store.SetPaused(ctx, r.batch.ID, true)
+		return r.engine.store.SetPaused(ctx, r.batch.ID, true, g.facts()...)
 	})
 	r.storeHealth(&h)
 	if err := r.pace.ask(g); err != nil {

@@ -233,16 +233,16 @@ func (p *pace) present() (paused bool, gate *Gate) {
 	return p.paused, p.gate
 }
 
-// skipGate ends a wait between two waves that needs no person, and reports whether
-// there was one.
-func (p *pace) skipGate() bool {
+// skipGate ends a wait between two waves that needs no person. It returns the gate, nil if
+// there was none.
+func (p *pace) skipGate() *Gate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gate == nil || p.gate.Until == nil && p.gate.Health == nil {
-		return false
+	if p.paused || p.gate == nil || p.gate.Until == nil && p.gate.Health == nil {
+		return nil
 	}
 	signal(p.proceed)
-	return true
+	return p.gate
 }
 
 // postpone keeps the items of waves from being begun until open is called for

@@ -36,6 +36,8 @@ type Preview struct {
 	Waits    bool
 	// Others are who else is at work on its nodes, where that needs a consent.
 	Others Others
+	// Gates are the waits for the health of the cluster, nil for none.
+	Gates *Gates
 	// Params are the operation's, with what was read for the whole batch.
 	Params operation.Params
 	// Rollout is how the batch would go through its nodes.
@@ -129,6 +131,10 @@ func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal b
 	p.noteOthers(proposed.define)
 	p.Digest = digest(p.Nodes, p.Reach, p.Others)
 	if err := e.limits(ctx, &p, proposed.batch.Cluster, proposed.define.Drains, forReal); err != nil {
+		return Preview{}, err
+	}
+	p.Gates, err = e.gates(ctx, proposed.batch.Cluster, p)
+	if err != nil {
 		return Preview{}, err
 	}
 	err = p.survey(ctx, known, missing)

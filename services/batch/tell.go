@@ -144,6 +144,7 @@ func (r *run) tellRest(items []Item) {
 // takes no more of it: then the rest follows later.
 func (r *run) settle() {
 	nodes := r.toldNodes()
+	r.changed() // it says what it waits for
 	idle := noticeIdle
 	if errors.Is(r.pace.stopped(), errShutdown) {
 		idle = noticeStopped

@@ -214,6 +214,7 @@ func (r *run) view() View {
 	}
 	if Done(counts) == b.Total && !b.State.Ended() {
 		v.Converging = r.behind.Len()
+		v.Telling, _ = r.engine.notices.left(b.Cluster, r.toldNodes())
 	}
 	return v
 }

@@ -133,6 +133,10 @@ func eventOf(e store.Entry, b store.Batch) (event, also string) {
 		return EventApproval, ""
 	case store.ActionBatchHold:
 		return EventBlocked, ""
+	case store.ActionBatchPause:
+		if e.Actor == "" { // by the program, for a person: after the first nodes, or at a gate that failed
+			return EventBlocked, ""
+		}
 	case store.ActionBatchEnd:
 		if b.State == store.StateFailed || b.State == store.StatePartial {
 			return EventFailed, EventEnded

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -134,14 +136,15 @@ func TestHooks_areToldWhatHappens(t *testing.T) {
 	require.ElementsMatch(t, []string{"started", "ended", "started", "failed", "failed"}, b.events())
 	b.Check(t.Context())
 	require.Len(t, b.events(), 5, "each once")
+	i := slices.IndexFunc(b.bodies, func(body []byte) bool { return strings.Contains(string(body), "en started b1") })
 	var m Message
-	require.NoError(t, json.Unmarshal(b.bodies[0], &m))
+	require.NoError(t, json.Unmarshal(b.bodies[i], &m))
 	require.Equal(t, "https://knm.example/batches/b1", m.URL)
 	require.Equal(t, "en started b1", m.Text)
 	require.Equal(t, "bob", m.By)
-	stamp := b.got[0].Header.Get("X-KNM-Timestamp")
-	require.Equal(t, "sha256="+hex.EncodeToString(sum(secret, stamp+"."+string(b.bodies[0]))),
-		b.got[0].Header.Get("X-KNM-Signature"))
+	stamp := b.got[i].Header.Get("X-KNM-Timestamp")
+	require.Equal(t, "sha256="+hex.EncodeToString(sum(secret, stamp+"."+string(b.bodies[i]))),
+		b.got[i].Header.Get("X-KNM-Signature"))
 }
 
 // What cannot be sent is sent later, also by another process, and is given up in the end.
@@ -213,8 +216,8 @@ func TestHooks_formats(t *testing.T) {
 	for _, format := range Formats()[1:] {
 		h := b.hook(t, format, format)
 		require.NoError(t, b.Test(admin(t), h.ID))
+		b.Check(t.Context()) // one after the other
 	}
-	b.Check(t.Context())
 	var slack, dingTalk, feishu, teams map[string]any
 	for i, into := range []*map[string]any{&slack, &feishu, &dingTalk, &teams} {
 		require.NoError(t, json.Unmarshal(b.bodies[i], into))
@@ -256,6 +259,20 @@ func TestHooks_blocked(t *testing.T) {
 	b.Check(t.Context())
 	require.Equal(t, []string{EventBlocked}, b.events())
 	require.Contains(t, string(b.bodies[0]), `"podsBlocked":3`)
+}
+
+// A batch that the program has paused waits for a person, who is told; one that a person has
+// paused is not.
+func TestHooks_pausedForAPerson(t *testing.T) {
+	b := newBench(t, loopback)
+	b.hook(t, "all", FormatJSON, EventBlocked)
+	b.batch(t, "b1", store.StateRunning)
+	require.NoError(t, b.Store.SetPaused(admin(t), "b1", true))
+	b.Check(t.Context())
+	require.Empty(t, b.events())
+	require.NoError(t, b.Store.SetPaused(t.Context(), "b1", true, "gate", "health"))
+	b.Check(t.Context())
+	require.Equal(t, []string{EventBlocked}, b.events())
 }
 
 func TestHooks_areForAdministrators(t *testing.T) {

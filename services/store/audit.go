@@ -47,6 +47,7 @@ const (
 	ActionBatchReject  Action = "batch.reject"
 	ActionBatchPause   Action = "batch.pause"
 	ActionBatchResume  Action = "batch.resume"
+	ActionBatchSkip    Action = "batch.skip" // a person did not wait for a gate, or for one that had failed
 	ActionBatchCancel  Action = "batch.cancel"
 	ActionBatchEnd     Action = "batch.end"
 
@@ -90,7 +91,7 @@ func Actions() []Action {
 	return []Action{
 		ActionBatchCreate, ActionBatchBegin, ActionBatchHold,
 		ActionBatchAsk, ActionBatchApprove, ActionBatchReject,
-		ActionBatchPause, ActionBatchResume, ActionBatchCancel, ActionBatchEnd,
+		ActionBatchPause, ActionBatchResume, ActionBatchSkip, ActionBatchCancel, ActionBatchEnd,
 		ActionTemplateCreate, ActionTemplateUpdate, ActionTemplateDelete,
 		ActionTemplateImport, ActionTemplateExport,
 		ActionViewShare, ActionViewUpdate, ActionViewUnshare, ActionViewDelete,
@@ -165,8 +166,8 @@ func (s *Store) NoteControl(ctx context.Context, b Batch, a Action) error {
 
 // controlEntry returns an entry about a batch. Its author is the actor of the
 // context.
-func controlEntry(b Batch, a Action) Entry {
-	after := facts("operation", b.Operation, "total", b.Total)
+func controlEntry(b Batch, a Action, more ...any) Entry {
+	after := facts(append([]any{"operation", b.Operation, "total", b.Total}, more...)...)
 	return Entry{Action: a, Cluster: b.Cluster, Object: b.ID, After: after}
 }
 

@@ -158,20 +158,30 @@ func (s *Store) RequestCancel(ctx context.Context, id string) error {
 	})
 }
 
-// SetPaused stores whether a batch is paused. If the context has no actor, the
-// program itself has paused the batch and waits for a person.
-func (s *Store) SetPaused(ctx context.Context, id string, paused bool) error {
+// SetPaused stores whether a batch is paused, with more facts for the audit log. If the
+// context has no actor, the program itself has paused it.
+func (s *Store) SetPaused(ctx context.Context, id string, paused bool, more ...any) error {
 	action := ActionBatchResume
 	if paused {
 		action = ActionBatchPause
 	}
+	return s.setPaused(ctx, id, paused, action, more)
+}
+
+// SkipGate stores that a person lets a batch go on that waits at a gate, with facts about
+// the gate.
+func (s *Store) SkipGate(ctx context.Context, id string, gate ...any) error {
+	return s.setPaused(ctx, id, false, ActionBatchSkip, gate)
+}
+
+func (s *Store) setPaused(ctx context.Context, id string, paused bool, action Action, more []any) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		const update = `UPDATE batches SET paused = $1 WHERE id = $2 RETURNING ` + batchColumns
 		b, err := scanBatch(tx.QueryRowContext(ctx, update, paused, id))
 		if err != nil {
 			return err
 		}
-		return s.note(ctx, tx, controlEntry(b, action))
+		return s.note(ctx, tx, controlEntry(b, action, more...))
 	})
 }
 

@@ -86,6 +86,8 @@ func idleWord(ctx context.Context, v batch.View) string {
 	switch {
 	case v.State == store.StateInterrupted:
 		return ui.N(ctx, "panel_waits", v.Counts.Pending+v.Counts.Running+v.Counts.Waiting)
+	case v.Telling > 0 && v.Telling >= v.Converging:
+		return ui.N(ctx, "panel_telling", v.Telling)
 	case v.Converging > 0:
 		return ui.N(ctx, "panel_converging", v.Converging)
 	case batch.Done(v.Counts) == v.Total:

@@ -122,3 +122,14 @@ func optionAbout(ctx context.Context, v View, name string) string {
 	}
 	return ui.T(ctx, optionID(ctx, v, name+"_about"))
 }
+
+// replans reports whether the plan depends on a text field, so that it is made again when the
+// field changes.
+func replans(name string) bool {
+	switch name {
+	case "pod_selector", "skip_wait_seconds", "canary", "wave_size":
+		return true
+	default:
+		return false
+	}
+}

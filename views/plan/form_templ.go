@@ -831,7 +831,7 @@ func textField(v View, name, value, none, mode string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var38 = []any{templ.KV("replans", name == "pod_selector" || name == "skip_wait_seconds")}
+		var templ_7745c5c3_Var38 = []any{templ.KV("replans", replans(name))}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var38...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -39,6 +39,7 @@ type View struct {
 	Reach          []batch.Reach // the large parts of the cluster that it affects
 	Exceeded       []batch.Room  // the limits of the cluster that it would pass
 	Waits          bool          // it waits for room then
+	Gates          *batch.Gates  // the waits for health between the waves; nil for none
 	Others         batch.Others  // who else is at work, where that needs a consent
 	Left           []string      // nodes that were left out
 	Commands       string        // of kubectl, that would do the same; one in a line
