@@ -21,7 +21,7 @@ DEPLOY := cmd/deploy
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build image release sbom vulns generate lint test bench soak demo run plane chromium compiler screenshots clean
+.PHONY: help build image manifests release sbom vulns generate lint test bench soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ build: ## build the program into bin/
 image: ## build the container image into bin/image, without a container engine; PUSH=HOST/REPOSITORY pushes it
 	@echo "== building the container image for linux/amd64 and linux/arm64"
 	@cd $(DEPLOY) && go run ./image $(if $(PUSH),-push $(PUSH))
+
+manifests: ## render the plain manifests in docs/deploy/manifests from the chart
+	@cd $(DEPLOY) && go run ./chart -plain > ../../docs/deploy/manifests/kube-node-manager.yaml
 
 release: build vulns sbom ## build the program, check it for known vulnerabilities, and list its parts
 

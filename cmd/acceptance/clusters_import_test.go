@@ -72,7 +72,7 @@ func TestClusters_importAsThePageSays(t *testing.T) {
 		p.request(t, http.MethodGet, "/clusters/"+role+"/access", nil, &access)
 		require.True(t, access.Reachable)
 		for _, one := range access.Permissions {
-			writes := slices.Contains([]string{"change", "conditions", "evict", "delete"}, one.Need)
+			writes := slices.Contains([]string{"change", "conditions", "report", "evict", "delete"}, one.Need)
 			require.Equal(t, !writes || role == "Operator", one.Allowed, "%s may %s", role, one.Need)
 		}
 		require.Len(t, p.nodes(t, role, "").Items, 2)

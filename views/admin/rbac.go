@@ -49,6 +49,9 @@ rules:
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
     verbs: [get]
+  - apiGroups: [metrics.k8s.io]
+    resources: [nodes]
+    verbs: [list] # only if there is metrics-server
 `
 
 const rbacOperator = rbacViewer + `  - apiGroups: [""]
