@@ -92,6 +92,9 @@ func (p *pace) enter() error {
 			return p.stopped()
 		}
 	}
+	if err := p.stopped(); err != nil { // a place that is free and the end may come together
+		return err
+	}
 	return p.limiter.Acquire(p.take)
 }
 
