@@ -42,6 +42,7 @@ func (s *Service) Get(ctx context.Context, cluster, name string, fresh bool) (Fo
 	}
 	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
 	found.Cluster = cluster
+	found.addInUse(s.inUse(ctx, cluster, true))
 	if podsErr != nil {
 		found.PodsError = explainDeadline(podsErr)
 		return found, nil
@@ -62,6 +63,7 @@ func (s *Service) GetQuick(ctx context.Context, cluster, name string, fresh bool
 		return Found{}, explainDeadline(err)
 	}
 	found := Found{Detail: n.Value, AsOf: n.AsOf, Stale: n.Stale}
+	found.addInUse(s.inUse(ctx, cluster, false))
 	usage, known := s.knownUsage(cluster)
 	if known {
 		found.addUsage(usage[name])
@@ -77,6 +79,11 @@ func (s *Service) WithKnownPods(cluster string, f Found) Found {
 		f.addPods(pods)
 	}
 	return f
+}
+
+// Measured reports whether it is known what the node uses.
+func (d Detail) Measured() bool {
+	return slices.ContainsFunc(d.Resources, func(r Resource) bool { return r.InUse >= 0 })
 }
 
 // UsageKnown reports whether it is known what the pods of the node request.
@@ -199,6 +206,23 @@ func (f *Found) addUsage(used Usage) {
 	}
 }
 
+// addInUse adds what the node uses, if the cluster measures it.
+func (f *Found) addInUse(measured map[string]Used) {
+	used, known := measured[f.Name]
+	if !known {
+		return
+	}
+	f.Resources = slices.Clone(f.Resources) // the cache shares the original
+	for i, r := range f.Resources {
+		switch corev1.ResourceName(r.Name) {
+		case corev1.ResourceCPU:
+			f.Resources[i].InUse = used.CPU
+		case corev1.ResourceMemory:
+			f.Resources[i].InUse = used.Memory
+		}
+	}
+}
+
 // newDetail returns the detail of a node without its pods.
 func newDetail(n *corev1.Node) Detail {
 	info := n.Status.NodeInfo
@@ -234,7 +258,7 @@ func resourcesOf(n *corev1.Node) []Resource {
 	})
 	out := make([]Resource, 0, len(names))
 	for _, name := range names {
-		r := Resource{Name: string(name), Unit: unitOf(name), Requested: -1}
+		r := Resource{Name: string(name), Unit: unitOf(name), Requested: -1, InUse: -1}
 		r.Capacity, r.Allocatable = quantity(n.Status.Capacity, name), quantity(n.Status.Allocatable, name)
 		out = append(out, r)
 	}

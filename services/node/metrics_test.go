@@ -39,6 +39,23 @@ func TestInUse(t *testing.T) {
 	_, known = page.InUse.Of(page.Nodes[1])
 	require.False(t, known, "it has not been measured yet")
 	require.Equal(t, 1, proxy.Calls("list", measured))
+
+	quick, err := f.GetQuick(f.ctx, "a", names[0], false)
+	require.NoError(t, err)
+	whole, err := f.Get(f.ctx, "a", names[0], false)
+	require.NoError(t, err)
+	for _, found := range []Found{quick, whole} {
+		require.True(t, found.Measured())
+		require.Equal(t, []int64{1501, 2 << 30, -1}, inUseOf(found))
+	}
+	other, err := f.Get(f.ctx, "a", names[1], false)
+	require.NoError(t, err)
+	require.False(t, other.Measured())
+}
+
+// inUseOf returns what a node uses of CPU, memory and pods.
+func inUseOf(f Found) []int64 {
+	return []int64{f.Resources[0].InUse, f.Resources[1].InUse, f.Resources[2].InUse}
 }
 
 // A cluster without metrics, or whose metrics do not answer, is not asked again for some

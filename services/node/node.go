@@ -140,13 +140,14 @@ type Address struct {
 }
 
 // Resource is the capacity and usage of one resource of a node. Unit is "cpu"
-// (millicores), "memory" (bytes) or "" (a count). Requested is -1 if unknown.
+// (millicores), "memory" (bytes) or "" (a count). Requested and InUse are -1 if unknown.
 type Resource struct {
 	Name        string `json:"name"`
 	Unit        string `json:"unit,omitempty"`
 	Capacity    int64  `json:"capacity"`
 	Allocatable int64  `json:"allocatable"`
 	Requested   int64  `json:"requested"`
+	InUse       int64  `json:"inUse"` // as the kubelet has measured it
 }
 
 // Pod is one pod of the detail page.

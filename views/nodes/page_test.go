@@ -3,6 +3,7 @@ package nodes_test
 import (
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services/batch"
@@ -63,6 +64,20 @@ func TestNodePage_history(t *testing.T) {
 		t, batches.HistoryURL(batch.Query{Cluster: viewstest.OddCluster, Node: v.Node.Name}),
 		doc.Find("#history .head a").AttrOr("href", ""),
 	)
+}
+
+// What a node uses is a column where the cluster measures it.
+func TestNodePage_inUse(t *testing.T) {
+	v := nodeView()
+	doc := viewstest.Document(t, viewstest.Render(t, "en", nodes.Page(viewstest.Frame(), v)))
+	require.Equal(t, 1, doc.Find("#resources th:contains('In use')").Length())
+	cells := doc.Find("#resources tbody tr").Map(func(_ int, row *goquery.Selection) string {
+		return viewstest.Squeezed(row.Find("td").Eq(2))
+	})
+	require.Equal(t, []string{"2.11 27 %", "–"}, cells)
+	v.Node.Resources[0].InUse = -1
+	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.Page(viewstest.Frame(), v)))
+	require.Zero(t, doc.Find("#resources th:contains('In use')").Length())
 }
 
 func TestNodePage_forms(t *testing.T) {

@@ -135,8 +135,8 @@ func nodeView() nodes.View {
 			},
 			Addresses: []node.Address{{Type: "InternalIP", Address: "10.0.0.1"}},
 			Resources: []node.Resource{
-				{Name: "cpu", Unit: "cpu", Capacity: 8000, Allocatable: 7910, Requested: 6150},
-				{Name: "pods", Capacity: 110, Allocatable: 110, Requested: -1},
+				{Name: "cpu", Unit: "cpu", Capacity: 8000, Allocatable: 7910, Requested: 6150, InUse: 2110},
+				{Name: "pods", Capacity: 110, Allocatable: 110, Requested: -1, InUse: -1},
 			},
 			Pods: []node.Pod{
 				{Namespace: "web", Name: "front-1", Phase: "Running", CreatedAt: viewstest.Noon},
