@@ -87,6 +87,9 @@ func (h *Handlers) showGroup(w http.ResponseWriter, r *http.Request, status int,
 		})
 	}
 	v := plan.Group(whole, parts)
+	if v.Change != nil {
+		v.Change.Edit, _ = editURL(s.Request)
+	}
 	if v.Change != nil && planMoved(problem) {
 		v.Problem = ui.NewProblem(r.Context(), problem)
 	}

@@ -14,14 +14,12 @@ import (
 // planChange returns what the plan of labels, taints or annotations has beside its
 // nodes, nil for other operations.
 func (h *Handlers) planChange(q batch.Request, p batch.Preview) *plan.Change {
-	traits := operation.TraitsOf(q.Operation)
-	edit, ours := editURL(traits.Page, q.Cluster)
+	edit, ours := editURL(q)
 	if !ours {
 		return nil
 	}
-	c := &plan.Change{Fields: planFields(traits, q.Fields), Edit: edit, Evictions: p.Evictions, Named: p.Named}
-	if c.Fields.Get("template") != "" {
-		c.Edit = ui.ApplyURL(q.Cluster)
+	c := &plan.Change{
+		Fields: planFields(operation.TraitsOf(q.Operation), q.Fields), Edit: edit, Evictions: p.Evictions, Named: p.Named,
 	}
 	copied, copies := operation.ParamsOf[operation.CopyParams](p.Params)
 	if copies {
@@ -42,12 +40,16 @@ func (h *Handlers) planChange(q batch.Request, p batch.Preview) *plan.Change {
 
 // editURL returns the page on which the parameters of a change are chosen, "" where
 // there is none to go back to, and whether its plan is one of changes.
-func editURL(page operation.Page, cluster string) (string, bool) {
+func editURL(q batch.Request) (string, bool) {
+	page := operation.TraitsOf(q.Operation).Page
 	switch page {
 	case operation.PageLabels, operation.PageTaints, operation.PageAnnotations:
-		return ui.EditURL(cluster, string(page)), true
+		if q.Fields.Text("template") != "" {
+			return ui.ApplyURL(q.Cluster), true
+		}
+		return ui.EditURL(q.Cluster, string(page)), true
 	case operation.PageCopy:
-		return ui.CopyURL(cluster), true
+		return ui.CopyURL(q.Cluster), true
 	case operation.PageUndo:
 		return "", true
 	default:

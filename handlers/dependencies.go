@@ -142,7 +142,7 @@ type templateKeeper interface {
 	operation.Templates
 	List(ctx context.Context, q template.Query) (template.Page, error)
 	Get(ctx context.Context, kind string, id int64) (template.Template, error)
-	Usable(ctx context.Context, cluster string) ([]template.Template, error)
+	Usable(ctx context.Context, clusters ...string) ([]template.Template, error)
 	Create(ctx context.Context, kind string, d template.Draft) (template.Template, error)
 	Update(ctx context.Context, kind string, id int64, d template.Draft, seen time.Time) (template.Template, error)
 	Duplicate(ctx context.Context, kind string, id int64) (template.Template, error)

@@ -43,6 +43,9 @@ func (h *Handlers) selection(r *http.Request) (batch.Request, error) {
 		s, err := h.submission(r)
 		return s.Request, err
 	}
+	if _, err := h.clusterSeen(r, pathParam(r, "cluster")); err != nil {
+		return batch.Request{}, err
+	}
 	q, err := h.batchRequest(r)
 	if err == nil && len(q.Nodes) == 0 {
 		err = services.Invalid("node", "error_nodes_none")
@@ -113,11 +116,7 @@ func (h *Handlers) showEdit(
 	v.Effect = e.effect(r.Form, e.rows(typedForm(e, v)))
 	v.Keys, v.Values = e.suggest(all)
 	v.New = append(v.New, blankRows(v.New, r.Form.Get("more") == "1")...)
-	current := "nodes"
-	if q.Cluster == "" {
-		current = frameOfAll
-	}
-	f := h.frame(r, current, ui.N(r.Context(), "edit_title_"+string(e.page), len(q.Nodes)), q.Cluster)
+	f := h.frame(r, framePart(q.Cluster), ui.N(r.Context(), "edit_title_"+string(e.page), len(q.Nodes)), q.Cluster)
 	return render(w, r, status, nodes.EditPage(f, v))
 }
 
@@ -132,16 +131,25 @@ func (h *Handlers) editedNodes(r *http.Request, q batch.Request) (all, chosen []
 		found, err := h.Nodes.All(r.Context(), q.Cluster, false)
 		return found.Nodes, nodesOf(found.Nodes, func(n *node.Node) bool { return wanted[n.Name] }), err
 	}
+	readings, err := h.Nodes.MatchAll(r.Context(), clustersOf(q), node.Query{})
+	for _, reading := range readings {
+		all = append(all, reading.Matched()...)
+	}
+	return all, nodesOf(all, func(n *node.Node) bool { return wanted[n.Ref().String()] }), err
+}
+
+// clustersOf returns the cluster of a request, or, if its nodes are references, all of
+// theirs.
+func clustersOf(q batch.Request) []string {
+	if q.Cluster != "" {
+		return []string{q.Cluster}
+	}
 	clusters := map[string]bool{}
 	for _, text := range q.Nodes {
 		ref, _ := node.ParseRef(text)
 		clusters[ref.Cluster] = true
 	}
-	readings, err := h.Nodes.MatchAll(r.Context(), sortedKeys(clusters), node.Query{})
-	for _, reading := range readings {
-		all = append(all, reading.Matched()...)
-	}
-	return all, nodesOf(all, func(n *node.Node) bool { return wanted[n.Ref().String()] }), err
+	return sortedKeys(clusters)
 }
 
 func nodesOf(all []*node.Node, wanted func(*node.Node) bool) []*node.Node {

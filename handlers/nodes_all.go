@@ -55,6 +55,14 @@ func (h *Handlers) NodesAll(w http.ResponseWriter, r *http.Request) error {
 // frameOfAll is the entry of the rail for the nodes of all clusters.
 const frameOfAll = "all-nodes"
 
+// framePart returns the entry of the rail for the nodes of a cluster, or of all for "".
+func framePart(cluster string) string {
+	if cluster == "" {
+		return frameOfAll
+	}
+	return "nodes"
+}
+
 // queryOfAll reads the query of the table of all clusters, and finds the clusters that
 // it is about: those that it names, else all that the actor sees.
 func (h *Handlers) queryOfAll(r *http.Request) (node.Query, []string, error) {

@@ -27,19 +27,9 @@ func (h *Handlers) TemplatesApply(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (h *Handlers) apply(w http.ResponseWriter, r *http.Request) error {
-	cluster := pathParam(r, "cluster")
-	if _, err := h.clusterSeen(r, cluster); err != nil {
-		return err
-	}
-	if err := services.RequireIn(r.Context(), cluster, services.PermitChange); err != nil {
-		return err
-	}
-	q, err := h.batchRequest(r)
+	q, err := h.selection(r)
 	if err != nil {
 		return err
-	}
-	if len(q.Nodes) == 0 {
-		return services.Invalid("node", "error_nodes_none")
 	}
 	v, err := h.templateApply(r, q)
 	if err != nil {
@@ -56,11 +46,12 @@ func (h *Handlers) templateApply(r *http.Request, q batch.Request) (v templates.
 	v = templates.Apply{
 		Cluster: q.Cluster, Names: q.Nodes, Reason: q.Reason, Mode: r.Form.Get("mode"), Values: r.Form, Back: backOf(r),
 	}
-	v.Usable, err = h.Templates.Usable(r.Context(), q.Cluster)
+	clusters := clustersOf(q)
+	v.Usable, err = h.Templates.Usable(r.Context(), clusters...)
 	if err != nil {
 		return v, err
 	}
-	v.Template, err = h.chosenTemplate(r, q.Cluster, v.Usable)
+	v.Template, err = h.chosenTemplate(r, clusters, v.Usable)
 	return v, err
 }
 
@@ -75,7 +66,7 @@ func (h *Handlers) refuseTemplate(r *http.Request, q batch.Request, problem erro
 
 // chosenTemplate returns the template that a form names, nil when it names none.
 func (h *Handlers) chosenTemplate(
-	r *http.Request, cluster string, usable []template.Template,
+	r *http.Request, clusters []string, usable []template.Template,
 ) (*template.Template, error) {
 	kind, text := chosenName(r.Form)
 	if text == "" {
@@ -92,8 +83,13 @@ func (h *Handlers) chosenTemplate(
 	if kind == "" {
 		return nil, services.NewError(services.CodeNotFound, "error_template_none")
 	}
-	_, err = h.Templates.Template(r.Context(), kind, id, cluster) // it says why not
-	return nil, err
+	for _, cluster := range clusters {
+		_, err := h.Templates.Template(r.Context(), kind, id, cluster)
+		if err != nil {
+			return nil, err // it says why not
+		}
+	}
+	return nil, services.NewError(services.CodeNotFound, "error_template_none")
 }
 
 // chosenName returns the kind and the id that a form names.
@@ -118,6 +114,6 @@ func (h *Handlers) applyPage(r *http.Request, v templates.Apply) templ.Component
 	if v.Mode != operation.ModeReplace {
 		v.Mode = operation.ModeAdd
 	}
-	f := h.frame(r, "nodes", ui.N(r.Context(), "template_apply_title", len(v.Names)), v.Cluster)
+	f := h.frame(r, framePart(v.Cluster), ui.N(r.Context(), "template_apply_title", len(v.Names)), v.Cluster)
 	return templates.ApplyPage(f, v)
 }

@@ -59,6 +59,7 @@ func pages() map[string]bool {
 		"GET /nodes/labels/edit": true, "POST /nodes/labels/edit": true, "GET /nodes/taints/edit": true,
 		"POST /nodes/taints/edit": true, "GET /nodes/annotations/edit": true, "POST /nodes/annotations/edit": true,
 		"GET /clusters/{cluster}/taints/copy": true, "POST /clusters/{cluster}/taints/copy": true,
+		"GET /nodes/templates/apply": true, "POST /nodes/templates/apply": true,
 		"GET /clusters/{cluster}/templates/apply": true, "POST /clusters/{cluster}/templates/apply": true,
 		"GET /batches/{id}/{verb:cancel|pause|resume|retry|undo|approve|reject}": true,
 		"GET /templates/{kind}/new": true, "GET /templates/{kind}/import": true,

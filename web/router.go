@@ -153,6 +153,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				}
 				both(heavy, "/clusters/{cluster}/taints/copy", do(h.TaintsCopy))
 				both(heavy, "/clusters/{cluster}/templates/apply", do(h.TemplatesApply))
+				both(heavy, "/nodes/templates/apply", do(h.TemplatesApply))
 				r.Get("/batches", do(h.BatchesList))
 				r.Post("/batches", do(h.GroupCreate))
 				both(heavy, "/batches/preview", do(h.GroupPreview))

@@ -119,7 +119,7 @@ func (s *Service) Get(ctx context.Context, kind string, id int64) (Template, err
 
 // Usable returns the templates of all kinds that may be applied in a cluster, by
 // name.
-func (s *Service) Usable(ctx context.Context, cluster string) ([]Template, error) {
+func (s *Service) Usable(ctx context.Context, clusters ...string) ([]Template, error) {
 	if err := services.ActorFrom(ctx).Require(services.PermitSee); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,10 @@ func (s *Service) Usable(ctx context.Context, cluster string) ([]Template, error
 		return nil, err
 	}
 	all, err := decodeAll(rows)
-	return slices.DeleteFunc(all, func(t Template) bool { return !t.UsableIn(cluster) }), err
+	for _, cluster := range clusters {
+		all = slices.DeleteFunc(all, func(t Template) bool { return !t.UsableIn(cluster) })
+	}
+	return all, err
 }
 
 // Template returns a template in the form in which an operation applies it in a

@@ -385,6 +385,10 @@ func TestUsable(t *testing.T) {
 		}
 		require.Equal(t, want, ids, cluster)
 	}
+	both, err := s.Usable(ctx, "prod", "edge")
+	require.NoError(t, err)
+	require.Len(t, both, 1)
+	require.Equal(t, everywhere.ID, both[0].ID)
 }
 
 func TestValues_parseAndFormat(t *testing.T) {

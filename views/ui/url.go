@@ -188,7 +188,7 @@ func EditURL(cluster, kind string) string { return OverviewURL(cluster, kind) + 
 func CopyURL(cluster string) string { return OverviewURL(cluster, "taints") + "/copy" }
 
 // ApplyURL returns the form that applies a template to some nodes.
-func ApplyURL(cluster string) string { return ClusterURL(cluster) + "/templates/apply" }
+func ApplyURL(cluster string) string { return OverviewURL(cluster, "templates") + "/apply" }
 
 // TemplatesURL returns the templates of a kind, "labels" or "taints".
 func TemplatesURL(kind string) string { return "/templates/" + url.PathEscape(kind) }
