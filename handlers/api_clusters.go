@@ -77,6 +77,8 @@ func ruleFields() []apiField {
 		choiceField("node_conditions", "When drains set the conditions of maintenance.", rule.Auto, rule.On, rule.Off),
 		choiceField("node_events", "When there are events about nodes that say what happens to them.",
 			rule.Auto, rule.On, rule.Off),
+		flagField("node_lease", "Hold a lease on each node that a batch works on."),
+		textField("lease_namespace", "Namespace of the leases of nodes; `medik8s-leases` by default."),
 	}
 	fields = slices.Concat(fields, windowFields(), healthFields())
 	return append(fields, flagField("approval_drain",

@@ -96,7 +96,7 @@ var rooms = map[string][]string{
 	},
 	"services/template":   {"services", "services/operation", "services/store", "services/yamltree"},
 	"services/saved":      {"services", "services/store"},
-	"services/rule":       {"services", "services/form", "services/operation/drain", "services/store"},
+	"services/rule":       {"services", "services/form", "services/kube", "services/operation/drain", "services/store"},
 	"services/account":    {"services", "services/seal", "services/store"},
 	"services/audit":      {"services", "services/store"},
 	"services/oidc":       {"services"},

@@ -32,7 +32,9 @@ type View struct {
 	Closed   *Closed  `json:"closed,omitempty"`   // it rests because its window has closed
 	WaitsFor []string `json:"waitsFor,omitempty"` // batches that have some of its nodes first
 	Full     *Room    `json:"full,omitempty"`     // the limit of the cluster that it waits for
-	Failed   []Item   `json:"-"`                  // failed items, oldest first, at most FailedShown
+	// Leases are nodes that wait because somebody else has their lease, at most LeasesShown.
+	Leases []LeaseWait `json:"leases,omitempty"`
+	Failed []Item      `json:"-"` // failed items, oldest first, at most FailedShown
 	// Asks says what an administrator types to resume it; nil when whoever may
 	// control it may resume it.
 	Asks      *services.Error `json:"-"`

@@ -61,6 +61,7 @@ func (r *run) conductPart(c operation.Conductor, items []Item) {
 		host.items[it.Seq] = it
 		targets[i] = operation.NumberedTarget{Target: targetOf(it), Seq: it.Seq, Evicted: stateOf(it.After).EvictedPods}
 	}
+	host.all = maps.Clone(host.items)
 	err := c.Conduct(r.pace.take, r.pace.calls, r.client, host, targets)
 	if err == nil {
 		return
@@ -118,11 +119,18 @@ func (r *run) recall() {
 }
 
 // drainHost is the run as a drain sees it. Its methods are called by one
-// goroutine.
+// goroutine, but for Take.
 type drainHost struct {
 	run   *run
 	items map[int]Item // that have not ended
+	all   map[int]Item // is not changed
 }
+
+// Take is drain.Host's.
+func (h *drainHost) Take(seq int) error { return h.run.leases.take(h.all[seq]) }
+
+// Lost is drain.Host's.
+func (h *drainHost) Lost(seq int) error { return h.run.leases.lost(h.all[seq]) }
 
 // Begin is drain.Host's. When too many nodes have failed, those in progress continue, and
 // no other is begun.
@@ -183,7 +191,7 @@ func (h *drainHost) judge(it *Item, o drain.Outcome) {
 	case o.Err == nil:
 		it.State = store.ItemSucceeded
 	case o.Cancelled:
-		it.State = store.ItemCancelled
+		it.State, it.Error = store.ItemCancelled, h.run.leases.leaseText(it.Node)
 	case o.Aside:
 		h.run.fail(it, o.Err)
 		it.State = store.ItemSkipped

@@ -62,6 +62,8 @@ type Options struct {
 	// HealthEvery is how often the health of a cluster is checked while a batch waits for
 	// it; 0 for 5 s.
 	HealthEvery time.Duration
+	// LeaseFor is how long the lease of a node is valid, unless it is renewed; 0 for 10 min.
+	LeaseFor time.Duration
 	// Words returns a text in English, for the events of a cluster; nil uses its ID.
 	Words func(store.Text) string
 }

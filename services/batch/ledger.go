@@ -37,7 +37,7 @@ type ledger struct {
 // queue is the nodes of a run that wait.
 type queue struct {
 	nodes map[int]string  // that wait for their turn, or for a budget, by the item's number
-	ever  map[int]bool    // items whose nodes another batch had first
+	ever  map[int]bool    // items whose nodes another batch, or the holder of a lease, had first
 	ahead map[string]bool // batches that are waited for
 }
 
@@ -208,7 +208,17 @@ func (l *ledger) split(items []Item, ahead func(node string) string) (free, held
 	return free, held
 }
 
-// hadToWait reports whether another batch had the item's node first: it may have
+// wait notes that the nodes of items are not free for the batch.
+func (l *ledger) wait(items []Item) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, it := range items {
+		l.queue.nodes[it.Seq] = it.Node
+		l.queue.ever[it.Seq] = true
+	}
+}
+
+// hadToWait reports whether somebody else had the item's node first: it may have
 // changed since it was planned.
 func (l *ledger) hadToWait(seq int) bool {
 	l.mu.Lock()
@@ -222,7 +232,7 @@ func (l *ledger) progress(it Item, p drain.Progress) {
 	defer l.mu.Unlock()
 	l.drained.progress[it.Seq] = DrainNode{Node: it.Node, Progress: p}
 	switch p.Phase {
-	case drain.PhaseQueued, drain.PhaseBlocked, drain.PhaseCompleting:
+	case drain.PhaseQueued, drain.PhaseBlocked, drain.PhaseCompleting, drain.PhaseHeld:
 		delete(l.active, it.Seq)
 		l.queue.nodes[it.Seq] = it.Node
 	default:

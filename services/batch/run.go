@@ -30,6 +30,7 @@ type run struct {
 	behind  *kube.Converging // nodes that the control plane has yet to reconcile
 	asks    *services.Error  // see View.Asks; set before the run is launched
 	sponsor sponsor          // set before the run is launched
+	leases  *leases          // on the nodes that it works on
 	begin   *baseline        // the cluster before the first wave; nil unless its rules demand health
 	open    map[string]int   // items that had not ended when the run began, by node
 	done    chan struct{}    // closed when the batch's end is stored
@@ -73,7 +74,8 @@ func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 	}
 	r.pace.setClosed(closed)
 	r.ledger = newLedger(r.save, r.stored)
-	return r, nil
+	r.leases, err = e.newLeases(r)
+	return r, err
 }
 
 // changed tells whoever follows the batch that its View has changed.
@@ -92,10 +94,12 @@ func (r *run) execute(items []Item) {
 	if r.batch.CancelRequested {
 		r.pace.stop(errCancelled)
 	}
+	r.leases.recall(items)
 	r.roll(items)
 	close(r.ledger.entries)
 	<-recorded
 	r.tellRest(items)
+	r.leases.end(leavesRest(r.pace.stopped()))
 	settled := make(chan struct{})
 	go func() {
 		defer close(settled)
@@ -179,32 +183,35 @@ func (r *run) dispatch(items []Item) {
 	defer workers.Wait()
 	for {
 		free, held := r.mine(items)
-		if !r.beginFree(free, &workers) {
-			return
-		}
-		items = held
-		if len(items) == 0 || r.pace.awaitTurn() != nil {
+		leased, goOn := r.beginFree(free, &workers)
+		items = slices.Concat(leased, held)
+		if !goOn || len(items) == 0 || r.awaitAgain(len(leased) > 0) != nil {
 			return
 		}
 	}
 }
 
-// beginFree begins items as the limits of the cluster allow it. It reports false when no
-// more are to be begun.
-func (r *run) beginFree(free []Item, workers *sync.WaitGroup) bool {
+// beginFree begins items as the limits of the cluster allow it. It returns those whose
+// leases somebody else has, and false when no more are to be begun.
+func (r *run) beginFree(free []Item, workers *sync.WaitGroup) (leased []Item, goOn bool) {
 	for len(free) > 0 {
 		n, err := r.admit(free)
 		if err != nil {
-			return false
+			return nil, false
 		}
 		for chunk := range slices.Chunk(free[:n], cmp.Or(r.pace.rollout.Parallel, claimSize)) {
-			if !r.claim(chunk) || !r.beginAll(chunk, workers) {
-				return false
+			if r.pace.waitWhilePaused() != nil {
+				return nil, false
 			}
+			ready, held := r.takeLeases(chunk)
+			if !r.claim(ready) || !r.beginAll(ready, workers) {
+				return nil, false
+			}
+			leased = append(leased, held...)
 		}
 		free = free[n:]
 	}
-	return true
+	return leased, true
 }
 
 // beginAll begins claimed items as the pace allows it. It reports false, and
@@ -267,6 +274,7 @@ func (r *run) release(chunk []Item) {
 // stored leaves the nodes of items that are stored in a final state to other batches,
 // and tells whoever follows this one.
 func (r *run) stored(ended []Item) {
+	r.leases.release(ended)
 	r.engine.turns.leave(r, ended)
 	r.engine.capacity.leave(r.batch.Cluster, ended)
 	counts := r.ledger.sum()

@@ -36,6 +36,7 @@ func Needs() []Need {
 			ID: "conditions", Call: kube.Call{Verb: "patch", Resource: "nodes", Subresource: "status"},
 			Write: true, Optional: true,
 		},
+		{ID: "hold", Call: kube.LeaseCall("create", kube.LeaseNamespace), Write: true, Optional: true},
 		{ID: "report", Call: kube.CreateEvents(), Write: true, Optional: true},
 	}
 }

@@ -35,6 +35,7 @@ const (
 type Client struct {
 	reads   kubernetes.Interface
 	writes  rest.Interface
+	leases  rest.Interface // on the connections of writes
 	limiter *Limiter
 	close   func()
 }
@@ -64,7 +65,10 @@ func New(cfg *rest.Config, userAgent string, observe Observer) (*Client, error) 
 		closeReads()
 		closeWrites()
 	}
-	return &Client{reads: reads, writes: writes.CoreV1().RESTClient(), limiter: NewLimiter(), close: closeBoth}, nil
+	return &Client{
+		reads: reads, writes: writes.CoreV1().RESTClient(), leases: writes.CoordinationV1().RESTClient(),
+		limiter: NewLimiter(), close: closeBoth,
+	}, nil
 }
 
 // newClientset returns a clientset with its own connections, and a function that

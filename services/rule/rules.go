@@ -23,6 +23,7 @@ type Rules struct {
 	Approval  Approval  `json:"approval"`
 	Signals   Signals   `json:"signals"`
 	Health    Health    `json:"health"`
+	Lease     Lease     `json:"lease"`
 }
 
 // section is a part of the rules, with a form of its own on the page.
@@ -34,12 +35,16 @@ type section interface {
 }
 
 func (r *Rules) sections() []section {
-	return []section{&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval, &r.Signals, &r.Health}
+	return []section{
+		&r.Reason, &r.Limits, &r.Windows, &r.Workloads, &r.Approval, &r.Signals, &r.Health, &r.Lease,
+	}
 }
 
 // Default returns the rules of a cluster for which none were set.
 func Default() Rules {
-	return Rules{Windows: Windows{List: []Window{}}, Signals: defaultSignals(), Health: defaultHealth()}
+	return Rules{
+		Windows: Windows{List: []Window{}}, Signals: defaultSignals(), Health: defaultHealth(), Lease: defaultLease(),
+	}
 }
 
 // Fields returns the rules as a form has them.

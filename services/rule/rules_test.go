@@ -74,6 +74,7 @@ func TestRules_revise(t *testing.T) {
 		{Namespaces: "shop", Action: drain.ActionEvict},
 	}
 	all.Signals = Signals{Conditions: Off, Events: On}
+	all.Lease = Lease{Hold: true, Namespace: "leases"}
 	more := 3
 	all.Health = Health{
 		Nodes: true, Pending: &more, Workloads: 95, Prometheus: "http://prometheus:9090", Query: "sum(up)", Below: 0.5,
@@ -117,4 +118,13 @@ func TestRules_namespaces(t *testing.T) {
 	require.Equal(t, "error_namespace_rules_many", services.AsError(err).Fields[0].Text)
 	_, err = Default().Revise(form.Fields{"namespace_rules": {strings.Repeat("a", 20_000)}})
 	require.Equal(t, "error_namespace_rules_long", services.AsError(err).Fields[0].Text)
+}
+
+func TestRules_lease(t *testing.T) {
+	revised, err := Default().Revise(form.Fields{"node_lease": {"1"}, "lease_namespace": {" "}})
+	require.NoError(t, err)
+	require.Equal(t, Lease{Hold: true, Namespace: "medik8s-leases"}, revised.Lease)
+	_, err = Default().Revise(form.Fields{"lease_namespace": {"Not/One"}})
+	require.Equal(t, "error_lease_namespace_name", services.AsError(err).Fields[0].Text)
+	require.Equal(t, "lease_namespace", services.AsError(err).Fields[0].Field)
 }

@@ -123,7 +123,7 @@ func mayGoOn(v View) bool {
 
 // turning reports whether all that a batch does is wait for other batches.
 func turning(v batch.View) bool {
-	return v.State == store.StateRunning && len(v.WaitsFor) > 0 && len(v.Running) == 0
+	return v.State == store.StateRunning && len(v.WaitsFor)+len(v.Leases) > 0 && len(v.Running) == 0
 }
 
 // roomWords says for which limit a batch waits.

@@ -124,7 +124,7 @@ func heldUp(v batch.View) int {
 	working := 0
 	for _, n := range v.Drain.Nodes {
 		switch nodePhase(n) {
-		case drain.PhaseQueued:
+		case drain.PhaseQueued, drain.PhaseHeld:
 		case drain.PhaseBlocked, drain.PhaseCompleting:
 			working++
 		default:
@@ -174,7 +174,7 @@ func phaseKind(phase string) string {
 	switch phase {
 	case drain.PhaseBlocked:
 		return "warn"
-	case drain.PhaseCompleting:
+	case drain.PhaseCompleting, drain.PhaseHeld:
 		return "hold"
 	case drain.PhaseQueued:
 		return "idle"
@@ -203,7 +203,7 @@ func aroundTime(sentence string) (before, after string) {
 // podsLeft returns how many pods a node still has; it is not known before the node
 // is cordoned.
 func podsLeft(n batch.DrainNode) string {
-	if n.Left == 0 && n.Phase == drain.PhaseCordoning {
+	if n.Left == 0 && (n.Phase == drain.PhaseCordoning || n.Phase == drain.PhaseHeld) {
 		return ui.Unknown
 	}
 	return ui.Number(n.Left)

@@ -21,6 +21,7 @@ func view() rules.View {
 	all.Limits = rule.Limits{Cluster: "10%", Pool: "2", Wait: true}
 	all.Workloads.Namespaces = []drain.NamespaceRule{{Namespaces: "ci-*", Action: "wait", Seconds: 7200}}
 	all.Signals = rule.Signals{Conditions: rule.Off, Events: rule.On}
+	all.Lease = rule.Lease{Hold: true, Namespace: "leases"}
 	more := 3
 	all.Health = rule.Health{
 		Nodes: true, Pending: &more, Workloads: 95, Prometheus: "http://prometheus.example:9090/prefix", Query: "sum(up)",

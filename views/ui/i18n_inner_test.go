@@ -256,7 +256,7 @@ func families() map[string][]string {
 		"rules_": {"reason", "limits", "windows", "workloads"},
 		"phase_": {
 			drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked,
-			drain.PhaseVerifying, drain.PhaseRestoring, drain.PhaseCompleting,
+			drain.PhaseVerifying, drain.PhaseRestoring, drain.PhaseCompleting, drain.PhaseHeld,
 		},
 		"draining_": {
 			"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "completing", "left",

@@ -45,10 +45,15 @@ func Draining() batches.View {
 	}}
 	for i, phase := range []string{
 		drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseTerminating, drain.PhaseVerifying, drain.PhaseRestoring,
+		drain.PhaseHeld,
 	} {
 		v.Drain.Nodes = append(v.Drain.Nodes, batch.DrainNode{
 			Node: fmt.Sprintf("n-%d", i), Progress: drain.Progress{Phase: phase},
 		})
+	}
+	v.Leases = []batch.LeaseWait{
+		{Node: "n-5", Holder: "node-maintenance", Until: Noon.Add(40 * time.Minute), Since: Noon.Add(-3 * time.Minute)},
+		{Node: "n-6", Until: Noon.Add(time.Minute), Since: Noon},
 	}
 	return v
 }

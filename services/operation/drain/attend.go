@@ -57,6 +57,8 @@ func (d *conductor) lost(n *nodeState) bool {
 		d.end(n, Outcome{Aside: true, Err: services.NewError(services.CodeNotFound, "error_node_gone")})
 	case n.UID != "" && string(seen.UID) != n.UID:
 		d.end(n, Outcome{Aside: true, Err: services.NewError(services.CodeConflict, "error_node_replaced")})
+	case d.host.Lost(n.Seq) != nil:
+		d.end(n, Outcome{Err: d.host.Lost(n.Seq)})
 	case seen.Spec.Unschedulable:
 		return false
 	case d.watch.Uncordoned(n.Node):

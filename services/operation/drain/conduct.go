@@ -30,13 +30,19 @@ const (
 )
 
 // Host is the batch that a drain is conducted for. Seq is the number of a node
-// in the batch. Its methods must not block.
+// in the batch. Its methods must not block, but for Take.
 type Host interface {
+	// Take is called before a node is cordoned, from any goroutine. It returns a HeldError
+	// if somebody else has to leave the node first; then it is called again.
+	Take(seq int) error
+	// Lost returns an error if somebody else has taken the node since.
+	Lost(seq int) error
 	// Progress tells how a node is getting on.
 	Progress(seq int, p Progress)
 	// End tells that nothing more will happen to a node.
 	End(seq int, o Outcome)
-	// Cordoned tells, once, that every node has been cordoned that will be.
+	// Cordoned tells that every node has been cordoned that can be, and then of each that
+	// follows late.
 	Cordoned()
 	// Begin reports whether the drain of a cordoned node may begin, while so many
 	// others are being drained. When it may not, neither may those after it for now.
@@ -300,7 +306,12 @@ func (d *conductor) cordonAll() {
 		if n.phase != phaseNew || d.now.Before(n.retry) {
 			continue
 		}
-		begun := d.call(n.Cordon, func(err error) { d.cordonedOrNot(n, err) })
+		begun := d.call(func(ctx context.Context) error {
+			if err := d.host.Take(n.Seq); err != nil {
+				return err
+			}
+			return n.Cordon(ctx)
+		}, func(err error) { d.cordonedOrNot(n, err) })
 		if !begun {
 			return
 		}
@@ -312,9 +323,16 @@ func (d *conductor) cordonAll() {
 const cordonTries = 6
 
 func (d *conductor) cordonedOrNot(n *nodeState, err error) {
+	held, waits := errors.AsType[*HeldError](err)
 	switch {
 	case err == nil:
 		n.phase, n.cordonedAt = phaseQueued, time.Now()
+		if n.held && d.begun {
+			d.host.Cordoned()
+		}
+		n.held = false
+	case waits:
+		n.phase, n.held, n.retry = phaseNew, true, d.now.Add(held.Again)
 	case d.take.Err() != nil:
 		n.phase = phaseNew
 	case kube.FaultOf(err).Retry && n.tries < cordonTries:
@@ -331,7 +349,9 @@ func (d *conductor) startNodes() {
 	for _, n := range d.nodes {
 		switch n.phase {
 		case phaseNew, phaseCordoning:
-			return // not all are cordoned yet
+			if !n.held {
+				return // not all are cordoned yet
+			}
 		case phaseDraining, phaseVerifying, phaseRestoring:
 			if !n.idle() {
 				active++

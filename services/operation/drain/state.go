@@ -32,6 +32,7 @@ type nodeState struct {
 	cordonWait  wait.Backoff
 	verifyWait  wait.Backoff
 	retry       time.Time // of the cordon
+	held        bool      // by somebody else: it is not cordoned yet, and the others do not wait for it
 	cordonedAt  time.Time
 	startedAt   time.Time
 	deadline    time.Time
@@ -139,6 +140,7 @@ type budgetState struct {
 
 // Words of Progress.Phase.
 const (
+	PhaseHeld        = "held" // by somebody else; not cordoned yet
 	PhaseCordoning   = "cordoning"
 	PhaseQueued      = "queued"
 	PhaseEvicting    = "evicting"
@@ -211,6 +213,9 @@ func (n *nodeState) progress(guards budgets) Progress {
 func (n *nodeState) word(p Progress) string {
 	switch n.phase {
 	case phaseNew, phaseCordoning:
+		if n.held {
+			return PhaseHeld
+		}
 		return PhaseCordoning
 	case phaseQueued:
 		return PhaseQueued

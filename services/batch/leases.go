@@ -1,0 +1,322 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/kube"
+	"kube-node-manager/services/operation/drain"
+)
+
+const (
+	// leaseFor is how long a lease is valid, and leaseRenewals how often it is renewed in
+	// that time. If the program is killed, others wait for so long.
+	leaseFor      = 10 * time.Minute
+	leaseRenewals = 3
+	// leaseLooks is how many times in that time a lease is looked at that somebody else has.
+	leaseLooks = 60
+	// leaseCalls is how many leases of a batch are written at the same time.
+	leaseCalls = 8
+	// leasesEnd is how long the end of a batch waits for the release of its leases.
+	leasesEnd = 10 * time.Second
+)
+
+// LeaseWait is a node that a batch does not work on because somebody else has its lease.
+type LeaseWait struct {
+	Node   string    `json:"node"`
+	Holder string    `json:"holder"`
+	Until  time.Time `json:"until"` // when it expires, unless it is renewed
+	Since  time.Time `json:"since"` // since when the batch waits
+}
+
+// LeasesShown is how many such nodes a View names.
+const LeasesShown = 50
+
+// leases holds a lease on each node that a run works on, if the rules of the cluster want
+// it.
+type leases struct {
+	run       *run
+	namespace string // "" to hold none
+	lasts     time.Duration
+	ctx       context.Context // of calls in nobody's name, also when no more items are begun
+	stop      context.CancelFunc
+	quit      chan struct{} // closed when leases are renewed no more
+	work      sync.WaitGroup
+	renewing  sync.Once
+
+	mu    sync.Mutex
+	nodes map[string]*nodeLease
+	waits map[string]LeaseWait
+}
+
+// nodeLease is the lease of one node. Its lock is held while it is written.
+type nodeLease struct {
+	sync.Mutex
+	uid   string
+	held  bool
+	maybe bool       // an earlier process, or a call whose outcome is not known, may have taken it
+	lost  *LeaseWait // who has taken it from us
+}
+
+func (e *Engine) newLeases(r *run) (*leases, error) {
+	held, err := e.rules.Of(e.base, r.batch.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	l := &leases{
+		run: r, lasts: cmp.Or(e.options.LeaseFor, leaseFor), nodes: map[string]*nodeLease{},
+		waits: map[string]LeaseWait{}, quit: make(chan struct{}),
+	}
+	l.ctx, l.stop = context.WithCancel(e.base)
+	if held.Lease.Hold && disturbs(r.define) {
+		l.namespace = held.Lease.Namespace
+	}
+	return l, nil
+}
+
+// recall notes the nodes whose leases an earlier process may have held.
+func (l *leases) recall(items []Item) {
+	if l.namespace == "" {
+		return
+	}
+	for _, it := range items {
+		if it.StartedAt != nil {
+			l.of(it).maybe = true
+		}
+	}
+}
+
+// of returns the lease of the node of an item.
+func (l *leases) of(it Item) *nodeLease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.nodes[it.Node]
+	if n == nil {
+		n = &nodeLease{uid: it.UID}
+		l.nodes[it.Node] = n
+	}
+	return n
+}
+
+// take takes the lease of an item's node. The error is a drain.HeldError if somebody else
+// has it.
+func (l *leases) take(it Item) error {
+	if l.namespace == "" {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	defer context.AfterFunc(l.run.pace.take, cancel)()
+	n := l.of(it)
+	n.Lock()
+	defer n.Unlock()
+	found, taken, err := l.request(ctx, it.Node, n)
+	n.maybe = n.maybe || kube.FaultOf(err).Unknown
+	switch {
+	case services.CodeOf(err) == services.CodeNotFound:
+		return nil // there is no such node, which the operation says itself
+	case err != nil:
+		return err
+	case !taken:
+		return l.wait(it, found)
+	}
+	n.held = true
+	l.setWait(it.Node, nil)
+	l.renewing.Do(func() { l.work.Go(l.renew) })
+	return nil
+}
+
+// request takes or renews a lease.
+func (l *leases) request(ctx context.Context, node string, n *nodeLease) (kube.WorkLease, bool, error) {
+	return l.run.client.TakeLease(ctx, kube.LeaseRequest{
+		Namespace: l.namespace, Node: node, UID: n.uid, Holder: kube.LeaseHolder(l.run.batch.ID), For: l.lasts,
+		Ours: func(holder string) bool { return l.run.engine.holds(ctx, holder) },
+	}, time.Now())
+}
+
+// holds reports whether the holder of a lease is a batch of this installation. Batches take
+// turns on a node, so no other one is at work there: it was interrupted.
+func (e *Engine) holds(ctx context.Context, holder string) bool {
+	id, own := kube.BatchOfHolder(holder)
+	if !own {
+		return false
+	}
+	_, err := e.store.Batch(ctx, id)
+	return err == nil
+}
+
+// wait notes that a node waits for the holder of its lease.
+func (l *leases) wait(it Item, found kube.WorkLease) error {
+	w := LeaseWait{Node: it.Node, Holder: found.Holder, Until: found.Until, Since: time.Now()}
+	l.setWait(it.Node, &w)
+	l.run.reportOnce(it, "lease", eventBlocked, fmt.Sprintf(
+		"%s waits for the lease of the node: %s holds it until %s", l.run.batch.Operation, w.Holder, written(w.Until)))
+	return &drain.HeldError{Holder: w.Holder, Until: w.Until, Again: l.lasts / leaseLooks}
+}
+
+// setWait sets what a node waits for; nil for nothing.
+func (l *leases) setWait(node string, w *LeaseWait) {
+	l.mu.Lock()
+	old, waited := l.waits[node]
+	if w == nil {
+		delete(l.waits, node)
+	} else {
+		if waited {
+			w.Since = old.Since
+		}
+		l.waits[node] = *w
+	}
+	l.mu.Unlock()
+	if waited != (w != nil) || w != nil && (old.Holder != w.Holder || !old.Until.Equal(w.Until)) {
+		l.run.changed()
+	}
+}
+
+// waiting returns the nodes that wait for the leases of others.
+func (l *leases) waiting() []LeaseWait {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(l.waits), func(a, b LeaseWait) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Node, b.Node))
+	})
+	return all[:min(LeasesShown, len(all))]
+}
+
+// waitOf returns what a node waits for, nil for nothing.
+func (l *leases) waitOf(node string) *LeaseWait {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, waits := l.waits[node]
+	if !waits {
+		return nil
+	}
+	return &w
+}
+
+// renew renews all leases from time to time, until the run ends.
+func (l *leases) renew() {
+	every := time.NewTicker(l.lasts / leaseRenewals)
+	defer every.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.quit:
+			return
+		case <-every.C:
+			l.each(l.names(), l.renewOne)
+		}
+	}
+}
+
+// names returns the nodes that have been taken, or may have been.
+func (l *leases) names() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.nodes))
+}
+
+// each calls fn for the nodes, several at a time.
+func (l *leases) each(names []string, fn func(name string, n *nodeLease)) {
+	var work sync.WaitGroup
+	places := make(chan struct{}, leaseCalls)
+	for _, name := range names {
+		l.mu.Lock()
+		n := l.nodes[name]
+		l.mu.Unlock()
+		places <- struct{}{}
+		work.Go(func() {
+			fn(name, n)
+			<-places
+		})
+	}
+	work.Wait()
+}
+
+// ended reports whether leases are renewed no more.
+func (l *leases) ended() bool {
+	select {
+	case <-l.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// renewOne renews the lease of a node. If somebody else has it by now, it is theirs.
+func (l *leases) renewOne(name string, n *nodeLease) {
+	n.Lock()
+	defer n.Unlock()
+	if !n.held || l.ended() {
+		return
+	}
+	found, taken, err := l.request(l.ctx, name, n)
+	switch {
+	case err != nil:
+		l.run.log.Warn("The lease of a node cannot be renewed", "node", name, "error", err)
+	case !taken:
+		n.held, n.lost = false, &LeaseWait{Node: name, Holder: found.Holder, Until: found.Until}
+		l.run.log.Warn("Somebody else has taken the lease of a node", "node", name, "holder", found.Holder)
+	}
+}
+
+// lost returns an error if somebody else has taken the lease of a node while the run worked
+// on it.
+func (l *leases) lost(it Item) error {
+	if l.namespace == "" {
+		return nil
+	}
+	n := l.of(it)
+	if !n.TryLock() { // it is being written
+		return nil
+	}
+	defer n.Unlock()
+	if n.lost == nil {
+		return nil
+	}
+	return services.NewError(services.CodeConflict, "error_lease_lost", "Holder", n.lost.Holder)
+}
+
+// release gives up the leases of nodes whose items have ended, in the background.
+func (l *leases) release(items []Item) {
+	if l.namespace == "" {
+		return
+	}
+	names := nodesOf(items)
+	for _, it := range items {
+		l.of(it)
+		l.setWait(it.Node, nil)
+	}
+	l.work.Go(func() { l.each(names, l.releaseOne) })
+}
+
+func (l *leases) releaseOne(name string, n *nodeLease) {
+	n.Lock()
+	defer n.Unlock()
+	if !n.held && !n.maybe {
+		return
+	}
+	n.held, n.maybe = false, false
+	err := l.run.client.ReleaseLease(l.ctx, l.namespace, name, kube.LeaseHolder(l.run.batch.ID))
+	if err != nil {
+		l.run.log.Warn("The lease of a node is not released: it expires", "node", name, "error", err)
+	}
+}
+
+// end gives up all leases, unless the run is to be resumed: then they expire.
+func (l *leases) end(keep bool) {
+	close(l.quit)
+	late := time.AfterFunc(leasesEnd, l.stop)
+	if !keep && l.namespace != "" {
+		l.each(l.names(), l.releaseOne)
+	}
+	l.work.Wait()
+	late.Stop()
+	l.stop()
+}

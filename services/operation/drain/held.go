@@ -1,0 +1,13 @@
+package drain
+
+import "time"
+
+// HeldError says that a node cannot be worked on yet, because somebody else has its lease.
+type HeldError struct {
+	Holder string
+	Until  time.Time
+	Again  time.Duration // until it is looked at again
+}
+
+// Error implements error.
+func (e *HeldError) Error() string { return "the lease of the node is held by " + e.Holder }
