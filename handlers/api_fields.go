@@ -104,9 +104,10 @@ func groupFields() []apiField {
 		"node":         listField("node", "Nodes as `cluster/node`, with the cluster escaped as in a path."),
 		"plan":         textField("plan", "`digest` of a preview of all clusters."),
 		"confirm":      listField("confirm", "The names of the clusters where an administrator must confirm."),
+		"exceed":       listField("exceed", "The names of the clusters where an administrator exceeds a limit."),
 		"confirm_pods": listField("confirm_pods", "As for one cluster, as `cluster/number`."),
 	}
-	alone := []string{"exceed", "retry_of", "source", "pod", "uid", "undo_of"}
+	alone := []string{"retry_of", "source", "pod", "uid", "undo_of"}
 	fields := []apiField{
 		listField("cluster", "With `all`: only these clusters."),
 		listField("leave", "Clusters whose nodes may be left out, because it is not possible there."),

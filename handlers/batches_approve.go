@@ -41,6 +41,9 @@ func newApprovalJSON(b batch.Batch) *approvalJSON {
 // BatchesPlan answers the plan of a batch that has not begun, as it is now. Whoever may
 // approve the batch does it there.
 func (h *Handlers) BatchesPlan(w http.ResponseWriter, r *http.Request) error {
+	if batch.IsGroup(pathParam(r, "id")) && !wantsJSON(r) {
+		return h.groupPlan(w, r, http.StatusOK, nil)
+	}
 	v, p, err := h.Batches.PlanOf(r.Context(), pathParam(r, "id"))
 	if err != nil {
 		return err
@@ -71,6 +74,9 @@ func (h *Handlers) showStoredPlan(
 func (h *Handlers) BatchesApprove(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
+	}
+	if id := pathParam(r, "id"); batch.IsGroup(id) {
+		return h.approveGroup(w, r, id)
 	}
 	err := h.control(w, r, func(ctx context.Context, id string) (batch.View, error) {
 		return h.Batches.Approve(ctx, id, r.Form.Get("plan"))

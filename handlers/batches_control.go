@@ -26,6 +26,12 @@ func (h *Handlers) BatchesResume(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	given := batch.ReadConsents(form.Fields(r.Form))
+	if id := pathParam(r, "id"); batch.IsGroup(id) {
+		return h.controlGroup(w, r, id, goingOn, func(member string) error {
+			_, err := h.Batches.Resume(r.Context(), member, given)
+			return err
+		})
+	}
 	return h.control(w, r, func(ctx context.Context, id string) (batch.View, error) {
 		return h.Batches.Resume(ctx, id, given)
 	})
@@ -35,7 +41,7 @@ func (h *Handlers) control(
 	w http.ResponseWriter, r *http.Request, act func(context.Context, string) (batch.View, error),
 ) error {
 	if id := pathParam(r, "id"); batch.IsGroup(id) {
-		return h.controlGroup(w, r, id, func(member string) error {
+		return h.controlGroup(w, r, id, everyMember, func(member string) error {
 			_, err := act(r.Context(), member)
 			return err
 		})

@@ -103,10 +103,13 @@ func (h *Handlers) waitForAll(r *http.Request, views []batch.View) ([]batch.View
 	return views, nil
 }
 
+// everyMember is all batches of a group.
+func everyMember(members []batch.View) []batch.View { return members }
+
 // controlGroup does the same to every batch of a group that it applies to; nothing to do
 // is the error of the first.
 func (h *Handlers) controlGroup(
-	w http.ResponseWriter, r *http.Request, id string, act func(id string) error,
+	w http.ResponseWriter, r *http.Request, id string, among func([]batch.View) []batch.View, act func(id string) error,
 ) error {
 	members, err := h.Batches.Group(r.Context(), id)
 	if err != nil {
@@ -114,7 +117,7 @@ func (h *Handlers) controlGroup(
 	}
 	var refused error
 	done := 0
-	for _, m := range members {
+	for _, m := range among(members) {
 		err := act(m.ID)
 		if err == nil {
 			done++

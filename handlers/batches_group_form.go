@@ -89,6 +89,10 @@ func consentsIn(given batch.Consents, form url.Values, cluster string) batch.Con
 	if slices.Contains(form["confirm"], cluster) {
 		given.Typed = cluster
 	}
+	given.Exceed = ""
+	if slices.Contains(form["exceed"], cluster) {
+		given.Exceed = cluster
+	}
 	given.Pods, given.PodsUnknown = nil, false
 	for _, value := range form["confirm_pods"] {
 		ref, ok := node.ParseRef(value)

@@ -76,7 +76,7 @@ func (h *Handlers) showGroup(w http.ResponseWriter, r *http.Request, status int,
 		Operation: s.Operation, Reason: s.Reason, Names: s.Nodes, Digest: digest, IdempotencyKey: newKey(),
 		Back: backOf(r), Problem: ui.NewProblem(r.Context(), problem), Left: sortedKeys(leftOut(r.Form)),
 		Rollout: planned[0].Rollout, Options: parts[0].Options,
-		When: batch.When{At: planned[0].When.At, Window: planned[0].When.Window, Windows: true},
+		When: whenOfAll(planned),
 	}
 	if problem != nil {
 		whole.Typed = r.Form
@@ -105,4 +105,18 @@ func (h *Handlers) refuseGroupMoved(w http.ResponseWriter, r *http.Request, s su
 	now := newGroupPlanJSON(r, s, parts, digest)
 	said := newProblemJSON(ui.NewProblem(r.Context(), problem))
 	return writeJSON(w, http.StatusConflict, groupMovedJSON{errorJSON{said}, &now})
+}
+
+// whenOfAll returns what holds for the start of all parts of a plan; each part says what holds
+// for its cluster.
+func whenOfAll(parts []batch.Part) batch.When {
+	w := parts[0].When
+	all := batch.When{At: w.At, Window: w.Window, Must: true, Approval: true}
+	for _, p := range parts {
+		all.Windows = all.Windows || p.When.Windows
+		all.Open = all.Open || p.When.Open
+		all.Must = all.Must && p.When.Must
+		all.Approval = all.Approval && p.When.Approval
+	}
+	return all
 }

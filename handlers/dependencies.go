@@ -122,7 +122,9 @@ type batchEngine interface {
 	Retry(ctx context.Context, id string, q batch.Request) (batch.View, error)
 	Undo(ctx context.Context, id string, q batch.Request) (batch.View, error)
 	PlanOf(ctx context.Context, id string) (batch.View, batch.Preview, error)
+	PlansOf(ctx context.Context, group string) ([]batch.View, []batch.Part, string, error)
 	Approve(ctx context.Context, id, plan string) (batch.View, error)
+	ApproveAll(ctx context.Context, group, plan string) error
 	Reject(ctx context.Context, id, why string) (batch.View, error)
 }
 

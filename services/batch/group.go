@@ -91,7 +91,7 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]View, err
 	if err != nil {
 		return nil, err
 	}
-	if err := agreedAll(ctx, requests, plans); err != nil {
+	if err := agreedAll(ctx, requests, proposals, plans); err != nil {
 		return nil, err
 	}
 	if err := e.scheduleAll(ctx, requests, proposals, plans); err != nil {
@@ -199,8 +199,8 @@ func each(n int, do func(i int) error) error {
 }
 
 // agreedAll returns an error when a consent that one of the plans needs is missing, or
-// when they are not the plans that were shown.
-func agreedAll(ctx context.Context, requests []Request, plans []Preview) error {
+// when they are not the plans that were shown. It notes the consents to pass limits.
+func agreedAll(ctx context.Context, requests []Request, proposals []proposal, plans []Preview) error {
 	given := requests[0].Consents.Plan
 	if given != "" && given != groupDigest(requests, plans) {
 		return services.NewError(services.CodeConflict, "error_plan_changed")
@@ -209,13 +209,9 @@ func agreedAll(ctx context.Context, requests []Request, plans []Preview) error {
 		if err := plans[i].guarded(q); err != nil {
 			return err
 		}
-		q.Consents.Plan = ""   // it stands for all plans, and was checked
-		q.Consents.Exceed = "" // the limits of a cluster are passed by a batch of that cluster alone
+		q.Consents.Plan = "" // it stands for all plans, and was checked
 		actor := services.ActorFrom(ctx).In(q.Cluster)
-		if err := plans[i].agreed(actor, q.Cluster, q.Consents); err != nil {
-			return err
-		}
-		if _, err := plans[i].passes(actor, q.Cluster, q.Consents); err != nil {
+		if err := proposals[i].agree(actor, plans[i], q.Consents); err != nil {
 			return err
 		}
 	}

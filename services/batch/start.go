@@ -15,6 +15,8 @@ import (
 
 // When says when a batch is to begin, and in which windows its cluster is maintained.
 type When struct {
+	Cluster string
+
 	At     time.Time // not before; zero for now
 	Window bool      // only while a window is open
 	// Must says that the cluster's rules allow the batch only in windows.
@@ -127,6 +129,7 @@ func poolsOf(plan Preview) []string {
 // when completes when a batch begins with what the rules of its cluster say.
 func (e *Engine) when(ctx context.Context, p *proposal, plan Preview) (When, error) {
 	w := p.start
+	w.Cluster = p.batch.Cluster
 	rules, err := e.rules.Of(ctx, p.batch.Cluster)
 	if err != nil {
 		return w, err
@@ -162,14 +165,14 @@ func (w When) starts(now time.Time) (from time.Time, err error) {
 	case !w.Window && !w.Must:
 		return from, nil
 	case w.Next == nil:
-		return from, services.Invalid(fieldStart, "error_window_none")
+		return from, services.Invalid(fieldStart, "error_window_none", "Cluster", w.Cluster)
 	case w.Next.Holds(from):
 		return from, nil
 	case w.Window:
 		return w.Next.From, nil
 	default:
 		return from, services.Invalid(field, "error_window_only",
-			"From", written(w.Next.From), "Until", written(w.Next.Until))
+			"Cluster", w.Cluster, "From", written(w.Next.From), "Until", written(w.Next.Until))
 	}
 }
 

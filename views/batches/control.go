@@ -117,8 +117,12 @@ func goOnWord(ctx context.Context, v batch.View) string {
 
 // mayGoOn reports whether the user can continue the batch.
 func mayGoOn(v View) bool {
-	stopped := paused(v.View) || v.Gate != nil || v.Closed != nil || waits(v.View) || v.State == store.StateInterrupted
-	return stopped && v.MayControl && (v.Asks == nil || v.MayForce)
+	return Stopped(v.View) && v.MayControl && (v.Asks == nil || v.MayForce)
+}
+
+// Stopped reports whether a batch waits for something that a person need not wait for.
+func Stopped(v batch.View) bool {
+	return paused(v) || v.Gate != nil || v.Closed != nil || waits(v) || v.State == store.StateInterrupted
 }
 
 // turning reports whether all that a batch does is wait for other batches.

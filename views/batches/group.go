@@ -80,6 +80,17 @@ func (g Group) may(about func(m View) bool) bool {
 
 func pausable(m View) bool { return m.State == store.StateRunning && !m.Paused }
 
+func proposed(m View) bool { return m.State == store.StateProposed }
+
+// groupGoOnWord returns the word of the button that continues the batches of a group; those
+// that wait for their time are begun only if no other is there to be continued.
+func groupGoOnWord(ctx context.Context, g Group) string {
+	if g.may(func(m View) bool { return resumable(m) && !waits(m.View) }) {
+		return ui.T(ctx, "do_resume")
+	}
+	return ui.T(ctx, "do_start_now")
+}
+
 func cancellable(m View) bool { return !m.State.Ended() }
 
 func resumable(m View) bool { return mayGoOn(m) && m.Asks == nil }

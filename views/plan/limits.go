@@ -24,11 +24,27 @@ func limitAbout(ctx context.Context, v View) string {
 	switch {
 	case !limitRefuses(v):
 		return ui.T(ctx, "limit_waits")
-	case v.Number > 0: // of a plan over several clusters
-		return ui.T(ctx, "limit_alone")
 	case v.MayForce:
 		return ui.T(ctx, "limit_may")
 	default:
 		return ui.T(ctx, "limit_asks")
 	}
+}
+
+// exceedID returns the element id of the field with which the limits of a cluster of several
+// are passed: the first is where the error of the field leads.
+func exceedID(v, part View) string {
+	first := slices.IndexFunc(v.Parts, func(p View) bool { return len(p.Exceeded) > 0 && p.MayForce })
+	if first >= 0 && v.Parts[first].Number == part.Number {
+		return "opt-exceed"
+	}
+	return partID(part, "opt-exceed")
+}
+
+// typedAmong returns a value of a field that has several, if it was typed.
+func typedAmong(v View, name, value string) string {
+	if slices.Contains(v.Typed[name], value) {
+		return value
+	}
+	return ""
 }
