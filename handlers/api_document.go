@@ -60,8 +60,8 @@ func newSchemas() *openapi.Schemas {
 	openapi.Enum(s, store.ResultOK, store.ResultPartial, store.ResultFailed, store.ResultCancelled, store.ResultRefused)
 	openapi.Enum(s, store.DeliveryPending, store.DeliverySent, store.DeliveryFailed)
 	openapi.Enum(s, template.Created, template.Replaced, template.Refused)
-	openapi.Enum(s, drain.Evict, drain.Skip, drain.Wait, drain.WaitCompleted, drain.Acknowledge, drain.Blocked,
-		drain.Never, drain.Unknown)
+	openapi.Enum(s, drain.Evict, drain.Skip, drain.Wait, drain.WaitCompleted, drain.Restart, drain.Acknowledge,
+		drain.Blocked, drain.Never, drain.Unknown)
 	return s
 }
 

@@ -171,6 +171,8 @@ func drainFields() []apiField {
 		flagField("ignore_daemonsets", "Ignore DaemonSet pods; true by default."),
 		flagField("delete_emptydir", "Evict pods with emptyDir volumes; their data is lost."),
 		flagField("disrupt", "Evict pods that ask not to be disrupted, or whose namespace the rules ask about."),
+		flagField("restart_first", "Restart Deployments of a single pod, or whose budget never allows an eviction, so that "+
+			"a new pod is ready elsewhere before the old one goes."),
 		textField("grace_period", "Grace period of the pods; by default each pod's own."),
 		textField("timeout", "Time limit per node, 15m by default; 0 means none."),
 		textField("pod_selector", "Evict only pods that match this label selector."),

@@ -3,6 +3,7 @@ package handlers
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"kube-node-manager/services/batch"
@@ -46,12 +47,25 @@ func kubectlCommands(b batch.Batch, items []batch.Item) ([]string, error) {
 		return nil, err
 	}
 	var changes []operation.NodeChange
+	var restarted []string
 	for _, it := range items {
 		if it.State == store.ItemSucceeded && it.Before != nil && it.After != nil {
 			changes = append(changes, operation.NodeChange{Node: it.Node, Before: *it.Before, After: *it.After})
+			restarted = append(restarted, it.After.Restarted...)
 		}
 	}
-	return operation.Kubectl(params, changes), nil
+	slices.Sort(restarted)
+	return kubectlLines(params, changes, slices.Compact(restarted)), nil
+}
+
+// kubectlLines returns the commands for changes of nodes; those that restart Deployments
+// come first.
+func kubectlLines(p operation.Params, changes []operation.NodeChange, restarted []string) []string {
+	nodes := make([]string, len(changes))
+	for i, c := range changes {
+		nodes[i] = c.Node
+	}
+	return append(operation.KubectlRestarts(p, nodes, restarted), operation.Kubectl(p, changes)...)
 }
 
 // plannedCommands returns the commands for a plan, one in a line; "" for none.
@@ -65,5 +79,18 @@ func plannedCommands(p batch.Preview) string {
 	if p.Params == nil || len(changes) == 0 {
 		return ""
 	}
-	return strings.Join(operation.Kubectl(p.Params, changes), "\n")
+	return strings.Join(kubectlLines(p.Params, changes, plannedRestarts(p)), "\n")
+}
+
+// plannedRestarts returns the Deployments that a drain restarts first.
+func plannedRestarts(p batch.Preview) []string {
+	if p.Drain == nil || p.Drain.Counts.Restart == 0 {
+		return nil
+	}
+	var names []string
+	can, _ := p.Drain.Restarted()
+	for _, w := range can {
+		names = append(names, w.Name)
+	}
+	return names
 }

@@ -181,6 +181,10 @@ type drainPlanJSON struct {
 	Unread  []string        `json:"unread,omitempty"`
 	// Storage has the storage operators whose budgets may lock a drain across zones.
 	Storage []drain.StorageRisk `json:"storage,omitempty"`
+	// Workloads are those that "restart_first" is about, with the reason where it does not apply.
+	Workloads []workloadJSON `json:"workloads,omitempty"`
+	// Denied lists what the account would have to be allowed to restart them.
+	Denied []string `json:"denied,omitempty"`
 	// Fit says whether the evicted pods find room on other nodes.
 	Fit *fit.Fit `json:"fit,omitempty"`
 }
@@ -194,6 +198,11 @@ type drainNodeJSON struct {
 type podJSON struct {
 	drain.Judged
 	Reasons []string `json:"reasons"`
+}
+
+type workloadJSON struct {
+	drain.Workload
+	Why string `json:"why,omitempty"`
 }
 
 type budgetJSON struct {
@@ -233,6 +242,14 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 func newDrainPlanJSON(r *http.Request, p drain.Plan) *drainPlanJSON {
 	out := &drainPlanJSON{
 		Nodes: []drainNodeJSON{}, Budgets: []budgetJSON{}, Summary: p.Counts, Unread: p.Unread, Storage: p.Storage(),
+		Denied: p.Denied,
+	}
+	for _, w := range p.Workloads {
+		one := workloadJSON{Workload: w}
+		if w.Why != nil {
+			one.Why = ui.ErrorText(r.Context(), w.Why)
+		}
+		out.Workloads = append(out.Workloads, one)
 	}
 	for _, n := range p.Nodes {
 		d := drainNodeJSON{Node: n.Node, Pods: make([]podJSON, len(n.Pods)), Counts: n.Counts}

@@ -163,7 +163,7 @@ func requireSameParams(t *testing.T, first, again earlierBatch) {
 		for _, moved := range []string{"parallel", "by_zone", "max_failures"} {
 			delete(want, moved)
 		}
-		want["disrupt"] = false // nobody was asked then
+		want["disrupt"], want["restart_first"] = false, false // nobody was asked then
 	}
 	require.Equal(t, want, decode(t, again.Params))
 }

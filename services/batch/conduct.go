@@ -20,6 +20,7 @@ type Drain struct {
 	Terminating int         `json:"podsTerminating"`
 	Blocked     int         `json:"podsBlocked"`
 	Completing  int         `json:"podsCompleting"`  // are waited for until they have completed
+	Restarting  int         `json:"podsRestarting"`  // leave when their Deployment is restarted
 	Nodes       []DrainNode `json:"nodes,omitempty"` // not ended, those that wait for a budget first; at most DrainShown
 }
 
@@ -59,7 +60,10 @@ func (r *run) conductPart(c operation.Conductor, items []Item) {
 	targets := make([]operation.NumberedTarget, len(items))
 	for i, it := range items {
 		host.items[it.Seq] = it
-		targets[i] = operation.NumberedTarget{Target: targetOf(it), Seq: it.Seq, Evicted: stateOf(it.After).EvictedPods}
+		targets[i] = operation.NumberedTarget{
+			Target: targetOf(it), Seq: it.Seq,
+			Evicted: stateOf(it.After).EvictedPods, Restarted: stateOf(it.After).Restarted,
+		}
 	}
 	host.all = maps.Clone(host.items)
 	err := c.Conduct(r.pace.take, r.pace.calls, r.client, host, targets)
@@ -146,9 +150,10 @@ func (h *drainHost) Begin(seq, active int) (bool, error) {
 // must not be lost with the process.
 func (h *drainHost) Progress(seq int, p drain.Progress) {
 	it := h.items[seq]
-	if p.Asked > stateOf(it.After).EvictedPods {
+	known := stateOf(it.After)
+	if p.Asked > known.EvictedPods || len(p.Restarted) > len(known.Restarted) {
 		noted := it
-		noted.After = withPods(it.After, drain.Outcome{Evicted: p.Asked})
+		noted.After = withPods(it.After, drain.Outcome{Evicted: p.Asked, Restarted: p.Restarted})
 		if h.run.ledger.note(noted) {
 			h.items[seq] = noted
 		}
@@ -225,7 +230,7 @@ func withPods(after *change.State, o drain.Outcome) *change.State {
 		lifted := false
 		s.Unschedulable, s.Annotations = &lifted, nil
 	}
-	s.EvictedPods, s.SkippedPods = o.Evicted, o.Skipped
+	s.EvictedPods, s.SkippedPods, s.Restarted = o.Evicted, o.Skipped, o.Restarted
 	return &s
 }
 
@@ -238,6 +243,7 @@ func (d drained) view() *Drain {
 		v.Terminating += p.Terminating
 		v.Blocked += p.Blocked
 		v.Completing += p.Completing
+		v.Restarting += p.Restarting
 		v.Nodes = append(v.Nodes, p)
 	}
 	slices.SortFunc(v.Nodes, func(a, b DrainNode) int {
@@ -252,7 +258,7 @@ func urgency(n DrainNode) int {
 	switch {
 	case n.Blocked > 0:
 		return 0
-	case n.Completing > 0:
+	case n.Completing+n.Restarting > 0:
 		return 1
 	case n.Phase == drain.PhaseQueued:
 		return 3

@@ -137,9 +137,13 @@ func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal b
 	if err != nil {
 		return Preview{}, err
 	}
-	err = p.survey(ctx, known, missing)
+	offer := !forReal && proposed.define.Drains && e.mayOffer(ctx, p.client)
+	if err := p.survey(ctx, operation.Scope{Nodes: known, Missing: missing, Offer: offer}); err != nil {
+		return Preview{}, err
+	}
 	p.warnOfOthers()
-	return p, err
+	e.denyRestarts(ctx, proposed.batch, p, forReal || offer)
+	return p, nil
 }
 
 // planNodes plans every node. It returns those that are known, and the names of
@@ -159,15 +163,15 @@ func (p *Preview) planNodes(names []string) (known []*node.Node, missing []strin
 }
 
 // survey looks at what a plan does to pods.
-func (p *Preview) survey(ctx context.Context, known []*node.Node, missing []string) error {
+func (p *Preview) survey(ctx context.Context, s operation.Scope) error {
 	c, ok := p.op.(operation.Conductor)
 	if ok {
-		surveyed, err := c.Survey(ctx, p.client, known, missing)
+		surveyed, err := c.Survey(ctx, p.client, s)
 		p.Drain = &surveyed
 		return err
 	}
 	var err error
-	p.Evictions, err = p.op.Evictions(ctx, p.client, known)
+	p.Evictions, err = p.op.Evictions(ctx, p.client, s.Nodes)
 	return err
 }
 

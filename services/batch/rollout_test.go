@@ -199,7 +199,7 @@ func TestRetry_ofADrainWithOtherOptions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, batch.Counts{Succeeded: 1}, p.wait(t, again.ID).Counts, "the pod that does not end is skipped now")
 	require.JSONEq(t, `{"ignore_daemonsets":true,"delete_emptydir":true,"disrupt":false,"force":false,"grace_period":1,
-		"timeout":60,"pod_selector":"","skip_wait_seconds":1,"restore":false}`, string(again.Params))
+		"timeout":60,"pod_selector":"","skip_wait_seconds":1,"restore":false,"restart_first":false}`, string(again.Params))
 	require.JSONEq(t, `{"order":"zone","parallel":3}`, string(again.Rollout))
 
 	_, err = p.engine.Retry(as(t, services.RoleAdmin), first.ID, form.Fields{"force": {"1"}}, "")

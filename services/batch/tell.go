@@ -99,7 +99,8 @@ func (e *Engine) announceLater(b Batch, plan Preview) {
 // tellProgress has a node say that it is being drained.
 func (r *run) tellProgress(it Item, p drain.Progress) {
 	switch p.Phase {
-	case drain.PhaseEvicting, drain.PhaseBlocked, drain.PhaseTerminating, drain.PhaseVerifying:
+	case drain.PhaseEvicting, drain.PhaseBlocked, drain.PhaseTerminating, drain.PhaseVerifying,
+		drain.PhaseCompleting, drain.PhaseRestarting:
 		r.say(it, noticeOf(r.batch, kube.StageDraining, reasonRequested, "being drained"))
 	}
 }

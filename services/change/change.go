@@ -25,10 +25,12 @@ type State struct {
 type Notes struct {
 	// Recomputed says that the node had changed since it was planned, so the change
 	// was computed again.
-	Recomputed  bool   `json:"recomputed,omitempty"`
-	EvictedPods int    `json:"evictedPods,omitempty"`
-	SkippedPods int    `json:"skippedPods,omitempty"`
-	Pod         string `json:"pod,omitempty"` // "namespace/name" of the one pod that it is about
+	Recomputed  bool `json:"recomputed,omitempty"`
+	EvictedPods int  `json:"evictedPods,omitempty"`
+	SkippedPods int  `json:"skippedPods,omitempty"`
+	// Restarted are the Deployments that were restarted so that pods left: "namespace/name".
+	Restarted []string `json:"restarted,omitempty"`
+	Pod       string   `json:"pod,omitempty"` // "namespace/name" of the one pod that it is about
 }
 
 // Taint is one taint of a node; its identity is key and effect.

@@ -38,6 +38,12 @@ func Needs() []Need {
 		},
 		{ID: "hold", Call: kube.LeaseCall("create", kube.LeaseNamespace), Write: true, Optional: true},
 		{ID: "report", Call: kube.CreateEvents(), Write: true, Optional: true},
+		{ID: "restart_read", Call: kube.Call{Verb: "list", Group: "apps", Resource: "deployments"}, Optional: true},
+		{ID: "restart_sets", Call: kube.Call{Verb: "list", Group: "apps", Resource: "replicasets"}, Optional: true},
+		{
+			ID: "restart", Call: kube.Call{Verb: "patch", Group: "apps", Resource: "deployments"},
+			Write: true, Optional: true,
+		},
 	}
 }
 

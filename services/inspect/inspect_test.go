@@ -86,7 +86,7 @@ func TestPods(t *testing.T) {
 	params, err := d.Read(form.Fields{})
 	require.NoError(t, err)
 	op := params.Make(operation.Meta{}).(operation.Conductor)
-	plan, err := op.Survey(t.Context(), s.client, []*node.Node{node.FromKube(c.Node(t, name))}, nil)
+	plan, err := op.Survey(t.Context(), s.client, operation.Scope{Nodes: []*node.Node{node.FromKube(c.Node(t, name))}})
 	require.NoError(t, err)
 	require.Equal(t, plan.Counts, got.Value.Plan.Counts)
 	require.Equal(t, verdicts(plan.Nodes[0].Pods), verdictsOf(got.Value.Pods))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,9 @@ type Watch struct {
 	pods    []cache.SharedIndexInformer
 	nodes   cache.SharedIndexInformer
 	budgets cache.SharedIndexInformer // nil if the account may not read them
+	// Of the workloads; nil unless they are followed.
+	deployments, sets cache.SharedIndexInformer
+
 	changed func()
 	running sync.WaitGroup
 	cancel  context.CancelFunc
@@ -35,16 +39,29 @@ type Watch struct {
 	uncordoned map[string]bool // by node name; see Uncordoned
 }
 
-// StartWatch starts a watch of the pods on the named nodes, and returns when its
+// Watched is what a Watch follows besides the nodes and the budgets of a cluster.
+type Watched struct {
+	Nodes     []string // the pods on these
+	Workloads bool     // the Deployments of the cluster, and their ReplicaSets
+}
+
+// StartWatch starts a watch, and returns when its
 // state is complete. It calls changed after every change, from any goroutine;
 // changed must not block. If the account may not read budgets, the watch goes
 // without them. The caller must call Stop, unless there is an error.
-func (c *Client) StartWatch(ctx context.Context, nodes []string, changed func()) (*Watch, error) {
+func (c *Client) StartWatch(ctx context.Context, what Watched, changed func()) (*Watch, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watch{changed: changed, cancel: cancel, uncordoned: map[string]bool{}}
-	if err := w.start(ctx, c, nodes); err != nil {
+	if err := w.start(ctx, c, what.Nodes); err != nil {
 		w.Stop()
 		return nil, Explain(err, "watch pods")
+	}
+	if !what.Workloads {
+		return w, nil
+	}
+	if err := w.followWorkloads(ctx, c); err != nil {
+		w.Stop()
+		return nil, err
 	}
 	return w, nil
 }
@@ -157,9 +174,17 @@ func awaitSync(ctx context.Context, registration cache.ResourceEventHandlerRegis
 }
 
 func indexersOf(object runtime.Object) cache.Indexers {
-	if _, ok := object.(*corev1.Pod); !ok {
+	switch object.(type) {
+	case *corev1.Pod:
+		return podIndexers()
+	case *appsv1.ReplicaSet:
+		return setIndexers()
+	default:
 		return nil
 	}
+}
+
+func podIndexers() cache.Indexers {
 	return cache.Indexers{byNode: func(o any) ([]string, error) {
 		if pod, ok := o.(*corev1.Pod); ok && pod.Spec.NodeName != "" {
 			return []string{pod.Spec.NodeName}, nil
@@ -181,6 +206,10 @@ func trim(o any) (any, error) {
 		v.ManagedFields, v.Status.Images = nil, nil
 	case *policyv1.PodDisruptionBudget:
 		v.ManagedFields = nil
+	case *appsv1.Deployment:
+		v.ManagedFields, v.Spec.Template.Spec = nil, corev1.PodSpec{}
+	case *appsv1.ReplicaSet:
+		v.ManagedFields, v.Spec.Template.Spec = nil, corev1.PodSpec{}
 	}
 	return o, nil
 }

@@ -21,7 +21,7 @@ import (
 type Conductor interface {
 	Operation
 	// Survey says what the batch as a whole would do. It writes nothing.
-	Survey(ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string) (drain.Plan, error)
+	Survey(ctx context.Context, c *kube.Client, s Scope) (drain.Plan, error)
 	// Conduct works until every target has ended; see drain.Conduct.
 	Conduct(take, calls context.Context, c *kube.Client, host drain.Host, targets []NumberedTarget) error
 }
@@ -31,6 +31,15 @@ type NumberedTarget struct {
 	Target
 	Seq     int
 	Evicted int // pods that an earlier process evicted
+	// Restarted are the Deployments that an earlier process restarted for it.
+	Restarted []string
+}
+
+// Scope is what is surveyed.
+type Scope struct {
+	Nodes   []*node.Node
+	Missing []string // names that are no node
+	Offer   bool     // what options would do that were not chosen, too
 }
 
 // draining cordons a node and evicts its pods.
@@ -103,10 +112,17 @@ const perNodeLists = 10
 
 // Survey reads what the plan is made of, each once, and makes it. What the
 // account may not read is said to be unknown.
-func (o draining) Survey(
-	ctx context.Context, c *kube.Client, nodes []*node.Node, missing []string,
-) (drain.Plan, error) {
-	f, err := DrainFacts(ctx, c, o.rules, nodes, missing)
+func (o draining) Survey(ctx context.Context, c *kube.Client, s Scope) (drain.Plan, error) {
+	f, err := DrainFacts(ctx, c, o.rules, s.Nodes, s.Missing)
+	if err != nil {
+		return drain.Plan{}, err
+	}
+	switch {
+	case o.options.RestartFirst:
+		err = addDeployments(ctx, c, &f)
+	case s.Offer:
+		offerDeployments(ctx, c, &f)
+	}
 	if err != nil {
 		return drain.Plan{}, err
 	}
@@ -203,7 +219,7 @@ func (o draining) Conduct(
 // batch stays so.
 func (o draining) target(c *kube.Client, t NumberedTarget) drain.Target {
 	before := t.Plan.Before
-	d := drain.Target{Seq: t.Seq, Node: t.Node, UID: t.UID, Evicted: t.Evicted}
+	d := drain.Target{Seq: t.Seq, Node: t.Node, UID: t.UID, Evicted: t.Evicted, Restarted: t.Restarted}
 	d.Cordon = func(ctx context.Context) error {
 		result, err := o.cordon.Apply(ctx, c, t.Target)
 		if err == nil && t.UID == "" {

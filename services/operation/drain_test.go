@@ -53,7 +53,7 @@ func survey(t *testing.T, c *kubetest.Cluster, fields form.Fields, names ...stri
 	for _, name := range names {
 		nodes = append(nodes, node.FromKube(c.Node(t, name)))
 	}
-	plan, err := op.(Conductor).Survey(t.Context(), client, nodes, nil)
+	plan, err := op.(Conductor).Survey(t.Context(), client, Scope{Nodes: nodes})
 	require.NoError(t, err)
 	return plan
 }

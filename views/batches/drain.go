@@ -60,6 +60,9 @@ func drainTally(v batch.View) []ui.Count {
 	if d.Completing > 0 {
 		out = slices.Insert(out, 3, ui.Count{ID: "draining_completing", Count: d.Completing, Class: "warn"})
 	}
+	if d.Restarting > 0 {
+		out = slices.Insert(out, 3, ui.Count{ID: "draining_restarting", Count: d.Restarting})
+	}
 	if c.Failed > 0 {
 		out = append(out, ui.Count{ID: "count_failed", Count: c.Failed, Class: "bad"})
 	}

@@ -22,7 +22,7 @@ func VerdictKind(v drain.Verdict) string {
 		return "hold"
 	case drain.Wait:
 		return "ending"
-	case drain.Evict:
+	case drain.Evict, drain.Restart:
 		return "run"
 	case drain.Skip:
 		return "same"
@@ -61,6 +61,8 @@ func VerdictCount(c drain.Counts, v drain.Verdict) int {
 		return c.Wait
 	case drain.WaitCompleted:
 		return c.WaitCompleted
+	case drain.Restart:
+		return c.Restart
 	case drain.Evict:
 		return c.Evict - c.Blocked - c.Unknown
 	default:

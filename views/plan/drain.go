@@ -25,7 +25,7 @@ const (
 )
 
 func podsOf(c drain.Counts) int {
-	return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never + c.WaitCompleted
+	return c.Evict + c.Skip + c.Wait + c.Acknowledge + c.Never + c.WaitCompleted + c.Restart
 }
 
 // drainTally returns the counts at the top of the plan. The first is that of the
@@ -35,6 +35,7 @@ func drainTally(c drain.Counts) []ui.Count {
 	return append(always, occurring([]ui.Count{
 		{ID: "plan_pods_wait", Count: c.Wait},
 		{ID: "plan_pods_wait_completed", Count: c.WaitCompleted, Class: "warn"},
+		{ID: "plan_pods_restart", Count: c.Restart},
 		{ID: "plan_pods_acknowledge", Count: c.Acknowledge, Class: "warn"},
 		{ID: "plan_pods_blocked", Count: c.Blocked, Class: "warn"},
 		{ID: "plan_pods_never", Count: c.Never, Class: "bad"},

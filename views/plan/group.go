@@ -67,6 +67,7 @@ func (v *View) addDrain(p *drain.Plan, refs func(string) string) {
 		n.Node = refs(n.Node)
 		v.Drain.Nodes = append(v.Drain.Nodes, n)
 	}
+	v.addRestarts(p, refs)
 }
 
 func (v *View) addChange(c Change) {

@@ -49,7 +49,7 @@ func drainNotes(ctx context.Context, v View) []note {
 	var notes []note
 	for _, some := range [][]note{
 		neverNotes(ctx, v.Drain), consentNotes(ctx, v), blockedNotes(ctx, v.Drain), workloadNotes(ctx, v),
-		storageNotes(ctx, v),
+		restartNotes(ctx, v), storageNotes(ctx, v),
 		unreadNotes(ctx, v.Drain), nodeNotes(ctx, v),
 	} {
 		if len(some) > notesShown {

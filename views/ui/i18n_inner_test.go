@@ -245,21 +245,22 @@ func families() map[string][]string {
 		"plan_":         {"title"}, // of the handlers
 		"pod_": words(
 			drain.Never, drain.Acknowledge, drain.Blocked, drain.Unknown, drain.Wait, drain.Evict, drain.Skip,
-			"wait_completed",
+			"wait_completed", drain.Restart,
 		),
-		"plan_pods_":  {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown", "wait_completed"},
+		"plan_pods_":  {"evict", "skip", "wait", "acknowledge", "blocked", "never", "unknown", "wait_completed", "restart"},
 		"fit_":        {"cpu", "memory", "pods", "gpus", "exact", "at_most", "at_least", "unknown"},
 		"fit_unsure_": {"volumes", "pods", "ports", "devices", "scheduler"},
 		"budget_":     {"ok", "run", "warn", "bad"},
-		"unread_":     {"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces"},
+		"unread_":     {"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces", "deployments"},
 		"limit_":      {"cluster", "pool", "control_plane"}, "full_": {"cluster", "pool", "control_plane"},
 		"rules_": {"reason", "limits", "windows", "workloads"},
 		"phase_": {
 			drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked,
-			drain.PhaseVerifying, drain.PhaseRestoring, drain.PhaseCompleting, drain.PhaseHeld,
+			drain.PhaseVerifying, drain.PhaseRestoring, drain.PhaseCompleting, drain.PhaseHeld, drain.PhaseRestarting,
 		},
 		"draining_": {
 			"item_cancelled", "count_cancelled", "verdict_cancelled", "evicted", "terminating", "blocked", "completing", "left",
+			"restarting",
 		},
 		"plan_ask_": {"ignore_daemonsets", "delete_emptydir", "force", "disrupt"},
 		"opt_":      options(),
@@ -372,7 +373,7 @@ func auditWords() []string {
 func options() []string {
 	var out []string
 	for _, name := range []string{
-		"ignore_daemonsets", "delete_emptydir", "force", "disrupt", "restore", "parallel",
+		"ignore_daemonsets", "delete_emptydir", "force", "disrupt", "restart_first", "restore", "parallel",
 		"timeout", "max_failures", "grace_period",
 		"skip_wait_seconds", "pod_selector", "reason", "confirm", "order",
 		"canary", "canary_wait", "wave_size", "wave_pause",

@@ -38,6 +38,7 @@ func (d *conductor) attend(n *nodeState) {
 		d.due(n.deadline)
 	}
 	d.evictSome(n)
+	d.restartSome(n)
 	switch {
 	case len(n.pods) == 0:
 		d.verify(n)
@@ -104,6 +105,9 @@ func (d *conductor) meet(n *nodeState, pod *corev1.Pod, j Judged) {
 	if guards := d.guards.of(pod); len(guards) == 1 {
 		p.Budget = guards[0].key()
 	}
+	if j.Verdict == Evict && p.open() {
+		p.restart = d.restartOf(pod)
+	}
 	switch {
 	case j.Verdict == Wait:
 		p.enter(podTerminating, d.now)
@@ -112,9 +116,16 @@ func (d *conductor) meet(n *nodeState, pod *corev1.Pod, j Judged) {
 		n.broken = services.NewError(services.CodeConflict, "error_drain_unagreed", "Pod", p.key(), "Option", j.Field)
 	case j.Verdict == WaitCompleted && (p.phase == podTodo || p.phase == podBlocked):
 		p.enter(podCompleting, d.now)
+	case j.Verdict == Evict && p.restart != nil && p.open():
+		p.enter(podRestarting, d.now)
 	case j.Verdict == Evict && p.phase == podCompleting:
 		p.enter(podTodo, d.now)
 	}
+}
+
+// open reports whether it is not decided yet how the pod goes, or can be decided anew.
+func (p *podState) open() bool {
+	return p.phase == podTodo || p.phase == podBlocked || p.phase == podCompleting
 }
 
 // left forgets a pod that is no longer there.
@@ -124,6 +135,8 @@ func (d *conductor) left(n *nodeState, p *podState) {
 	}
 	if p.ours {
 		n.evicted++
+	} else if p.restart != nil {
+		n.restarted[p.restart.key()] = true
 	}
 	delete(n.pods, p.UID)
 }
@@ -333,6 +346,12 @@ func (d *conductor) timedOut(n *nodeState) error {
 		p := pods[blocked]
 		return services.NewError(services.CodeTimeout, "error_drain_timeout_budget",
 			"Seconds", seconds, "Count", len(pods), "Pod", p.key(), "Budget", p.Budget)
+	}
+	restarting := slices.IndexFunc(pods, func(p *podState) bool { return p.phase == podRestarting })
+	if restarting >= 0 {
+		r := d.restarting(pods[restarting])
+		return services.NewError(services.CodeTimeout, "error_drain_timeout_restart", "Seconds", seconds,
+			"Count", len(pods), "Pod", r.Pod, "Deployment", r.Deployment, "New", r.New, "Available", r.Available)
 	}
 	completing := slices.IndexFunc(pods, func(p *podState) bool { return p.phase == podCompleting })
 	if completing >= 0 {

@@ -3,6 +3,7 @@ package drain
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,22 +57,24 @@ type Host interface {
 
 // Target is one node to drain.
 type Target struct {
-	Seq     int
-	Node    string
-	UID     string
-	Evicted int                             // pods that an earlier process evicted from it
-	Cordon  func(ctx context.Context) error // idempotent
-	Restore func(ctx context.Context) error // lifts the cordon if it is this batch's; nil when it is not
+	Seq       int
+	Node      string
+	UID       string
+	Evicted   int                             // pods that an earlier process evicted from it
+	Restarted []string                        // Deployments that an earlier process restarted for it
+	Cordon    func(ctx context.Context) error // idempotent
+	Restore   func(ctx context.Context) error // lifts the cordon if it is this batch's; nil when it is not
 }
 
 // Outcome is how a node's drain ended.
 type Outcome struct {
-	Evicted   int   // pods whose eviction the API server accepted
-	Skipped   int   // pods that stay
-	Err       error // nil: it was seen to be drained
-	Aside     bool  // not drained, which is no failure: the node is no more, or was not tried; Err says why
-	Cancelled bool  // the batch was cancelled or stopped before the node was done
-	Restored  bool  // its cordon was lifted again
+	Evicted   int      // pods whose eviction the API server accepted
+	Restarted []string // Deployments that were restarted so that pods left
+	Skipped   int      // pods that stay
+	Err       error    // nil: it was seen to be drained
+	Aside     bool     // not drained, which is no failure: the node is no more, or was not tried; Err says why
+	Cancelled bool     // the batch was cancelled or stopped before the node was done
+	Restored  bool     // its cordon was lifted again
 }
 
 // Terms are how a drain is done.
@@ -82,10 +85,11 @@ type Terms struct {
 
 // Cluster is what a drain needs of a cluster.
 type Cluster interface {
-	StartWatch(ctx context.Context, nodes []string, changed func()) (*kube.Watch, error)
+	StartWatch(ctx context.Context, what kube.Watched, changed func()) (*kube.Watch, error)
 	DaemonSets(ctx context.Context) (map[types.UID]bool, error)
 	ListNodePods(ctx context.Context, node string) ([]corev1.Pod, error)
 	EvictPod(ctx context.Context, namespace, name, uid string, grace time.Duration) (kube.Eviction, error)
+	RestartDeployment(ctx context.Context, r kube.Restart, now time.Time) (written bool, err error)
 	Limiter() *kube.Limiter
 }
 
@@ -93,16 +97,17 @@ type Cluster interface {
 // goroutine of run; calls are made by goroutines of their own, which hand back
 // what to do with their result.
 type conductor struct {
-	cluster Cluster
-	host    Host
-	world   world
-	watch   *kube.Watch
-	nodes   []*nodeState // in the order in which they are to be drained
-	budgets map[string]*budgetState
-	guards  budgets // as of the present step
-	now     time.Time
-	next    time.Time // when to look again, at the latest
-	begun   bool      // every node has been cordoned that will be
+	cluster  Cluster
+	host     Host
+	world    world
+	watch    *kube.Watch
+	nodes    []*nodeState // in the order in which they are to be drained
+	budgets  map[string]*budgetState
+	restarts map[types.UID]*restart // by Deployment
+	guards   budgets                // as of the present step
+	now      time.Time
+	next     time.Time // when to look again, at the latest
+	begun    bool      // every node has been cordoned that will be
 
 	calls   context.Context // ends a moment after ctx
 	take    context.Context // ends when nothing more may be begun
@@ -126,14 +131,15 @@ func Conduct(take, calls context.Context, c Cluster, host Host, t Terms, targets
 	}
 	d := &conductor{
 		cluster: c, host: host, world: w, take: take, calls: calls,
-		budgets: map[string]*budgetState{}, results: make(chan func(), maxCalls), changed: make(chan struct{}, 1),
+		budgets: map[string]*budgetState{}, restarts: map[types.UID]*restart{},
+		results: make(chan func(), maxCalls), changed: make(chan struct{}, 1),
 	}
 	names := make([]string, len(targets))
 	for i, t := range targets {
 		names[i] = t.Node
 		d.nodes = append(d.nodes, newNodeState(t))
 	}
-	d.watch, err = c.StartWatch(calls, names, d.wake)
+	d.watch, err = c.StartWatch(calls, kube.Watched{Nodes: names, Workloads: t.Options.RestartFirst}, d.wake)
 	if err != nil {
 		return err
 	}
@@ -402,13 +408,13 @@ func (d *conductor) fail(n *nodeState, err error) {
 
 func (d *conductor) end(n *nodeState, o Outcome) {
 	n.phase = phaseEnded
-	o.Evicted, o.Skipped = n.asked(), n.skipped
+	o.Evicted, o.Skipped, o.Restarted = n.asked(), n.skipped, slices.Sorted(maps.Keys(n.restarted))
 	d.host.End(n.Seq, o)
 }
 
 // report tells of a node when anything about it is new.
 func (d *conductor) report(n *nodeState) {
-	p := n.progress(d.guards)
+	p := d.progress(n)
 	if p.equal(n.told) {
 		return
 	}

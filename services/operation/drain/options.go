@@ -39,6 +39,9 @@ type Options struct {
 	// Restore uncordons the nodes again whose drain failed or was cancelled,
 	// if it was this batch that cordoned them.
 	Restore bool `json:"restore"`
+	// RestartFirst restarts Deployments of a single pod, or whose budget never allows an
+	// eviction, so that a new pod is ready elsewhere before the old one goes.
+	RestartFirst bool `json:"restart_first"`
 }
 
 // maxSelector is the greatest length of a selector; every pod is matched against
@@ -69,7 +72,7 @@ func (o *Options) UnmarshalJSON(raw []byte) error {
 func Fields() []string {
 	return []string{
 		"options", "ignore_daemonsets", "delete_emptydir", "force", "grace_period", "timeout", "pod_selector",
-		"skip_wait_seconds", "restore", "disrupt",
+		"skip_wait_seconds", "restore", "disrupt", "restart_first",
 	}
 }
 
@@ -97,6 +100,7 @@ func readOptions(r *form.Reader, otherwise Options) Options {
 		Force:            flag("force", otherwise.Force),
 		Restore:          flag("restore", otherwise.Restore),
 		Disrupt:          flag("disrupt", otherwise.Disrupt),
+		RestartFirst:     flag("restart_first", otherwise.RestartFirst),
 		Grace:            readGrace(r, otherwise.Grace),
 		Timeout:          r.Seconds("timeout", otherwise.Timeout, 0, maxTimeout),
 		SkipWait:         r.Seconds("skip_wait_seconds", otherwise.SkipWait, 0, maxWait),

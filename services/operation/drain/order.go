@@ -16,7 +16,7 @@ func (n *nodeState) firstOrder() int {
 
 // later reports whether a pod waits until those of the lowest order are gone.
 func (p *podState) later(first int) bool {
-	return p.Order > first && (p.phase == podTodo || p.phase == podBlocked)
+	return p.Order > first && (p.phase == podTodo || p.phase == podBlocked || p.phase == podRestarting)
 }
 
 // stuck reports whether only pods are left that can never go, and those that wait for

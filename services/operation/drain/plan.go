@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,14 @@ type Plan struct {
 	Nodes   []NodePlan `json:"nodes"`
 	Budgets []*Demand  `json:"budgets"` // those that guard pods of the batch, the tightest first
 	Counts  Counts     `json:"summary"`
+	// Workloads are those that Options.RestartFirst is about; none where nobody asked.
+	Workloads []Workload `json:"workloads,omitempty"`
+	// WorkloadsUnread says that the account may not read which they are.
+	WorkloadsUnread bool `json:"-"`
+	// restarts says that they are to be restarted.
+	restarts bool
+	// Denied lists what the account may not do, and would have to, to restart them.
+	Denied []string `json:"denied,omitempty"`
 	// Unread lists what the account may not read, such as "poddisruptionbudgets".
 	Unread []string `json:"unread,omitempty"`
 }
@@ -32,7 +41,7 @@ type NodePlan struct {
 	Warnings []*services.Error `json:"-"`
 	Blockers []*services.Error `json:"-"`
 	Counts   Counts            `json:"counts"`
-	Leaving  []*corev1.Pod     `json:"-"` // that are to be evicted, those included that wait for a budget or a consent
+	Leaving  []*corev1.Pod     `json:"-"` // that start elsewhere, those included that wait for a budget or a consent
 }
 
 // Counts counts pods by verdict.
@@ -48,6 +57,8 @@ type Counts struct {
 	Unknown     int `json:"unknown"`
 	// WaitCompleted pods are waited for until they have completed.
 	WaitCompleted int `json:"waitCompleted"`
+	// Restart pods go when their Deployment is restarted.
+	Restart int `json:"restart"`
 }
 
 func (c *Counts) add(v Verdict) {
@@ -70,6 +81,8 @@ func (c *Counts) add(v Verdict) {
 		c.Unknown++
 	case WaitCompleted:
 		c.WaitCompleted++
+	case Restart:
+		c.Restart++
 	}
 }
 
@@ -85,6 +98,7 @@ func (c *Counts) Add(o Counts) {
 	c.Never += o.Never
 	c.Unknown += o.Unknown
 	c.WaitCompleted += o.WaitCompleted
+	c.Restart += o.Restart
 }
 
 // Facts are what a plan is made of, read before.
@@ -96,8 +110,11 @@ type Facts struct {
 	BudgetsUnread bool
 	DaemonSets    map[types.UID]bool // nil when the account may not read them
 	Policies      Policies
-	Self          string // "namespace/name" of the pod that we run in, or ""
-	Now           time.Time
+	Deployments   Deployments // nil if they were not read
+	// DeploymentsUnread says that the account may not read them.
+	DeploymentsUnread bool
+	Self              string // "namespace/name" of the pod that we run in, or ""
+	Now               time.Time
 }
 
 // MakePlan judges every pod of every node, and counts what the batch as a whole
@@ -114,10 +131,11 @@ func MakePlan(f Facts, o Options) (Plan, error) {
 	if err := w.use(f.Policies, annotations); err != nil {
 		return Plan{}, err
 	}
-	guards, demands := newBudgets(f.Budgets, !f.BudgetsUnread), map[string]*Demand{}
+	w.deployments = f.Deployments
+	guards, demands, found := newBudgets(f.Budgets, !f.BudgetsUnread), map[string]*Demand{}, workloads{}
 	var p Plan
 	for _, n := range f.Nodes {
-		np := w.planNode(n, f, guards, demands)
+		np := w.planNode(n, f, guards, demands, found)
 		p.Nodes = append(p.Nodes, np)
 		p.Counts.Add(np.Counts)
 	}
@@ -131,27 +149,34 @@ func MakePlan(f Facts, o Options) (Plan, error) {
 	if f.DaemonSets == nil {
 		p.Unread = append(p.Unread, "daemonsets")
 	}
+	p.WorkloadsUnread = f.DeploymentsUnread
+	if f.DeploymentsUnread && o.RestartFirst {
+		p.Unread = append(p.Unread, "deployments")
+	}
 	p.Unread = append(p.Unread, f.Policies.Unread...)
+	p.Workloads, p.restarts = found.sorted(), o.RestartFirst
 	p.Budgets = slices.SortedFunc(maps.Values(demands), func(a, b *Demand) int {
 		return cmp.Or(cmp.Compare(a.Allowed-a.Demand, b.Allowed-b.Demand), cmp.Compare(a.Name, b.Name))
 	})
 	return p, nil
 }
 
-func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[string]*Demand) NodePlan {
+func (w world) planNode(
+	n *node.Node, f Facts, guards budgets, demands map[string]*Demand, found workloads,
+) NodePlan {
 	np := NodePlan{Node: n.Name, Zone: n.Zone, Cordoned: n.Unschedulable, Counts: Counts{Nodes: 1}}
 	if !n.Unschedulable {
 		np.Counts.Cordon = 1
 	}
 	for _, pod := range f.PodsByNode[n.Name] {
 		j := w.judge(pod)
-		if j.Verdict == Evict || j.Verdict == Acknowledge {
+		if (j.Verdict == Evict || j.Verdict == Acknowledge) && !w.restart(&j, pod, guards, found) {
 			guards.apply(&j, pod, demands)
 		}
 		if f.Self != "" && f.Self == pod.Namespace+"/"+pod.Name {
 			np.Warnings = append(np.Warnings, reason("drain_warn_self"))
 		}
-		if j.Verdict == Evict || j.Verdict == Acknowledge || j.Verdict == Blocked || j.Verdict == Unknown {
+		if leaves(j.Verdict) {
 			np.Leaving = append(np.Leaving, pod)
 		}
 		np.Pods = append(np.Pods, j)
@@ -170,10 +195,15 @@ func (w world) planNode(n *node.Node, f Facts, guards budgets, demands map[strin
 	return np
 }
 
+// leaves reports whether a pod with this verdict starts elsewhere.
+func leaves(v Verdict) bool {
+	return slices.Contains([]Verdict{Evict, Restart, Acknowledge, Blocked, Unknown}, v)
+}
+
 // Verdicts returns the verdicts in the order in which a person has to look at them: the
 // worst first.
 func Verdicts() []Verdict {
-	return []Verdict{Never, Acknowledge, Blocked, Unknown, WaitCompleted, Wait, Evict, Skip}
+	return []Verdict{Never, Acknowledge, Blocked, Unknown, WaitCompleted, Restart, Wait, Evict, Skip}
 }
 
 func rank(v Verdict) int { return slices.Index(Verdicts(), v) }
@@ -192,6 +222,9 @@ func (p Plan) Refusal() error {
 	var wrong services.FieldErrors
 	for _, field := range slices.Sorted(maps.Keys(missing)) {
 		wrong.Add(field, "error_"+field, "Count", missing[field])
+	}
+	if p.restarts && len(p.Denied) > 0 {
+		wrong.Add("restart_first", "error_restart_first", "Calls", strings.Join(p.Denied, ", "))
 	}
 	return wrong.Err()
 }

@@ -41,15 +41,20 @@ type nodeState struct {
 	pods        map[string]*podState // by UID: those that have to go
 	evicted     int                  // that left after we asked them to
 	skipped     int                  // that stay
+	restarted   map[string]bool      // Deployments by which pods have left
 	broken      error                // a pod that can never go; the others still do
 	told        Progress
 }
 
 func newNodeState(t Target) *nodeState {
-	return &nodeState{
-		Target: t, evicted: t.Evicted, pods: map[string]*podState{},
+	n := &nodeState{
+		Target: t, evicted: t.Evicted, pods: map[string]*podState{}, restarted: map[string]bool{},
 		cordonWait: kube.NewBackoff(firstCordon, longCordon), verifyWait: kube.NewBackoff(firstRetry, longRetry),
 	}
+	for _, name := range t.Restarted {
+		n.restarted[name] = true
+	}
+	return n
 }
 
 // The waits between two tries of a cordon.
@@ -94,6 +99,7 @@ const (
 	podTerminating          // was told to end
 	podStuck                // cannot be evicted at all
 	podCompleting           // is waited for until it completes
+	podRestarting           // leaves when its Deployment is restarted
 )
 
 // podState is one pod that has to go.
@@ -108,7 +114,8 @@ type podState struct {
 	wait    wait.Backoff
 	message string    // of the refusal
 	refused string    // the budget's resource version when it refused
-	waiting time.Time // since when it is waited for until it completes
+	waiting time.Time // since when it is waited for until it completes, or is replaced
+	restart *restart  // by which it leaves; nil if it is evicted
 }
 
 func (p *podState) key() string { return p.Namespace + "/" + p.Name }
@@ -121,6 +128,8 @@ func (p *podState) enter(to podPhase, now time.Time) {
 		p.blocked = now
 	case to == podTerminating || to == podStuck:
 		p.blocked = time.Time{}
+	case to == podRestarting:
+		p.blocked, p.waiting = time.Time{}, now
 	case to == podCompleting && p.waiting.IsZero():
 		p.waiting = now
 	}
@@ -147,6 +156,7 @@ const (
 	PhaseTerminating = "terminating" // all are told to end; waits for the last
 	PhaseBlocked     = "blocked"     // waits for budgets and nothing else
 	PhaseCompleting  = "completing"  // waits for pods to complete
+	PhaseRestarting  = "restarting"  // waits for Deployments to replace their pods
 	PhaseVerifying   = "verifying"
 	PhaseRestoring   = "restoring"
 )
@@ -159,10 +169,14 @@ type Progress struct {
 	Asked       int          `json:"-"` // evictions that were accepted: Evicted, and those of pods that have not ended yet
 	Terminating int          `json:"terminating"`
 	Blocked     int          `json:"blocked"`
-	Completing  int          `json:"completing"`       // are waited for until they have completed
-	Later       int          `json:"later"`            // wait until pods of a lower order are gone
-	Blocks      []Block      `json:"blocks,omitempty"` // the blocked pods, longest first, at most maxBlocks
-	Waits       []Completion `json:"waits,omitempty"`  // the pods that have to complete, at most maxBlocks
+	Completing  int          `json:"completing"`         // are waited for until they have completed
+	Later       int          `json:"later"`              // wait until pods of a lower order are gone
+	Blocks      []Block      `json:"blocks,omitempty"`   // the blocked pods, longest first, at most maxBlocks
+	Waits       []Completion `json:"waits,omitempty"`    // the pods that have to complete, at most maxBlocks
+	Restarting  int          `json:"restarting"`         // leave when their Deployment is restarted
+	Restarts    []Restarting `json:"restarts,omitempty"` // these pods, at most maxBlocks
+	// Restarted are the Deployments that were restarted so that pods left this node.
+	Restarted []string `json:"restarted,omitempty"`
 }
 
 // Block says what a pod waits for.
@@ -183,11 +197,14 @@ const maxBlocks = 8
 func (p Progress) equal(o Progress) bool {
 	return p.Phase == o.Phase && p.Left == o.Left && p.Evicted == o.Evicted && p.Terminating == o.Terminating &&
 		p.Blocked == o.Blocked && p.Asked == o.Asked && p.Completing == o.Completing && p.Later == o.Later &&
-		slices.Equal(p.Blocks, o.Blocks) && slices.Equal(p.Waits, o.Waits)
+		slices.Equal(p.Blocks, o.Blocks) && slices.Equal(p.Waits, o.Waits) && p.Restarting == o.Restarting &&
+		slices.Equal(p.Restarts, o.Restarts) && slices.Equal(p.Restarted, o.Restarted)
 }
 
-func (n *nodeState) progress(guards budgets) Progress {
-	p := Progress{Evicted: n.evicted, Asked: n.asked(), Left: len(n.pods)}
+func (d *conductor) progress(n *nodeState) Progress {
+	p := Progress{
+		Evicted: n.evicted, Asked: n.asked(), Left: len(n.pods), Restarted: slices.Sorted(maps.Keys(n.restarted)),
+	}
 	first := n.firstOrder()
 	for _, pod := range n.inOrder() {
 		switch {
@@ -195,10 +212,13 @@ func (n *nodeState) progress(guards budgets) Progress {
 			p.Terminating++
 		case pod.phase == podBlocked:
 			p.Blocked++
-			p.Blocks = append(p.Blocks, pod.block(guards))
+			p.Blocks = append(p.Blocks, pod.block(d.guards))
 		case pod.phase == podCompleting:
 			p.Completing++
 			p.Waits = append(p.Waits, n.completion(pod))
+		case pod.phase == podRestarting && !pod.later(first):
+			p.Restarting++
+			p.Restarts = append(p.Restarts, d.restarting(pod))
 		case pod.later(first):
 			p.Later++
 		}
@@ -206,6 +226,7 @@ func (n *nodeState) progress(guards budgets) Progress {
 	slices.SortStableFunc(p.Blocks, func(a, b Block) int { return a.Since.Compare(b.Since) })
 	p.Blocks = p.Blocks[:min(maxBlocks, len(p.Blocks))]
 	p.Waits = p.Waits[:min(maxBlocks, len(p.Waits))]
+	p.Restarts = p.Restarts[:min(maxBlocks, len(p.Restarts))]
 	p.Phase = n.word(p)
 	return p
 }
@@ -235,6 +256,10 @@ func (p Progress) word() string {
 		return PhaseVerifying
 	case p.Completing == now:
 		return PhaseCompleting
+	case p.Restarting > 0 && p.Restarting+p.Terminating+p.Completing == now:
+		return PhaseRestarting
+	case p.Restarting > 0 && p.Restarting+p.Terminating+p.Completing+p.Blocked == now:
+		return PhaseBlocked
 	case p.Blocked+p.Completing == now:
 		return PhaseBlocked
 	case p.Terminating+p.Completing == now:

@@ -26,6 +26,8 @@ const (
 	Unknown     Verdict = "unknown"     // the account may not read what decides
 	// WaitCompleted pods are not evicted: the node waits until they have completed.
 	WaitCompleted Verdict = "wait-completed"
+	// Restart pods are not evicted: their Deployment is restarted, and replaces them.
+	Restart Verdict = "restart"
 )
 
 // Judged is a pod with its verdict and the reasons, the deciding one first.
@@ -45,6 +47,8 @@ type Judged struct {
 	// AtMost is for how many seconds a WaitCompleted is waited for before it is evicted; 0 is
 	// no limit but that of the node.
 	AtMost int `json:"waitSeconds,omitempty"`
+	// Deployment is the one that is restarted so that the pod goes: "namespace/name".
+	Deployment string `json:"deployment,omitempty"`
 }
 
 // world is what the verdict on a pod depends on beside the pod.
@@ -56,6 +60,8 @@ type world struct {
 	policies   Policies
 	own        []ownRule                // those of policies for namespaces
 	machines   map[string][]machineRule // by node
+	// deployments finds those of pods; nil if they are not known.
+	deployments Deployments
 }
 
 func newWorld(o Options, daemonSets map[types.UID]bool, now time.Time) (world, error) {
