@@ -301,6 +301,8 @@ func TestOptions_validate(t *testing.T) {
 		"--detail-ttl":       func(o *Options) { o.DetailTTL = 0 },
 		"--hard-age":         func(o *Options) { o.HardAge = time.Second },
 		"--metrics-addr":     func(o *Options) { o.MetricsAddr = "x" },
+		"--pprof-addr":       func(o *Options) { o.PprofAddr = "x" },
+		"other machines can": func(o *Options) { o.PprofAddr = ":6060" },
 	}
 	for want, change := range tests {
 		o := DefaultOptions()

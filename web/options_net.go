@@ -49,9 +49,23 @@ func (o *Options) scheme() string {
 	return "http"
 }
 
+// checkPprof refuses an address that other machines can reach.
+func checkPprof(address string) error {
+	if err := checkAddress("pprof-addr", address); err != nil {
+		return err
+	}
+	if !isLoopback(address) {
+		return fmt.Errorf("--pprof-addr: other machines can reach %s; name a loopback address such as 127.0.0.1:6060",
+			address)
+	}
+	return nil
+}
+
 // loopback reports whether only this machine can reach the listener.
-func (o *Options) loopback() bool {
-	host, _, err := net.SplitHostPort(o.Listen)
+func (o *Options) loopback() bool { return isLoopback(o.Listen) }
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false
 	}

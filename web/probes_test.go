@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"runtime"
@@ -113,6 +114,39 @@ func TestMetrics_ownAddress(t *testing.T) {
 	b := newBrowser(t, "http://"+secondAddress(t, &log, "metrics server"))
 	require.Contains(t, b.get("/metrics").body, "knm_build_info")
 	require.Equal(t, http.StatusNotFound, b.get("/").status)
+}
+
+// What is now is read at the request: a cluster that cannot be reached, and a batch that
+// waits to be resumed.
+func TestMetrics_now(t *testing.T) {
+	a := startApp(t)
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.get("/metrics").body, `knm_clusters{state="unreachable"} 1`)
+	}, eventually, tick)
+	body := a.get("/metrics").body
+	require.Contains(t, body, `knm_batches_open{state="interrupted"} 0`)
+	require.NotContains(t, body, testCluster, "not everybody may know which clusters there are")
+
+	running := []store.Batch{{State: store.StateRunning}, {State: store.StateInterrupted}}
+	n := nowMetrics{ctx: t.Context(), batches: openBatches(running)}
+	counts, err := n.countOpen()
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"running": 1, "interrupted": 1}, counts)
+}
+
+type openBatches []store.Batch
+
+func (o openBatches) OpenBatches(context.Context) ([]store.Batch, error) { return o, nil }
+
+// Profiles are for this machine, on an address of their own.
+func TestPprof(t *testing.T) {
+	var log logBuffer
+	a := startApp(t, logTo(&log), func(o *Options) { o.PprofAddr = "127.0.0.1:0" })
+	require.NotEqual(t, http.StatusOK, a.get("/debug/pprof/").status)
+	b := newBrowser(t, "http://"+secondAddress(t, &log, "pprof server"))
+	require.Contains(t, b.get("/debug/pprof/goroutine?debug=1").body, "goroutine profile: total")
+	require.Equal(t, http.StatusOK, b.get("/debug/pprof/profile?seconds=1").status)
+	require.Equal(t, http.StatusMisdirectedRequest, b.get("/debug/pprof/", "Host", "evil.example").status)
 }
 
 // secondAddress returns the address of another server of the program, from its log.

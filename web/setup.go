@@ -56,6 +56,7 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	a.cleanups.push("close the connections to clusters", stopRest, withoutError(clusters.Close))
+	e.metrics.watchNow(ctx, a.log, clusters, st)
 	key := a.options.secretKey(a.log)
 	e.accounts = account.New(st, a.log, a.options.clock(), clusters.Labels)
 	e.accounts.UseKey(key)
@@ -151,6 +152,9 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	if err := a.serveMetrics(ctx, e.metrics); err != nil {
+		return err
+	}
+	if err := a.servePprof(ctx); err != nil {
 		return err
 	}
 	a.probe(ctx, clusters, nodes, engine)
