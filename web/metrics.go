@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/store"
 )
 
@@ -48,6 +49,7 @@ func newMetrics(version string) *metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route"}),
 	}
+	m.errors.WithLabelValues(string(services.CodeInternal)) // so that the first one is an increase, for alerts
 	m.registry.MustRegister(
 		m.requests, m.duration, m.errors, m.logins, m.sseConnections, m.sseDropped, m.batches, m.batchItems,
 		newBuildInfo(version),

@@ -207,13 +207,13 @@ func installed(t testing.TB, c *kubetest.Cluster, values string) *rest.Config {
 func TestChart_isAccepted(t *testing.T) {
 	c := lease(t)
 	c.Nodes(t, 1)
-	monitor := kubetest.Resource{
-		Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor", Plural: "servicemonitors",
+	for kind, plural := range map[string]string{"ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrules"} {
+		c.Install(t, kubetest.Resource{Group: "monitoring.coreos.com", Version: "v1", Kind: kind, Plural: plural})
 	}
-	c.Install(t, monitor)
 	namespace := restricted(t, c)
 	applyStrictly(t, c, renderChart(t, namespace, allAccess, "ingress.enabled=true",
-		"metrics.enabled=true,metrics.serviceMonitor.enabled=true"))
+		"metrics.enabled=true,metrics.serviceMonitor.enabled=true",
+		"metrics.alerts.enabled=true,metrics.dashboard.enabled=true"))
 	c.Eventually(t, func(ctx context.Context) error {
 		pod, err := c.Client.CoreV1().Pods(namespace).Get(ctx, namespace+"-0", metav1.GetOptions{})
 		if err == nil && pod.Status.Phase != corev1.PodRunning {

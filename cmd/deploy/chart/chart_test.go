@@ -23,6 +23,7 @@ const (
 		",access.deletePods=true,access.conditions=true,access.events=true,access.actAsUser=true" +
 		",kubeconfig.secretName=clusters" +
 		",encryptionKey.secretName=key,metrics.enabled=true,metrics.serviceMonitor.enabled=true" +
+		",metrics.alerts.enabled=true,metrics.dashboard.enabled=true" +
 		",image.pullSecrets[0]=pull,settings.users-may-drain=true"
 )
 
@@ -89,15 +90,16 @@ func TestChart_version(t *testing.T) {
 // What cannot be installed is refused before, in words.
 func TestChart_refuses(t *testing.T) {
 	for values, words := range map[string]string{
-		"publicURL=https://nodes.example.com":          "image.repository: name the repository",
-		"image.repository=registry.example.com/knm":    "set the address with https",
-		needed + ",publicURL=http://nodes.example.com": "set the address with https",
-		needed + ",publicURL=nodes.example.com":        "at '/publicURL'",
-		needed + ",replicas=2":                         "1, because the database is a file",
-		needed + ",replicas=0":                         "at '/replicas'",
-		needed + ",settings.user-may-drain=true":       "invalid propertyName 'user-may-drain'",
-		needed + ",acces.write=false":                  "additional properties 'acces' not allowed",
-		needed + ",image.digest=abc":                   "at '/image/digest'",
+		"publicURL=https://nodes.example.com":           "image.repository: name the repository",
+		"image.repository=registry.example.com/knm":     "set the address with https",
+		needed + ",publicURL=http://nodes.example.com":  "set the address with https",
+		needed + ",publicURL=nodes.example.com":         "at '/publicURL'",
+		needed + ",replicas=2":                          "1, because the database is a file",
+		needed + ",replicas=0":                          "at '/replicas'",
+		needed + ",settings.user-may-drain=true":        "invalid propertyName 'user-may-drain'",
+		needed + ",acces.write=false":                   "additional properties 'acces' not allowed",
+		needed + ",metrics.serviceMonitor.enabled=true": "metrics.enabled: needed",
+		needed + ",image.digest=abc":                    "at '/image/digest'",
 		"image.repository=r.example.com/knm,publicURL=,tls.secretName=web,ingress.enabled=true": "needed for the ingress",
 	} {
 		_, err := newRelease(t, values).render()
@@ -183,6 +185,21 @@ func TestChart_tokenOnlyWhereNeeded(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, text, "automountServiceAccountToken: "+mounted+"\n      enableServiceLinks")
 	}
+}
+
+// Monitoring is what is in the files of the chart.
+func TestChart_monitoring(t *testing.T) {
+	all := rendered(t, everything)
+	dashboard, err := os.ReadFile(filepath.Join(deploy, "chart/files/dashboard.json"))
+	require.NoError(t, err)
+	require.JSONEq(t, string(dashboard), all["ConfigMap"].Data["kube-node-manager.json"])
+	require.Equal(t, "1", all["ConfigMap"].Metadata.Labels["grafana_dashboard"])
+	alerts, err := os.ReadFile(filepath.Join(deploy, "chart/files/alerts.yaml"))
+	require.NoError(t, err)
+	var groups map[string]any
+	require.NoError(t, yaml.Unmarshal(alerts, &groups))
+	require.Equal(t, groups, all["PrometheusRule"].Spec)
+	require.Equal(t, "ServiceMonitor", all["ServiceMonitor"].Kind)
 }
 
 // The notes lead to the first sign-in.

@@ -32,6 +32,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- if not (or (hasPrefix "https://" .Values.publicURL) .Values.tls.secretName .Values.insecureHTTP) -}}
 {{- fail "publicURL: set the address with https at which a TLS proxy serves the program; or tls.secretName, so that it speaks HTTPS itself; or insecureHTTP, if the network is safe: otherwise passwords would be sent in plain text" -}}
 {{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
+{{- fail "metrics.enabled: needed for the ServiceMonitor, which reads the metrics on their own port" -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.publicURL) -}}
 {{- fail "publicURL: needed for the ingress, which has its host and path" -}}
 {{- end -}}
