@@ -616,7 +616,7 @@ func rowFields(v Form, i int, row Row) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		number := ui.Number(i + 1)
-		var templ_7745c5c3_Var35 = []any{"t-row", templ.KV("taints", v.ofTaints())}
+		var templ_7745c5c3_Var35 = []any{"t-row", templ.KV("taints", v.ofTaints()), templ.KV("removable", i < len(v.Rows))}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var35...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
