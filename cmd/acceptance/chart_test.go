@@ -145,6 +145,39 @@ func TestReadme_rolesOfTheChart(t *testing.T) {
 	}
 }
 
+// What the guide says that an option needs is what its switch adds.
+func TestReadme_optionsOfTheChart(t *testing.T) {
+	base := allowed(clusterRole(t, renderChart(t, "ops")))
+	for values, resource := range map[string]string{
+		"access.restart=true": "deployments", "access.drainRules=true": "machinedrainrules",
+	} {
+		added := allowed(clusterRole(t, renderChart(t, "ops", values)))
+		added = slices.DeleteFunc(added, func(call string) bool { return slices.Contains(base, call) })
+		var role rbacv1.ClusterRole
+		require.NoError(t, yaml.Unmarshal([]byte("rules:\n"+guideRole(t, resource)), &role))
+		require.Equal(t, allowed(role), added)
+	}
+	lease := guideRole(t, "leases")
+	rendered := renderChart(t, "ops", "access.leaseNamespace=medik8s-leases")
+	rules := "rules:\n  - apiGroups: [coordination.k8s.io]\n    resources: [leases]\n    verbs: [get, list, create"
+	require.Contains(t, lease, rules)
+	require.Contains(t, rendered, rules)
+	require.NotContains(t, renderChart(t, "ops", "access.leaseNamespace=medik8s-leases,access.write=false"), rules)
+}
+
+// guideRole returns the block of YAML in the guide that has rules for a resource.
+func guideRole(t testing.TB, resource string) string {
+	t.Helper()
+	for _, block := range strings.Split(readDocument(t, "docs/operations.md"), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if strings.Contains(block, "resources: ["+resource) {
+			return block
+		}
+	}
+	t.Fatalf("the guide has no rules for %s", resource)
+	return ""
+}
+
 // The account that changes nodes in the name of users has what the documents say.
 func TestReadme_actingRoleOfTheChart(t *testing.T) {
 	_, text, ok := strings.Cut(readDocument(t, "docs/configuration.md"), "    apiVersion: rbac.authorization.k8s.io/v1\n")
@@ -233,13 +266,19 @@ func TestChart_accountIsEnough(t *testing.T) {
 	namespace := c.Namespace(t)
 	c.Deployment(t, namespace, "web", 2, kubetest.OnNodes(names[0], names[1]))
 	c.Budget(t, namespace, "web", 1)
-	proxy := kubetest.NewProxy(t, installed(t, c, allAccess))
+	alone := c.Deployment(t, namespace, "alone", 1, kubetest.OnNodes(names[2], names[3]))[0].Spec.NodeName
+	leases := c.Namespace(t)
+	more := ",access.restart=true,access.drainRules=true,access.leaseNamespace=" + leases
+	proxy := kubetest.NewProxy(t, installed(t, c, allAccess+more))
 	p := startProgram(t, proxy.Kubeconfig(t, c.Name))
-	p.setRules(t, c.Name, url.Values{"node_conditions": {"on"}, "node_events": {"on"}})
+	p.setRules(t, c.Name, url.Values{
+		"node_conditions": {"on"}, "node_events": {"on"}, "node_lease": {"on"}, "lease_namespace": {leases},
+	})
 	batches := "/clusters/" + c.Name + "/batches"
 	for _, form := range []url.Values{
-		{"operation": {"cordon"}, "node": names},
 		{"operation": {"drain"}, "node": names[:1]},
+		{"operation": {"drain"}, "node": {alone}, "restart_first": {"1"}},
+		{"operation": {"cordon"}, "node": names},
 		{"operation": {"label"}, "node": names, "label": {"tier=gold"}},
 		{"operation": {"taint"}, "node": names, "taint": {"team=web:NoSchedule"}},
 		{"operation": {"annotate"}, "node": names, "annotation": {"note=x"}},
@@ -255,7 +294,9 @@ func TestChart_accountIsEnough(t *testing.T) {
 		require.NotEqual(t, http.StatusForbidden, r.Code, "%s %s", r.Verb, r.Path)
 		done[r.Verb+" "+r.Resource] = true
 	}
-	for _, call := range []string{"patch nodes", "create pods/eviction", "patch nodes/status", "create events"} {
+	for _, call := range []string{
+		"patch nodes", "create pods/eviction", "patch nodes/status", "create events", "create leases", "patch deployments",
+	} {
 		require.True(t, done[call], "nobody did %s", call)
 	}
 }

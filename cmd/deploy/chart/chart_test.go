@@ -21,6 +21,7 @@ const (
 	// everything turns all switches on.
 	everything = needed + ",ingress.enabled=true,ingress.className=nginx,ingress.tlsSecret=web" +
 		",access.deletePods=true,access.conditions=true,access.events=true,access.actAsUser=true" +
+		",access.restart=true,access.leaseNamespace=medik8s-leases,access.drainRules=true" +
 		",kubeconfig.secretName=clusters" +
 		",encryptionKey.secretName=key,metrics.enabled=true,metrics.serviceMonitor.enabled=true" +
 		",metrics.alerts.enabled=true,metrics.dashboard.enabled=true" +
