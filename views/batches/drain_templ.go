@@ -400,7 +400,7 @@ func drainWait(v batch.View) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if pods := restartingPods(v.Drain); len(pods) > 0 && v.Drain.Blocked == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"note waits\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"note waits idle\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -28,7 +28,7 @@ func TestDrainPanel_restarting(t *testing.T) {
 		t, "Restarting Deployment shop/cart: 0 of 1 new pod ready. · 1 more pod waits",
 		viewstest.Squeezed(doc.Find(".waits")),
 	)
-	require.Equal(t, "waiting for new pods to be ready", viewstest.Squeezed(doc.Find(`[data-node="n-1"] .st`)))
+	require.Equal(t, "waiting for new pods", viewstest.Squeezed(doc.Find(`[data-node="n-1"] .st`)))
 	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-restarting="shop/cart-1"]`)), "0 of 1 new pod ready2 min")
 	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-restarting="ml/api-1"]`)), "restarting: no new pod yet")
 }

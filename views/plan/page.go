@@ -149,6 +149,8 @@ func dangerous(v View) bool {
 func drainWords(ctx context.Context, v View) string {
 	c := v.Drain.Counts
 	switch {
+	case c.Restart > 0:
+		return ui.N(ctx, "plan_do_replace", c.Restart, "Nodes", ui.N(ctx, "nodes_count", len(v.Names)), "Evict", c.Evict)
 	case c.Cordon > 0 && c.Evict > 0:
 		return ui.N(ctx, "plan_do_both", c.Evict, "Nodes", ui.Number(c.Cordon))
 	case c.Evict > 0:

@@ -19,7 +19,7 @@ func restartNotes(ctx context.Context, v View) []note {
 	var notes []note
 	if len(can) > 0 {
 		notes = append(notes, note{
-			Kind: "run", Title: ui.N(ctx, "plan_restarts", len(can), "Names", ui.SomeNames(ctx, namesOf(can))),
+			Kind: "idle", Title: ui.N(ctx, "plan_restarts", len(can), "Names", ui.SomeNames(ctx, namesOf(can))),
 			Text: ui.T(ctx, "plan_restarts_about"),
 		})
 	}

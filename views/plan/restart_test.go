@@ -42,6 +42,12 @@ func TestPlan_restartFirst(t *testing.T) {
 	require.Contains(t, notes, "db/StatefulSet/main cannot be restarted first: only a Deployment can start a new pod "+
 		"before the old one goes, a StatefulSet cannot.")
 
+	replaced := restartable(true)
+	replaced.Drain.Counts.Restart = 4
+	doc := viewstest.Document(t, viewstest.Render(t, "en", plan.Page(viewstest.Frame(), replaced)))
+	require.Equal(t, "Drain 3 nodes: evict 4, replace 4 pods", viewstest.Squeezed(doc.Find("#plan-do")))
+	require.Contains(t, viewstest.Texts(doc.Find(".plan-tally li")), "4 replaced first")
+
 	notes, about = show(restartable(false, "patch deployments.apps"))
 	require.Contains(t, about, "The cluster does not allow what this needs: patch deployments.apps.")
 	require.NotContains(
