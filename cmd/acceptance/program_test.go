@@ -83,6 +83,7 @@ type program struct {
 
 	path   string
 	args   []string
+	env    []string // besides that of the test
 	cmd    *exec.Cmd
 	said   *output
 	stderr *os.File
@@ -166,6 +167,7 @@ func (p *program) start(t testing.TB) {
 	p.said = &output{}
 	cmd := exec.Command(p.path, p.args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Env = append(os.Environ(), p.env...)
 	stderr, err := os.OpenFile(filepath.Join(p.Data, "stderr.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
 	cmd.Stdout, cmd.Stderr = p.said, stderr
