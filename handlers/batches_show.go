@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/batches"
@@ -56,6 +57,7 @@ func (h *Handlers) showItems(
 		return h.writeBatch(w, r, status, v, later, q)
 	}
 	page := batches.PageView{Batch: h.batchView(r, v), ItemPage: shown, Later: later, Now: h.now()}
+	page.Mine = v.ActorID == services.ActorFrom(r.Context()).ID
 	page.Related = h.related(r.Context(), v, later)
 	if isHTMX(r) {
 		return render(w, r, status, batches.Moved(page))

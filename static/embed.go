@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-//go:embed css app.js copy.js find.js follow.js names.js keys.js login.js menu.js favicon.svg fonts vendor
+//go:embed css app.js copy.js find.js follow.js names.js keys.js login.js menu.js told.js favicon.svg fonts vendor
 var files embed.FS
 
 // stylesheet is the name of the asset that consists of all parts.

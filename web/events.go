@@ -25,6 +25,7 @@ type clusterFinder func(name string) error
 //   - "nodes": the nodes of the page's cluster, or of one of all, have changed,
 //   - "asof": when the nodes of the page's cluster were as the page shows them,
 //   - "rail" and "batches": the state of all clusters and batches, for pages that show it,
+//   - "told": a batch that the user has started has ended, or waits for a person,
 //   - "done": the batch has ended; always the last event.
 //
 // The first events show the current state.
@@ -56,9 +57,14 @@ func (h *hub) newViewer(r *http.Request, clusterExists clusterFinder) (*viewer, 
 		id: rand.Text(), recheck: make(chan struct{}, 1),
 		actor: actor, locale: ui.Locale(r.Context()), zone: ui.Zone(r.Context()),
 		cluster: q.Get("cluster"), batch: q.Get("batch"), generation: q.Get("generation"),
-		every: q.Get("nodes") == "all", news: newRailNews(q),
+		every: q.Get("nodes") == "all", news: newRailNews(q), mine: q.Get("mine") == "1",
 	}
-	if v.cluster == "" && v.batch == "" && !v.every && !v.news.wanted {
+	var err error
+	v.since, err = time.Parse(time.RFC3339, q.Get("since"))
+	if err != nil {
+		v.since = time.Now() // nothing has happened since
+	}
+	if v.cluster == "" && v.batch == "" && !v.every && !v.news.wanted && !v.mine {
 		return nil, services.Invalid("cluster", "error_events_what")
 	}
 	if v.cluster != "" {

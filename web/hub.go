@@ -25,6 +25,7 @@ const (
 type batchViewer interface {
 	View(ctx context.Context, id string) (batch.View, error)
 	Group(ctx context.Context, id string) ([]batch.View, error)
+	List(ctx context.Context, q batch.Query) (batch.Page, error)
 }
 
 // hub sends events to the open pages.
@@ -208,6 +209,7 @@ func (h *hub) sendNotices() {
 			h.welcome(n.viewer)
 		case n.batch != "":
 			h.sendBatch(n.batch)
+			h.tellOwner(n.batch)
 			h.sendGroup(batch.GroupOf(n.batch))
 		case !n.asOf.IsZero():
 			h.sendAsOf(n.cluster, n.asOf)
@@ -280,6 +282,9 @@ func (h *hub) welcome(v *viewer) {
 	}
 	if v.news.wanted {
 		h.sendRailTo([]*viewer{v})
+	}
+	if v.mine {
+		h.tellSince(v)
 	}
 	switch {
 	case batch.IsGroup(v.batch):

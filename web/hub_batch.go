@@ -18,6 +18,7 @@ func (h *hub) sendChanged() {
 	groups := map[string]bool{}
 	for id := range changed {
 		h.sendBatch(id)
+		h.tellOwner(id)
 		groups[batch.GroupOf(id)] = true
 	}
 	for group := range groups {

@@ -28,14 +28,29 @@ type oneBatch struct {
 	mu    sync.Mutex
 	state store.State
 	gate  *batch.Gate
+	owner int64
 }
 
 func (b *oneBatch) View(context.Context, string) (batch.View, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	row := store.Batch{ID: "b1", Cluster: "prod", Operation: "cordon", State: b.state, Total: 3}
+	row := store.Batch{
+		ID: "b1", Cluster: "prod", Operation: "cordon", State: b.state, Total: 3,
+		ActorID: b.owner, Paused: b.gate != nil,
+	}
+	if b.state.Ended() {
+		row.EndedAt = &toldAt
+	}
 	return batch.View{Batch: row, Gate: b.gate}, nil
 }
+
+func (b *oneBatch) List(ctx context.Context, _ batch.Query) (batch.Page, error) {
+	v, err := b.View(ctx, "")
+	return batch.Page{Items: []batch.View{v}}, err
+}
+
+// toldAt is when the batch of these tests has ended.
+var toldAt = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func (b *oneBatch) Group(ctx context.Context, id string) ([]batch.View, error) {
 	v, err := b.View(ctx, id)

@@ -19,6 +19,8 @@ type viewer struct {
 	batch      string             // that the page follows, or ""
 	generation string             // of the cluster's cache when the page was made; "" if unknown
 	joined     uint64             // which viewer of the hub this is
+	mine       bool               // the browser tells the actor of their batches
+	since      time.Time          // of mine: what has happened before is known
 	cut        context.CancelFunc // ends the stream
 	recheck    chan struct{}      // has a value if the login is to be checked now
 

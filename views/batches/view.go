@@ -39,4 +39,5 @@ type PageView struct {
 	Later   batch.Successors       // the batches that retry or undo it
 	Related map[string]batch.Batch // those batches and the one that it retries or undoes, by id
 	Now     time.Time
+	Mine    bool // who looks at it has started it
 }
