@@ -90,8 +90,8 @@ func (h *Handlers) planView(r *http.Request, q batch.Request, p batch.Preview, p
 		IdempotencyKey: newKey(), Back: backOf(r),
 		Summary: summarize(p.Nodes), Problem: ui.NewProblem(r.Context(), problem),
 		Rollout: p.Rollout, Refusal: refusalOf(r, p.Refusal), Digest: p.Digest, Reach: p.Reach,
-		Exceeded: p.Exceeded, Waits: p.Waits, Others: p.Others, Gates: p.Gates,
-		Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
+		Exceeded: p.Exceeded, Waits: p.Waits, Others: p.Others, OthersUnread: p.OthersUnread,
+		Gates: p.Gates, Left: sortedKeys(leftOut(r.Form)), Origin: planOrigin(q, p), Change: h.planChange(q, p),
 		Commands: plannedCommands(p), When: p.When,
 	}
 	v.Options, _ = operation.ParamsOf[drain.Options](p.Params)
@@ -152,6 +152,8 @@ type planJSON struct {
 	// Others are the nodes on which others are at work, and who they are; see the field
 	// "others".
 	Others batch.Others `json:"others,omitempty"`
+	// OthersUnread are resources that the account may not list, and that would say who is.
+	OthersUnread []string `json:"othersUnread,omitempty"`
 }
 
 type refusalJSON struct {
@@ -216,6 +218,7 @@ func newPlanJSON(r *http.Request, name string, p batch.Preview) planJSON {
 		Digest: p.Digest, Evictions: p.Evictions, Named: p.Named, Reach: append([]batch.Reach{}, p.Reach...),
 		Start:    newWhenJSON(p.When),
 		Exceeded: append([]batch.Room{}, p.Exceeded...), Waits: p.Waits, Others: p.Others, Gates: p.Gates,
+		OthersUnread: p.OthersUnread,
 	}
 	if said := refusalOf(r, p.Refusal); said != nil {
 		out.Refusal = &refusalJSON{said.Code, said.Text}

@@ -47,6 +47,7 @@ func (h *Handlers) NodesShow(w http.ResponseWriter, r *http.Request) error {
 	if err := h.addPart(r, q, found, &v); err != nil {
 		v.Problem = ui.NewProblem(r.Context(), err)
 	}
+	h.addActors(r, q, &v)
 	f := h.frame(r, "nodes", nodes.Title(r.Context(), q.node, q.tab), q.cluster)
 	return render(w, r, http.StatusOK, nodes.Page(f, v))
 }
@@ -111,3 +112,16 @@ func (h *Handlers) showNode(r *http.Request, q nodeRequest) (node.Found, error) 
 
 // lookWithin is how long it may take to find what is known already.
 const lookWithin = time.Second
+
+// addActors adds who is at work on the node by what they keep elsewhere.
+func (h *Handlers) addActors(r *http.Request, q nodeRequest, v *nodes.View) {
+	if q.tab != nodes.TabOverview && q.tab != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), lookWithin)
+	defer cancel()
+	found, err := h.Batches.Actors(ctx, q.cluster, &v.Node.Node)
+	if err == nil {
+		v.Node.Actors = found
+	}
+}

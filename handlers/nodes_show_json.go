@@ -80,6 +80,7 @@ func (h *Handlers) nodeJSON(w http.ResponseWriter, r *http.Request, q nodeReques
 	if err != nil {
 		return err
 	}
+	h.addActors(r, q, &v)
 	return writeJSON(w, http.StatusOK, newNodeDetailJSON(r, q.cluster, v))
 }
 

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -46,23 +47,52 @@ func (o Others) among(agreed []string) bool {
 
 // noteOthers warns of who else is at work on the nodes that a plan changes, and notes on
 // which of them it needs a consent.
-func (p *Preview) noteOthers(define operation.Definition) {
-	if !disturbs(define) {
-		return
-	}
+func (p *Preview) noteOthers(define operation.Definition, elsewhere node.Elsewhere) {
 	p.Others = Others{}
+	p.OthersUnread = elsewhere.Unread
 	for i, n := range p.Nodes {
 		seen := p.inventory.Find(n.Node)
 		if seen == nil || !define.Drains && !n.Changes() {
 			continue
 		}
-		for _, a := range seen.Actors {
+		for _, a := range node.WithActors(seen.Actors, elsewhere.Actors[n.Node]) {
 			p.Nodes[i].Warnings = append(p.Nodes[i].Warnings, warningOf(a))
 			if asksFor(a, n.Plan) {
 				p.Others[n.Node] = append(p.Others[n.Node], a)
 			}
 		}
 	}
+}
+
+// elsewhere returns who is at work on the nodes of a cluster by what they keep outside of
+// the nodes. Leases of this installation are no news.
+func (e *Engine) elsewhere(ctx context.Context, cluster string, fresh bool) node.Elsewhere {
+	held, err := e.rules.Of(ctx, cluster)
+	if err != nil {
+		return node.Elsewhere{Err: err}
+	}
+	found := e.nodes.Elsewhere(ctx, cluster, held.Lease.Namespace, held.Lease.Hold, fresh)
+	actors := make(map[string][]node.Actor, len(found.Actors))
+	for name, all := range found.Actors {
+		for _, a := range all {
+			if a.Kind != node.ActorLease || !e.holds(ctx, a.Mark) {
+				actors[name] = append(actors[name], a)
+			}
+		}
+	}
+	found.Actors = actors
+	return found
+}
+
+// Actors returns who else is at work on a node, by what the node itself says and by what
+// they keep elsewhere.
+//
+// Errors: CodeForbidden.
+func (e *Engine) Actors(ctx context.Context, cluster string, n *node.Node) ([]node.Actor, error) {
+	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
+		return nil, err
+	}
+	return node.WithActors(n.Actors, e.elsewhere(ctx, cluster, false).Actors[n.Name]), nil
 }
 
 // warnOfOthers moves these warnings of a drain to its own plan, which its readers look at.
@@ -101,11 +131,8 @@ func asksFor(a node.Actor, p operation.Plan) bool {
 
 // warningOf returns the warning that somebody else is at work on a node.
 func warningOf(a node.Actor) *services.Error {
-	text := "actor_" + strings.ReplaceAll(a.Kind, "-", "_")
-	if a.Kind == node.ActorCordon && a.Mark == "" {
-		text += "_unknown"
-	}
-	return services.NewError(services.CodeConflict, text, "Mark", a.Mark)
+	id, args := a.Text()
+	return services.NewError(services.CodeConflict, id, args...)
 }
 
 // agreedOthers wants the consent to work where others do.

@@ -36,6 +36,8 @@ type Preview struct {
 	Waits    bool
 	// Others are who else is at work on its nodes, where that needs a consent.
 	Others Others
+	// OthersUnread are resources that the account may not list, and that would say so.
+	OthersUnread []string
 	// Gates are the waits for the health of the cluster, nil for none.
 	Gates *Gates
 	// Params are the operation's, with what was read for the whole batch.
@@ -128,7 +130,13 @@ func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal b
 	}
 	known, missing := p.planNodes(proposed.nodes)
 	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, proposed.define.Drains, e.options.Reach)
-	p.noteOthers(proposed.define)
+	if disturbs(proposed.define) {
+		elsewhere := e.elsewhere(ctx, proposed.batch.Cluster, forReal)
+		if elsewhere.Err != nil {
+			e.log.Warn("Who else is at work cannot be read", "cluster", proposed.batch.Cluster, "error", elsewhere.Err)
+		}
+		p.noteOthers(proposed.define, elsewhere)
+	}
 	p.Digest = digest(p.Nodes, p.Reach, p.Others)
 	if err := e.limits(ctx, &p, proposed.batch.Cluster, proposed.define.Drains, forReal); err != nil {
 		return Preview{}, err

@@ -29,6 +29,7 @@ func Needs() []Need {
 		{ID: "budgets", Call: kube.Call{Verb: "list", Group: "policy", Resource: "poddisruptionbudgets"}},
 		{ID: "events", Call: kube.Call{Verb: "list", Resource: "events"}},
 		{ID: "leases", Call: kube.Call{Verb: "get", Group: "coordination.k8s.io", Resource: "leases"}},
+		{ID: "maintenances", Call: kube.ListMaintenances(), Optional: true},
 		{ID: "change", Call: kube.Call{Verb: "patch", Resource: "nodes"}, Write: true},
 		{ID: "evict", Call: kube.Call{Verb: "create", Resource: "pods", Subresource: "eviction"}, Write: true},
 		{ID: "delete", Call: kube.Call{Verb: "delete", Resource: "pods"}, Write: true},

@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +16,8 @@ const (
 	ActorAutoscaler  = "cluster-autoscaler" // removes the node
 	ActorCandidate   = "autoscaler-candidate"
 	ActorKarpenter   = "karpenter"        // removes or reboots the node
-	ActorMaintenance = "node-maintenance" // node-maintenance-operator, or who else holds its lease
+	ActorMaintenance = "node-maintenance" // node-maintenance-operator
+	ActorLease       = "lease"            // whoever holds the lease of the node
 	ActorKured       = "kured"            // reboots the node
 	ActorClusterAPI  = "cluster-api"      // removes the machine of the node
 	ActorCordon      = "foreign-cordon"   // somebody who has cordoned the node, and said no more
@@ -24,17 +26,33 @@ const (
 // ActorKinds returns the kinds of actors.
 func ActorKinds() []string {
 	return []string{
-		ActorAutoscaler, ActorCandidate, ActorKarpenter, ActorMaintenance, ActorKured, ActorClusterAPI, ActorCordon,
+		ActorAutoscaler, ActorCandidate, ActorKarpenter, ActorMaintenance, ActorLease, ActorKured, ActorClusterAPI,
+		ActorCordon,
 	}
 }
 
 // Actor is somebody else who is at work on a node, by the mark that they have left.
 type Actor struct {
 	Kind string `json:"kind"` // one of ActorKinds
-	// Mark is the taint, the annotation or the lease that says so. Of a cordon it is the
-	// name under which its author changed the node, such as "kubectl-cordon".
+	// Mark is the taint, the annotation or the object that says so. Of a lease it is the
+	// holder, and of a cordon the name under which its author changed the node, such as
+	// "kubectl-cordon".
 	Mark  string     `json:"mark,omitempty"`
 	Since *time.Time `json:"since,omitempty"`
+	Until *time.Time `json:"until,omitempty"` // of a lease: when it expires, unless it is renewed
+}
+
+// Text returns the ID and the values of the message that says what the actor does.
+func (a Actor) Text() (id string, args []any) {
+	id = "actor_" + strings.ReplaceAll(a.Kind, "-", "_")
+	if (a.Kind == ActorCordon || a.Kind == ActorLease) && a.Mark == "" {
+		id += "_unknown"
+	}
+	args = []any{"Mark", a.Mark}
+	if a.Until != nil {
+		args = append(args, "Until", a.Until.UTC().Format("2006-01-02 15:04")+" UTC")
+	}
+	return id, args
 }
 
 // Firm reports whether the actor is at work, and not only thinks about it.

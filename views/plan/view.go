@@ -41,6 +41,7 @@ type View struct {
 	Waits          bool          // it waits for room then
 	Gates          *batch.Gates  // the waits for health between the waves; nil for none
 	Others         batch.Others  // who else is at work, where that needs a consent
+	OthersUnread   []string      // resources that may not be listed, and that would say so
 	Left           []string      // nodes that were left out
 	Commands       string        // of kubectl, that would do the same; one in a line
 

@@ -8,10 +8,8 @@ import (
 
 // ActorText returns who else is at work on a node, and what they do.
 func ActorText(ctx context.Context, a node.Actor) string {
-	if a.Kind == node.ActorCordon && a.Mark == "" {
-		return T(ctx, "actor_foreign_cordon_unknown")
-	}
-	return T(ctx, "actor_"+OperationID(a.Kind), "Mark", a.Mark)
+	id, args := a.Text()
+	return T(ctx, id, args...)
 }
 
 // ActorName returns the name of an actor.

@@ -251,8 +251,11 @@ func families() map[string][]string {
 		"fit_":        {"cpu", "memory", "pods", "gpus", "exact", "at_most", "at_least", "unknown"},
 		"fit_unsure_": {"volumes", "pods", "ports", "devices", "scheduler"},
 		"budget_":     {"ok", "run", "warn", "bad"},
-		"unread_":     {"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces", "deployments"},
-		"limit_":      {"cluster", "pool", "control_plane"}, "full_": {"cluster", "pool", "control_plane"},
+		"unread_": {
+			"poddisruptionbudgets", "daemonsets", "machinedrainrules", "namespaces", "deployments", "nodemaintenances",
+			"leases",
+		},
+		"limit_": {"cluster", "pool", "control_plane"}, "full_": {"cluster", "pool", "control_plane"},
 		"rules_": {"reason", "limits", "windows", "workloads"},
 		"phase_": {
 			drain.PhaseCordoning, drain.PhaseQueued, drain.PhaseEvicting, drain.PhaseTerminating, drain.PhaseBlocked,
@@ -332,7 +335,7 @@ func actorKinds() (out []string) {
 }
 
 // actorWords are the messages that say what they do.
-func actorWords() []string { return append(actorKinds(), "foreign_cordon_unknown") }
+func actorWords() []string { return append(actorKinds(), "foreign_cordon_unknown", "lease_unknown") }
 
 // lifecycleTypes are the types of the conditions that say where a node is in its life.
 func lifecycleTypes() []string {
