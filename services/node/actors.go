@@ -138,18 +138,31 @@ func explained(n *corev1.Node) bool {
 
 // foreignCordon returns who has cordoned a node, as the API server has recorded it.
 func foreignCordon(n *corev1.Node) Actor {
-	a := Actor{Kind: ActorCordon}
+	manager, since := cordonManager(n)
+	if manager == kube.FieldManager {
+		manager = ""
+	}
+	return Actor{Kind: ActorCordon, Mark: manager, Since: since}
+}
+
+// CordonedByOthers reports whether the API server has recorded that somebody else has
+// cordoned a node, also if this program has since explained it.
+func CordonedByOthers(n *corev1.Node) bool {
+	manager, _ := cordonManager(n)
+	return n.Spec.Unschedulable && manager != "" && manager != kube.FieldManager
+}
+
+// cordonManager returns the name under which the author of the cordon of a node has changed
+// it, "" if it is not recorded.
+func cordonManager(n *corev1.Node) (manager string, since *time.Time) {
 	for _, entry := range n.ManagedFields {
 		if entry.FieldsV1 == nil || !bytes.Contains(entry.FieldsV1.GetRawBytes(), []byte(`"f:unschedulable"`)) {
 			continue
 		}
-		a.Mark = entry.Manager
-		if entry.Manager == kube.FieldManager {
-			a.Mark = ""
-		}
+		manager = entry.Manager
 		if entry.Time != nil {
-			a.Since = &entry.Time.Time
+			since = &entry.Time.Time
 		}
 	}
-	return a
+	return manager, since
 }

@@ -135,11 +135,18 @@ func send(ctx context.Context, k Cluster, t Target, op patcher, seen *node.Node)
 	after.Recomputed = t.Plan.After.Recomputed
 	result := Result{
 		UID: t.UID, Before: t.Plan.Before, After: after, Changed: true, Maintenance: now.Maintenance(),
+		Foreign: cordons(t.Plan) && node.CordonedByOthers(stored),
 	}
 	if !kube.Converged(stored) {
 		result.Converges = stored.ResourceVersion
 	}
 	return result, nil
+}
+
+// cordons reports whether a plan cordons a node that was schedulable.
+func cordons(p Plan) bool {
+	before, after := p.Before.Unschedulable, p.After.Unschedulable
+	return before != nil && !*before && after != nil && *after
 }
 
 // read returns the node as it is, if it is still the one that is meant.

@@ -18,6 +18,7 @@ type cordon struct {
 	plain
 	unschedulable bool
 	meta          Meta
+	drains        bool // the cordon of a drain leaves somebody else's as it is
 }
 
 func cordonDefinition() Definition   { return schedulingDefinition(Cordon, "c", true) }
@@ -69,6 +70,9 @@ func (c cordon) annotations(n *node.Node) map[string]*string {
 	if c.unschedulable && n.Unschedulable && (c.meta.Reason == "" || c.meta.Reason == n.Reason) {
 		return after
 	}
+	if c.drains && n.Unschedulable && isForeign(n) {
+		return after
+	}
 	for key := range after {
 		after[key] = nil
 	}
@@ -83,11 +87,33 @@ func (c cordon) annotations(n *node.Node) map[string]*string {
 	return after
 }
 
+// isForeign reports whether somebody else has cordoned a node.
+func isForeign(n *node.Node) bool {
+	return slices.ContainsFunc(n.Actors, func(a node.Actor) bool { return a.Kind == node.ActorCordon })
+}
+
 // Apply sends one merge patch with the node's UID and no read before it. It names
 // all annotations, absent ones as null: the plan may be some seconds old, and no
 // reason of an earlier cordon may outlive it.
 func (c cordon) Apply(ctx context.Context, k Cluster, t Target) (Result, error) {
-	return applyBlind(ctx, k, t, c)
+	result, err := applyBlind(ctx, k, t, c)
+	if err != nil || !result.Foreign {
+		return result, err
+	}
+	return c.yield(ctx, k, t, result)
+}
+
+// yield takes back our explanation of a cordon that somebody else was faster with: whoever
+// uncordons the node has to know that it is theirs.
+func (c cordon) yield(ctx context.Context, k Cluster, t Target, r Result) (Result, error) {
+	stored, err := k.PatchNode(ctx, t.Node, kube.NodePatch{UID: r.UID, Annotations: r.Before.Annotations})
+	if err != nil {
+		return Result{}, err
+	}
+	cordoned := true
+	r.Before.Unschedulable, r.Changed = &cordoned, false
+	r.After = present(node.FromKube(stored), r.Before)
+	return r, nil
 }
 
 func (c cordon) patch(n *node.Node, p Plan) kube.NodePatch { return patchOf(n, p) }

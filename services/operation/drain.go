@@ -59,7 +59,7 @@ func drainDefinition() Definition {
 		Revise:  drain.Options.Revise,
 		Consent: drainConsent,
 		Make: func(o drain.Options, m Meta) Operation {
-			return draining{cordon: cordon{unschedulable: true, meta: m}, options: o, rules: m.Namespaces}
+			return draining{cordon: cordon{unschedulable: true, meta: m, drains: true}, options: o, rules: m.Namespaces}
 		},
 		Kubectl: drainCommand,
 	})
@@ -218,21 +218,22 @@ func (o draining) Conduct(
 // Restore puts back what the plan saw; a node that was cordoned before the
 // batch stays so.
 func (o draining) target(c *kube.Client, t NumberedTarget) drain.Target {
-	before := t.Plan.Before
+	before, foreign := t.Plan.Before, false
 	d := drain.Target{Seq: t.Seq, Node: t.Node, UID: t.UID, Evicted: t.Evicted, Restarted: t.Restarted}
 	d.Cordon = func(ctx context.Context) error {
 		result, err := o.cordon.Apply(ctx, c, t.Target)
 		if err == nil && t.UID == "" {
 			t.UID, before = result.UID, result.Before
 		}
+		foreign = foreign || err == nil && result.Foreign
 		return err
 	}
 	if before.Unschedulable != nil && *before.Unschedulable {
 		return d
 	}
 	d.Restore = func(ctx context.Context) error {
-		if before.Unschedulable == nil || *before.Unschedulable {
-			return nil
+		if foreign || before.Unschedulable == nil || *before.Unschedulable {
+			return drain.ErrForeign
 		}
 		_, err := c.PatchNode(ctx, t.Node, kube.NodePatch{
 			UID: t.UID, Unschedulable: before.Unschedulable, Annotations: before.Annotations,

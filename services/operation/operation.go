@@ -97,6 +97,9 @@ type Result struct {
 	// Maintenance is the batch of this program because of which the node says that it is
 	// in maintenance; "" for none. See node.Node.Maintenance.
 	Maintenance string
+	// Foreign says that somebody else has cordoned the node after it was planned: the cordon
+	// is theirs.
+	Foreign bool
 }
 
 // SkipError says that a node was skipped on purpose.

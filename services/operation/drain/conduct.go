@@ -63,7 +63,8 @@ type Target struct {
 	Evicted   int                             // pods that an earlier process evicted from it
 	Restarted []string                        // Deployments that an earlier process restarted for it
 	Cordon    func(ctx context.Context) error // idempotent
-	Restore   func(ctx context.Context) error // lifts the cordon if it is this batch's; nil when it is not
+	// Restore lifts the cordon; ErrForeign if it is not this batch's. nil when that is known.
+	Restore func(ctx context.Context) error
 }
 
 // Outcome is how a node's drain ended.
@@ -399,7 +400,10 @@ func (d *conductor) fail(n *nodeState, err error) {
 	}
 	n.phase = phaseRestoring
 	if !d.call(n.Restore, func(restoreErr error) {
-		outcome.Err, outcome.Restored = errors.Join(err, restoreErr), restoreErr == nil
+		outcome.Restored = restoreErr == nil
+		if !errors.Is(restoreErr, ErrForeign) {
+			outcome.Err = errors.Join(err, restoreErr)
+		}
 		d.end(n, outcome)
 	}) {
 		d.end(n, outcome)

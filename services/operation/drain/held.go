@@ -1,6 +1,12 @@
 package drain
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrForeign says that a cordon is not lifted, because it is not the drain's.
+var ErrForeign = errors.New("the cordon is not of this drain")
 
 // HeldError says that a node cannot be worked on yet, because somebody else has its lease.
 type HeldError struct {
