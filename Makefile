@@ -21,7 +21,7 @@ DEPLOY := cmd/deploy
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build image manifests release sbom vulns generate lint test bench soak demo run plane chromium compiler screenshots clean
+.PHONY: help build image manifests release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -82,7 +82,11 @@ bench: build plane ## measure throughput and freshness with 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/acceptance
 
-soak: plane compiler ## run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains
+fuzz: ## fuzz everything that reads what people type, each reader for FUZZTIME (30s)
+	@echo "== fuzzing"
+	@cmd/fuzz.sh
+
+soak: plane compiler fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 120m -run 'TestDone_isVisibleWithAWatch' -v ./services/batch -rounds 1000
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestConditions_rightAfterKills' -v ./cmd/acceptance -rounds 30
