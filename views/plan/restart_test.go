@@ -15,7 +15,8 @@ func restartable(chosen bool, denied ...string) plan.View {
 	return planView(func(v *plan.View) {
 		v.Options.RestartFirst, v.Drain.Denied = chosen, denied
 		v.Drain.Workloads = []drain.Workload{
-			{Name: "shop/cart", Pods: 1, Nodes: 1}, {Name: "shop/search", Pods: 3, Nodes: 2},
+			{Name: "shop/cart", Pods: 1, Nodes: 1},
+			{Name: "shop/search", Pods: 3, Nodes: 2},
 			{Name: "db/StatefulSet/main", Pods: 1, Nodes: 1, Why: why("drain_restart_kind", "Kind", "StatefulSet")},
 			{Name: "old/app", Pods: 1, Nodes: 1, Why: why("drain_restart_recreate")},
 		}
