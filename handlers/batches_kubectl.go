@@ -94,3 +94,12 @@ func plannedRestarts(p batch.Preview) []string {
 	}
 	return names
 }
+
+// writeCommands answers the commands of a plan as a file.
+func writeCommands(w http.ResponseWriter, name, commands string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.sh"`)
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, commands+"\n") // an error means that the reader is gone
+	return nil
+}

@@ -39,6 +39,9 @@ func (h *Handlers) preview(w http.ResponseWriter, r *http.Request) error {
 	if wantsJSON(r) {
 		return writeJSON(w, http.StatusOK, newPlanJSON(r, q.Operation, p))
 	}
+	if r.Form.Get("kubectl") == "1" {
+		return writeCommands(w, q.Operation, plannedCommands(p))
+	}
 	if err := h.followAddress(w, r); err != nil {
 		return err
 	}

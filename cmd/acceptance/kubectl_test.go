@@ -21,6 +21,13 @@ func TestKubectl_commands(t *testing.T) {
 	want := "kubectl label nodes " + strings.Join(names, " ") + " tier=gold"
 	require.Contains(t, string(raw), ">"+want+"</pre>")
 
+	form.Set("kubectl", "1") // the button of a plan whose commands are too long for its page
+	response, raw = p.call(t, http.MethodPost, "/clusters/"+c.Name+"/batches/preview", "text/html", formKind,
+		strings.NewReader(form.Encode()))
+	require.Equal(t, want+"\n", string(raw))
+	require.Equal(t, `attachment; filename="label.sh"`, response.Header.Get("Content-Disposition"))
+	form.Del("kubectl")
+
 	var b batchDoc
 	p.request(t, http.MethodPost, "/clusters/"+c.Name+"/batches", form, &b)
 	response, raw = p.call(t, http.MethodGet, "/batches/"+b.ID+"/kubectl", "text/plain", "", nil)
