@@ -121,8 +121,9 @@ func TestReadme_settingsOfTheChart(t *testing.T) {
 		"settings of docs/deploy/chart/values.schema.json")
 }
 
-// The roles of the chart are those of the page for imported clusters: one without
-// changes, and one with everything.
+// The roles of the chart are those of the page for imported clusters, one without
+// changes and one with everything, and of the documents, whose role another test proves
+// to be enough and to have nothing that is not used.
 func TestReadme_rolesOfTheChart(t *testing.T) {
 	p := startProgram(t, emptyKubeconfig(t))
 	_, page := p.page(t, "/clusters/new")
@@ -132,6 +133,10 @@ func TestReadme_rolesOfTheChart(t *testing.T) {
 	viewer, operator := ofPage("Viewer"), ofPage("Operator")
 	require.Equal(t, viewer, allowed(clusterRole(t, renderChart(t, "ops", allAccess, "access.write=false"))))
 	require.Equal(t, operator, allowed(clusterRole(t, renderChart(t, "ops", allAccess))))
+	_, documented, ok := strings.Cut(readDocument(t, "docs/configuration.md"), "```yaml\n")
+	require.True(t, ok)
+	documented, _, _ = strings.Cut(documented, "```")
+	require.Equal(t, operator, allowed(clusterRole(t, documented)))
 	for values, call := range map[string]string{
 		"access.drain=false":      "create /pods/eviction",
 		"access.deletePods=false": "delete /pods",
