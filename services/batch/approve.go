@@ -37,6 +37,7 @@ func (e *Engine) PlanOf(ctx context.Context, id string) (View, Preview, error) {
 	if err != nil {
 		return View{}, Preview{}, err
 	}
+	plan.Fit = e.fit(ctx, b.Cluster, plan)
 	v, err := e.View(ctx, id)
 	return v, plan, err
 }

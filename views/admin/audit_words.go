@@ -67,6 +67,8 @@ type auditFacts struct {
 	Batches   int
 	Entries   int
 	Grants    []string
+	Gate      string          // that was skipped, or at which a batch waits
+	Found     json.RawMessage // by a gate
 	Limits    struct {
 		ReadOnly bool
 		Clusters []string
@@ -103,6 +105,8 @@ func auditNote(ctx context.Context, e audit.Entry) string {
 	switch e.Action {
 	case store.ActionBatchEnd:
 		return auditCounts(ctx, f.Counts)
+	case store.ActionBatchSkip, store.ActionBatchPause:
+		return auditGate(ctx, f.Gate)
 	case store.ActionLoginFailed:
 		return auditRefused(ctx, f)
 	case store.ActionUserPassword:
@@ -127,6 +131,14 @@ func auditNote(ctx context.Context, e audit.Entry) string {
 	default:
 		return ""
 	}
+}
+
+// auditGate names a gate between two waves, "" for none.
+func auditGate(ctx context.Context, gate string) string {
+	if gate == "" {
+		return ""
+	}
+	return ui.T(ctx, "audit_gate_"+gate)
 }
 
 // auditGrants says what the grants of a user are now.
@@ -213,7 +225,9 @@ func auditDetails(ctx context.Context, e audit.Entry) []auditDetail {
 	switch {
 	case e.Action == store.ActionBatchCreate:
 		return detailOf(ui.T(ctx, "audit_asked"), factsOf(e).Params) // the row says the rest
-	case strings.HasPrefix(string(e.Action), "template."):
+	case e.Action == store.ActionBatchSkip:
+		return detailOf(ui.T(ctx, "audit_found"), factsOf(e).Found)
+	case e.Action == store.ActionHookUpdate, strings.HasPrefix(string(e.Action), "template."):
 		return append(detailOf(ui.T(ctx, "audit_before"), e.Before), detailOf(ui.T(ctx, "audit_after"), e.After)...)
 	default:
 		return nil

@@ -159,3 +159,6 @@ func interruptedNote(ctx context.Context, v batch.View) string {
 	}
 	return heldNote(ctx, v)
 }
+
+// full reports whether all that a batch does is wait for room.
+func full(v batch.View) bool { return v.Full != nil && len(v.Running) == 0 }

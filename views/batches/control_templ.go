@@ -715,8 +715,8 @@ func chain(v PageView) templ.Component {
 	})
 }
 
-// rolloutFact describes the rollout.
-func rolloutFact(b batch.Batch) templ.Component {
+// RolloutFact describes the rollout.
+func RolloutFact(b batch.Batch) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

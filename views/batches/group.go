@@ -116,6 +116,9 @@ func memberNote(ctx context.Context, m View) string {
 	case m.State == store.StateInterrupted:
 		return interruptedNote(ctx, m.View)
 	case m.State == store.StateProposed:
+		if m.Approval == nil || !m.Approval.Changed {
+			return "" // the state says it
+		}
 		return approvalWords(ctx, m.View)
 	case waits(m.View):
 		return ui.T(ctx, "schedule_begins") + " " + ui.PointText(ctx, m.Schedule.At)

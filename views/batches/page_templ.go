@@ -371,7 +371,7 @@ func facts(v PageView, oob bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = rolloutFact(v.Batch.Batch).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = RolloutFact(v.Batch.Batch).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -143,7 +143,7 @@ func tellButton(v PageView) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if v.Mine && !v.Batch.State.Ended() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<button type=\"button\" id=\"tell\" class=\"btn quiet small\" title=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<button type=\"button\" id=\"tell\" class=\"btn small\" title=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -300,7 +300,7 @@ func planPart(v View) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = partStart(v).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = startNote(v).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -93,9 +93,9 @@ func TestGroup_rulesOfEachCluster(t *testing.T) {
 	require.Contains(t, doc.Find(`label[for="opt-exceed"]`).Text(), "prod")
 	require.Equal(t, 1, doc.Find("#wrong-exceed").Length())
 	require.Contains(t, doc.Find("#plan-start-1").Text(), "only in a window")
-	require.Equal(t, 2, doc.Find("#next-window-1 time").Length())
+	require.Equal(t, 2, doc.Find("#plan-window-1 time").Length())
 	require.Contains(t, doc.Find("#plan-start-2").Text(), "second person")
-	require.Contains(t, doc.Find("#next-window-2").Text(), "No window of "+viewstest.OddCluster)
+	require.Contains(t, doc.Find("#plan-window-2").Text(), "No window of "+viewstest.OddCluster)
 	require.Equal(t, 1, doc.Find("#plan-others-2 li").Length())
 	require.Contains(t, doc.Find("#plan-limits-2").Text(), "ask an administrator")
 }

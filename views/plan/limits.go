@@ -22,6 +22,10 @@ func limitRefuses(v View) bool {
 // limitAbout says what follows from the limits.
 func limitAbout(ctx context.Context, v View) string {
 	switch {
+	case v.Stored != nil && v.Rollout.Exceed:
+		return ui.T(ctx, "limit_agreed")
+	case v.Stored != nil && limitRefuses(v):
+		return ui.T(ctx, "limit_held")
 	case !limitRefuses(v):
 		return ui.T(ctx, "limit_waits")
 	case v.MayForce:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"time"
 
 	"kube-node-manager/services/batch"
@@ -23,4 +24,13 @@ func (s Stored) back() string {
 		return batches.GroupURL(s.Batch.ID)
 	}
 	return ui.BatchURL(s.Batch.ID)
+}
+
+// approveWord returns the text of the button that approves the plan of a batch, or all of a
+// group.
+func approveWord(ctx context.Context, s Stored) string {
+	if len(s.Members) == 0 {
+		return ui.T(ctx, "do_approve")
+	}
+	return ui.N(ctx, "do_approve_all", len(s.Members))
 }

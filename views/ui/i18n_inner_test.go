@@ -280,7 +280,8 @@ func families() map[string][]string {
 		"overview_title_": template.Kinds(), "overview_count_": template.Kinds(),
 		"overview_none_": template.Kinds(), "overview_none_hint_": template.Kinds(), "overview_key_": template.Kinds(),
 
-		"audit_": auditWords(), "audit_result_": words(store.Results()...),
+		"audit_": auditWords(), "audit_gate_": {"canary", "pause", "health"},
+		"audit_result_": words(store.Results()...),
 		"audit_why_": words(
 			store.RefusedUnknown, store.RefusedPassword, store.RefusedDisabled, store.RefusedWait, store.RefusedNoAccess,
 			store.RefusedProvider,
