@@ -92,7 +92,11 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]View, err
 		return nil, err
 	}
 	if err := agreedAll(ctx, requests, proposals, plans); err != nil {
-		return nil, err
+		earlier, err := e.orEarlier(ctx, proposals[0].batch, err)
+		if err != nil {
+			return nil, err
+		}
+		return e.Group(ctx, earlier.ID)
 	}
 	if err := e.scheduleAll(ctx, requests, proposals, plans); err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 		return View{}, err
 	}
 	if err := p.agree(services.ActorFrom(ctx).In(p.batch.Cluster), plan, q.Consents); err != nil {
-		return View{}, err
+		return e.orEarlier(ctx, p.batch, err)
 	}
 	if err := e.schedule(ctx, &p, plan, q.Consents); err != nil {
 		return View{}, err
@@ -263,6 +263,19 @@ func (e *Engine) repeated(ctx context.Context, b Batch) (View, bool, error) {
 	}
 	view, err := e.View(ctx, earlier.ID)
 	return view, true, err
+}
+
+// orEarlier returns the batch of the same request if that was accepted while this one was
+// planned: it has changed the plan. Otherwise it returns err.
+func (e *Engine) orEarlier(ctx context.Context, b Batch, err error) (View, error) {
+	if services.CodeOf(err) != services.CodeConflict {
+		return View{}, err
+	}
+	earlier, found, lookup := e.repeated(ctx, b)
+	if found && lookup == nil {
+		return earlier, nil
+	}
+	return View{}, err
 }
 
 // itemsOf returns the items of a plan. A node that the plan does not know is read
