@@ -258,7 +258,7 @@ func urgency(n DrainNode) int {
 	switch {
 	case n.Blocked > 0:
 		return 0
-	case n.Completing+n.Restarting > 0:
+	case n.Completing+n.Restarting > 0 || n.Phase == drain.PhaseHeld:
 		return 1
 	case n.Phase == drain.PhaseQueued:
 		return 3

@@ -101,9 +101,13 @@ func (d *conductor) meet(n *nodeState, pod *corev1.Pod, j Judged) {
 	if d.waitedEnough(n, j) {
 		j.Verdict = Evict
 	}
+	waited := p.phase == podBlocked && p.Budget != ""
 	p.Judged, p.pod = j, pod
 	if guards := d.guards.of(pod); len(guards) == 1 {
 		p.Budget = guards[0].key()
+	}
+	if waited && p.Budget == "" {
+		p.next = d.now // its budget was deleted
 	}
 	if j.Verdict == Evict && p.open() {
 		p.restart = d.restartOf(pod)
