@@ -21,7 +21,7 @@ DEPLOY := cmd/deploy
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build image manifests release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler screenshots clean
+.PHONY: help build plugin plugins image manifests release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,14 @@ help: ## list the targets
 build: ## build the program into bin/
 	@echo "== building the program"
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
+
+plugin: ## build the kubectl plugin into bin/
+	@echo "== building the kubectl plugin"
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-node_mgr ./cmd/kubectl-node_mgr
+
+plugins: ## build the kubectl plugin for all platforms, and its krew manifest, into bin/plugin; PLUGIN_URL=… is where they are published
+	@echo "== building the kubectl plugin for all platforms"
+	@PLUGIN_URL="$(PLUGIN_URL)" cmd/plugins.sh
 
 image: ## build the container image into bin/image, without a container engine; PUSH=HOST/REPOSITORY pushes it
 	@echo "== building the container image for linux/amd64 and linux/arm64"

@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ var (
 // build is one binary. It is built when a test first needs it.
 type build struct {
 	flags, env []string
+	of         string // the directory in cmd; "" for that of the program
 
 	once sync.Once
 	dir  string
@@ -35,7 +37,9 @@ func (b *build) binary(t testing.TB) string {
 	return b.path()
 }
 
-func (b *build) path() string { return filepath.Join(b.dir, "kube-node-manager") }
+func (b *build) path() string { return filepath.Join(b.dir, b.name()) }
+
+func (b *build) name() string { return cmp.Or(b.of, "kube-node-manager") }
 
 func (b *build) make() error {
 	var err error
@@ -44,7 +48,7 @@ func (b *build) make() error {
 		return err
 	}
 	args := append([]string{"build", "-ldflags", "-w -X main.version=v0.0.0-test", "-o", b.path()}, b.flags...)
-	cmd := exec.Command("go", append(args, "../kube-node-manager")...)
+	cmd := exec.Command("go", append(args, "../"+b.name())...)
 	cmd.Env = append(os.Environ(), b.env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)

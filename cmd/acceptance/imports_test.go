@@ -34,6 +34,7 @@ var viewRooms = []string{
 // needs a line here.
 var rooms = map[string][]string{
 	"cmd/kube-node-manager": {"web"},
+	"cmd/kubectl-node_mgr":  {}, // a client: it knows the program by what it answers
 	"cmd/acceptance":        {}, // from outside, so it knows the program by what it answers
 
 	"web":      {"handlers", "views/...", "services/...", "cache", "static"},

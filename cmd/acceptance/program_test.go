@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 	chromiums.stop() // after a failure the check above has not run
 	raceBuild.remove()
 	releaseBuild.remove()
+	pluginBuild.remove()
 	os.Exit(code)
 }
 
@@ -206,6 +207,21 @@ func (o *output) line(t testing.TB, n int) string {
 		}
 		require.True(t, time.Now().Before(end), "the program says no more than %q", lines)
 	}
+}
+
+// await waits until the output has a text.
+func (o *output) await(t testing.TB, text string) {
+	t.Helper()
+	for end := time.Now().Add(patience); !strings.Contains(o.String(), text); time.Sleep(5 * time.Millisecond) {
+		require.True(t, time.Now().Before(end), "%q is not in %q", text, o.String())
+	}
+}
+
+// String returns all of the output.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // end sends a signal and waits for the exit; a data race or a leaked goroutine
