@@ -51,11 +51,19 @@ func (s *Store) insertBatch(ctx context.Context, tx *sql.Tx, b Batch, items []It
 		return err
 	}
 	after := facts("operation", b.Operation, "total", b.Total, "params", b.Params,
-		"rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf, "startsAt", startOf(b))
+		"rollout", b.Rollout, "retryOf", b.RetryOf, "undoOf", b.UndoOf, "state", waitsIn(b), "startsAt", startOf(b))
 	if err := s.noteBatch(ctx, tx, b, ActionBatchCreate, ResultOK, after); err != nil {
 		return err
 	}
 	return insertItems(ctx, tx, b.ID, items)
+}
+
+// waitsIn returns the state of a batch that does not begin at once, "" for one that does.
+func waitsIn(b Batch) string {
+	if b.State != StateScheduled && b.State != StateProposed {
+		return ""
+	}
+	return string(b.State)
 }
 
 // startOf returns when a batch that waits begins, "" for one that does not wait.

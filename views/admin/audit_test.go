@@ -165,3 +165,21 @@ func TestAuditColumns_csv(t *testing.T) {
 	require.Equal(t, "id,at,actor,address,requestId,action,cluster,object,before,after,reason,result\n"+
 		`7,2026-11-23T12:00:00.000000001Z,ann,::1,R,batch.create,c,b1,"{""a"":1}",{},'=r,ok`+"\n", out.String())
 }
+
+// A batch that does not begin at once says what it waits for.
+func TestAuditPage_whatABatchWaitsFor(t *testing.T) {
+	for state, want := range map[string]string{
+		`{"operation":"drain","total":2}`:                    "",
+		`{"operation":"drain","total":2,"state":"proposed"}`: "waits for approval",
+		`{"operation":"drain","total":2,"state":"scheduled","startsAt":"2026-11-27T02:00:00Z"}`: "scheduled · " +
+			"Fri 2026-11-27 02:00",
+	} {
+		doc := viewstest.Document(t, viewstest.Render(t, "en", admin.AuditPage(viewstest.Frame(), admin.AuditView{
+			Page: audit.Page{Items: []audit.Entry{{
+				ID: 1, At: viewstest.Noon, ActorID: 1, Actor: "oncall", Action: store.ActionBatchCreate, Object: "b1",
+				Result: store.ResultOK, After: []byte(state),
+			}}}, Everything: true,
+		})))
+		require.Equal(t, want, viewstest.Squeezed(doc.Find(".audit-table tbody .note-cell")), state)
+	}
+}

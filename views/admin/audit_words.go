@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/audit"
@@ -67,6 +68,8 @@ type auditFacts struct {
 	Batches   int
 	Entries   int
 	Grants    []string
+	State     string          // of a batch that does not begin at once
+	StartsAt  time.Time       // if it is scheduled
 	Gate      string          // that was skipped, or at which a batch waits
 	Found     json.RawMessage // by a gate
 	Limits    struct {
@@ -103,6 +106,8 @@ func ofThemselves(e audit.Entry) bool { return e.ActorID != 0 && e.Object == e.A
 func auditNote(ctx context.Context, e audit.Entry) string {
 	f := factsOf(e)
 	switch e.Action {
+	case store.ActionBatchCreate:
+		return auditWait(ctx, f)
 	case store.ActionBatchEnd:
 		return auditCounts(ctx, f.Counts)
 	case store.ActionBatchSkip, store.ActionBatchPause:
@@ -214,6 +219,18 @@ func auditCounts(ctx context.Context, c batch.Counts) string {
 		}
 	}
 	return strings.Join(parts, " · ")
+}
+
+// auditWait returns what a new batch waits for, "" if it has begun at once.
+func auditWait(ctx context.Context, f auditFacts) string {
+	if f.State == "" {
+		return ""
+	}
+	at := ""
+	if !f.StartsAt.IsZero() {
+		at = ui.PointText(ctx, f.StartsAt)
+	}
+	return ui.Parts(ui.T(ctx, "state_"+f.State), at)
 }
 
 // auditDetail is a recorded state.
