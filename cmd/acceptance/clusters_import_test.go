@@ -73,7 +73,7 @@ func TestClusters_importAsThePageSays(t *testing.T) {
 		require.True(t, access.Reachable)
 		for _, one := range access.Permissions {
 			writes := slices.Contains([]string{"change", "conditions", "report", "evict", "delete"}, one.Need)
-			inNeither := slices.Contains([]string{"hold", "restart", "restart_read", "restart_sets"}, one.Need)
+			inNeither := slices.Contains([]string{"hold", "maintenances", "restart", "restart_read", "restart_sets"}, one.Need)
 			want := !inNeither && (!writes || role == "Operator")
 			require.Equal(t, want, one.Allowed, "%s may %s", role, one.Need)
 		}

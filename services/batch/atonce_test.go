@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -232,8 +233,13 @@ func (a *crowd) lockIntact(ctx context.Context) error {
 	return err
 }
 
+// intersection returns what is in both.
+func intersection(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(name string) bool { return !slices.Contains(b, name) })
+}
+
 // unexplained returns the nodes of a running drain that wait, and of which nobody learns for
-// what.
+// what. What a node waits for and its phase are read one after the other.
 func unexplained(v batch.View) (found []string) {
 	leases := map[string]bool{}
 	for _, l := range v.Leases {
@@ -277,10 +283,13 @@ func TestOthers_actWhileWeDrain(t *testing.T) {
 	require.NoError(t, err)
 	waited := map[string]bool{}
 	await := func(blocked int) (now batch.View) {
+		var before []string
 		for began := time.Now(); time.Since(began) < 3*time.Minute; time.Sleep(50 * time.Millisecond) {
 			now = p.view(t, v.ID)
 			require.NotNil(t, now.Drain, "%s", now.State)
-			require.Empty(t, unexplained(now))
+			silent := unexplained(now)
+			require.Empty(t, intersection(silent, before), "for longer than a moment")
+			before = silent
 			for _, n := range now.Drain.Nodes {
 				waited[n.Phase] = true
 			}
