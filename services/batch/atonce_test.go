@@ -293,7 +293,8 @@ func TestOthers_actWhileWeDrain(t *testing.T) {
 			for _, n := range now.Drain.Nodes {
 				waited[n.Phase] = true
 			}
-			if len(now.Leases)+blocked == 60-batch.Done(now.Counts) {
+			rest := len(now.Leases)+blocked == 60-batch.Done(now.Counts)
+			if rest && (blocked == 0 || waited[drain.PhaseBlocked]) { // the last one may be about to be blocked
 				return now
 			}
 		}
