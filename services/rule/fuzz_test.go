@@ -10,7 +10,7 @@ import (
 	"kube-node-manager/services/form"
 )
 
-// Any form either gives rules that their own fields give again, or names what is wrong.
+// Revise returns rules that it returns again for their own fields, or names what is wrong.
 func FuzzRevise(f *testing.F) {
 	for _, query := range []string{
 		"", "options=1&windows_only=1", "reason_required=1&limit_cluster=10%25&limit_pool=3&limit_wait=1",

@@ -159,7 +159,7 @@ func (s *Store) UpdateHook(ctx context.Context, before, h Hook, changed HookChan
 			return services.Wrap(err, services.CodeNotFound, "error_hook_unknown")
 		}
 		e := hookEntry(ActionHookUpdate, h)
-		e.Before = hookEntry(ActionHookUpdate, before).After
+		e.Before = hookFacts(before)
 		e.After = hookFacts(h, "newAddress", changed.URL, "newSecret", changed.Secret)
 		return s.note(ctx, tx, e)
 	})
