@@ -56,7 +56,7 @@ func newSchemas() *openapi.Schemas {
 	openapi.Enum(s, store.ItemPending, store.ItemRunning, store.ItemWaiting, store.ItemSucceeded, store.ItemUnchanged,
 		store.ItemFailed, store.ItemSkipped, store.ItemCancelled)
 	openapi.Enum(s, store.HoldDeleted, store.HoldDisabled, store.HoldDemoted, store.HoldReset, store.HoldMissed,
-		store.HoldPlan, store.HoldWindow)
+		store.HoldPlan, store.HoldWindow, store.HoldRestored)
 	openapi.Enum(s, store.ResultOK, store.ResultPartial, store.ResultFailed, store.ResultCancelled, store.ResultRefused)
 	openapi.Enum(s, store.DeliveryPending, store.DeliverySent, store.DeliveryFailed)
 	openapi.Enum(s, template.Created, template.Replaced, template.Refused)

@@ -51,6 +51,7 @@ type cli struct {
 	User       userCmd    `cmd:"" help:"Manage users and create tokens, also while the program runs."`
 	Token      tokenCmd   `cmd:"" help:"List and revoke tokens, also while the program runs."`
 	Backup     backupCmd  `cmd:"" help:"Write a copy of the database to a new file, also while the program runs."`
+	Restore    restoreCmd `cmd:"" help:"Replace the database by a copy of it; the server must not run."`
 	RotateKey  rotateCmd  `cmd:"" help:"Encrypt the credentials of imported clusters under another key."`
 	VersionCmd versionCmd `cmd:"" name:"version" help:"Show the version."`
 }

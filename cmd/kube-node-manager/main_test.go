@@ -91,7 +91,7 @@ func TestHelp(t *testing.T) {
 	require.Empty(t, errs)
 	for _, want := range []string{
 		"serve", "user add", "user passwd", "user token", "user list", "user role", "user disable", "user enable",
-		"user delete", "token list", "token revoke", "backup", "version",
+		"user delete", "token list", "token revoke", "backup", "restore", "version",
 	} {
 		require.Contains(t, out, want)
 	}

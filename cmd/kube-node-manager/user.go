@@ -24,13 +24,17 @@ type dataFlag struct {
 
 // open opens the database for fn.
 func (d dataFlag) open(ctx context.Context, s streams, fn func(*web.Admin) error) (err error) {
-	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	admin, err := web.OpenAdmin(ctx, d.Data, log)
+	admin, err := web.OpenAdmin(ctx, d.Data, s.log())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, admin.Close(context.WithoutCancel(ctx))) }()
 	return fn(admin)
+}
+
+// log returns the log of a command, which has warnings only.
+func (s streams) log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 type userCmd struct {

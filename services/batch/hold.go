@@ -44,8 +44,12 @@ func leavesRest(cause error) bool {
 
 // hold returns why a batch does not go on in the name of its sponsor, "" when it may:
 // nothing is done for somebody who is gone, may do less now than then, or whose
-// password somebody else may have known. Whoever may resume it still can.
+// password somebody else may have known, and nothing that may have ended since the
+// database was copied. Whoever may resume it still can.
 func (e *Engine) hold(ctx context.Context, b Batch, s sponsor) (store.Hold, error) {
+	if b.Held == store.HoldRestored {
+		return b.Held, nil
+	}
 	now, err := e.accounts.Standing(ctx, s.id)
 	traits := operation.TraitsOf(b.Operation)
 	actor := now.Actor.In(b.Cluster)

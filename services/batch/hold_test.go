@@ -50,6 +50,9 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 			then: "user", now: "user", change: "UPDATE users SET disabled = 1", canceled: true, want: store.HoldDisabled,
 			goesOn: true,
 		},
+		"restored from a copy": {
+			then: "user", now: "user", change: "UPDATE batches SET held = 'restored'", want: store.HoldRestored,
+		},
 		"deleted, with an earlier id": {
 			then: "user", now: "user", change: "UPDATE users SET id = 99", want: store.HoldDeleted,
 		},

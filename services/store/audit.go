@@ -83,6 +83,7 @@ const (
 	ActionBatchExport Action = "batch.export"
 	ActionAuditExport Action = "audit.export"
 	ActionBackup      Action = "backup"
+	ActionRestore     Action = "restore"
 	ActionRetention   Action = "retention"
 )
 
@@ -99,7 +100,7 @@ func Actions() []Action {
 		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
 		ActionClusterRules,
 		ActionHookCreate, ActionHookUpdate, ActionHookEnable, ActionHookDisable, ActionHookTest, ActionHookDelete,
-		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup,
+		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup, ActionRestore,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,
 		ActionUserRole, ActionUserGrants, ActionUserSignOut, ActionUserDelete,

@@ -42,6 +42,8 @@ const (
 	HoldMissed Hold = "missed" // the program was down at its time
 	HoldPlan   Hold = "plan"   // the plan has changed; see Schedule.Why
 	HoldWindow Hold = "window" // there is no window any more
+
+	HoldRestored Hold = "restored" // it had not ended in the copy that the database was restored from
 )
 
 // ItemState is the state of one node of a batch.

@@ -42,7 +42,7 @@ func TestPanel_held(t *testing.T) {
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(v)))
 	require.Contains(t, viewstest.Squeezed(doc.Find(".note")), "worker-7: Another node has taken this name.")
 	require.Equal(t, 1, doc.Find("#batch-resume").Length())
-	for _, hold := range []store.Hold{store.HoldMissed, store.HoldPlan, store.HoldWindow} {
+	for _, hold := range []store.Hold{store.HoldMissed, store.HoldPlan, store.HoldWindow, store.HoldRestored} {
 		v.Held = hold
 		for _, language := range []string{"en", "zh-CN"} {
 			require.NotContains(t, viewstest.Render(t, language, batches.Panel(v)), "interrupted_held")
