@@ -67,7 +67,8 @@ func settingDefault(flag, shown string) string {
 func TestReadme_links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
 	documents := []string{
-		"README.md", "docs/architecture.md", "docs/configuration.md", "docs/api.md", "docs/security.md",
+		"README.md", "README.zh-CN.md", "docs/architecture.md", "docs/administration.md",
+		"docs/getting-started.md", "docs/batches.md", "docs/kubectl.md", "docs/configuration.md", "docs/api.md", "docs/security.md",
 		"docs/CHANGELOG.md", "docs/operations.md", "docs/deploy/README.md",
 	}
 	for _, path := range documents {
