@@ -21,7 +21,7 @@ DEPLOY := cmd/deploy
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin plugins image manifests release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler screenshots clean
+.PHONY: help build plugin plugins image manifests packages release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -45,7 +45,11 @@ image: ## build the container image into bin/image, without a container engine; 
 manifests: ## render the plain manifests in docs/deploy/manifests from the chart
 	@cd $(DEPLOY) && go run ./chart -plain > ../../docs/deploy/manifests/kube-node-manager.yaml
 
-release: build vulns sbom ## build the program, check it for known vulnerabilities, and list its parts
+packages: ## build archives, deb and rpm packages into bin/release, with checksums and lists of parts
+	@echo "== building archives and packages for linux/amd64 and linux/arm64"
+	@cd $(DEPLOY) && go run ./release
+
+release: vulns packages ## check the program for known vulnerabilities, and build archives and packages
 
 vulns: ## check for known vulnerabilities; needs vuln.go.dev, or VULNDB=file:///… with a copy of it
 	@echo "== checking for known vulnerabilities"
@@ -83,8 +87,8 @@ $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 test: lint plane chromium compiler ## run all tests, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m ./...
-	@echo "== testing the image and the chart"
-	@cd $(DEPLOY) && go test -vet=off -ldflags=-w -timeout 30m ./...
+	@echo "== testing the image, the chart and the packages"
+	@$(BIN)/devcluster run --clusters 1 --nodes 3 -- sh -c 'cd $(DEPLOY) && go test -vet=off -ldflags=-w -timeout 30m ./...'
 
 bench: build plane ## measure throughput and freshness with 1,000 nodes
 	@echo "== measuring on a control plane with 1,000 nodes"

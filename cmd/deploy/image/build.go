@@ -7,28 +7,34 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"kube-node-manager/cmd/deploy/program"
 )
 
 // A builder makes the image.
 type builder struct {
-	origin origin
+	origin program.Origin
 	source string // directory of the program's module
 
-	// For tests: replaces compile.
-	program func(context.Context, platform) ([]byte, error)
+	// For tests: replaces program.Compile.
+	compile func(context.Context, program.Platform) ([]byte, error)
 }
 
 // built is the image for all platforms.
 type built struct {
 	version string
-	images  map[platform]v1.Image
-	sboms   map[platform][]byte
+	images  map[program.Platform]v1.Image
+	sboms   map[program.Platform][]byte
 	index   v1.ImageIndex
 }
 
@@ -38,9 +44,10 @@ func (b *builder) build(ctx context.Context) (*built, error) {
 		return nil, err
 	}
 	out := &built{
-		version: b.origin.version, images: map[platform]v1.Image{}, sboms: map[platform][]byte{}, index: empty.Index,
+		version: b.origin.Version, index: empty.Index,
+		images: map[program.Platform]v1.Image{}, sboms: map[program.Platform][]byte{},
 	}
-	for _, p := range platforms() {
+	for _, p := range program.Platforms() {
 		own, err := b.ownFiles(ctx, p)
 		if err != nil {
 			return nil, err
@@ -51,35 +58,57 @@ func (b *builder) build(ctx context.Context) (*built, error) {
 		}
 		out.images[p], out.sboms[p] = image, own[1].content
 		out.index = mutate.AppendManifests(out.index, mutate.IndexAddendum{
-			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
+			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.OS, Architecture: p.Arch}},
 		})
 	}
 	out.index = mutate.Annotations(out.index, b.labels()).(v1.ImageIndex)
 	return out, nil
 }
 
-// ownFiles returns the program and the list of what is in the image.
-func (b *builder) ownFiles(ctx context.Context, p platform) ([]file, error) {
-	compile := b.compile
-	if b.program != nil {
-		compile = b.program
-	}
-	program, err := compile(ctx, p)
+// ownFiles returns the program, the list of what is in the image, and their licences.
+func (b *builder) ownFiles(ctx context.Context, p program.Platform) ([]file, error) {
+	binary, err := b.binary(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	sbom, err := inventory(program, b.origin)
+	sbom, err := inventory(binary, b.origin)
+	if err != nil {
+		return nil, err
+	}
+	own, err := os.ReadFile(filepath.Join(b.source, "LICENSE"))
+	if err != nil {
+		return nil, err
+	}
+	others, err := program.Licences(ctx, b.source, p, program.Server)
 	if err != nil {
 		return nil, err
 	}
 	return []file{
-		{path: programPath, mode: 0o755, content: program},
+		{path: programPath, mode: 0o755, content: binary},
 		{path: sbomPath, mode: 0o644, content: sbom},
+		{path: licencesDir + "/LICENSE", mode: 0o644, content: own},
+		{path: licencesDir + "/" + program.LicencesName, mode: 0o644, content: others},
 	}, nil
 }
 
+func (b *builder) binary(ctx context.Context, p program.Platform) ([]byte, error) {
+	if b.compile != nil {
+		return b.compile(ctx, p)
+	}
+	return program.Compile(ctx, b.source, program.Server, b.origin.Version, p)
+}
+
+// inventory lists what is in the image of one platform: besides the program time zones
+// and certificates.
+func inventory(binary []byte, o program.Origin) ([]byte, error) {
+	zones := cdx.Component{Type: cdx.ComponentTypeData, Name: "zoneinfo", Version: runtime.Version()}
+	roots := program.Component(program.OwnModule(rootsModule))
+	programs := map[string][]byte{program.Server: binary}
+	return program.Inventory(o, cdx.ComponentTypeContainer, programs, zones, roots)
+}
+
 // writeRoot writes the files of one platform's image to a directory.
-func (b *builder) writeRoot(ctx context.Context, dir string, p platform) error {
+func (b *builder) writeRoot(ctx context.Context, dir string, p program.Platform) error {
 	base, err := baseFiles(ctx)
 	if err != nil {
 		return err
@@ -93,10 +122,10 @@ func (b *builder) writeRoot(ctx context.Context, dir string, p platform) error {
 
 // image returns the image of a platform. What seldom changes is a layer of its own, so
 // that nodes which have an older version need not load it again.
-func (b *builder) image(p platform, base, own []file) (v1.Image, error) {
+func (b *builder) image(p program.Platform, base, own []file) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	config := &v1.ConfigFile{
-		OS: p.os, Architecture: p.arch, Created: v1.Time{Time: b.origin.created}, Config: b.config(),
+		OS: p.OS, Architecture: p.Arch, Created: v1.Time{Time: b.origin.Created}, Config: b.config(),
 	}
 	image, err := mutate.ConfigFile(image, config)
 	if err != nil {
@@ -105,7 +134,7 @@ func (b *builder) image(p platform, base, own []file) (v1.Image, error) {
 	parts := []struct {
 		name  string
 		files []file
-	}{{"certificates, time zones and users", base}, {programName + " " + b.origin.version, own}}
+	}{{"certificates, time zones and users", base}, {program.Server + " " + b.origin.Version, own}}
 	for _, part := range parts {
 		layer, err := b.layer(part.files)
 		if err != nil {
@@ -113,7 +142,7 @@ func (b *builder) image(p platform, base, own []file) (v1.Image, error) {
 		}
 		image, err = mutate.Append(image, mutate.Addendum{
 			Layer:   layer,
-			History: v1.History{Created: v1.Time{Time: b.origin.created}, CreatedBy: part.name},
+			History: v1.History{Created: v1.Time{Time: b.origin.Created}, CreatedBy: part.name},
 		})
 		if err != nil {
 			return nil, err
@@ -141,12 +170,12 @@ func (b *builder) labels() map[string]string {
 	labels := map[string]string{
 		"title":       "Kube Node Manager",
 		"description": "A web tool for Kubernetes node maintenance",
-		"version":     b.origin.version,
-		"created":     b.origin.created.Format("2006-01-02T15:04:05Z"),
+		"version":     b.origin.Version,
+		"created":     b.origin.Created.Format("2006-01-02T15:04:05Z"),
 		"licenses":    "Apache-2.0",
 	}
-	if b.origin.revision != "" {
-		labels["revision"] = b.origin.revision
+	if b.origin.Revision != "" {
+		labels["revision"] = b.origin.Revision
 	}
 	out := map[string]string{}
 	for name, value := range maps.All(labels) {
@@ -174,7 +203,7 @@ func (b *builder) layer(files []file) (v1.Layer, error) {
 func (b *builder) add(w *tar.Writer, f file) error {
 	header := &tar.Header{
 		Typeflag: tar.TypeReg, Name: f.path[1:], Mode: f.mode, Size: int64(len(f.content)),
-		Uid: f.owner, Gid: f.owner, ModTime: b.origin.created, Format: tar.FormatPAX,
+		Uid: f.owner, Gid: f.owner, ModTime: b.origin.Created, Format: tar.FormatPAX,
 	}
 	if f.dir {
 		header.Typeflag = tar.TypeDir

@@ -21,6 +21,8 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"kube-node-manager/cmd/deploy/program"
 )
 
 func main() {
@@ -41,13 +43,13 @@ func run(ctx context.Context, args []string) error {
 	rootfs := set.String("rootfs", "", "write the files of the image to this `directory`, and no image")
 	arch := set.String("arch", runtime.GOARCH, "`architecture` for -rootfs")
 	_ = set.Parse(args) // It exits on errors.
-	origin, err := readOrigin(ctx, *source)
+	origin, err := program.ReadOrigin(ctx, *source)
 	if err != nil {
 		return err
 	}
 	b := builder{origin: origin, source: *source}
 	if *rootfs != "" {
-		return b.writeRoot(ctx, *rootfs, platform{"linux", *arch})
+		return b.writeRoot(ctx, *rootfs, program.Platform{OS: "linux", Arch: *arch})
 	}
 	built, err := b.build(ctx)
 	if err != nil {

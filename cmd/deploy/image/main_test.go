@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -28,6 +29,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
+
+	"kube-node-manager/cmd/deploy/program"
 )
 
 const (
@@ -38,7 +41,7 @@ const (
 )
 
 // own is the platform of this machine, for which the tests build the real program.
-var own = platform{"linux", runtime.GOARCH}
+var own = program.Platform{OS: "linux", Arch: runtime.GOARCH}
 
 // theImage is the image that all tests look at. For other platforms it has another
 // program, because it would take minutes to compile this one for each.
@@ -48,15 +51,15 @@ var theImage struct {
 	err   error
 }
 
-func testOrigin() origin {
-	return origin{version: "v3.0.0-test", revision: "0123abc", created: time.Unix(1_800_000_000, 0).UTC()}
+func testOrigin() program.Origin {
+	return program.Origin{Version: "v3.0.0-test", Revision: "0123abc", Created: time.Unix(1_800_000_000, 0).UTC()}
 }
 
 func testBuilder(t testing.TB) *builder {
 	b := &builder{origin: testOrigin(), source: source}
-	b.program = func(ctx context.Context, p platform) ([]byte, error) {
+	b.compile = func(ctx context.Context, p program.Platform) ([]byte, error) {
 		if p == own {
-			return b.compile(ctx, p)
+			return program.Compile(ctx, source, program.Server, b.origin.Version, p)
 		}
 		return compileOther(t, p), nil
 	}
@@ -64,14 +67,14 @@ func testBuilder(t testing.TB) *builder {
 }
 
 // compileOther returns a program that is compiled in a second, for a platform.
-func compileOther(t testing.TB, p platform) []byte {
+func compileOther(t testing.TB, p program.Platform) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module other\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o600))
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", "other", ".")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Arch)
 	text, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", text)
 	content, err := os.ReadFile(filepath.Join(dir, "other"))
@@ -101,7 +104,7 @@ func entries(t testing.TB, image v1.Image) map[string]file {
 		content, err := io.ReadAll(archive)
 		require.NoError(t, err)
 		require.Equal(t, header.Uid, header.Gid)
-		require.Equal(t, testOrigin().created, header.ModTime.UTC(), header.Name)
+		require.Equal(t, testOrigin().Created, header.ModTime.UTC(), header.Name)
 		path := "/" + strings.TrimSuffix(header.Name, "/")
 		all[path] = file{
 			path: path, mode: header.Mode, owner: header.Uid, content: content, dir: header.Typeflag == tar.TypeDir,
@@ -112,31 +115,31 @@ func entries(t testing.TB, image v1.Image) map[string]file {
 func TestImage_runsAsAUserOnEveryPlatform(t *testing.T) {
 	index, err := image(t).index.IndexManifest()
 	require.NoError(t, err)
-	require.Len(t, index.Manifests, len(platforms()))
-	for i, p := range platforms() {
-		require.Equal(t, &v1.Platform{OS: p.os, Architecture: p.arch}, index.Manifests[i].Platform)
+	require.Len(t, index.Manifests, len(program.Platforms()))
+	for i, p := range program.Platforms() {
+		require.Equal(t, &v1.Platform{OS: p.OS, Architecture: p.Arch}, index.Manifests[i].Platform)
 		image, err := image(t).index.Image(index.Manifests[i].Digest)
 		require.NoError(t, err)
 		config, err := image.ConfigFile()
 		require.NoError(t, err)
-		require.Equal(t, p, platform{config.OS, config.Architecture})
+		require.Equal(t, p, program.Platform{OS: config.OS, Arch: config.Architecture})
 		require.Equal(t, "65532:65532", config.Config.User)
 		require.Contains(t, config.Config.Volumes, "/data")
 		require.Equal(t, "v3.0.0-test", config.Config.Labels["org.opencontainers.image.version"])
 		require.Equal(t, "0123abc", config.Config.Labels["org.opencontainers.image.revision"])
-		require.Equal(t, testOrigin().created, config.Created.UTC())
+		require.Equal(t, testOrigin().Created, config.Created.UTC())
 		files := entries(t, image)
 		require.Equal(t, config.Config.Entrypoint, []string{files[programPath].path})
 		requireMachine(t, files[programPath].content, p)
 	}
 }
 
-func requireMachine(t testing.TB, program []byte, p platform) {
+func requireMachine(t testing.TB, binary []byte, p program.Platform) {
 	t.Helper()
 	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
-	f, err := elf.NewFile(bytes.NewReader(program))
+	f, err := elf.NewFile(bytes.NewReader(binary))
 	require.NoError(t, err)
-	require.Equal(t, machines[p.arch], f.Machine)
+	require.Equal(t, machines[p.Arch], f.Machine)
 	libraries, err := f.ImportedLibraries()
 	require.NoError(t, err)
 	require.Empty(t, libraries, "the image has no libraries")
@@ -197,8 +200,20 @@ func TestImage_listsItsParts(t *testing.T) {
 	for _, module := range info.Deps {
 		require.Equal(t, module.Version, listed[module.Path], module.Path)
 	}
-	require.Equal(t, info.GoVersion, listed["std"])
+	require.Equal(t, info.GoVersion, "go"+listed["std"])
 	require.Contains(t, listed[rootsModule], "v0.0.0-")
+}
+
+// Whoever passes the image on passes on the licence of every module in it.
+func TestImage_hasLicences(t *testing.T) {
+	files := entries(t, image(t).images[own])
+	info, err := buildinfo.Read(bytes.NewReader(files[programPath].content))
+	require.NoError(t, err)
+	licences := string(files[licencesDir+"/"+program.LicencesName].content)
+	for _, module := range info.Deps {
+		require.Regexp(t, "(?m)^"+regexp.QuoteMeta(module.Path+" "+module.Version)+"(,|$)", licences)
+	}
+	require.Contains(t, string(files[licencesDir+"/LICENSE"].content), "Apache License")
 }
 
 // The same source makes the same bytes: the program is linked twice, too.
@@ -265,19 +280,4 @@ func TestImage_push(t *testing.T) {
 	want, err := image(t).index.Digest()
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-}
-
-func TestOrigin_time(t *testing.T) {
-	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
-	o, err := readOrigin(t.Context(), source)
-	require.NoError(t, err)
-	require.Equal(t, int64(1_700_000_000), o.created.Unix())
-	require.NotEmpty(t, o.version)
-
-	t.Setenv("SOURCE_DATE_EPOCH", "")
-	dir := t.TempDir() // not a repository
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "VERSION"), []byte("v1\n"), 0o600))
-	o, err = readOrigin(t.Context(), dir)
-	require.NoError(t, err)
-	require.Equal(t, origin{version: "v1", created: time.Unix(0, 0).UTC()}, o)
 }

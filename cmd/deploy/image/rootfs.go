@@ -15,13 +15,18 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"kube-node-manager/cmd/deploy/program"
 )
 
 const (
-	programName = "kube-node-manager"
-	programPath = "/usr/bin/" + programName
-	sbomPath    = "/usr/share/sbom/" + programName + ".cdx.json"
+	programPath = "/usr/bin/" + program.Server
+	sbomPath    = "/usr/share/sbom/" + program.Server + ".cdx.json"
+	licencesDir = "/usr/share/licenses/" + program.Server
 	dataDir     = "/data"
+
+	// rootsModule has the certificate authorities.
+	rootsModule = "golang.org/x/crypto/x509roots/fallback"
 
 	// The user of the program, by number: a cluster that requires users other than root
 	// cannot look up names in an image.

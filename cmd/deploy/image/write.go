@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"kube-node-manager/cmd/deploy/program"
 )
 
 // write replaces a directory by one with the image in all its forms.
@@ -30,7 +32,7 @@ func (b *built) write(dir string) error {
 	if err := path.AppendIndex(b.index, layout.WithAnnotations(named)); err != nil {
 		return err
 	}
-	for _, p := range platforms() {
+	for _, p := range program.Platforms() {
 		if err := b.writePlatform(dir, p); err != nil {
 			return err
 		}
@@ -56,12 +58,12 @@ func (b *built) clear(dir string) error {
 }
 
 // writePlatform writes an archive with the image of one platform, and what is inside.
-func (b *built) writePlatform(dir string, p platform) error {
-	tag, err := name.NewTag(programName + ":" + b.version)
+func (b *built) writePlatform(dir string, p program.Platform) error {
+	tag, err := name.NewTag(program.Server + ":" + b.version)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, strings.Join([]string{programName, b.version, p.os, p.arch}, "-"))
+	path := filepath.Join(dir, strings.Join([]string{program.Server, b.version, p.OS, p.Arch}, "-"))
 	if err := tarball.WriteToFile(path+".tar", tag, b.images[p]); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"bytes"
@@ -6,50 +6,56 @@ import (
 	"debug/buildinfo"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// rootsModule has the certificate authorities of the image.
-const rootsModule = "golang.org/x/crypto/x509roots/fallback"
-
-// inventory lists what is in the image of one platform, as CycloneDX: the modules in the
-// program, the standard library, time zones and certificates. All of it is read from the
-// program itself and from this one.
-func inventory(program []byte, o origin) ([]byte, error) {
-	info, err := buildinfo.Read(bytes.NewReader(program))
-	if err != nil {
-		return nil, err
-	}
+// Inventory lists what is in something, as CycloneDX: the programs by name, their modules,
+// the standard library, and more. Modules and their versions are read from the programs.
+func Inventory(o Origin, kind cdx.ComponentType, programs map[string][]byte, more ...cdx.Component) ([]byte, error) {
 	bom := cdx.NewBOM()
 	bom.Metadata = &cdx.Metadata{
-		Timestamp: o.created.Format(time.RFC3339),
-		Component: &cdx.Component{Type: cdx.ComponentTypeContainer, Name: programName, Version: o.version},
+		Timestamp: o.Created.Format(time.RFC3339),
+		Component: &cdx.Component{Type: kind, Name: Server, Version: o.Version},
 	}
-	components := []cdx.Component{
-		{Type: cdx.ComponentTypeApplication, Name: programName, Version: o.version, BOMRef: programName},
-		{Type: cdx.ComponentTypeLibrary, Name: "std", Version: info.GoVersion, PackageURL: purl("std", info.GoVersion[2:])},
-		{Type: cdx.ComponentTypeData, Name: "zoneinfo", Version: info.GoVersion},
+	var components []cdx.Component
+	modules := map[string]*debug.Module{}
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		info, err := buildinfo.Read(bytes.NewReader(programs[name]))
+		if err != nil {
+			return nil, err
+		}
+		modules["std"] = &debug.Module{Path: "std", Version: strings.TrimPrefix(info.GoVersion, "go")}
+		for _, module := range info.Deps {
+			modules[module.Path] = module
+		}
+		components = append(components, cdx.Component{
+			Type: cdx.ComponentTypeApplication, Name: name, Version: o.Version, BOMRef: name,
+		})
 	}
-	for _, module := range append(info.Deps, ownModule(rootsModule)) {
-		components = append(components, component(module))
+	for _, path := range slices.Sorted(maps.Keys(modules)) {
+		components = append(components, Component(modules[path]))
 	}
+	components = append(components, more...)
 	bom.Components = &components
 	var out bytes.Buffer
-	err = cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).Encode(bom)
+	err := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).Encode(bom)
 	return out.Bytes(), err
 }
 
-func component(module *debug.Module) cdx.Component {
+// Component describes a module.
+func Component(module *debug.Module) cdx.Component {
 	if module.Replace != nil {
 		module = module.Replace
 	}
 	c := cdx.Component{
 		Type: cdx.ComponentTypeLibrary, Name: module.Path, Version: module.Version,
-		PackageURL: purl(module.Path, module.Version),
+		PackageURL: packageURL(module.Path, module.Version),
 	}
 	// The hash of a module in go.sum is a SHA-256 over the hashes of its files.
 	sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:"))
@@ -59,13 +65,12 @@ func component(module *debug.Module) cdx.Component {
 	return c
 }
 
-// purl returns the package URL of a module.
-func purl(path, version string) string {
+func packageURL(path, version string) string {
 	return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
 }
 
-// ownModule returns a module of which this program is made.
-func ownModule(path string) *debug.Module {
+// OwnModule returns a module of which this process is made.
+func OwnModule(path string) *debug.Module {
 	info, _ := debug.ReadBuildInfo()
 	for _, module := range info.Deps {
 		if module.Path == path {

@@ -1,4 +1,7 @@
-package main
+// Package program makes the programs of this repository for a platform, and tells what is
+// in them: their modules as CycloneDX, and the licences of these. The image, archives and
+// packages are made from it.
+package program
 
 import (
 	"context"
@@ -10,23 +13,23 @@ import (
 	"time"
 )
 
-// origin says what an image is made from.
-type origin struct {
-	version  string
-	revision string    // the commit, "" if it is unknown
-	created  time.Time // the time of all files
+// Origin says what something is made from.
+type Origin struct {
+	Version  string
+	Revision string    // the commit, "" if it is unknown
+	Created  time.Time // the time of all files
 }
 
-// readOrigin reads the version and the commit of a source directory. The time is that in
+// ReadOrigin reads the version and the commit of a source directory. The time is that in
 // SOURCE_DATE_EPOCH, or that of the commit. Without either, as in an unpacked archive, it
 // is the beginning of 1970, so that the bytes stay the same.
-func readOrigin(ctx context.Context, source string) (origin, error) {
+func ReadOrigin(ctx context.Context, source string) (Origin, error) {
 	text, err := os.ReadFile(filepath.Join(source, "VERSION"))
 	if err != nil {
-		return origin{}, err
+		return Origin{}, err
 	}
-	o := origin{version: strings.TrimSpace(string(text)), created: time.Unix(0, 0).UTC()}
-	o.revision = git(ctx, source, "describe", "--always", "--dirty", "--abbrev=40", "--match=")
+	o := Origin{Version: strings.TrimSpace(string(text)), Created: time.Unix(0, 0).UTC()}
+	o.Revision = git(ctx, source, "describe", "--always", "--dirty", "--abbrev=40", "--match=")
 	seconds := os.Getenv("SOURCE_DATE_EPOCH")
 	if seconds == "" {
 		seconds = git(ctx, source, "log", "-1", "--format=%ct")
@@ -36,9 +39,9 @@ func readOrigin(ctx context.Context, source string) (origin, error) {
 	}
 	at, err := strconv.ParseInt(seconds, 10, 64)
 	if err != nil {
-		return origin{}, err
+		return Origin{}, err
 	}
-	o.created = time.Unix(at, 0).UTC()
+	o.Created = time.Unix(at, 0).UTC()
 	return o, nil
 }
 
