@@ -67,9 +67,9 @@ func settingDefault(flag, shown string) string {
 func TestReadme_links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
 	documents := []string{
-		"README.md", "README.zh-CN.md", "docs/architecture.md", "docs/administration.md",
-		"docs/getting-started.md", "docs/batches.md", "docs/kubectl.md", "docs/configuration.md", "docs/api.md", "docs/security.md",
-		"docs/CHANGELOG.md", "docs/operations.md", "docs/deploy/README.md",
+		"README.md", "README.zh-CN.md", "docs/getting-started.md", "docs/administration.md", "docs/batches.md",
+		"docs/architecture.md", "docs/configuration.md", "docs/api.md", "docs/security.md", "docs/CHANGELOG.md",
+		"docs/operations.md", "docs/kubectl.md", "docs/deploy/README.md",
 	}
 	for _, path := range documents {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, path), -1) {
