@@ -56,7 +56,8 @@ func (c *Client) EvictPod(ctx context.Context, namespace, name, uid string, grac
 		Body(eviction).
 		MaxRetries(0). // client-go would block here for ten times ten seconds
 		Do(ctx).Error()
-	return evictionOf(ctx, err)
+	outcome, err := evictionOf(ctx, err)
+	return outcome, c.doubt(ctx, err)
 }
 
 // DeletePod deletes a pod regardless of its budgets. gone reports that the pod

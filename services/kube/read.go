@@ -37,7 +37,7 @@ func (c *Client) GetNode(ctx context.Context, name string) (*corev1.Node, error)
 	defer cancel()
 	n, err := c.reads.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, Explain(err, "get nodes")
+		return nil, c.doubt(ctx, Explain(err, "get nodes"))
 	}
 	return n, nil
 }
@@ -89,7 +89,8 @@ func (c *Client) ListPods(ctx context.Context, fieldSelector string) ([]corev1.P
 
 // ListNodePods returns the pods that are bound to a node, by a consistent read.
 func (c *Client) ListNodePods(ctx context.Context, node string) ([]corev1.Pod, error) {
-	return c.listPods(ctx, metav1.ListOptions{FieldSelector: onNode(node).String()})
+	pods, err := c.listPods(ctx, metav1.ListOptions{FieldSelector: onNode(node).String()})
+	return pods, c.doubt(ctx, err)
 }
 
 // ListAllPods returns every pod, by a consistent read.

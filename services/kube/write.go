@@ -54,7 +54,7 @@ func (c *Client) PatchNode(ctx context.Context, name string, p NodePatch) (*core
 		MaxRetries(0). // the batch engine decides when to retry; client-go would block here
 		Do(ctx).Into(node)
 	if err != nil {
-		return nil, explainChange(ctx, err, "patch nodes")
+		return nil, c.doubt(ctx, explainChange(ctx, err, "patch nodes"))
 	}
 	return node, nil
 }
