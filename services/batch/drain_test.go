@@ -176,6 +176,20 @@ func TestDrain_timeoutSaysWhatItWaitedForAndRestores(t *testing.T) {
 	require.Len(t, podsOn(t, c, nodes[0]), 1)
 }
 
+// A drain whose evictions fail says what the API server answered.
+func TestDrain_timeoutSaysWhyEvictionsFailed(t *testing.T) {
+	c, proxy, p := behind(t, usual)
+	nodes := c.Nodes(t, 2)
+	ns := c.Namespace(t)
+	c.Deployment(t, ns, "cart", 1, kubetest.OnNodes(nodes[0]))
+	proxy.Inject(kubetest.Fault{Verb: "create", Resource: "pods/eviction", Code: 500, Message: "webhook is down"})
+	v := p.drained(t, c.Name, nodes[:1], "timeout", "3")
+	require.Equal(t, store.StateFailed, v.State)
+	it := p.items(t, v.ID)[nodes[0]]
+	require.Equal(t, "error_drain_timeout_failed", it.Error.ID)
+	require.Equal(t, "webhook is down", it.Error.Args["Message"])
+}
+
 func TestDrain_restoreLeavesAnEarlierCordonAlone(t *testing.T) {
 	c, _, p := behind(t, usual)
 	nodes := c.Nodes(t, 1, kubetest.Cordoned())

@@ -43,6 +43,20 @@ func FaultOf(err error) Fault {
 	return Fault{}
 }
 
+// CauseOf returns what is behind an error of a call, in the words of the API server or of
+// the connection.
+func CauseOf(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Message != "" {
+		return status.Status().Message
+	}
+	domain, ok := errors.AsType[*services.Error](err)
+	if ok && domain.Err != nil {
+		return domain.Err.Error()
+	}
+	return err.Error()
+}
+
 // Explain turns an error of client-go into a domain error. call is the verb and
 // the resource, such as "patch nodes"; if the call was not allowed, the message
 // names it as the missing permission.

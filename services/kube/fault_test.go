@@ -159,3 +159,8 @@ func TestNodePatch_body(t *testing.T) {
 		})
 	}
 }
+
+func TestCauseOf(t *testing.T) {
+	require.Equal(t, "etcd is full", CauseOf(Explain(status(500, "etcd is full", 0), "patch nodes")))
+	require.Equal(t, "EOF", CauseOf(explainTransport(services.NewError(services.CodeTimeout, "EOF"))))
+}

@@ -175,6 +175,12 @@ func (d *conductor) timedOut(n *nodeState) error {
 		return services.NewError(services.CodeTimeout, "error_drain_timeout_budget",
 			"Seconds", seconds, "Count", len(pods), "Pod", p.key(), "Budget", p.Budget)
 	}
+	failing := slices.IndexFunc(pods, func(p *podState) bool { return p.phase == podTodo && p.failed != nil })
+	if failing >= 0 {
+		p := pods[failing]
+		return services.NewError(services.CodeTimeout, "error_drain_timeout_failed",
+			"Seconds", seconds, "Count", len(pods), "Pod", p.key(), "Message", kube.CauseOf(p.failed))
+	}
 	restarting := slices.IndexFunc(pods, func(p *podState) bool { return p.phase == podRestarting })
 	if restarting >= 0 {
 		r := d.restarting(pods[restarting])

@@ -16,7 +16,18 @@ const (
 	// podTries is how often an eviction that fails for now is tried. A budget's
 	// refusal is none of these: it is waited for.
 	podTries = 12
+	// refusedTries is the same for an eviction that the account may not ask for. The API
+	// server may not be ready; else it would be asked in vain for minutes.
+	refusedTries = 6
 )
+
+// triesOf returns how often an eviction is tried that fails with this error.
+func triesOf(err error) int {
+	if services.CodeOf(err) == services.CodeForbidden {
+		return refusedTries
+	}
+	return podTries
+}
 
 // evictSome begins the evictions that can be begun now. Pods of a higher order wait until
 // those of the lowest are gone.
@@ -143,8 +154,9 @@ func (d *conductor) evictedOrNot(n *nodeState, p *podState, outcome kube.Evictio
 		n.broken = services.Wrap(err, services.CodeConflict, "error_pod_two_budgets", "Pod", p.key())
 	case d.take.Err() != nil:
 		p.enter(podTodo, d.now)
-	case kube.FaultOf(err).Retry && p.tries < podTries:
+	case kube.FaultOf(err).Retry && p.tries+1 < triesOf(err):
 		p.refuse(podTodo, d.now, "", firstRetry)
+		p.failed = err
 		p.next = later(p.next, d.now.Add(kube.FaultOf(err).After))
 	default:
 		p.enter(podStuck, d.now)

@@ -113,6 +113,7 @@ type podState struct {
 	tries   int
 	wait    wait.Backoff
 	message string    // of the refusal
+	failed  error     // why the last try failed, unless a budget refused it
 	refused string    // the budget's resource version when it refused
 	waiting time.Time // since when it is waited for until it completes, or is replaced
 	restart *restart  // by which it leaves; nil if it is evicted
