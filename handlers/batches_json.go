@@ -14,6 +14,8 @@ type batchJSON struct {
 	UndoOf  *string    `json:"undoOf"`
 	Group   string     `json:"group,omitempty"` // of the batches that were started together in several clusters
 	Items   []itemJSON `json:"items,omitempty"`
+	// Unstored says why the results of a running batch cannot be stored now.
+	Unstored string `json:"unstored,omitempty"`
 	// Schedule is of a batch that waits or has waited for its time, or is bound to windows.
 	Schedule *scheduleJSON `json:"schedule,omitempty"`
 	// Approval is of a batch that needs a second person.
@@ -41,8 +43,12 @@ func newBatchJSON(ctx context.Context, v batch.View, items []batch.Item) batchJS
 
 // newListedBatchJSON returns a batch without its nodes.
 func newListedBatchJSON(ctx context.Context, v batch.View) batchJSON {
+	unstored := ""
+	if v.Unstored != nil {
+		unstored = ui.ErrorText(ctx, v.Unstored)
+	}
 	return batchJSON{
-		View: v, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID),
+		View: v, Unstored: unstored, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID),
 		Schedule: newScheduleJSON(ctx, v.Batch), Approval: newApprovalJSON(v.Batch),
 	}
 }

@@ -48,6 +48,8 @@ type View struct {
 	Telling int           `json:"conditionsLeft,omitempty"`
 	Elapsed time.Duration `json:"-"`
 	Drain   *Drain        `json:"drain,omitempty"` // of a running drain
+	// Unstored says why its results cannot be stored now; nil while they can.
+	Unstored *services.Error `json:"-"`
 }
 
 // FailedShown is how many failed nodes a View carries; the rest is on the

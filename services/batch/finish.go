@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"kube-node-manager/services"
 	"kube-node-manager/services/kube"
 	"kube-node-manager/services/store"
 )
@@ -160,6 +161,7 @@ func (r *run) insist(ctx context.Context, what string, step func(ctx context.Con
 	wait := kube.NewBackoff(firstStoreWait, longStoreWait)
 	for {
 		err := step(r.engine.base)
+		r.noteUnstored(err)
 		if err == nil {
 			return true
 		}
@@ -168,6 +170,27 @@ func (r *run) insist(ctx context.Context, what string, step func(ctx context.Con
 			return false
 		}
 	}
+}
+
+// noteUnstored says on the pages why something cannot be stored; nil when it was.
+func (r *run) noteUnstored(err error) {
+	r.mu.Lock()
+	before := r.unstored
+	r.unstored = nil
+	if err != nil {
+		r.unstored = services.AsError(err)
+	}
+	r.mu.Unlock()
+	if before != nil || err != nil {
+		r.changed()
+	}
+}
+
+// whyUnstored returns why results cannot be stored now; nil while they can.
+func (r *run) whyUnstored() *services.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unstored
 }
 
 // verdict returns the state of a batch whose items have all ended.

@@ -36,10 +36,12 @@ type run struct {
 	done    chan struct{}    // closed when the batch's end is stored
 
 	mu      sync.Mutex
-	batch   Batch                 // its state and times change; what it was asked for does not
-	refused *services.Error       // why the rest was not tried, when the cluster refused one
-	full    *Room                 // the limit that it waits for; nil while it does not
-	told    map[string]kube.Stage // what nodes say because of it, by name
+	batch   Batch           // its state and times change; what it was asked for does not
+	refused *services.Error // why the rest was not tried, when the cluster refused one
+	full    *Room           // the limit that it waits for; nil while it does not
+	// unstored is why the last write to the store failed; nil if it did not.
+	unstored *services.Error
+	told     map[string]kube.Stage // what nodes say because of it, by name
 	// reported is what events have said that say it once, by node and subject.
 	reported map[string]bool
 	late     []kube.Event // that are sent at its end

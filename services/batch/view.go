@@ -209,6 +209,7 @@ func (r *run) view() View {
 	v.Paused, v.Gate = r.pace.present()
 	v.Closed = r.pace.untilOpen()
 	v.Asks, v.Full = r.asks, r.waitsForRoom()
+	v.Unstored = r.whyUnstored()
 	v.Leases = r.leases.waiting()
 	if !b.State.Ended() {
 		v.Untold = r.engine.notices.refusal(b.ID)

@@ -10,10 +10,34 @@ import (
 	"kube-node-manager/services"
 )
 
+// troubles are the messages for what may be wrong with the database or its disk, by the
+// primary code of SQLite.
+var troubles = map[int]string{
+	sqlite3.SQLITE_BUSY:     "error_busy",
+	sqlite3.SQLITE_LOCKED:   "error_busy",
+	sqlite3.SQLITE_FULL:     "error_database_full",
+	sqlite3.SQLITE_READONLY: "error_database_readonly",
+	sqlite3.SQLITE_IOERR:    "error_database_io",
+	sqlite3.SQLITE_CORRUPT:  errDamaged,
+	sqlite3.SQLITE_NOTADB:   errDamaged,
+}
+
+const errDamaged = "error_database_damaged"
+
+// troubleOf returns the message for what is wrong with the database or its disk; "" for any
+// other error.
+func troubleOf(err error) string {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return ""
+	}
+	return troubles[e.Code()&0xff]
+}
+
 // mapErr turns errors of the database into domain errors: no rows are
 // CodeNotFound, a violated unique constraint is CodeConflict, and a database that
-// stays locked is CodeUnavailable. It returns all other errors unchanged, and
-// errors that have a code already.
+// cannot be read or written is CodeUnavailable. It returns all other errors unchanged,
+// and errors that have a code already.
 func mapErr(err error) error {
 	if _, ok := errors.AsType[*services.Error](err); ok || err == nil {
 		return err
@@ -28,9 +52,9 @@ func mapErr(err error) error {
 	switch e.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return services.Wrap(err, services.CodeConflict, "error_conflict")
-	case sqlite3.SQLITE_BUSY:
-		return services.Wrap(err, services.CodeUnavailable, "error_busy")
-	default:
-		return err
 	}
+	if text := troubleOf(err); text != "" {
+		return services.Wrap(err, services.CodeUnavailable, text)
+	}
+	return err
 }
