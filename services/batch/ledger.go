@@ -155,11 +155,15 @@ func (l *ledger) sum() Counts {
 	return l.counts
 }
 
-// replace sets the counts to what was read from the store.
+// replace sets the counts to what was read from the store at the end. Nodes that were
+// given up in the middle are not at work any more, and wait for nothing.
 func (l *ledger) replace(counts Counts) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counts = counts
+	clear(l.active)
+	clear(l.queue.nodes)
+	clear(l.queue.ahead)
 }
 
 // lose counts a failed node before it is stored, so that no node is begun beyond
