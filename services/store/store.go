@@ -30,6 +30,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"kube-node-manager/services"
 )
 
 // fileName is the name of the database file in the data directory.
@@ -188,6 +190,9 @@ func (s *Store) Stats() (writer, reader sql.DBStats) { return s.w.Stats(), s.r.S
 // use only tx, must be short, and must not call a cluster.
 func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	tx, err := s.w.BeginTx(ctx, nil)
+	if errors.Is(err, context.DeadlineExceeded) { // nothing was begun, so the outcome is known
+		return services.Wrap(err, services.CodeUnavailable, "error_busy")
+	}
 	if err != nil {
 		return mapErr(fmt.Errorf("begin a write transaction: %w", err))
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +33,18 @@ func TestMapErr_troubles(t *testing.T) {
 	require.Equal(t, "error_database_full", full.Text)
 	readOnly := trouble(`PRAGMA query_only = ON`, `PRAGMA query_only = OFF`)
 	require.Equal(t, "error_database_readonly", readOnly.Text)
+}
+
+// Whoever has no turn to write in time is told so: nothing was begun.
+func TestWrite_noTurnInTime(t *testing.T) {
+	s := openTest(t)
+	tx, err := s.Writer().BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err = s.write(ctx, func(*sql.Tx) error { return nil })
+	require.Equal(t, "error_busy", services.AsError(err).Text)
+	require.NoError(t, tx.Rollback())
 }
 
 // A damaged database is not opened, and the error says what to do.
