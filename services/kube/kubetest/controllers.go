@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -58,22 +59,28 @@ func (c *Cluster) LifecycleThrough(t testing.TB, proxy *Proxy) {
 // startWithTest starts a process that ends with the test, even if the test's own
 // process is killed. The kernel kills the child when the thread that started it
 // ends (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long as the test.
-func startWithTest(t testing.TB, cmd *exec.Cmd) {
+// stop ends it before.
+func startWithTest(t testing.TB, cmd *exec.Cmd) (stop func()) {
 	t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, over := make(chan error), make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // Never unlocked: the thread ends with this goroutine.
+		runtime.LockOSThread()
+		// If the goroutine ended with the lock, so would the thread, and the kernel would kill
+		// what other goroutines had started on it before.
+		defer runtime.UnlockOSThread()
 		started <- cmd.Start()
 		<-over
 	}()
 	err := <-started
 	t.Cleanup(func() { close(over) })
 	require.NoError(t, err)
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // It was killed.
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // awaitLifecycle waits until the node lifecycle controller reacts to a cordon.

@@ -55,6 +55,14 @@ type Fault struct {
 	Connection bool // With Cut: close the TCP connection, and so cut all calls on it.
 	Truncate   int  // Cut off the answer's body after so many bytes.
 
+	// GoAway answers as usual and then has the client open another connection, as API
+	// servers do now and then so that their clients spread.
+	GoAway bool
+
+	// Skew shifts the times in the answer by so much, as if the clock of the cluster were
+	// ahead: those that the cluster itself sets, and the date of the answer.
+	Skew time.Duration
+
 	// Lag delays each part of the answer's body by up to so long, such as the events of a
 	// watch.
 	Lag time.Duration

@@ -95,6 +95,12 @@ func (p *Proxy) apply(w http.ResponseWriter, r *http.Request, i *Injected) {
 	if wait(r.Context(), f.Delay, f.Hold) != nil {
 		panic(http.ErrAbortHandler)
 	}
+	if f.GoAway {
+		w.Header().Set("Connection", "close") // makes net/http send GOAWAY on HTTP/2
+	}
+	if f.Skew != 0 {
+		r.Header.Set("Accept", "application/json") // Clients prefer Protobuf, whose times are not to be found.
+	}
 	switch {
 	case f.Cut == CutBefore:
 		f.disconnect(r)
@@ -129,6 +135,9 @@ func modifyResponse(response *http.Response) error {
 	if f.Cut == CutAfter {
 		f.disconnect(response.Request)
 		return errCut
+	}
+	if f.Skew != 0 {
+		f.skew(response)
 	}
 	if f.Truncate > 0 {
 		response.Body = &truncated{response.Body, f.Truncate}

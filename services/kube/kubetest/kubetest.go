@@ -33,6 +33,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,7 +45,7 @@ const (
 	// dirVariable names the directory of a running plane; "devcluster run" sets it.
 	dirVariable = "DEVCLUSTER_DIR"
 	// ownClusters is the number of clusters in a plane that a test process starts.
-	ownClusters = "2"
+	ownClusters = 2
 	// startTimeout bounds the start of a plane. It takes 4 s on an idle machine.
 	startTimeout = 3 * time.Minute
 	// checkTimeout bounds each check at the end of a run.
@@ -59,6 +60,7 @@ type Plane struct {
 	Kubectl string // Path of a kubectl of that version.
 
 	clusters []clusterFiles
+	pid      int // Of devcluster, if this process has started it.
 	stop     func()
 }
 
@@ -138,7 +140,7 @@ func findPlane() (*Plane, error) {
 		if err != nil {
 			return nil, err
 		}
-		return startPlane(binary)
+		return startPlane(binary, ownClusters)
 	}
 	plane, err := openPlane(dir)
 	if err != nil {
@@ -207,14 +209,14 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// startPlane starts a plane that ends with this process.
-func startPlane(binary string) (*Plane, error) {
+// startPlane starts a plane of so many clusters that ends with this process.
+func startPlane(binary string, clusters int) (*Plane, error) {
 	dir, err := os.MkdirTemp("", "kubetest-")
 	if err != nil {
 		return nil, err
 	}
 	log := filepath.Join(dir, "devcluster.log")
-	cmd := exec.Command(binary, "up", "--stdin", "--dir", dir, "--clusters", ownClusters, "--nodes", "0")
+	cmd := exec.Command(binary, "up", "--stdin", "--dir", dir, "--clusters", strconv.Itoa(clusters), "--nodes", "0")
 	stdin, err := startWithStdin(cmd, log)
 	if err != nil {
 		return nil, err
@@ -225,6 +227,7 @@ func startPlane(binary string) (*Plane, error) {
 		content, _ := os.ReadFile(log) // It only adds details to the error.
 		return nil, fmt.Errorf("%w:\n%s", err, content)
 	}
+	plane.pid = cmd.Process.Pid
 	plane.stop = func() {
 		stdin.Close()
 		_ = cmd.Wait() // The exit code does not matter.

@@ -62,9 +62,13 @@ func Acquire(t testing.TB) *Cluster {
 // AcquireN leases n different clusters at once.
 func AcquireN(t testing.TB, n int) []*Cluster {
 	t.Helper()
-	plane := Start(t)
-	require.LessOrEqual(t, n, len(plane.clusters), "kubetest: the plane has too few clusters")
-	taken, err := plane.lease(n)
+	return Start(t).acquire(t, n)
+}
+
+func (p *Plane) acquire(t testing.TB, n int) []*Cluster {
+	t.Helper()
+	require.LessOrEqual(t, n, len(p.clusters), "kubetest: the plane has too few clusters")
+	taken, err := p.lease(n)
 	require.NoError(t, err, "kubetest: lease a cluster")
 	// Registered first, so that it runs after all other cleanups.
 	t.Cleanup(func() {
@@ -74,7 +78,7 @@ func AcquireN(t testing.TB, n int) []*Cluster {
 	})
 	var clusters []*Cluster
 	for _, l := range taken {
-		clusters = append(clusters, plane.open(t, l.files))
+		clusters = append(clusters, p.open(t, l.files))
 	}
 	return clusters
 }
