@@ -18,9 +18,13 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"kube-node-manager/services/kube/kubetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	os.Exit(kubetest.Main(m, func() error { return goleak.Find() }))
+}
 
 const (
 	testUser     = "ada"

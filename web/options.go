@@ -86,7 +86,7 @@ type Options struct {
 	Log     *slog.Logger `kong:"-"` // replaces the log that the options above describe
 
 	// For tests.
-	now              func() time.Time // for sessions, retention and certificates; nil means time.Now
+	now              func() time.Time // for sessions, retention, certificates and webhooks; nil means time.Now
 	certificateEvery time.Duration    // replaces the constant of the same name
 }
 

@@ -96,6 +96,7 @@ func (a *App) setUp(ctx context.Context) error {
 	told := notify.New(notify.Dependencies{
 		Store: st, Batches: engine, Log: a.log, Key: key, Networks: a.options.WebhookNetworks,
 		Text: admin.HookText, BatchURL: a.options.batchURL,
+		Now: a.options.clock(),
 	})
 	h := handlers.New(handlers.Dependencies{
 		Accounts: e.accounts, Logins: e.sessions,

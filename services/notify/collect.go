@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"kube-node-manager/services"
-	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
 )
 
@@ -22,13 +21,13 @@ func (s *Service) Run(ctx context.Context) {
 	every := time.NewTicker(checkEvery)
 	defer every.Stop()
 	for {
+		s.check(ctx) // at once: only what happens after the first check ever is told
 		select {
 		case <-ctx.Done():
 			return
 		case <-every.C:
 		case <-s.wake:
 		}
-		s.check(ctx)
 	}
 }
 
@@ -168,58 +167,4 @@ func (s *Service) message(ctx context.Context, event string, at time.Time, b sto
 		Event: event, At: at.UTC(), Batch: b.ID, Cluster: b.Cluster, Operation: b.Operation, State: string(b.State),
 		By: b.By, Reason: b.Reason, Total: b.Total, Counts: counts[b.ID], URL: s.BatchURL(b.ID),
 	}, err
-}
-
-// collectBlocked stores what is to be told of drains that have waited for budgets.
-func (s *Service) collectBlocked(ctx context.Context, hooks []store.Hook) error {
-	now, seen := s.Now(), map[string]bool{}
-	for _, v := range s.Batches.Running(services.Scope{All: true}) {
-		if v.Drain == nil || v.Drain.Blocked == 0 {
-			continue
-		}
-		seen[v.ID] = true
-		since, waits := s.blocked[v.ID]
-		if !waits {
-			since = now
-			s.blocked[v.ID] = now
-		}
-		if err := s.tellBlocked(ctx, hooks, v, now.Sub(since)); err != nil {
-			return err
-		}
-	}
-	for id := range s.blocked {
-		if !seen[id] {
-			delete(s.blocked, id)
-		}
-	}
-	return nil
-}
-
-// tellBlocked tells the hooks that want it so soon, each once.
-func (s *Service) tellBlocked(ctx context.Context, hooks []store.Hook, v batch.View, waited time.Duration) error {
-	for _, h := range hooks {
-		if waited < time.Duration(h.Minutes)*time.Minute {
-			continue
-		}
-		told, err := s.Store.Told(ctx, h.ID, EventBlocked, v.ID)
-		if err != nil {
-			return err
-		}
-		if told {
-			continue
-		}
-		m, err := s.message(ctx, EventBlocked, s.Now(), v.Batch)
-		if err != nil {
-			return err
-		}
-		m.Blocked = v.Drain.Blocked
-		deliveries, err := s.tell([]store.Hook{h}, m, "")
-		if err != nil {
-			return err
-		}
-		if err := s.Store.Enqueue(ctx, -1, deliveries); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -72,8 +72,12 @@ type Message struct {
 	Total     int          `json:"total"`
 	Counts    store.Counts `json:"counts"`
 	Blocked   int          `json:"podsBlocked,omitempty"`
-	URL       string       `json:"url,omitempty"` // of the batch; "" if the program has no public URL
-	Text      string       `json:"text"`
+	// BlockedFor is for how many minutes one of these pods has waited at least, and Budgets are
+	// what they wait for.
+	BlockedFor int      `json:"minutesBlocked,omitempty"`
+	Budgets    []string `json:"budgets,omitempty"`
+	URL        string   `json:"url,omitempty"` // of the batch; "" if the program has no public URL
+	Text       string   `json:"text"`
 }
 
 // Batches is what the service needs of the engine.
@@ -101,8 +105,7 @@ type Service struct {
 	Dependencies
 	client  *http.Client
 	senders senders
-	wake    chan struct{}        // receives when something is to be sent at once
-	blocked map[string]time.Time // since when drains wait, by id; only Check uses it
+	wake    chan struct{} // receives when something is to be sent at once
 }
 
 // New returns a service that sends nothing yet.
@@ -121,8 +124,7 @@ func New(d Dependencies) *Service {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &Service{
-		Dependencies: d, client: client, wake: make(chan struct{}, 1),
-		blocked: map[string]time.Time{}, senders: senders{busy: map[int64]bool{}},
+		Dependencies: d, client: client, wake: make(chan struct{}, 1), senders: senders{busy: map[int64]bool{}},
 	}
 }
 

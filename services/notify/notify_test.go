@@ -22,6 +22,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/form"
+	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
 )
@@ -249,16 +250,22 @@ func TestHooks_blocked(t *testing.T) {
 	b.batch(t, "b1", store.StateRunning)
 	stored, err := b.Store.Batch(t.Context(), "b1")
 	require.NoError(t, err)
-	b.running = []batch.View{{Batch: stored, Drain: &batch.Drain{Blocked: 3}}}
+	waits := func(budget string, ago time.Duration) batch.DrainNode {
+		block := drain.Block{Budget: budget, Since: b.now.Add(-ago)}
+		return batch.DrainNode{Progress: drain.Progress{Blocks: []drain.Block{block}}}
+	}
+	b.running = []batch.View{{Batch: stored, Drain: &batch.Drain{Blocked: 3, Nodes: []batch.DrainNode{
+		waits("shop/web", 0), waits("shop/db", time.Minute), waits("shop/web", 0),
+	}}}}
 	b.Check(t.Context())
-	b.now = b.now.Add(9 * time.Minute)
+	b.now = b.now.Add(9*time.Minute - time.Second)
 	b.Check(t.Context())
 	require.Empty(t, b.events())
-	b.now = b.now.Add(time.Minute)
+	b.now = b.now.Add(time.Second)
 	b.Check(t.Context())
 	b.Check(t.Context())
 	require.Equal(t, []string{EventBlocked}, b.events())
-	require.Contains(t, string(b.bodies[0]), `"podsBlocked":3`)
+	require.Contains(t, string(b.bodies[0]), `"podsBlocked":3,"minutesBlocked":10,"budgets":["shop/web","shop/db"]`)
 }
 
 // A batch that the program has paused waits for a person, who is told; one that a person has

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"kube-node-manager/services/notify"
@@ -99,7 +100,11 @@ func HookText(language string, m notify.Message) string {
 	}
 	text := ui.T(ctx, id, "Title", ui.BatchTitle(ctx, m.Operation, m.Total), "Cluster", m.Cluster,
 		"By", m.By, "State", ui.T(ctx, "state_"+m.State), "Pods", m.Blocked,
+		"For", ui.AgeText(ctx, time.Duration(m.BlockedFor)*time.Minute),
 		"Failed", m.Counts.Failed+m.Counts.Skipped, "Succeeded", m.Counts.Succeeded+m.Counts.Unchanged)
+	if len(m.Budgets) > 0 {
+		text += "\n" + ui.T(ctx, "notify_budgets", "Budgets", strings.Join(m.Budgets, ", "))
+	}
 	if m.Reason != "" {
 		text += "\n" + ui.T(ctx, "notify_reason", "Reason", m.Reason)
 	}
