@@ -266,19 +266,16 @@ func (r *run) waitsForRoom() *Room {
 
 // limits finds out which limits a plan would pass. For a plan that is to be carried out, it
 // counts the nodes as they are now.
-func (e *Engine) limits(ctx context.Context, p *Preview, cluster string, drains, forReal bool) error {
-	held, err := e.rules.Of(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	all := p.inventory
-	if forReal && !held.Limits.None() {
-		all, err = e.nodes.All(ctx, cluster, true)
+func (e *Engine) limits(ctx context.Context, p *Preview, proposed *proposal, forReal bool) error {
+	limits, all := proposed.rules.Limits, p.inventory
+	if forReal && !limits.None() {
+		var err error
+		all, err = e.nodes.All(ctx, proposed.batch.Cluster, true)
 		if err != nil {
 			return err
 		}
 	}
-	p.Waits = held.Limits.Wait
-	p.Exceeded = exceeded(all.Nodes, p.Nodes, drains, held.Limits)
+	p.Waits = limits.Wait
+	p.Exceeded = exceeded(all.Nodes, p.Nodes, proposed.define.Drains, limits)
 	return nil
 }

@@ -24,16 +24,15 @@ type Gates struct {
 
 // gates returns the waits for health that a plan has, nil for none: it has one wave, or
 // the cluster has no such rules.
-func (e *Engine) gates(ctx context.Context, cluster string, p Preview) (*Gates, error) {
-	rules, err := e.rules.Of(ctx, cluster)
-	if err != nil || rules.Health.None() {
-		return nil, err
+func (p Preview) gates(demanded rule.Health) *Gates {
+	if demanded.None() {
+		return nil
 	}
 	waves := p.Rollout.waves(itemsOf(p), len(p.Nodes), p.inventory.Find)
 	if len(waves) < 2 {
-		return nil, nil
+		return nil
 	}
-	return &Gates{Waves: len(waves), Health: rules.Health}, nil
+	return &Gates{Waves: len(waves), Health: demanded}
 }
 
 // The names of gates in the audit log.

@@ -227,7 +227,7 @@ func (e *Engine) scheduleAll(
 	ctx context.Context, requests []Request, proposals []proposal, plans []Preview,
 ) error {
 	for i, q := range requests {
-		if err := e.schedule(ctx, &proposals[i], plans[i], q.Consents); err != nil {
+		if err := e.schedule(&proposals[i], plans[i], q.Consents); err != nil {
 			return err
 		}
 		if proposals[i].batch.State != store.StateRunning {
@@ -256,7 +256,7 @@ func (e *Engine) acceptAll(ctx context.Context, proposals []proposal, plans []Pr
 			rows[i] = store.NewBatch{Batch: p.batch, Items: itemsOf(plans[i])}
 			continue
 		}
-		r, err := e.newRun(p.batch, task{p.define, p.params, plans[i].op}, sponsorOf(p.batch))
+		r, err := e.newRun(p.batch, p.task(plans[i]), sponsorOf(p.batch))
 		if err != nil {
 			return nil, err
 		}

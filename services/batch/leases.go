@@ -64,20 +64,16 @@ type nodeLease struct {
 	lost  *LeaseWait // who has taken it from us
 }
 
-func (e *Engine) newLeases(r *run) (*leases, error) {
-	held, err := e.rules.Of(e.base, r.batch.Cluster)
-	if err != nil {
-		return nil, err
-	}
+func (e *Engine) newLeases(r *run) *leases {
 	l := &leases{
 		run: r, lasts: cmp.Or(e.options.LeaseFor, leaseFor), nodes: map[string]*nodeLease{},
 		waits: map[string]LeaseWait{}, quit: make(chan struct{}),
 	}
 	l.ctx, l.stop = context.WithCancel(e.base)
-	if held.Lease.Hold && disturbs(r.define) {
-		l.namespace = held.Lease.Namespace
+	if r.rules.Lease.Hold && disturbs(r.define) {
+		l.namespace = r.rules.Lease.Namespace
 	}
-	return l, nil
+	return l
 }
 
 // recall notes the nodes whose leases an earlier process may have held.

@@ -9,6 +9,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/rule"
 )
 
 // Others are who else is at work on nodes of a plan, by node. Somebody has to agree before
@@ -66,12 +67,8 @@ func (p *Preview) noteOthers(define operation.Definition, elsewhere node.Elsewhe
 
 // elsewhere returns who is at work on the nodes of a cluster by what they keep outside of
 // the nodes. Leases of this installation are no news.
-func (e *Engine) elsewhere(ctx context.Context, cluster string, fresh bool) node.Elsewhere {
-	held, err := e.rules.Of(ctx, cluster)
-	if err != nil {
-		return node.Elsewhere{Err: err}
-	}
-	found := e.nodes.Elsewhere(ctx, cluster, held.Lease.Namespace, held.Lease.Hold, fresh)
+func (e *Engine) elsewhere(ctx context.Context, cluster string, leases rule.Lease, fresh bool) node.Elsewhere {
+	found := e.nodes.Elsewhere(ctx, cluster, leases.Namespace, leases.Hold, fresh)
 	actors := make(map[string][]node.Actor, len(found.Actors))
 	for name, all := range found.Actors {
 		for _, a := range all {
@@ -92,7 +89,11 @@ func (e *Engine) Actors(ctx context.Context, cluster string, n *node.Node) ([]no
 	if err := services.RequireIn(ctx, cluster, services.PermitSee); err != nil {
 		return nil, err
 	}
-	return node.WithActors(n.Actors, e.elsewhere(ctx, cluster, false).Actors[n.Name]), nil
+	rules, err := e.rules.Of(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return node.WithActors(n.Actors, e.elsewhere(ctx, cluster, rules.Lease, false).Actors[n.Name]), nil
 }
 
 // warnOfOthers moves these warnings of a drain to its own plan, which its readers look at.

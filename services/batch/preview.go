@@ -78,10 +78,7 @@ func (e *Engine) Preview(ctx context.Context, q Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	plan.When, err = e.when(ctx, &p, plan)
-	if err != nil {
-		return Preview{}, err
-	}
+	plan.When = e.when(&p, plan)
 	plan.Fit = e.fit(ctx, p.batch.Cluster, plan)
 	plan.Refusal = rehearse(e.options.ActAs.context(ctx, p.batch.Cluster, services.ActorFrom(ctx)), plan)
 	return plan, nil
@@ -115,7 +112,7 @@ func (e *Engine) plan(ctx context.Context, proposed *proposal, forReal bool) (Pr
 
 // planResolved is plan for parameters that are complete.
 func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal bool) (Preview, error) {
-	op, err := e.makeOperation(ctx, proposed.batch, proposed.params)
+	op, err := e.makeOperation(ctx, proposed.batch, proposed.params, proposed.rules)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -131,20 +128,17 @@ func (e *Engine) planResolved(ctx context.Context, proposed *proposal, forReal b
 	known, missing := p.planNodes(proposed.nodes)
 	p.Reach = reachOf(p.inventory.Nodes, p.Nodes, proposed.define.Drains, e.options.Reach)
 	if disturbs(proposed.define) {
-		elsewhere := e.elsewhere(ctx, proposed.batch.Cluster, forReal)
+		elsewhere := e.elsewhere(ctx, proposed.batch.Cluster, proposed.rules.Lease, forReal)
 		if elsewhere.Err != nil {
 			e.log.Warn("Who else is at work cannot be read", "cluster", proposed.batch.Cluster, "error", elsewhere.Err)
 		}
 		p.noteOthers(proposed.define, elsewhere)
 	}
 	p.Digest = digest(p.Nodes, p.Reach, p.Others)
-	if err := e.limits(ctx, &p, proposed.batch.Cluster, proposed.define.Drains, forReal); err != nil {
+	if err := e.limits(ctx, &p, proposed, forReal); err != nil {
 		return Preview{}, err
 	}
-	p.Gates, err = e.gates(ctx, proposed.batch.Cluster, p)
-	if err != nil {
-		return Preview{}, err
-	}
+	p.Gates = p.gates(proposed.rules.Health)
 	offer := !forReal && proposed.define.Drains && e.mayOffer(ctx, p.client)
 	if err := p.survey(ctx, operation.Scope{Nodes: known, Missing: missing, Offer: offer}); err != nil {
 		return Preview{}, err

@@ -70,14 +70,10 @@ func (e *Engine) newRun(b Batch, t task, s sponsor) (*run, error) {
 		return nil, err
 	}
 	r.pace = newPace(ctx, client.Limiter(), rollout, b.Paused, r.changed)
-	closed, err := e.closed(e.base, b)
-	if err != nil {
-		return nil, err
-	}
-	r.pace.setClosed(closed)
+	r.pace.setClosed(e.closed(b, t.rules))
 	r.ledger = newLedger(r.save, r.stored)
-	r.leases, err = e.newLeases(r)
-	return r, err
+	r.leases = e.newLeases(r)
+	return r, nil
 }
 
 // changed tells whoever follows the batch that its View has changed.

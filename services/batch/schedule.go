@@ -52,10 +52,12 @@ func (e *Engine) CheckSchedule(ctx context.Context) {
 func (e *Engine) due(ctx context.Context, b Batch) error {
 	now := e.now()
 	if b.Schedule.Window {
-		next, ok, err := e.opening(ctx, b)
-		switch {
-		case err != nil:
+		rules, err := e.rules.Of(ctx, b.Cluster)
+		if err != nil {
 			return err
+		}
+		next, ok := e.opening(b, rules)
+		switch {
 		case !ok:
 			return e.holdBack(ctx, b, store.HoldWindow, nil)
 		case !next.Holds(now):
@@ -156,7 +158,9 @@ func (e *Engine) planAgain(ctx context.Context, b Batch) (proposal, Preview, err
 	if err != nil {
 		return proposal{}, Preview{}, err
 	}
-	p := proposal{batch: b, define: t.define, params: t.params, rollout: rollout, nodes: nodesOf(items)}
+	p := proposal{
+		batch: b, define: t.define, params: t.params, rollout: rollout, nodes: nodesOf(items), rules: t.rules,
+	}
 	plan, err := e.planResolved(ctx, &p, true)
 	return p, plan, err
 }
@@ -253,7 +257,7 @@ func (e *Engine) startNow(ctx context.Context, b Batch, actor services.Actor) er
 func (e *Engine) begin(ctx context.Context, p proposal, plan Preview, s sponsor) error {
 	p.batch.State, p.batch.Held = store.StateRunning, ""
 	p.batch.Schedule.Why, p.batch.Schedule.Node = nil, ""
-	r, err := e.newRun(p.batch, task{p.define, p.params, plan.op}, s)
+	r, err := e.newRun(p.batch, p.task(plan), s)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -127,21 +126,17 @@ func poolsOf(plan Preview) []string {
 }
 
 // when completes when a batch begins with what the rules of its cluster say.
-func (e *Engine) when(ctx context.Context, p *proposal, plan Preview) (When, error) {
-	w := p.start
+func (e *Engine) when(p *proposal, plan Preview) When {
+	w, windows := p.start, p.rules.Windows
 	w.Cluster = p.batch.Cluster
-	rules, err := e.rules.Of(ctx, p.batch.Cluster)
-	if err != nil {
-		return w, err
-	}
-	w.Approval = needsApproval(rules, p.define)
-	w.Windows = len(rules.Windows.List) > 0
-	w.Must = rules.Windows.Only && w.Windows && disrupts(p.define, plan)
-	next, ok := rules.Windows.Next(later(e.now(), w.At), poolsOf(plan))
+	w.Approval = needsApproval(p.rules, p.define)
+	w.Windows = len(windows.List) > 0
+	w.Must = windows.Only && w.Windows && disrupts(p.define, plan)
+	next, ok := windows.Next(later(e.now(), w.At), poolsOf(plan))
 	if ok {
 		w.Next, w.Open = &next, next.Holds(later(e.now(), w.At))
 	}
-	return w, nil
+	return w
 }
 
 func later(a, b time.Time) time.Time {
@@ -181,12 +176,8 @@ func written(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") +
 
 // schedule says in the row of a batch when it begins, and whether somebody has to approve it
 // before.
-func (e *Engine) schedule(ctx context.Context, p *proposal, plan Preview, given Consents) error {
-	w, err := e.when(ctx, p, plan)
-	if err != nil {
-		return err
-	}
-	now := e.now()
+func (e *Engine) schedule(p *proposal, plan Preview, given Consents) error {
+	w, now := e.when(p, plan), e.now()
 	from, err := w.starts(now)
 	if err != nil {
 		return err

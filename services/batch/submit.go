@@ -12,6 +12,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/rule"
 	"kube-node-manager/services/store"
 )
 
@@ -49,7 +50,7 @@ func (e *Engine) Submit(ctx context.Context, q Request) (View, error) {
 	if err := p.agree(services.ActorFrom(ctx).In(p.batch.Cluster), plan, q.Consents); err != nil {
 		return e.orEarlier(ctx, p.batch, err)
 	}
-	if err := e.schedule(ctx, &p, plan, q.Consents); err != nil {
+	if err := e.schedule(&p, plan, q.Consents); err != nil {
 		return View{}, err
 	}
 	if p.batch.State != store.StateRunning {
@@ -80,7 +81,7 @@ func (p *proposal) agree(actor services.Actor, plan Preview, given Consents) err
 // accept stores the batch of a plan to which all consents are given, and starts it.
 func (e *Engine) accept(ctx context.Context, p proposal, plan Preview) (View, error) {
 	items := itemsOf(plan)
-	r, err := e.newRun(p.batch, task{p.define, p.params, plan.op}, sponsorOf(p.batch))
+	r, err := e.newRun(p.batch, p.task(plan), sponsorOf(p.batch))
 	if err != nil {
 		return View{}, err
 	}
@@ -109,7 +110,11 @@ type proposal struct {
 	rollout Rollout
 	start   When // as it was asked for
 	nodes   []string
+	rules   rule.Rules // of the cluster: one set for all of the plan
 }
+
+// task returns what the batch does once its plan is carried out.
+func (p proposal) task(plan Preview) task { return task{p.define, p.params, plan.op, p.rules} }
 
 // propose checks a request before anything is read from the cluster or stored.
 func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
@@ -138,23 +143,23 @@ func (e *Engine) propose(ctx context.Context, q Request) (proposal, error) {
 			return proposal{}, err
 		}
 	}
-	if err := e.checkRequest(ctx, q, p.nodes); err != nil {
+	p.rules, err = e.rules.Of(ctx, q.Cluster)
+	if err != nil {
+		return proposal{}, err
+	}
+	if err := q.checkAll(p.nodes, p.rules); err != nil {
 		return proposal{}, err
 	}
 	err = p.fill(q, actor, e.now())
 	return p, err
 }
 
-// checkRequest names what is wrong with a request of these nodes. A batch that retries or
+// checkAll names what is wrong with a request of these nodes. A batch that retries or
 // undoes another one has the reason of that one.
-func (e *Engine) checkRequest(ctx context.Context, q Request, nodes []string) error {
-	held, err := e.rules.Of(ctx, q.Cluster)
-	if err != nil {
-		return err
-	}
+func (q Request) checkAll(nodes []string, rules rule.Rules) error {
 	wrong := q.check(nodes)
 	if q.RetryOf == "" && q.Operation != operation.Undo && !q.preview {
-		wrong = append(wrong, held.Reason.Check(q.Reason)...)
+		wrong = append(wrong, rules.Reason.Check(q.Reason)...)
 	}
 	return wrong.Err()
 }

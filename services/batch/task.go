@@ -5,6 +5,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
+	"kube-node-manager/services/rule"
 )
 
 // task is what a batch does: its kind, its parameters and the operation itself.
@@ -12,6 +13,7 @@ type task struct {
 	define operation.Definition
 	params operation.Params
 	op     operation.Operation
+	rules  rule.Rules // of the cluster, as they were when the task was made
 }
 
 // taskOf returns what a stored batch does.
@@ -24,23 +26,25 @@ func (e *Engine) taskOf(ctx context.Context, b Batch) (task, error) {
 	if err != nil {
 		return task{}, err
 	}
-	op, err := e.makeOperation(ctx, b, params)
-	return task{define, params, op}, err
+	rules, err := e.rules.Of(ctx, b.Cluster)
+	if err != nil {
+		return task{}, err
+	}
+	op, err := e.makeOperation(ctx, b, params, rules)
+	return task{define, params, op, rules}, err
 }
 
 // makeOperation makes the operation of a batch.
-func (e *Engine) makeOperation(ctx context.Context, b Batch, params operation.Params) (operation.Operation, error) {
+func (e *Engine) makeOperation(
+	ctx context.Context, b Batch, params operation.Params, rules rule.Rules,
+) (operation.Operation, error) {
 	records, err := e.records(ctx, operation.UndoOf(params))
-	if err != nil {
-		return nil, err
-	}
-	held, err := e.rules.Of(ctx, b.Cluster)
 	if err != nil {
 		return nil, err
 	}
 	return params.Make(operation.Meta{
 		Reason: b.Reason, By: b.By, At: b.CreatedAt, Protect: e.options.Protect, Records: records,
-		Namespaces: held.Workloads.Namespaces,
+		Namespaces: rules.Workloads.Namespaces,
 	}), nil
 }
 

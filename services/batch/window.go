@@ -17,31 +17,39 @@ type Closed struct {
 }
 
 // opening returns the window of a batch that is open, or opens next.
-func (e *Engine) opening(ctx context.Context, b Batch) (rule.Opening, bool, error) {
-	rules, err := e.rules.Of(ctx, b.Cluster)
-	if err != nil {
-		return rule.Opening{}, false, err
-	}
-	next, ok := rules.Windows.Next(e.now(), b.Schedule.Pools)
-	return next, ok, nil
+func (e *Engine) opening(b Batch, rules rule.Rules) (rule.Opening, bool) {
+	return rules.Windows.Next(e.now(), b.Schedule.Pools)
 }
 
+// inWindows reports whether a batch works in windows only.
+func inWindows(b Batch) bool { return b.Schedule != nil && b.Schedule.Window }
+
 // closed returns whether a batch has to rest now; nil says that it may work.
-func (e *Engine) closed(ctx context.Context, b Batch) (*Closed, error) {
-	if b.Schedule == nil || !b.Schedule.Window {
-		return nil, nil
+func (e *Engine) closed(b Batch, rules rule.Rules) *Closed {
+	if !inWindows(b) {
+		return nil
 	}
-	next, ok, err := e.opening(ctx, b)
+	next, ok := e.opening(b, rules)
 	switch {
-	case err != nil:
-		return nil, err
 	case !ok:
-		return &Closed{}, nil
+		return &Closed{}
 	case next.Holds(e.now()):
-		return nil, nil
+		return nil
 	default:
-		return &Closed{Until: &next.From}, nil
+		return &Closed{Until: &next.From}
 	}
+}
+
+// closedNow is closed by the rules as they are.
+func (e *Engine) closedNow(ctx context.Context, b Batch) (*Closed, error) {
+	if !inWindows(b) {
+		return nil, nil
+	}
+	rules, err := e.rules.Of(ctx, b.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	return e.closed(b, rules), nil
 }
 
 // checkWindows lets the runs that are bound to windows rest and go on with them.
@@ -50,7 +58,7 @@ func (e *Engine) checkWindows(ctx context.Context) {
 	runs := slices.Collect(maps.Values(e.runs))
 	e.mu.Unlock()
 	for _, r := range runs {
-		closed, err := e.closed(ctx, r.present())
+		closed, err := e.closedNow(ctx, r.present())
 		if err != nil {
 			r.log.Warn("The windows of a batch cannot be read", "error", err)
 			continue
@@ -68,7 +76,7 @@ func (e *Engine) restsNow(ctx context.Context, b Batch) (bool, error) {
 	if b.State != store.StateRunning || b.Paused || b.CancelRequested {
 		return false, nil
 	}
-	closed, err := e.closed(ctx, b)
+	closed, err := e.closedNow(ctx, b)
 	return closed != nil && closed.Until != nil, err
 }
 
@@ -83,12 +91,11 @@ func (e *Engine) leaveScheduled(ctx context.Context, b Batch, at time.Time) erro
 // unbind takes a batch out of its windows, because somebody wants it to go on now. Where
 // the rules of the cluster allow such a batch only in windows, only administrators may.
 func (e *Engine) unbind(ctx context.Context, b Batch, actor services.Actor) (Batch, error) {
-	closed, err := e.closed(ctx, b)
-	if err != nil || closed == nil {
-		return b, err
+	if !inWindows(b) {
+		return b, nil
 	}
 	rules, err := e.rules.Of(ctx, b.Cluster)
-	if err != nil {
+	if err != nil || e.closed(b, rules) == nil {
 		return b, err
 	}
 	if rules.Windows.Only && !actor.May(services.PermitClusters) {
