@@ -25,7 +25,7 @@ type Clusters interface {
 type Nodes interface {
 	All(ctx context.Context, cluster string, fresh bool) (node.Inventory, error)
 	Usage(ctx context.Context, cluster string) (map[string]node.Usage, error)
-	Elsewhere(ctx context.Context, cluster, namespace string, own, fresh bool) node.Elsewhere
+	Elsewhere(ctx context.Context, cluster string, q node.ElsewhereQuery) node.Elsewhere
 }
 
 // Rules returns what holds for all batches of a cluster.

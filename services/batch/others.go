@@ -68,7 +68,9 @@ func (p *Preview) noteOthers(define operation.Definition, elsewhere node.Elsewhe
 // elsewhere returns who is at work on the nodes of a cluster by what they keep outside of
 // the nodes. Leases of this installation are no news.
 func (e *Engine) elsewhere(ctx context.Context, cluster string, leases rule.Lease, fresh bool) node.Elsewhere {
-	found := e.nodes.Elsewhere(ctx, cluster, leases.Namespace, leases.Hold, fresh)
+	found := e.nodes.Elsewhere(ctx, cluster, node.ElsewhereQuery{
+		Namespace: leases.Namespace, Leases: leases.Hold, Fresh: fresh,
+	})
 	actors := make(map[string][]node.Actor, len(found.Actors))
 	for name, all := range found.Actors {
 		for _, a := range all {

@@ -27,10 +27,15 @@ type Elsewhere struct {
 	Err error
 }
 
-// Elsewhere reads who is at work on nodes. namespace is that of the leases of nodes; own says
-// that this program holds leases there itself. With fresh, it is read after the call. What
-// cannot be read is left out.
-func (s *Service) Elsewhere(ctx context.Context, cluster, namespace string, own, fresh bool) Elsewhere {
+// ElsewhereQuery says what is read for Elsewhere, and how.
+type ElsewhereQuery struct {
+	Namespace string // of the leases of nodes
+	Leases    bool   // this program holds leases there, so they are read whoever else does
+	Fresh     bool   // it is read after the call
+}
+
+// Elsewhere reads who is at work on nodes. What cannot be read is left out.
+func (s *Service) Elsewhere(ctx context.Context, cluster string, q ElsewhereQuery) Elsewhere {
 	ctx, cancel := context.WithTimeout(ctx, elsewhereWithin)
 	defer cancel()
 	client, err := s.clients.Client(cluster)
@@ -38,15 +43,15 @@ func (s *Service) Elsewhere(ctx context.Context, cluster, namespace string, own,
 		return Elsewhere{Err: err}
 	}
 	read := cache.Get[Elsewhere]
-	if fresh {
+	if q.Fresh {
 		read = cache.Fresh[Elsewhere]
 	}
-	key := cache.Key{Cluster: cluster, Kind: kindElsewhere, Name: namespace}
+	key := cache.Key{Cluster: cluster, Kind: kindElsewhere, Name: q.Namespace}
 	found, err := read(ctx, s.cache, key, s.node, func(ctx context.Context) (Elsewhere, error) {
-		if err := s.down(cluster, fresh); err != nil {
+		if err := s.down(cluster, q.Fresh); err != nil {
 			return Elsewhere{}, err
 		}
-		return readElsewhere(ctx, client, namespace, own, s.now()), nil
+		return readElsewhere(ctx, client, q, s.now()), nil
 	})
 	if err != nil {
 		return Elsewhere{Err: explainDeadline(err)}
@@ -55,7 +60,7 @@ func (s *Service) Elsewhere(ctx context.Context, cluster, namespace string, own,
 }
 
 // readElsewhere reads everything. Leases are only of interest where somebody takes them.
-func readElsewhere(ctx context.Context, c *kube.Client, namespace string, own bool, now time.Time) Elsewhere {
+func readElsewhere(ctx context.Context, c *kube.Client, q ElsewhereQuery, now time.Time) Elsewhere {
 	e := Elsewhere{Actors: map[string][]Actor{}}
 	maintenances, installed, err := c.NodeMaintenances(ctx)
 	e.note(err, "nodemaintenances", true)
@@ -67,10 +72,10 @@ func readElsewhere(ctx context.Context, c *kube.Client, namespace string, own bo
 	for _, l := range locks {
 		e.add(l.Node, Actor{Kind: ActorKured, Mark: "DaemonSet " + l.DaemonSet, Since: someTime(l.Since)})
 	}
-	if !own && !installed {
+	if !q.Leases && !installed {
 		return e
 	}
-	leases, err := c.WorkLeases(ctx, namespace, now)
+	leases, err := c.WorkLeases(ctx, q.Namespace, now)
 	e.note(err, "leases", true)
 	for _, l := range leases {
 		e.add(l.Node, Actor{Kind: ActorLease, Mark: l.Holder, Since: someTime(l.Since), Until: someTime(l.Until)})
