@@ -202,10 +202,13 @@ func (r *run) beginFree(free []Item, workers *sync.WaitGroup) (leased []Item, go
 				return nil, false
 			}
 			ready, held := r.takeLeases(chunk)
+			leased = append(leased, held...)
+			if len(ready) == 0 {
+				continue
+			}
 			if !r.claim(ready) || !r.beginAll(ready, workers) {
 				return nil, false
 			}
-			leased = append(leased, held...)
 		}
 		free = free[n:]
 	}
