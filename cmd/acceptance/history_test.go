@@ -149,7 +149,7 @@ func TestHistory_report(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 1+len(b.Items))
-	require.Equal(t, "node state error attempts started ended seconds before after mayHaveChanged",
+	require.Equal(t, "node state error attempts started ended seconds before after mayHaveChanged restarted",
 		strings.Join(rows[0], " "))
 	for i, it := range b.Items {
 		row := rows[i+1]

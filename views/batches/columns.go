@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -41,6 +42,7 @@ func ItemColumns(ctx context.Context, b batch.Batch, now time.Time) []ui.Column[
 		{CSV: "before", Value: func(it batch.Item) string { return stateText(it.Before) }},
 		{CSV: "after", Value: func(it batch.Item) string { return stateText(it.After) }},
 		{CSV: "mayHaveChanged", Value: func(it batch.Item) string { return strconv.FormatBool(it.Unknown) }},
+		{CSV: "restarted", Value: func(it batch.Item) string { return strings.Join(stateOf(it.After).Restarted, " ") }},
 	}
 }
 

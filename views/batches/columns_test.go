@@ -20,14 +20,15 @@ func TestItemColumns_csv(t *testing.T) {
 	failed := batch.Item{
 		Node: "=cmd", State: store.ItemFailed, Error: &store.Text{ID: "-no such text"}, Unknown: true, Attempts: 3,
 		Before: &change.State{Labels: map[string]*string{"a": new("1")}}, StartedAt: &begin, EndedAt: &end,
+		After: &change.State{Notes: change.Notes{Restarted: []string{"shop/api", "shop/web"}}},
 	}
 	columns := batches.ItemColumns(t.Context(), batch.Batch{}, time.Time{})
 	var out strings.Builder
 	require.NoError(t, ui.WriteCSV(&out, columns, func(yield func(batch.Item, error) bool) {
 		_ = yield(failed, nil) && yield(batch.Item{Node: "n", State: store.ItemPending}, nil)
 	}))
-	require.Equal(t, "node,state,error,attempts,started,ended,seconds,before,after,mayHaveChanged\n"+
+	require.Equal(t, "node,state,error,attempts,started,ended,seconds,before,after,mayHaveChanged,restarted\n"+
 		`'=cmd,failed,'-no such text,3,2026-11-23T12:00:00Z,2026-11-23T12:00:01.5Z,1.500,`+
-		`"{""labels"":{""a"":""1""}}",,true`+"\n"+
-		"n,pending,,0,,,,,,false\n", out.String())
+		`"{""labels"":{""a"":""1""}}","{""restarted"":[""shop/api"",""shop/web""]}",true,shop/api shop/web`+"\n"+
+		"n,pending,,0,,,,,,false,\n", out.String())
 }
