@@ -195,6 +195,16 @@ func (l *leases) waitOf(node string) *LeaseWait {
 	return &w
 }
 
+// correct corrects what the nodes of a drain said a moment ago: those whose leases were taken
+// since are not held any more.
+func (l *leases) correct(nodes []DrainNode) {
+	for i, n := range nodes {
+		if n.Phase == drain.PhaseHeld && l.waitOf(n.Node) == nil {
+			nodes[i].Phase = drain.PhaseCordoning
+		}
+	}
+}
+
 // renew renews all leases from time to time, until the run ends.
 func (l *leases) renew() {
 	every := time.NewTicker(l.lasts / leaseRenewals)

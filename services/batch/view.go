@@ -211,6 +211,9 @@ func (r *run) view() View {
 	v.Asks, v.Full = r.asks, r.waitsForRoom()
 	v.Unstored = r.whyUnstored()
 	v.Leases = r.leases.waiting()
+	if v.Drain != nil {
+		r.leases.correct(v.Drain.Nodes)
+	}
 	if !b.State.Ended() {
 		v.Untold = r.engine.notices.refusal(b.ID)
 	}
