@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"kube-node-manager/services/kube"
@@ -29,70 +28,6 @@ const (
 	// nothing but terminating pods is left on it.
 	unreachableAfter = 30 * time.Second
 )
-
-// Host is the batch that a drain is conducted for. Seq is the number of a node
-// in the batch. Its methods must not block, but for Take.
-type Host interface {
-	// Take is called before a node is cordoned, from any goroutine. It returns a HeldError
-	// if somebody else has to leave the node first; then it is called again.
-	Take(seq int) error
-	// Lost returns an error if somebody else has taken the node since.
-	Lost(seq int) error
-	// Progress tells how a node is getting on.
-	Progress(seq int, p Progress)
-	// End tells that nothing more will happen to a node.
-	End(seq int, o Outcome)
-	// Cordoned tells that every node has been cordoned that can be, and then of each that
-	// follows late.
-	Cordoned()
-	// Begin reports whether the drain of a cordoned node may begin, while so many
-	// others are being drained. When it may not, neither may those after it for now.
-	// An error means that it never may; the node then ends with it, not drained.
-	Begin(seq, active int) (bool, error)
-	// Paused reports whether no new evictions are to be begun.
-	Paused() bool
-	// Nudge returns a channel that receives after Paused has changed.
-	Nudge() <-chan struct{}
-}
-
-// Target is one node to drain.
-type Target struct {
-	Seq       int
-	Node      string
-	UID       string
-	Evicted   int                             // pods that an earlier process evicted from it
-	Restarted []string                        // Deployments that an earlier process restarted for it
-	Cordon    func(ctx context.Context) error // idempotent
-	// Restore lifts the cordon; ErrForeign if it is not this batch's. nil when that is known.
-	Restore func(ctx context.Context) error
-}
-
-// Outcome is how a node's drain ended.
-type Outcome struct {
-	Evicted   int      // pods whose eviction the API server accepted
-	Restarted []string // Deployments that were restarted so that pods left
-	Skipped   int      // pods that stay
-	Err       error    // nil: it was seen to be drained
-	Aside     bool     // not drained, which is no failure: the node is no more, or was not tried; Err says why
-	Cancelled bool     // the batch was cancelled or stopped before the node was done
-	Restored  bool     // its cordon was lifted again
-}
-
-// Terms are how a drain is done.
-type Terms struct {
-	Options  Options
-	Policies Policies
-}
-
-// Cluster is what a drain needs of a cluster.
-type Cluster interface {
-	StartWatch(ctx context.Context, what kube.Watched, changed func()) (*kube.Watch, error)
-	DaemonSets(ctx context.Context) (map[types.UID]bool, error)
-	ListNodePods(ctx context.Context, node string) ([]corev1.Pod, error)
-	EvictPod(ctx context.Context, namespace, name, uid string, grace time.Duration) (kube.Eviction, error)
-	RestartDeployment(ctx context.Context, r kube.Restart, now time.Time) (written bool, err error)
-	Limiter() *kube.Limiter
-}
 
 // conductor drains the nodes of one batch. All its state belongs to the
 // goroutine of run; calls are made by goroutines of their own, which hand back
@@ -300,93 +235,6 @@ func (d *conductor) step() {
 func (d *conductor) due(t time.Time) {
 	if t.Before(d.next) {
 		d.next = t
-	}
-}
-
-// cordonAll cordons every node before the first pod moves: a pod that leaves one
-// of them must not land on the next.
-func (d *conductor) cordonAll() {
-	if d.host.Paused() {
-		return
-	}
-	for _, n := range d.nodes {
-		if n.phase != phaseNew || d.now.Before(n.retry) {
-			continue
-		}
-		begun := d.call(func(ctx context.Context) error {
-			if err := d.host.Take(n.Seq); err != nil {
-				return err
-			}
-			return n.Cordon(ctx)
-		}, func(err error) { d.cordonedOrNot(n, err) })
-		if !begun {
-			return
-		}
-		n.phase = phaseCordoning
-	}
-}
-
-// cordonTries is how often a cordon that fails for now is tried.
-const cordonTries = 6
-
-func (d *conductor) cordonedOrNot(n *nodeState, err error) {
-	held, waits := errors.AsType[*HeldError](err)
-	switch {
-	case err == nil:
-		n.phase, n.cordonedAt = phaseQueued, time.Now()
-		if n.held && d.begun {
-			d.host.Cordoned()
-		}
-		n.held = false
-	case waits:
-		n.phase, n.held, n.retry = phaseNew, true, d.now.Add(held.Again)
-	case d.take.Err() != nil:
-		n.phase = phaseNew
-	case kube.FaultOf(err).Retry && n.tries+1 < cordonTries:
-		n.tries++
-		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, n.cordonWait.Step()))
-	default:
-		d.fail(n, err)
-	}
-}
-
-// startNodes begins to drain queued nodes, in order.
-func (d *conductor) startNodes() {
-	active := 0
-	for _, n := range d.nodes {
-		switch n.phase {
-		case phaseNew, phaseCordoning:
-			if !n.held {
-				return // not all are cordoned yet
-			}
-		case phaseDraining, phaseVerifying, phaseRestoring:
-			if !n.idle() {
-				active++
-			}
-		}
-	}
-	if !d.begun {
-		d.begun = true
-		d.host.Cordoned()
-	}
-	if d.host.Paused() {
-		return
-	}
-	for _, n := range d.nodes {
-		if n.phase != phaseQueued {
-			continue
-		}
-		begin, never := d.host.Begin(n.Seq, active)
-		switch {
-		case never != nil:
-			d.end(n, Outcome{Aside: true, Err: never})
-		case !begin:
-			return
-		default:
-			active++
-			n.phase, n.startedAt = phaseDraining, d.now
-			n.deadline = d.now.Add(d.world.options.timeout())
-		}
 	}
 }
 
