@@ -216,6 +216,41 @@ func TestDrain_followsTheOrderOfMachineDrainRules(t *testing.T) {
 	require.Equal(t, []string{"first", "first", "second", "second", "plain", "plain", "last", "last"}, apps)
 }
 
+// Rules of Cluster API keep pods where they are, and have a drain wait for others.
+func TestDrain_machineDrainRulesSkipAndWait(t *testing.T) {
+	c, proxy, p := behind(t, usual)
+	nodes := c.Nodes(t, 2)
+	rules, fleet := machineAPI(t, c, nodes)
+	ns := c.Namespace(t)
+	for app, behavior := range map[string]string{"agent": "Skip", "job": "WaitCompleted"} {
+		spec := ordered(app, 0)
+		spec["drain"] = map[string]any{"behavior": behavior}
+		c.Add(t, rules, fleet, app, nil, spec)
+	}
+	c.Deployment(t, ns, "agent", 1, kubetest.OnNodes(nodes[0]))
+	c.Deployment(t, ns, "web", 1, kubetest.OnNodes(nodes[0]))
+	job := c.Pod(t, ns, "job", nodes[0])
+	plan, err := p.engine.Preview(as(t, services.RoleAdmin), drainRequest(c.Name, nodes[:1]))
+	require.NoError(t, err)
+	said := map[drain.Verdict]string{}
+	for _, pod := range plan.Drain.Nodes[0].Pods {
+		if len(pod.Reasons) > 0 {
+			said[pod.Verdict] += pod.Reasons[0].Text
+		}
+	}
+	require.Equal(t, map[drain.Verdict]string{
+		drain.Skip: "drain_skip_machine_rule", drain.WaitCompleted: "drain_completed_machine_rule",
+	}, said)
+
+	v, err := p.drain(t, c.Name, nodes[:1])
+	require.NoError(t, err)
+	p.follow(t, v.ID, func(v batch.View) bool { return v.Drain != nil && v.Drain.Left == 1 && v.Drain.Completing == 1 })
+	completes(t, c, ns, job.Name)
+	require.Equal(t, store.StateSucceeded, p.wait(t, v.ID).State)
+	require.Len(t, evictionsOf(proxy), 1, "of the web")
+	require.Len(t, podsOn(t, c, nodes[0]), 2, "the agent, and the job that has ended")
+}
+
 // What the account may not read is said, and not guessed. Nothing is asked of a cluster
 // without Cluster API but whether it has it.
 func TestDrain_unreadPolicies(t *testing.T) {
