@@ -474,7 +474,7 @@ func drainWait(v batch.View) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		} else {
+		} else if !turning(v) || v.Drain.Left > 0 {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<p class=\"at-work muted\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

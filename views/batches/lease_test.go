@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"kube-node-manager/services/batch"
+	"kube-node-manager/services/store"
 	"kube-node-manager/views/batches"
 	"kube-node-manager/views/viewstest"
 )
@@ -18,6 +20,15 @@ func TestPanel_leases(t *testing.T) {
 	require.Contains(t, viewstest.Squeezed(row), "n-5node-maintenance12:40:003 min")
 	require.Contains(t, viewstest.Squeezed(doc.Find(`[data-phase="held"]`)), "waiting for a lease")
 	require.Equal(t, 1, doc.Find(`[data-lease="n-6"]`).Length())
+
+	idle := viewstest.Draining()
+	idle.Drain, idle.Running = &batch.Drain{}, nil
+	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(idle)))
+	require.Zero(t, doc.Find(".at-work").Length(), "the note says why nothing is done")
+	cordon := viewstest.Batch(store.StateRunning)
+	cordon.Leases, cordon.Counts.Running, cordon.Counts.Waiting = idle.Leases, 1, 2
+	doc = viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(cordon)))
+	require.Contains(t, viewstest.Squeezed(doc.Find(".tally")), "1 running2 waiting")
 
 	ended := viewstest.Draining()
 	ended.State = "cancelled"

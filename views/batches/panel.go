@@ -128,7 +128,7 @@ func resultCounts(v batch.View) []ui.Count {
 // their own only while they wait for another batch.
 func openCounts(v batch.View) []ui.Count {
 	c := v.Counts
-	if len(v.WaitsFor) == 0 {
+	if len(v.WaitsFor)+len(v.Leases) == 0 {
 		return []ui.Count{
 			{ID: "count_running", Count: c.Running + c.Waiting, Class: "run"},
 			{ID: "count_left", Count: c.Pending},
