@@ -23,9 +23,12 @@ type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 // handle returns an http.HandlerFunc that turns an error of fn into a response.
 func (e *edge) handle(fn handlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := fn(w, r); err != nil {
+		r, end := traceRequest(r)
+		err := fn(w, r)
+		if err != nil {
 			e.fail(w, r, err)
 		}
+		end(err)
 	}
 }
 

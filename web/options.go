@@ -79,6 +79,7 @@ type Options struct {
 	MetricsAddr   string `help:"${help_metrics_addr}" placeholder:"HOST:PORT"`
 	PublicMetrics bool   `help:"${help_public_metrics}"`
 	PprofAddr     string `help:"${help_pprof_addr}" placeholder:"HOST:PORT"`
+	OTLPEndpoint  string `help:"${help_otlp_endpoint}" placeholder:"URL"`
 
 	Key     string       `kong:"-"` // that of KeyFile in base64, in its place
 	Version string       `kong:"-"` // of the program
@@ -121,7 +122,8 @@ func OptionHelp() map[string]string {
 		"help_metrics_addr": "Separate address for /metrics, which is then not served on the main one.",
 		"help_public_metrics": "Serve /metrics to everybody. " +
 			"Otherwise it needs a token, unless only this machine can reach the program.",
-		"help_pprof_addr": "Address on this machine for profiles of Go, at /debug/pprof.",
+		"help_otlp_endpoint": "Send traces to this collector of OpenTelemetry, by OTLP over HTTP.",
+		"help_pprof_addr":    "Address on this machine for profiles of Go, at /debug/pprof.",
 	}
 	maps.Copy(help, signOnHelp())
 	return help
@@ -179,6 +181,9 @@ func (o *Options) Validate() error {
 		checkPositive("hard-age", o.HardAge),
 		checkDays("retain-batches", o.RetainBatches),
 		checkDays("retain-audit", o.RetainAudit),
+	}
+	if o.OTLPEndpoint != "" {
+		errs = append(errs, checkOTLP(o.OTLPEndpoint))
 	}
 	if o.PprofAddr != "" {
 		errs = append(errs, checkPprof(o.PprofAddr))

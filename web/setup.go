@@ -33,6 +33,10 @@ import (
 // before them.
 func (a *App) setUp(ctx context.Context) error {
 	a.options.warn(a.log)
+	ctx, err := a.startTracing(ctx)
+	if err != nil {
+		return err
+	}
 	if err := a.loadTLS(ctx); err != nil {
 		return err
 	}

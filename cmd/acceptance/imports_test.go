@@ -73,7 +73,8 @@ var rooms = map[string][]string{
 	"services/change":     {},
 	"services/form":       {"services"},
 	"services/store":      {"services", "services/change"}, // the words of its errors, and what is stored of a node
-	"services/kube":       {"services"},
+	"services/kube":       {"services", "services/trace"},
+	"services/trace":      {"services"},
 	forTest:               {},
 	"services/yamltree":   {"services"},
 	"services/seal":       {"services"},
@@ -93,7 +94,7 @@ var rooms = map[string][]string{
 	},
 	"services/batch": {
 		"services", "services/change", "services/fit", "services/form", "services/kube", "services/node",
-		"services/operation/...", "services/rule", "services/store",
+		"services/operation/...", "services/rule", "services/store", "services/trace",
 	},
 	"services/template":   {"services", "services/operation", "services/store", "services/yamltree"},
 	"services/saved":      {"services", "services/store"},

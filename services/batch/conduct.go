@@ -2,6 +2,7 @@ package batch
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/trace"
 )
 
 // Drain is what a View says of a running drain.
@@ -56,17 +58,17 @@ func (r *run) conductPart(c operation.Conductor, items []Item) {
 			return
 		}
 	}
-	host := &drainHost{run: r, items: make(map[int]Item, len(items))}
+	host := &drainHost{run: r, items: make(map[int]Item, len(items)), spans: make(map[int]trace.Span, len(items))}
 	targets := make([]operation.NumberedTarget, len(items))
 	for i, it := range items {
-		host.items[it.Seq] = it
+		host.items[it.Seq], host.spans[it.Seq] = it, r.traceItem(it)
 		targets[i] = operation.NumberedTarget{
 			Target: targetOf(it), Seq: it.Seq,
 			Evicted: stateOf(it.After).EvictedPods, Restarted: stateOf(it.After).Restarted,
 		}
 	}
 	host.all = maps.Clone(host.items)
-	err := c.Conduct(r.pace.take, r.pace.calls, r.client, host, targets)
+	err := c.Conduct(r.pace.take, r.span.In(r.pace.calls), r.client, host, targets)
 	if err == nil {
 		return
 	}
@@ -123,15 +125,21 @@ func (r *run) recall() {
 }
 
 // drainHost is the run as a drain sees it. Its methods are called by one
-// goroutine, but for Take.
+// goroutine, but for Take and Context.
 type drainHost struct {
 	run   *run
 	items map[int]Item // that have not ended
 	all   map[int]Item // is not changed
+	spans map[int]trace.Span
 }
 
 // Take is drain.Host's.
 func (h *drainHost) Take(seq int) error { return h.run.leases.take(h.all[seq]) }
+
+// Context is drain.Host's.
+func (h *drainHost) Context(ctx context.Context, seq int) context.Context {
+	return h.spans[seq].In(ctx)
+}
 
 // Lost is drain.Host's.
 func (h *drainHost) Lost(seq int) error { return h.run.leases.lost(h.all[seq]) }
@@ -168,6 +176,7 @@ func (h *drainHost) Progress(seq int, p drain.Progress) {
 func (h *drainHost) End(seq int, o drain.Outcome) {
 	r := h.run
 	it := h.items[seq]
+	defer func() { endItemTrace(h.spans[seq], it) }()
 	delete(h.items, seq)
 	after := withPods(it.After, o)
 	if o.Cancelled && !errors.Is(r.pace.stopped(), errCancelled) {

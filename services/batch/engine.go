@@ -280,6 +280,7 @@ func (e *Engine) launch(ctx context.Context, r *run, items []Item) error {
 	if !r.define.Beside {
 		e.turns.join(r, items)
 	}
+	r.beginTrace(ctx)
 	e.running.Go(func() { r.execute(items) })
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/operation"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/trace"
 )
 
 // run is one running batch. It lives from its launch until its end is stored. Its
@@ -34,6 +35,7 @@ type run struct {
 	begin   *baseline        // the cluster before the first wave; nil unless its rules demand health
 	open    map[string]int   // items that had not ended when the run began, by node
 	done    chan struct{}    // closed when the batch's end is stored
+	span    trace.Span       // set when the run is launched
 
 	mu      sync.Mutex
 	batch   Batch           // its state and times change; what it was asked for does not
@@ -82,6 +84,7 @@ func (r *run) changed() { r.engine.watcher.BatchChanged(r.batch.Cluster, r.batch
 // execute runs the items and then ends the batch, in the order that makes
 // "done" mean "visible".
 func (r *run) execute(items []Item) {
+	defer r.endTrace()
 	defer r.pace.stopCall()
 	r.log.Info("Batch started", "nodes", r.batch.Total, "by", r.batch.By)
 	recorded := make(chan struct{})

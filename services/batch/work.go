@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -22,7 +23,9 @@ const (
 func (r *run) work(it Item) {
 	r.ledger.begin(it)
 	r.changed()
-	result, err := r.try(&it)
+	span := r.traceItem(it)
+	defer func() { endItemTrace(span, it) }()
+	result, err := r.try(span.In(r.pace.calls), &it)
 	if err != nil && leavesRest(r.pace.stopped()) && r.pace.calls.Err() != nil {
 		return // it stays marked as running; the next process takes it up
 	}
@@ -43,7 +46,7 @@ func (r *run) work(it Item) {
 
 // try applies the operation until it works or trying again makes no sense. The
 // item keeps how often it was tried and whether its outcome is unknown.
-func (r *run) try(it *Item) (operation.Result, error) {
+func (r *run) try(calls context.Context, it *Item) (operation.Result, error) {
 	target := targetOf(*it)
 	target.Old = r.ledger.hadToWait(it.Seq)
 	if !target.Old {
@@ -56,7 +59,7 @@ func (r *run) try(it *Item) (operation.Result, error) {
 			target.Seen = nil
 		}
 		it.Attempts++
-		result, fault, err := r.call(target)
+		result, fault, err := r.call(calls, target)
 		if err == nil {
 			it.Unknown = false
 			if result.Converges != "" {
@@ -76,9 +79,9 @@ func (r *run) try(it *Item) (operation.Result, error) {
 
 // call calls the operation once, with the place in the limiter that was taken for
 // it.
-func (r *run) call(t operation.Target) (operation.Result, kube.Fault, error) {
+func (r *run) call(calls context.Context, t operation.Target) (operation.Result, kube.Fault, error) {
 	began := time.Now()
-	result, err := r.apply(t)
+	result, err := r.apply(calls, t)
 	fault := kube.FaultOf(err)
 	r.client.Limiter().Release(time.Since(began), fault)
 	return result, fault, err
@@ -91,14 +94,14 @@ func (r *run) mayTryAgain(wait time.Duration) bool {
 }
 
 // apply calls the operation and turns its panic into an error of this item.
-func (r *run) apply(t operation.Target) (result operation.Result, err error) {
+func (r *run) apply(calls context.Context, t operation.Target) (result operation.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error("Operation panicked", "node", t.Node, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("operation panicked: %v", p)
 		}
 	}()
-	return r.op.Apply(r.pace.calls, r.client, t)
+	return r.op.Apply(calls, r.client, t)
 }
 
 func targetOf(it Item) operation.Target {

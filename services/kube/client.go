@@ -85,7 +85,7 @@ func newClientset(cfg *rest.Config, observe Observer) (kubernetes.Interface, fun
 	if err != nil {
 		return nil, nil, err
 	}
-	h.Transport = &personTransport{next: h.Transport}
+	h.Transport = &tracedTransport{next: &personTransport{next: h.Transport}}
 	if observe != nil {
 		h.Transport = &observedTransport{next: h.Transport, observe: observe}
 	}

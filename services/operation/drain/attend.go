@@ -208,7 +208,7 @@ func (d *conductor) verify(n *nodeState) {
 		return
 	}
 	var pods []corev1.Pod
-	if d.call(func(ctx context.Context) (err error) {
+	if d.callFor(n, func(ctx context.Context) (err error) {
 		pods, err = d.cluster.ListNodePods(ctx, n.Node)
 		return err
 	}, func(err error) { d.verified(n, pods, err) }) {

@@ -18,7 +18,7 @@ func (d *conductor) cordonAll() {
 		if n.phase != phaseNew || d.now.Before(n.retry) {
 			continue
 		}
-		begun := d.call(func(ctx context.Context) error {
+		begun := d.callFor(n, func(ctx context.Context) error {
 			if err := d.host.Take(n.Seq); err != nil {
 				return err
 			}

@@ -173,6 +173,11 @@ func (d *conductor) call(fn func(ctx context.Context) error, then func(err error
 	return true
 }
 
+// callFor makes a call for a node.
+func (d *conductor) callFor(n *nodeState, fn func(ctx context.Context) error, then func(err error)) bool {
+	return d.call(func(ctx context.Context) error { return fn(d.host.Context(ctx, n.Seq)) }, then)
+}
+
 // land waits for the calls under way.
 func (d *conductor) land() {
 	for d.flying > 0 {
@@ -247,7 +252,7 @@ func (d *conductor) fail(n *nodeState, err error) {
 		return
 	}
 	n.phase = phaseRestoring
-	if !d.call(n.Restore, func(restoreErr error) {
+	if !d.callFor(n, n.Restore, func(restoreErr error) {
 		outcome.Restored = restoreErr == nil
 		if !errors.Is(restoreErr, ErrForeign) {
 			outcome.Err = errors.Join(err, restoreErr)

@@ -109,7 +109,7 @@ func (d *conductor) evict(n *nodeState, p *podState) bool {
 	}
 	version, grace := d.versionOf(p), d.world.options.grace()
 	namespace, name, uid := p.Namespace, p.Name, p.UID // the pod's state belongs to this goroutine
-	begun := d.call(func(ctx context.Context) (err error) {
+	begun := d.callFor(n, func(ctx context.Context) (err error) {
 		outcome, err = d.cluster.EvictPod(ctx, namespace, name, uid, grace)
 		return err
 	}, func(err error) {

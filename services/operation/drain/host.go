@@ -13,6 +13,8 @@ import (
 // Host is the batch that a drain is conducted for. Seq is the number of a node
 // in the batch. Its methods must not block, but for Take.
 type Host interface {
+	// Context returns the context of a call for a node, from any goroutine.
+	Context(ctx context.Context, seq int) context.Context
 	// Take is called before a node is cordoned, from any goroutine. It returns a HeldError
 	// if somebody else has to leave the node first; then it is called again.
 	Take(seq int) error
