@@ -20,6 +20,10 @@ cat <<TEXT
   sign in as           admin
   password             $password
 
+  What kubectl says of the same clusters, also without an installed one:
+
+    KUBECONFIG=$KUBECONFIG $DEVCLUSTER_KUBECTL --context prod-cluster get nodes
+
   Ctrl-C stops everything.
 
 TEXT
