@@ -54,11 +54,13 @@ var hookFormats = map[string]hookFormat{
 		"en", readSlack, hookAnswer{http.StatusTooManyRequests, "rate_limited"}, hookAnswer{http.StatusOK, "ok"},
 	},
 	"feishu": {
-		"zh-CN", readFeishu, hookAnswer{http.StatusOK, `{"code":11232,"msg":"frequency limited psm[x]","data":{}}`},
+		"zh-CN", readFeishu,
+		hookAnswer{http.StatusOK, `{"code":11232,"msg":"frequency limited psm[x]","data":{}}`},
 		hookAnswer{http.StatusOK, `{"code":0,"msg":"success","data":{},"StatusCode":0,"StatusMessage":"success"}`},
 	},
 	"dingtalk": {
-		"zh-CN", readDingTalk, hookAnswer{http.StatusOK, `{"errcode":660026,"errmsg":"send too fast"}`},
+		"zh-CN", readDingTalk,
+		hookAnswer{http.StatusOK, `{"errcode":660026,"errmsg":"send too fast"}`},
 		hookAnswer{http.StatusOK, `{"errcode":0,"errmsg":"ok"}`},
 	},
 	"teams": {
