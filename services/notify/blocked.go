@@ -47,6 +47,9 @@ func (s *Service) collectBlocked(ctx context.Context, hooks []store.Hook) error 
 			continue
 		}
 		for _, h := range hooks {
+			if !wants(h, v.Cluster, EventBlocked) {
+				continue
+			}
 			if err := s.tellBlocked(ctx, h, v, b); err != nil {
 				return err
 			}
@@ -71,9 +74,9 @@ func (s *Service) tellBlocked(ctx context.Context, h store.Hook, v batch.View, b
 		return err
 	}
 	m.Blocked, m.BlockedFor, m.Budgets = b.pods, int(waited.Minutes()), b.budgets
-	deliveries, err := s.tell([]store.Hook{h}, m, "")
+	d, err := s.delivery(h, m)
 	if err != nil {
 		return err
 	}
-	return s.Store.Enqueue(ctx, -1, deliveries)
+	return s.Store.Enqueue(ctx, -1, []store.Delivery{d})
 }

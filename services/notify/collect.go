@@ -145,11 +145,16 @@ func eventOf(e store.Entry, b store.Batch) (event, also string) {
 	return "", ""
 }
 
+// wants reports whether a hook is to be told one of the events of a batch.
+func wants(h store.Hook, cluster string, events ...string) bool {
+	return (h.Cluster == "" || h.Cluster == cluster) &&
+		slices.ContainsFunc(events, func(event string) bool { return slices.Contains(h.Events, event) })
+}
+
 // tell returns the deliveries of a message to the hooks that want it.
 func (s *Service) tell(hooks []store.Hook, m Message, also string) (out []store.Delivery, err error) {
 	for _, h := range hooks {
-		wants := slices.Contains(h.Events, m.Event) || also != "" && slices.Contains(h.Events, also)
-		if !wants || h.Cluster != "" && h.Cluster != m.Cluster {
+		if !wants(h, m.Cluster, m.Event, also) {
 			continue
 		}
 		d, err := s.delivery(h, m)

@@ -247,6 +247,7 @@ func TestHooks_formats(t *testing.T) {
 func TestHooks_blocked(t *testing.T) {
 	b := newBench(t, loopback)
 	b.hook(t, "all", FormatJSON, EventBlocked)
+	b.hook(t, "failures", FormatJSON, EventFailed) // is not told
 	b.batch(t, "b1", store.StateRunning)
 	stored, err := b.Store.Batch(t.Context(), "b1")
 	require.NoError(t, err)
