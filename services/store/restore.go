@@ -180,13 +180,10 @@ func (s *Store) settleCopy(ctx context.Context, tx *sql.Tx, name string, r *Rest
 // returns where that is now. The log of the present one leaves first: beside another
 // database, SQLite would apply it to that one.
 func (s *Store) replace(next string) (aside string, err error) {
-	if err := os.MkdirAll(s.backups(), 0o700); err != nil {
-		return "", fmt.Errorf("create the backup directory: %w", err)
+	if err := s.prepareReplace(next); err != nil {
+		return "", err
 	}
 	kept := filepath.Join(s.backups(), "replaced-"+time.Now().UTC().Format("20060102T150405.000000")+".db")
-	if err := os.Remove(s.file + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("remove the index of the database before: %w", err)
-	}
 	for _, suffix := range []string{"-wal", ""} {
 		err := os.Rename(s.file+suffix, kept+suffix)
 		switch {
@@ -201,4 +198,20 @@ func (s *Store) replace(next string) (aside string, err error) {
 		return aside, fmt.Errorf("put the copy in place; the database before is in %s: %w", kept, err)
 	}
 	return aside, nil
+}
+
+// prepareReplace does what leaves the present database usable.
+func (s *Store) prepareReplace(next string) error {
+	if err := os.MkdirAll(s.backups(), 0o700); err != nil {
+		return fmt.Errorf("create the backup directory: %w", err)
+	}
+	for _, path := range []string{s.backups(), next, s.lockPath("serve.lock")} {
+		if err := giveTo(filepath.Dir(s.file), path); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(s.file + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the index of the database before: %w", err)
+	}
+	return nil
 }
