@@ -37,6 +37,7 @@ type Client struct {
 	writes  rest.Interface
 	leases  rest.Interface // on the connections of writes
 	limiter *Limiter
+	clock   *clock
 	close   func()
 }
 
@@ -51,13 +52,14 @@ func New(cfg *rest.Config, userAgent string, observe Observer) (*Client, error) 
 	// Compressing a list costs the API server more than the saved bytes are worth
 	// on a data centre's network.
 	readConfig.DisableCompression = true
-	reads, closeReads, err := newClientset(readConfig, observe)
+	its := &clock{}
+	reads, closeReads, err := newClientset(readConfig, its, observe)
 	if err != nil {
 		return nil, err
 	}
 	writeConfig := rest.CopyConfig(readConfig)
 	writeConfig.DisableCompression = false // makes client-go use another transport; single nodes are never compressed
-	writes, closeWrites, err := newClientset(writeConfig, observe)
+	writes, closeWrites, err := newClientset(writeConfig, its, observe)
 	if err != nil {
 		return nil, err
 	}
@@ -67,14 +69,14 @@ func New(cfg *rest.Config, userAgent string, observe Observer) (*Client, error) 
 	}
 	return &Client{
 		reads: reads, writes: writes.CoreV1().RESTClient(), leases: writes.CoordinationV1().RESTClient(),
-		limiter: NewLimiter(), close: closeBoth,
+		limiter: NewLimiter(), clock: its, close: closeBoth,
 	}, nil
 }
 
 // newClientset returns a clientset with its own connections, and a function that
 // closes them all. Closing the idle ones would not be enough: a connection whose
 // call was just cancelled stays open for another minute and a half.
-func newClientset(cfg *rest.Config, observe Observer) (kubernetes.Interface, func(), error) {
+func newClientset(cfg *rest.Config, its *clock, observe Observer) (kubernetes.Interface, func(), error) {
 	dial := cfg.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
@@ -85,7 +87,8 @@ func newClientset(cfg *rest.Config, observe Observer) (kubernetes.Interface, fun
 	if err != nil {
 		return nil, nil, err
 	}
-	h.Transport = &tracedTransport{next: &personTransport{next: h.Transport}}
+	h.Transport = &personTransport{next: &clockTransport{next: h.Transport, clock: its}}
+	h.Transport = &tracedTransport{next: h.Transport}
 	if observe != nil {
 		h.Transport = &observedTransport{next: h.Transport, observe: observe}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -134,7 +133,7 @@ func (o draining) Survey(ctx context.Context, c *kube.Client, s Scope) (drain.Pl
 func DrainFacts(
 	ctx context.Context, c *kube.Client, rules []drain.NamespaceRule, nodes []*node.Node, missing []string,
 ) (drain.Facts, error) {
-	f := drain.Facts{Nodes: nodes, Missing: missing, Now: time.Now(), Self: kube.Self()}
+	f := drain.Facts{Nodes: nodes, Missing: missing, Now: c.Now(), Self: kube.Self()}
 	var err error
 	f.PodsByNode, err = podsOf(ctx, c, nodes)
 	if err != nil {

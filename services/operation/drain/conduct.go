@@ -61,7 +61,7 @@ func Conduct(take, calls context.Context, c Cluster, host Host, t Terms, targets
 	if err != nil && kube.FaultOf(err).Retry {
 		return err // any other error: they cannot be read, and no orphan is assumed
 	}
-	w, err := newWorld(t.Options, uids, time.Now())
+	w, err := newWorld(t.Options, uids, c.Now())
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (d *conductor) step() {
 		}
 	}
 	d.now, d.next = now, now.Add(time.Second)
-	d.world.now = now
+	d.world.now = d.cluster.Now()
 	list, known := d.watch.Budgets()
 	d.guards = newBudgets(list, known)
 	d.cordonAll()

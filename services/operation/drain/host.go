@@ -74,4 +74,6 @@ type Cluster interface {
 	EvictPod(ctx context.Context, namespace, name, uid string, grace time.Duration) (kube.Eviction, error)
 	RestartDeployment(ctx context.Context, r kube.Restart, now time.Time) (written bool, err error)
 	Limiter() *kube.Limiter
+	// Now is the time by the cluster's clock.
+	Now() time.Time
 }
