@@ -71,7 +71,7 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Store, error) {
 	}
 	if err := s.open(ctx); err != nil {
 		if troubleOf(err) == errDamaged {
-			err = fmt.Errorf("the database is damaged; put a backup in its place, such as one of %s: %w", s.backups(), err)
+			err = fmt.Errorf("the database is damaged; put a backup in its place with the command restore: %w", err)
 		}
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", s.file, err), s.closePools())
 	}
