@@ -98,10 +98,11 @@ fuzz: ## fuzz everything that reads what people type, each reader for FUZZTIME (
 	@echo "== fuzzing"
 	@cmd/fuzz.sh
 
-soak: plane compiler fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains
+soak: plane compiler fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains; try all of the fault suite
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 120m -run 'TestDone_isVisibleWithAWatch' -v ./services/batch -rounds 1000
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestConditions_rightAfterKills' -v ./cmd/acceptance -rounds 30
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -count 1 -timeout 60m -parallel $(TEST_CLUSTERS) -run 'TestFaults' -v ./cmd/acceptance -faults
 
 screenshots: plane chromium ## recreate the pictures in the README
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update
