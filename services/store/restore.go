@@ -177,27 +177,36 @@ func (s *Store) settleCopy(ctx context.Context, tx *sql.Tx, name string, r *Rest
 }
 
 // replace puts a database without a write-ahead log in the place of the present one, and
-// returns where that is now. The log of the present one leaves first: beside another
-// database, SQLite would apply it to that one.
+// returns where that is now. At every moment there is a database in the place. The log of
+// the present one leaves before: beside another database, SQLite would apply it to that one.
 func (s *Store) replace(next string) (aside string, err error) {
 	if err := s.prepareReplace(next); err != nil {
 		return "", err
 	}
 	kept := filepath.Join(s.backups(), "replaced-"+time.Now().UTC().Format("20060102T150405.000000")+".db")
-	for _, suffix := range []string{"-wal", ""} {
-		err := os.Rename(s.file+suffix, kept+suffix)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return "", fmt.Errorf("keep the database before: %w", err)
-		case suffix == "":
-			aside = kept
-		}
+	err = keep(s.file, kept)
+	switch {
+	case err == nil:
+		aside = kept
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("keep the database before: %w", err)
+	}
+	if err := os.Rename(s.file+"-wal", kept+"-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return aside, fmt.Errorf("keep the log of the database before: %w", err)
 	}
 	if err := os.Rename(next, s.file); err != nil {
 		return aside, fmt.Errorf("put the copy in place; the database before is in %s: %w", kept, err)
 	}
 	return aside, nil
+}
+
+// keep gives a file a second name, or another one where files can have only one.
+func keep(file, kept string) error {
+	err := os.Link(file, kept)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(file, kept)
 }
 
 // prepareReplace does what leaves the present database usable.
