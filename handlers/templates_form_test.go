@@ -18,7 +18,7 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/cluster"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 	"kube-node-manager/services/template"
 	"kube-node-manager/views/templates"
 	"kube-node-manager/views/ui"
@@ -115,7 +115,7 @@ func FuzzTemplatesCreate(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(f.Context(), f.TempDir(), log)
+	st, err := storetest.Open(f, f.Context(), f.TempDir(), log)
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = st.Close(context.Background()) })
 	h := New(Dependencies{Clusters: noClusters{}, Batches: noBatches{}, Templates: template.New(st, log)})

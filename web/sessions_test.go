@@ -16,6 +16,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/account"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 // sessionTest is the login sessions without the rest of the program.
@@ -39,7 +40,7 @@ func (someUser) ByID(context.Context, int64) (account.User, error) {
 func newSessionTest(t *testing.T) *sessionTest {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.Context(), t.TempDir(), log)
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), log)
 	require.NoError(t, err)
 	x := &sessionTest{t: t, store: st, slow: make(chan struct{}), waits: make(chan struct{})}
 	o := testOptions(t)
@@ -159,7 +160,7 @@ func TestSession_unknownTokensInsertNoRow(t *testing.T) {
 func TestSession_expiredRowsAreDeleted(t *testing.T) {
 	x := newSessionTest(t)
 	_, token := x.ask("/in", "")
-	_, err := x.store.Writer().ExecContext(t.Context(), `UPDATE sessions SET expiry = julianday('now') - 1`)
+	_, err := x.store.Writer().ExecContext(t.Context(), `UPDATE sessions SET expiry = 0`)
 	require.NoError(t, err)
 	require.False(t, x.valid(token))
 	require.Equal(t, 1, x.rows())
@@ -310,7 +311,7 @@ func TestStream_endsWithItsLogin(t *testing.T) {
 			require.NoError(t, err)
 		},
 		"disabled": func(t *testing.T, ad *Admin) {
-			_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1 WHERE name = 'bob'")
+			_, err := ad.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = TRUE WHERE name = 'bob'")
 			require.NoError(t, err)
 		},
 		"deleted": func(t *testing.T, ad *Admin) {

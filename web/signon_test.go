@@ -160,8 +160,10 @@ func TestOIDC_sessionsKeepNoSecret(t *testing.T) {
 	rows := func() (data string, hours float64) {
 		a.admin(t, func(ad *Admin) {
 			row := ad.store.Writer().QueryRowContext(t.Context(),
-				"SELECT data, (expiry - julianday('now')) * 24 FROM sessions ORDER BY expiry DESC LIMIT 1")
-			require.NoError(t, row.Scan(&data, &hours))
+				"SELECT data, expiry FROM sessions ORDER BY expiry DESC LIMIT 1")
+			var expiry int64
+			require.NoError(t, row.Scan(&data, &expiry))
+			hours = time.Until(time.UnixMilli(expiry)).Hours()
 		})
 		return data, hours
 	}

@@ -14,6 +14,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,12 +51,17 @@ func noLabels() map[string]map[string]string { return nil }
 // newTest returns a service over an empty database, with a clock that stands still.
 func newTest(t *testing.T) (*Service, *store.Store, *clock) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.Context(), t.TempDir(), log)
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	return newTestOn(t, st)
+}
+
+// newTestOn is newTest over a database that is empty.
+func newTestOn(t *testing.T, st *store.Store) (*Service, *store.Store, *clock) {
+	t.Helper()
 	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
 	c := &clock{at: time.Date(2026, 11, 23, 4, 5, 6, 0, time.UTC)}
-	return New(st, log, c.now, noLabels), st, c
+	return New(st, slog.New(slog.DiscardHandler), c.now, noLabels), st, c
 }
 
 // requireField requires that err is CodeInvalid and names the field with that text.
@@ -117,7 +123,7 @@ func TestSetup_neededUntilAnAdministratorCanSignIn(t *testing.T) {
 	requireField(t, err, "name", "error_name_taken")
 	_, err = s.CreateFirst(t.Context(), code, "ada", goodPassword)
 	require.NoError(t, err)
-	_, err = st.Writer().ExecContext(t.Context(), `UPDATE users SET disabled = 1`)
+	_, err = st.Writer().ExecContext(t.Context(), `UPDATE users SET disabled = TRUE`)
 	require.NoError(t, err)
 	_, needed, err = s.SetupCode(t.Context())
 	require.NoError(t, err)
@@ -240,7 +246,7 @@ func TestAuthenticate_disabled(t *testing.T) {
 	s, st, _ := newTest(t)
 	u, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
-	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1")
+	_, err = st.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = TRUE")
 	require.NoError(t, err)
 	_, err = s.Authenticate(t.Context(), "ada", goodPassword)
 	require.Equal(t, "error_login", services.AsError(err).Text)
@@ -301,9 +307,9 @@ func TestSecrets_notInTheDatabase(t *testing.T) {
 	var found int
 	for _, secret := range []string{code, strings.ReplaceAll(code, "-", ""), goodPassword, token, token[4:]} {
 		require.NoError(t, st.Writer().QueryRowContext(t.Context(), `SELECT
-			(SELECT count(*) FROM settings WHERE instr(value, $1)) +
-			(SELECT count(*) FROM users WHERE instr(password_hash, $1)) +
-			(SELECT count(*) FROM tokens WHERE instr(hash, CAST($1 AS BLOB)) OR instr(name, $1))`, secret).Scan(&found))
+			(SELECT count(*) FROM settings WHERE value LIKE '%' || $1 || '%') +
+			(SELECT count(*) FROM users WHERE password_hash LIKE '%' || $1 || '%') +
+			(SELECT count(*) FROM tokens WHERE hash = $2 OR name LIKE '%' || $1 || '%')`, secret, []byte(secret)).Scan(&found))
 		require.Zero(t, found)
 	}
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/store"
 )
 
 func TestTokens(t *testing.T) {
@@ -97,8 +99,10 @@ func TestTokens_end(t *testing.T) {
 
 // Concurrent requests with one token record its use once.
 func TestTokens_useIsRecordedOnce(t *testing.T) {
-	s, st, _ := newTest(t)
-	_, err := s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
+	db, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler)) // for its kind of trigger
+	require.NoError(t, err)
+	s, st, _ := newTestOn(t, db)
+	_, err = s.AddUser(asAdmin(t), "ada", goodPassword, services.RoleUser)
 	require.NoError(t, err)
 	token, err := s.CreateToken(asAdmin(t), "ada", NewToken{Label: "ci", Life: 0})
 	require.NoError(t, err)

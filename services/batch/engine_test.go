@@ -29,6 +29,7 @@ import (
 	"kube-node-manager/services/prometheus"
 	"kube-node-manager/services/rule"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -168,10 +169,11 @@ func startProcessAt(
 	ctx := t.Context()
 	seen := &journal{}
 	log := slog.New(slog.NewTextHandler(seen, nil))
-	db, err := store.Open(ctx, dir, log)
+	db, err := storetest.Open(t, ctx, dir, log)
 	require.NoError(t, err)
 	_, err = db.Writer().ExecContext(ctx, // the one of as
-		`INSERT OR IGNORE INTO users (id, name, password_hash, role, created_at) VALUES (7, 'oncall', 'x', 'admin', 0)`)
+		`INSERT INTO users (id, name, password_hash, role, created_at) VALUES (7, 'oncall', 'x', 'admin', 0)
+			ON CONFLICT DO NOTHING`)
 	require.NoError(t, err)
 	registry, err := cluster.Load(cluster.Source{Kubeconfig: kubeconfig})
 	require.NoError(t, err)

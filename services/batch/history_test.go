@@ -14,12 +14,13 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 // archive is an engine that has nothing to do but to tell of the past.
 func archive(t testing.TB) (*batch.Engine, *store.Store) {
 	t.Helper()
-	db, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	db, err := storetest.Open(t, t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close(context.WithoutCancel(t.Context()))) })
 	return batch.New(batch.Dependencies{Store: db, Log: slog.New(slog.DiscardHandler)}, usual), db

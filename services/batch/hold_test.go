@@ -43,11 +43,11 @@ func TestStart_holdsWhatItsUserMayNoMore(t *testing.T) {
 		"earlier version":          {now: "user", goesOn: true},
 		"earlier version, demoted": {now: "viewer", want: store.HoldDemoted},
 		"disabled": {
-			then: "user", now: "user", change: "UPDATE users SET disabled = 1", want: store.HoldDisabled,
+			then: "user", now: "user", change: "UPDATE users SET disabled = TRUE", want: store.HoldDisabled,
 		},
 		"deleted": {then: "user", now: "user", change: "DELETE FROM users", want: store.HoldDeleted},
 		"disabled, but to be ended": {
-			then: "user", now: "user", change: "UPDATE users SET disabled = 1", canceled: true, want: store.HoldDisabled,
+			then: "user", now: "user", change: "UPDATE users SET disabled = TRUE", canceled: true, want: store.HoldDisabled,
 			goesOn: true,
 		},
 		"restored from a copy": {
@@ -98,7 +98,7 @@ func TestStart_heldBatchIsResumedByAnother(t *testing.T) {
 	dir := t.TempDir()
 	p := startProcess(t, c.Kubeconfig, dir, usual)
 	v := p.atGate(t, p.rollout(t, c.Name, names, "canary", "1").ID)
-	_, err := p.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = 1; UPDATE batches SET paused = 0")
+	_, err := p.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = TRUE; UPDATE batches SET paused = FALSE")
 	require.NoError(t, err)
 	p.stop()
 
@@ -137,7 +137,7 @@ func TestCheckAccess_stopsRunningBatches(t *testing.T) {
 		want   store.Hold
 	}{
 		{"role = 'viewer'", "role = 'admin'", store.HoldDemoted},
-		{"disabled = 1", "disabled = 0", store.HoldDisabled},
+		{"disabled = TRUE", "disabled = FALSE", store.HoldDisabled},
 		{"reset_at = 9000000000000000", "reset_at = NULL", store.HoldReset},
 	} {
 		t.Run(string(tt.want), func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"kube-node-manager/services"
 	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,7 +50,7 @@ func newManaged(t *testing.T, key seal.Key) *managed {
 	m := &managed{file: filepath.Join(t.TempDir(), "config")}
 	require.NoError(t, os.WriteFile(m.file, []byte(twoContexts), 0o600))
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.Context(), t.TempDir(), log)
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), log)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = st.Close(context.Background()) })
 	m.store = st

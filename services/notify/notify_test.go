@@ -25,6 +25,7 @@ import (
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/seal"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,7 +76,7 @@ func (b *bench) Running(services.Scope) []batch.View { return b.running }
 
 func newBench(t *testing.T, networks ...netip.Prefix) *bench {
 	t.Helper()
-	st, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
 	b := &bench{receiver: &receiver{status: http.StatusOK}, now: time.UnixMilli(1_800_000_000_000).UTC()}

@@ -13,6 +13,7 @@ import (
 	"kube-node-manager/services/form"
 	"kube-node-manager/services/operation/drain"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 func as(t *testing.T, role services.Role) context.Context {
@@ -22,7 +23,7 @@ func as(t *testing.T, role services.Role) context.Context {
 
 func newService(t *testing.T) (*Service, *store.Store) {
 	t.Helper()
-	st, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
 	return New(st, func() time.Time { return time.UnixMilli(1_800_000_000_123) }), st

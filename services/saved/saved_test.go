@@ -10,6 +10,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 // world is a service with users of each role.
@@ -20,7 +21,7 @@ type world struct {
 
 func newWorld(t *testing.T) world {
 	t.Helper()
-	st, err := store.Open(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
 	w := world{New(st), map[string]context.Context{}}

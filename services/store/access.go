@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"kube-node-manager/services"
 )
@@ -33,7 +34,8 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) (held 
 		if u.Disabled == disabled {
 			return services.NewError(services.CodeConflict, text, "Name", u.Name)
 		}
-		const update = `UPDATE users SET disabled = $2, auth_epoch = auth_epoch + $2 WHERE id = $1`
+		const update = `UPDATE users SET disabled = $2,
+			auth_epoch = auth_epoch + CASE WHEN $2 THEN 1 ELSE 0 END WHERE id = $1`
 		if _, err := tx.ExecContext(ctx, update, id, disabled); err != nil {
 			return err
 		}
@@ -179,7 +181,7 @@ func scanSession(row scanner) (s Session, err error) {
 // Sessions returns the login sessions that have not expired.
 func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 	return list(ctx, s.r, "read the login sessions", scanSession,
-		`SELECT token, data FROM sessions WHERE julianday('now') < expiry`)
+		`SELECT token, data FROM sessions WHERE expiry > $1`, toMillis(time.Now()))
 }
 
 // SignInAddresses returns the client addresses of a user's last 50 sign-ins, the

@@ -36,7 +36,7 @@ func (s *Store) SetApproval(ctx context.Context, b Batch, before State, action A
 	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE batches SET state = $1, approval = $2, schedule = $3, held = ''
-			WHERE id = $4 AND state = $5 AND cancel_requested = 0`,
+			WHERE id = $4 AND state = $5 AND NOT cancel_requested`,
 			string(b.State), approval, schedule, b.ID, string(before))
 		if err != nil {
 			return fmt.Errorf("store an approval: %w", err)

@@ -239,27 +239,28 @@ type EntryQuery struct {
 	Limit         int
 }
 
-func (q EntryQuery) conditions() conditions {
-	var c conditions
-	// Few entries are about a node. The sign keeps SQLite from using the index of a condition
-	// that holds for many entries instead.
+func (q EntryQuery) conditions(e engine) conditions {
+	c := conditions{engine: e}
+	// Few entries are about a node: the index of a condition that holds for many entries must
+	// not be used instead.
 	unindexed := ""
 	if q.Node != "" {
-		unindexed = "+"
+		unindexed = e.unindexed
 	}
 	c.add(q.Before > 0, unindexed+"id < ?", q.Before)
 	c.add(q.OwnerID != 0, unindexed+"actor_id = ? AND actor = ?", q.OwnerID, q.Owner)
-	c.add(q.Actor != "", "actor = ? COLLATE NOCASE", q.Actor)
-	c.add(q.Object != "", "object = ? COLLATE NOCASE", q.Object)
+	c.add(q.Actor != "", "lower(actor) = lower(?)", q.Actor)
+	c.add(q.Object != "", "lower(object) = lower(?)", q.Object)
 	c.add(q.Action != "", unindexed+"action = ?", string(q.Action))
 	c.add(q.Cluster != "", unindexed+"cluster = ?", q.Cluster)
 	c.add(q.Node != "", "object IN (SELECT batch_id FROM batch_items WHERE node = ?)", q.Node)
 	c.add(q.Result != "", "result = ?", string(q.Result))
 	c.add(!q.From.IsZero(), unindexed+"at >= ?", toMillis(q.From))
 	c.add(!q.To.IsZero(), unindexed+"at < ?", toMillis(q.To))
-	c.addWords(q.Words, likeAny(
-		"actor", "address", "request_id", "action", "cluster", "object", "reason", "before", "after")...)
-	c.add(len(q.Among) > 0, unindexed+"action IN ("+marks(len(q.Among))+")", anyOf(q.Among)...)
+	c.addWords(q.Words, []string{
+		"actor", "address", "request_id", "action", "cluster", "object", "reason", "before", "after",
+	})
+	c.add(len(q.Among) > 0, unindexed+"action IN ("+questions(len(q.Among))+")", anyOf(q.Among)...)
 	return c
 }
 
@@ -273,11 +274,12 @@ func anyOf(actions []Action) []any {
 
 // Entries returns the newest entries of the audit log that match a query.
 func (s *Store) Entries(ctx context.Context, q EntryQuery) ([]Entry, error) {
-	c := q.conditions()
+	c := q.conditions(s.engine)
+	limit := c.arg(q.Limit)
 	return list(ctx, s.r, "read the audit log", scanEntry, `SELECT id, at, actor_id, actor, address, request_id,
 		action, cluster, object, before, after, reason, result,
 		action LIKE 'batch.%' AND EXISTS (SELECT 1 FROM batches b WHERE b.id = audit.object)
-		FROM audit WHERE `+c.where()+` ORDER BY id DESC LIMIT ?`, append(c.args, q.Limit)...)
+		FROM audit WHERE `+c.where()+` ORDER BY id DESC LIMIT `+limit, c.args...)
 }
 
 func scanEntry(row scanner) (Entry, error) {
@@ -371,8 +373,8 @@ func purgeOldBatches(ctx context.Context, tx *sql.Tx, before time.Time) (int, er
 func oldBatches(ctx context.Context, tx *sql.Tx, before time.Time) ([]any, error) {
 	return list(ctx, tx, "look for old batches", scanAny, `WITH RECURSIVE needed (id) AS (
 			SELECT id FROM batches WHERE `+batchNotEnded+`
-			UNION SELECT coalesce(b.retry_of, '') FROM batches b JOIN needed n ON b.id = n.id
-			UNION SELECT coalesce(b.undo_of, '') FROM batches b JOIN needed n ON b.id = n.id)
+			UNION SELECT origin.id FROM needed JOIN batches b ON b.id = needed.id
+				JOIN batches origin ON origin.id IN (b.retry_of, b.undo_of))
 		SELECT id FROM batches WHERE ended_at < $1 AND id NOT IN (SELECT id FROM needed)
 		ORDER BY ended_at LIMIT $2`, toMillis(before), purgeBatches)
 }

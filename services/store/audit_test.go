@@ -83,21 +83,28 @@ func TestAudit_cannotBeChanged(t *testing.T) {
 	s := openAudit(t)
 	require.NoError(t, s.Note(asAda(t), Entry{Action: ActionLogout, Object: "ada"}))
 	want := entries(t, s)
-	for _, query := range []string{
+	attempts := []string{
 		`UPDATE audit SET actor = 'bob'`,
 		`UPDATE audit SET id = id`,
-		`UPDATE OR IGNORE audit SET at = 0`,
-		`UPDATE OR REPLACE audit SET at = 0`,
 		`DELETE FROM audit`,
 		`DELETE FROM audit WHERE id = 1`,
-		`INSERT OR REPLACE INTO audit (id, at, action, result) VALUES (1, 0, 'x', 'ok')`,
-		`REPLACE INTO audit SELECT * FROM audit`,
-		`INSERT INTO audit (id, at, action, result) VALUES (1, 0, 'x', 'ok') ON CONFLICT DO UPDATE SET actor = 'bob'`,
-	} {
+		`INSERT INTO audit (id, at, action, result) VALUES (1, 0, 'x', 'ok')
+			ON CONFLICT (id) DO UPDATE SET actor = 'bob'`,
+	}
+	if onPostgres(s) {
+		attempts = append(attempts, `TRUNCATE audit`)
+	} else {
+		attempts = append(attempts,
+			`UPDATE OR IGNORE audit SET at = 0`,
+			`UPDATE OR REPLACE audit SET at = 0`,
+			`INSERT OR REPLACE INTO audit (id, at, action, result) VALUES (1, 0, 'x', 'ok')`,
+			`REPLACE INTO audit SELECT * FROM audit`)
+	}
+	for _, query := range attempts {
 		_, err := s.w.ExecContext(t.Context(), query)
 		require.ErrorContains(t, err, "append-only", query)
 	}
-	_, err := s.w.ExecContext(t.Context(), `INSERT OR REPLACE INTO audit (at, action, result) VALUES (0, 'x', 'well')`)
+	_, err := s.w.ExecContext(t.Context(), `INSERT INTO audit (at, action, result) VALUES (0, 'x', 'well')`)
 	require.Error(t, err, "there is no such result")
 	require.Equal(t, want, entries(t, s))
 }
@@ -199,8 +206,12 @@ func TestEntries_ofANode(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Equal(t, "b1", found[0].Object)
+}
 
-	c := q.conditions()
+func TestEntries_ofANode_byIndex(t *testing.T) {
+	s := openSQLite(t)
+	q := EntryQuery{Node: "node-1", Cluster: "prod", Limit: 10}
+	c := q.conditions(s.engine)
 	explain := `EXPLAIN QUERY PLAN SELECT id FROM audit WHERE ` + c.where() + ` ORDER BY id DESC LIMIT 10`
 	var id, parent, unused int
 	var first string
@@ -354,8 +365,13 @@ func TestAudit_noEntryOfARefusedImport(t *testing.T) {
 // breakAudit makes every new audit entry fail.
 func breakAudit(t *testing.T, s *Store) {
 	t.Helper()
-	_, err := s.w.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE INSERT ON audit
-		BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
+	trigger := `CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END`
+	if onPostgres(s) {
+		trigger = `CREATE FUNCTION broken() RETURNS TRIGGER LANGUAGE plpgsql
+				AS 'BEGIN RAISE EXCEPTION ''disk full''; END';
+			CREATE TRIGGER broken BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION broken()`
+	}
+	_, err := s.w.ExecContext(t.Context(), trigger)
 	require.NoError(t, err)
 }
 

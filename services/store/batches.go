@@ -91,7 +91,7 @@ func insertBatchRow(ctx context.Context, tx *sql.Tx, b Batch) error {
 		VALUES ($1, $2, $3, $4, $5,
 			$6, $7, $8, $9, nullif($10, ''), $11,
 			$12, $13, $14, $15,
-			nullif($16, ''), nullif($17, ''), nullif($18, 0), $19, $20, $21, $22)`,
+			nullif($16, ''), nullif($17, ''), nullif(CAST($18 AS BIGINT), 0), $19, $20, $21, $22)`,
 		b.ID, b.Cluster, b.Operation, string(b.Params), b.Reason,
 		b.ActorID, b.By, b.Address, b.RequestID, b.IdempotencyKey, b.Fingerprint,
 		string(b.State), toMillis(b.CreatedAt), toNullMillis(b.StartedAt), b.Total,
@@ -112,7 +112,7 @@ func (s *Store) SetBatch(ctx context.Context, b Batch) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE batches
-			SET state = $1, sync = $2, cancel_requested = max(cancel_requested, $3),
+			SET state = $1, sync = $2, cancel_requested = (cancel_requested OR $3),
 				started_at = $4, ended_at = $5, cleared_at = $6, held = $7, schedule = $8, untold = $9
 			WHERE id = $10`,
 			string(b.State), b.Sync, b.CancelRequested,
@@ -153,7 +153,7 @@ func (s *Store) noteBatch(ctx context.Context, tx *sql.Tx, b Batch, a Action, r 
 // process that runs it crashes first.
 func (s *Store) RequestCancel(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		const update = `UPDATE batches SET cancel_requested = 1 WHERE id = $1 AND cancel_requested = 0
+		const update = `UPDATE batches SET cancel_requested = TRUE WHERE id = $1 AND NOT cancel_requested
 			RETURNING ` + batchColumns
 		b, err := scanBatch(tx.QueryRowContext(ctx, update, id))
 		if services.CodeOf(err) == services.CodeNotFound {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"kube-node-manager/services"
@@ -98,10 +100,10 @@ func findCluster(ctx context.Context, q querier, name string) (Cluster, error) {
 // Errors: CodeInvalid for the field "name" if an imported cluster has the name.
 func (s *Store) InsertCluster(ctx context.Context, c Cluster, seal SealFunc) (made Cluster, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM clusters WHERE name = $1 AND imported = 0`, c.Name); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM clusters WHERE name = $1 AND NOT imported`, c.Name); err != nil {
 			return fmt.Errorf("replace the settings of a context: %w", err)
 		}
-		c.ID, err = nextCluster(ctx, tx)
+		c.ID, err = s.nextCluster(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -120,9 +122,8 @@ func (s *Store) InsertCluster(ctx context.Context, c Cluster, seal SealFunc) (ma
 }
 
 // nextCluster returns the id of the next new row. The transaction has the write lock.
-func nextCluster(ctx context.Context, tx *sql.Tx) (id int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'clusters'), 0) + 1`).
-		Scan(&id)
+func (s *Store) nextCluster(ctx context.Context, tx *sql.Tx) (id int64, err error) {
+	err = tx.QueryRowContext(ctx, s.engine.nextCluster).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("find an id for a cluster: %w", err)
 	}
@@ -136,7 +137,7 @@ func clusterNameTaken(err error, name string) error {
 	return err
 }
 
-// putCluster writes a whole row. With the id 0, it adds a row.
+// putCluster writes a whole row, which is new if there is none with its id.
 func putCluster(ctx context.Context, tx *sql.Tx, c Cluster) (Cluster, error) {
 	if c.Labels == nil {
 		c.Labels = map[string]string{}
@@ -146,7 +147,7 @@ func putCluster(ctx context.Context, tx *sql.Tx, c Cluster) (Cluster, error) {
 		return Cluster{}, fmt.Errorf("encode the labels of a cluster: %w", err)
 	}
 	return scanCluster(tx.QueryRowContext(ctx, `INSERT INTO clusters (`+clusterColumns+`)
-		VALUES (nullif($1, 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels, colour = excluded.colour,
 			position = excluded.position, disabled = excluded.disabled, act_as = excluded.act_as,
 			server = excluded.server, kind = excluded.kind, insecure = excluded.insecure, version = excluded.version,
@@ -209,6 +210,13 @@ func (s *Store) updateCluster(ctx context.Context, tx *sql.Tx, old Cluster, chan
 			return Cluster{}, err
 		}
 	}
+	if c.ID == 0 {
+		var err error
+		c.ID, err = s.nextCluster(ctx, tx)
+		if err != nil {
+			return Cluster{}, err
+		}
+	}
 	made, err := putCluster(ctx, tx, c)
 	if err != nil {
 		return Cluster{}, clusterNameTaken(err, c.Name)
@@ -257,22 +265,63 @@ func renameCluster(ctx context.Context, tx *sql.Tx, from, to string) error {
 	if from == to {
 		return nil
 	}
-	for _, query := range []string{
-		`UPDATE batches SET cluster = $2 WHERE cluster = $1`,
-		`UPDATE templates SET clusters = (
-			SELECT json_group_array(CASE value WHEN $1 THEN $2 ELSE value END) FROM json_each(clusters))
-			WHERE EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = $1)`,
-		// What was set for a cluster that had the new name before must not come back to life.
-		`DELETE FROM grants WHERE cluster = $2`,
-		`DELETE FROM rules WHERE cluster = $2`,
-		`UPDATE rules SET cluster = $2 WHERE cluster = $1`,
-		`UPDATE grants SET cluster = $2 WHERE cluster = $1`,
-		`UPDATE tokens SET clusters = (
-			SELECT json_group_array(CASE value WHEN $1 THEN $2 ELSE value END) FROM json_each(clusters))
-			WHERE EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = $1)`,
-	} {
-		if _, err := tx.ExecContext(ctx, query, from, to); err != nil {
+	// What was set for a cluster that had the new name before must not come back to life.
+	for _, table := range []string{"grants", "rules"} {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE cluster = $1`, to); err != nil {
 			return fmt.Errorf("rename cluster %q: %w", from, err)
+		}
+	}
+	for _, table := range []string{"batches", "grants", "rules"} {
+		_, err := tx.ExecContext(ctx, `UPDATE `+table+` SET cluster = $2 WHERE cluster = $1`, from, to)
+		if err != nil {
+			return fmt.Errorf("rename cluster %q: %w", from, err)
+		}
+	}
+	rename := func(names []string) []string {
+		names[slices.Index(names, from)] = to
+		return names
+	}
+	err := errors.Join(
+		editClusters(ctx, tx, "templates", from, rename), editClusters(ctx, tx, "tokens", from, rename))
+	if err != nil {
+		return fmt.Errorf("rename cluster %q: %w", from, err)
+	}
+	return nil
+}
+
+// clusterList is the column clusters of a row of templates or tokens.
+type clusterList struct {
+	id    int64
+	names []string
+}
+
+func scanClusterList(row scanner) (l clusterList, err error) {
+	var raw []byte
+	if err := row.Scan(&l.id, &raw); err != nil {
+		return clusterList{}, err
+	}
+	return l, json.Unmarshal(raw, &l.names)
+}
+
+// editClusters changes the column clusters in the rows of a table that name a cluster.
+func editClusters(
+	ctx context.Context, tx *sql.Tx, table, cluster string, edit func(names []string) []string,
+) error {
+	rows, err := list(ctx, tx, "read the clusters in "+table, scanClusterList,
+		`SELECT id, clusters FROM `+table+` WHERE clusters <> '[]'`)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if !slices.Contains(row.names, cluster) {
+			continue
+		}
+		raw, err := json.Marshal(edit(row.names))
+		if err != nil {
+			return fmt.Errorf("encode the clusters in %s: %w", table, err)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE `+table+` SET clusters = $1 WHERE id = $2`, string(raw), row.id); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -289,7 +338,7 @@ func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, e
 			return err
 		}
 		gone, err = scanCluster(tx.QueryRowContext(ctx,
-			`DELETE FROM clusters WHERE name = $1 AND imported = 1 RETURNING `+clusterColumns, name))
+			`DELETE FROM clusters WHERE name = $1 AND imported RETURNING `+clusterColumns, name))
 		if err != nil {
 			return err
 		}
@@ -312,12 +361,14 @@ func (s *Store) DeleteCluster(ctx context.Context, name string) (gone Cluster, e
 // cluster of that name is not theirs. A token without any other cluster would be one for
 // all of them, so it is revoked.
 func limitTokens(ctx context.Context, tx *sql.Tx, cluster string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE clusters = json_array($1)`, cluster)
+	only, err := json.Marshal([]string{cluster})
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE tokens SET clusters =
-		(SELECT json_group_array(value) FROM json_each(tokens.clusters) WHERE value <> $1)
-		WHERE EXISTS (SELECT 1 FROM json_each(tokens.clusters) WHERE value = $1)`, cluster)
-	return err
+	if _, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE clusters = $1`, string(only)); err != nil {
+		return err
+	}
+	return editClusters(ctx, tx, "tokens", cluster, func(names []string) []string {
+		return slices.DeleteFunc(names, func(name string) bool { return name == cluster })
+	})
 }

@@ -86,8 +86,9 @@ func TestUpdateCluster_rename(t *testing.T) {
 	made := addTemplate(t, s, "labels", "GPU pool")
 	_, err := s.w.ExecContext(t.Context(), `INSERT INTO users (id, name, password_hash, role, created_at)
 		VALUES (7, 'eve', 'x', 'none', 0);
-		INSERT INTO grants (user_id, cluster, role) VALUES (7, 'prod', 'user'), (7, 'prod-eu', 'admin');
-		INSERT INTO tokens (user_id, name, hash, created_at, clusters) VALUES (7, 'ci', x'00', 0, '["prod"]')`)
+		INSERT INTO grants (user_id, cluster, role) VALUES (7, 'prod', 'user'), (7, 'prod-eu', 'admin')`)
+	require.NoError(t, err)
+	_, err = s.InsertToken(t.Context(), Token{UserID: 7, Name: "ci", Hash: []byte{0}, Clusters: []string{"prod"}})
 	require.NoError(t, err)
 	b := aBatch("01A")
 	b.Cluster = "prod"
@@ -109,7 +110,7 @@ func TestUpdateCluster_rename(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"prod-eu"}, template.Clusters)
 	var rights string
-	const read = `SELECT group_concat(cluster || role) || (SELECT clusters FROM tokens) FROM grants`
+	const read = `SELECT string_agg(cluster || role, ',') || (SELECT clusters FROM tokens) FROM grants`
 	require.NoError(t, s.r.QueryRowContext(t.Context(), read).Scan(&rights))
 	require.Equal(t, `prod-euuser["prod-eu"]`, rights, "what was granted, and not what an earlier cluster had")
 

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -28,33 +30,39 @@ const errDamaged = "error_database_damaged"
 // other error.
 func troubleOf(err error) string {
 	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return ""
+	if ok {
+		return troubles[e.Code()&0xff]
 	}
-	return troubles[e.Code()&0xff]
+	return postgresTrouble(err)
 }
 
 // mapErr turns errors of the database into domain errors: no rows are
-// CodeNotFound, a violated unique constraint is CodeConflict, and a database that
-// cannot be read or written is CodeUnavailable. It returns all other errors unchanged,
-// and errors that have a code already.
+// CodeNotFound, a violated unique constraint is CodeConflict, a text that cannot be stored
+// is CodeInvalid, and a database that cannot be read or written is CodeUnavailable. It
+// returns all other errors unchanged, and errors that have a code already.
 func mapErr(err error) error {
 	if _, ok := errors.AsType[*services.Error](err); ok || err == nil {
 		return err
 	}
-	if errors.Is(err, sql.ErrNoRows) {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return services.Wrap(err, services.CodeNotFound, "error_not_found")
-	}
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return err
-	}
-	switch e.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+	case isTaken(err):
 		return services.Wrap(err, services.CodeConflict, "error_conflict")
+	case isUnstorable(err):
+		return services.Wrap(err, services.CodeInvalid, "error_text_characters")
 	}
 	if text := troubleOf(err); text != "" {
 		return services.Wrap(err, services.CodeUnavailable, text)
 	}
 	return err
+}
+
+// isTaken reports whether a unique constraint was violated.
+func isTaken(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == pgerrcode.UniqueViolation
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"kube-node-manager/services"
 )
@@ -57,6 +58,26 @@ func (s *Store) setAccess(ctx context.Context, tx *sql.Tx, u User, role services
 		Action: ActionUserGrants, Object: u.Name,
 		Before: facts("grants", grantFact(u.Grants)), After: facts("grants", grantFact(grants)),
 	})
+}
+
+// What separates the parts of a grant, and grants, in a list that a query returns. Names
+// and labels cannot contain these characters.
+const (
+	unitSeparator   = "\x1f"
+	recordSeparator = "\x1e"
+)
+
+// splitGrants returns the grants of such a list.
+func splitGrants(list string) (grants []services.Grant) {
+	if list == "" {
+		return nil
+	}
+	for record := range strings.SplitSeq(list, recordSeparator) {
+		cluster, rest, _ := strings.Cut(record, unitSeparator)
+		label, role, _ := strings.Cut(rest, unitSeparator)
+		grants = append(grants, services.Grant{Cluster: cluster, Label: label, Role: services.Role(role)})
+	}
+	return grants
 }
 
 func insertGrants(ctx context.Context, tx *sql.Tx, user int64, grants []services.Grant) error {

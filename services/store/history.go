@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"strings"
 	"time"
 
 	"kube-node-manager/services"
@@ -23,8 +23,8 @@ type BatchQuery struct {
 	Limit              int
 }
 
-func (q BatchQuery) conditions() conditions {
-	var c conditions
+func (q BatchQuery) conditions(e engine) conditions {
+	c := conditions{engine: e}
 	c.addScope(q.Scope)
 	c.add(q.Before != "", "id < ?", q.Before)
 	if q.Prefix != "" {
@@ -33,20 +33,21 @@ func (q BatchQuery) conditions() conditions {
 	c.add(q.Cluster != "", "cluster = ?", q.Cluster)
 	c.add(q.Operation != "", "operation = ?", q.Operation)
 	c.add(q.State != "", "state = ?", string(q.State))
-	c.add(q.By != "", "actor = ? COLLATE NOCASE", q.By)
+	c.add(q.By != "", "lower(actor) = lower(?)", q.By)
 	c.add(!q.From.IsZero(), "created_at >= ?", toMillis(q.From))
 	c.add(!q.To.IsZero(), "created_at < ?", toMillis(q.To))
 	c.add(q.Node != "", "id IN (SELECT batch_id FROM batch_items WHERE node = ?)", q.Node)
-	inNode := "id IN (SELECT batch_id FROM batch_items WHERE " + like("node") + ")"
-	c.addWords(q.Words, append(likeAny("id", "reason", "actor", "operation", "cluster"), inNode)...)
+	inNode := "id IN (SELECT batch_id FROM batch_items WHERE " + c.like("node") + ")"
+	c.addWords(q.Words, []string{"id", "reason", "actor", "operation", "cluster"}, inNode)
 	return c
 }
 
 // Batches returns the newest batches that match a query. The ids of batches are in
 // the order of their creation.
 func (s *Store) Batches(ctx context.Context, q BatchQuery) ([]Batch, error) {
-	c := q.conditions()
-	return s.queryBatches(ctx, `WHERE `+c.where()+` ORDER BY id DESC LIMIT ?`, append(c.args, q.Limit)...)
+	c := q.conditions(s.engine)
+	limit := c.arg(q.Limit)
+	return s.queryBatches(ctx, `WHERE `+c.where()+` ORDER BY id DESC LIMIT `+limit, c.args...)
 }
 
 // NodeItem is the item of one node in one batch.
@@ -114,19 +115,21 @@ type ItemErrors struct {
 // then the groups are ordered by their size. It returns at most limit groups, with
 // at most names nodes each.
 func (s *Store) GroupErrors(ctx context.Context, batch string, limit, names int) ([]ItemErrors, error) {
-	return list(ctx, s.r, "group errors", scanErrors, `SELECT state, error, n, json_group_array(node ORDER BY seq)
+	return list(ctx, s.r, "group errors", scanErrors, `SELECT state, error, n, string_agg(node, ' ' ORDER BY seq)
 		FROM (SELECT state, error, node, seq, count(*) OVER same AS n, row_number() OVER (same ORDER BY seq) AS k
 			FROM batch_items
 			WHERE batch_id = $1 AND state IN ('failed', 'skipped', 'cancelled') AND error IS NOT NULL
-			WINDOW same AS (PARTITION BY state, error))
-		WHERE k <= $2 GROUP BY state, error ORDER BY state <> 'failed', n DESC, min(seq) LIMIT $3`, batch, names, limit)
+			WINDOW same AS (PARTITION BY state, error)) AS ranked
+		WHERE k <= $2 GROUP BY state, error, n ORDER BY state <> 'failed', n DESC, min(seq) LIMIT $3`, batch, names, limit)
 }
 
 func scanErrors(row scanner) (ItemErrors, error) {
 	var g ItemErrors
-	var text, nodes []byte
+	var text []byte
+	var nodes string
 	if err := row.Scan(&g.State, &text, &g.Count, &nodes); err != nil {
 		return ItemErrors{}, err
 	}
-	return g, errors.Join(json.Unmarshal(text, &g.Error), json.Unmarshal(nodes, &g.Nodes))
+	g.Nodes = strings.Fields(nodes) // the name of a node has no spaces
+	return g, json.Unmarshal(text, &g.Error)
 }

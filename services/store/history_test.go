@@ -107,7 +107,7 @@ func TestBatches_scope(t *testing.T) {
 }
 
 func TestBatches_searchesByIndex(t *testing.T) {
-	s := openTest(t)
+	s := openSQLite(t)
 	for _, tt := range []struct {
 		q    BatchQuery
 		want string
@@ -118,9 +118,9 @@ func TestBatches_searchesByIndex(t *testing.T) {
 		{BatchQuery{Words: []string{"a"}}, "SCAN batch_items USING COVERING INDEX batch_items_node"},
 	} {
 		tt.q.Scope = services.Scope{All: true}
-		c := tt.q.conditions()
-		query := `SELECT id FROM batches WHERE ` + c.where() + ` ORDER BY id DESC LIMIT ?`
-		steps, err := list(t.Context(), s.r, "explain", scanPlan, `EXPLAIN QUERY PLAN `+query, append(c.args, 50)...)
+		c := tt.q.conditions(s.engine)
+		query := `SELECT id FROM batches WHERE ` + c.where() + ` ORDER BY id DESC LIMIT 50`
+		steps, err := list(t.Context(), s.r, "explain", scanPlan, `EXPLAIN QUERY PLAN `+query, c.args...)
 		require.NoError(t, err)
 		plan := strings.Join(steps, "\n")
 		require.Contains(t, plan, tt.want)

@@ -96,9 +96,9 @@ func (s *Store) InsertHook(ctx context.Context, h Hook, seal func(id int64) (Hoo
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `INSERT INTO hooks (name, cluster, format, language, events, minutes, host,
 				created_by, created_at, key_id, data_key, secret)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', x'', x'') RETURNING id`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $10) RETURNING id`,
 			h.Name, h.Cluster, h.Format, h.Language, string(events), h.Minutes, h.Host,
-			h.CreatedBy, toMillis(h.CreatedAt)).Scan(&id)
+			h.CreatedBy, toMillis(h.CreatedAt), []byte{}).Scan(&id)
 		if err != nil {
 			return fmt.Errorf("insert a hook: %w", err)
 		}
@@ -197,7 +197,7 @@ func (s *Store) EntriesAfter(ctx context.Context, id int64, limit int) (entries 
 		return nil, last, mapErr(err)
 	}
 	entries, err = list(ctx, s.r, "read the audit log", scanEntry, `SELECT id, at, actor_id, actor, address, request_id,
-		action, cluster, object, before, after, reason, result, 1
+		action, cluster, object, before, after, reason, result, TRUE
 		FROM audit WHERE id > $1 AND id <= $2 AND action LIKE 'batch.%' ORDER BY id LIMIT $3`, id, last, limit)
 	if len(entries) == limit {
 		last = entries[limit-1].ID
@@ -245,7 +245,7 @@ func scanDelivery(row scanner) (d Delivery, err error) {
 func (s *Store) DueHooks(ctx context.Context, now time.Time) ([]int64, error) {
 	return list(ctx, s.r, "read deliveries", scanID, `SELECT DISTINCT d.hook_id
 		FROM deliveries d JOIN hooks h ON h.id = d.hook_id
-		WHERE d.state = 'pending' AND d.next_at <= $1 AND h.disabled = 0`, toMillis(now))
+		WHERE d.state = 'pending' AND d.next_at <= $1 AND NOT h.disabled`, toMillis(now))
 }
 
 func scanID(row scanner) (id int64, err error) {
@@ -257,7 +257,7 @@ func scanID(row scanner) (id int64, err error) {
 // somebody waits for, or else the oldest. Without any it returns CodeNotFound.
 func (s *Store) NextDelivery(ctx context.Context, hook int64) (Delivery, error) {
 	d, err := scanDelivery(s.r.QueryRowContext(ctx, selectDeliveries+`WHERE d.hook_id = $1 AND d.state = 'pending'
-		AND h.disabled = 0 ORDER BY d.event <> 'test', d.id LIMIT 1`, hook))
+		AND NOT h.disabled ORDER BY d.event <> 'test', d.id LIMIT 1`, hook))
 	return d, mapErr(err)
 }
 

@@ -177,7 +177,7 @@ func scanItemCount(row scanner) (c itemCount, err error) {
 // AnyUnknown reports whether the outcome of any item is unknown: the item may have
 // changed its node.
 func (s *Store) AnyUnknown(ctx context.Context, batch string) (unknown bool, err error) {
-	const query = `SELECT EXISTS (SELECT 1 FROM batch_items WHERE batch_id = $1 AND unknown = 1)`
+	const query = `SELECT EXISTS (SELECT 1 FROM batch_items WHERE batch_id = $1 AND unknown)`
 	err = s.r.QueryRowContext(ctx, query, batch).Scan(&unknown)
 	return unknown, mapErr(err)
 }

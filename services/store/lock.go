@@ -16,6 +16,8 @@ var errLocked = errors.New("locked by another program")
 // servers on one database would run the same batches. Commands that only read the
 // database or add a row need no claim. The operating system releases the claim of
 // a program that crashes.
+//
+// Servers on one PostgreSQL database are replicas instead; see Lead.
 func (s *Store) Claim() error {
 	f, err := lockFile(s.lockPath("serve.lock"))
 	if errors.Is(err, errLocked) {

@@ -12,20 +12,41 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+	gooselock "github.com/pressly/goose/v3/lock"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
-// migrate brings the schema up to date. There are no migrations to an earlier
-// version; instead, migrate saves a copy of the database first.
+// migrate brings the schema of a SQLite database up to date. There are no migrations to an
+// earlier version; instead, migrate saves a copy of the database first.
 func (s *Store) migrate(ctx context.Context) (err error) {
-	lock, err := waitForLock(ctx, s.lockPath("migrate.lock"))
+	held, err := waitForLock(ctx, s.lockPath("migrate.lock"))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	provider, err := s.provider()
+	defer func() { err = errors.Join(err, held.Close()) }()
+	return s.migrateAs(ctx, goose.DialectSQLite3, "sqlite", "restore a copy from "+s.backups(), s.saveBefore)
+}
+
+// migratePostgres brings the schema of a PostgreSQL database up to date, one replica at a
+// time. A copy before it is the matter of those who run the database.
+func (s *Store) migratePostgres(ctx context.Context) error {
+	locker, err := gooselock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("prepare the lock of the schema: %w", err)
+	}
+	none := func(context.Context, int64) error { return nil }
+	return s.migrateAs(ctx, goose.DialectPostgres, "postgres", "restore a copy", none, goose.WithSessionLocker(locker))
+}
+
+// migrateAs applies the migrations of one of the engines, after before was called with the
+// version of a database that is not empty. instead says what helps against a newer schema.
+func (s *Store) migrateAs(
+	ctx context.Context, dialect goose.Dialect, dir, instead string,
+	before func(ctx context.Context, version int64) error, options ...goose.ProviderOption,
+) error {
+	provider, err := s.provider(dialect, dir, options...)
 	if err != nil {
 		return err
 	}
@@ -38,17 +59,12 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 		// goose would apply nothing and report no error, and the program would write
 		// to tables of an unknown schema.
 		return fmt.Errorf("its schema has version %d and this program knows only up to %d: "+
-			"use the newer program, or restore a copy from %s", current, target, s.backups())
+			"use the newer program, or %s", current, target, instead)
 	case current == target:
 		return nil
 	}
-	return s.migrateFrom(ctx, provider, current, target)
-}
-
-// migrateFrom saves a copy of an existing database, and applies the migrations.
-func (s *Store) migrateFrom(ctx context.Context, provider *goose.Provider, current, target int64) error {
 	if current > 0 {
-		if err := s.saveBefore(ctx, current); err != nil {
+		if err := before(ctx, current); err != nil {
 			return err
 		}
 	}
@@ -61,13 +77,15 @@ func (s *Store) migrateFrom(ctx context.Context, provider *goose.Provider, curre
 
 // provider returns the provider of the migrations. It must not be closed, which
 // would close the pool for writes.
-func (s *Store) provider() (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
+func (s *Store) provider(
+	dialect goose.Dialect, dir string, options ...goose.ProviderOption,
+) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.w, files,
-		goose.WithDisableGlobalRegistry(true), goose.WithSlog(s.log))
+	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithSlog(s.log))
+	p, err := goose.NewProvider(dialect, s.w, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
@@ -92,8 +110,12 @@ func (s *Store) saveBefore(ctx context.Context, version int64) error {
 
 // Backup writes a consistent copy of the database to a new file while the program
 // runs. It never overwrites a file: the error then wraps fs.ErrExist. The copy
-// contains password hashes, so only its owner may read it.
+// contains password hashes, so only its owner may read it. A PostgreSQL database is
+// copied with its own tools.
 func (s *Store) Backup(ctx context.Context, file string) error {
+	if s.file == "" {
+		return errors.New("a PostgreSQL database is copied with pg_dump or the tools of who runs it")
+	}
 	// VACUUM INTO accepts an empty file. Creating it here sets its permissions before
 	// it has any content.
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

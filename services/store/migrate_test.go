@@ -45,7 +45,7 @@ func countRows(t *testing.T, s *Store, from string) (n int) {
 
 func TestOpen_schemaBeforeAccess(t *testing.T) {
 	s := openEarlier(t)
-	require.Equal(t, schema(t, openTest(t)), schema(t, s))
+	require.Equal(t, schema(t, openSQLite(t)), schema(t, s))
 	require.Zero(t, countRows(t, s, `pragma_foreign_key_check`))
 }
 

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/pressly/goose/v3"
 )
 
 // Restored says what Restore has put in the place of the database.
@@ -48,7 +50,7 @@ func Restore(ctx context.Context, dir, file string, log *slog.Logger) (r Restore
 		return Restored{}, fmt.Errorf("create a directory for the copy: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	next := &Store{file: filepath.Join(work, fileName), log: log, now: time.Now}
+	next := &Store{engine: sqliteEngine(), file: filepath.Join(work, fileName), log: log, now: time.Now}
 	if err := next.copyFrom(file); err != nil {
 		return Restored{}, err
 	}
@@ -100,7 +102,8 @@ func (s *Store) revive(ctx context.Context, name string) (r Restored, err error)
 	if err := s.checkCopy(ctx); err != nil {
 		return Restored{}, err
 	}
-	if err := s.migrateCopy(ctx); err != nil {
+	none := func(context.Context, int64) error { return nil }
+	if err := s.migrateAs(ctx, goose.DialectSQLite3, "sqlite", "take another copy", none); err != nil {
 		return Restored{}, err
 	}
 	if err := s.write(ctx, func(tx *sql.Tx) error { return s.settleCopy(ctx, tx, name, &r) }); err != nil {
@@ -131,26 +134,6 @@ func (s *Store) checkCopy(ctx context.Context) error {
 	}
 	if orphans > 0 {
 		return fmt.Errorf("it is damaged: %d rows refer to others that are missing", orphans)
-	}
-	return nil
-}
-
-// migrateCopy brings the schema of a copy up to date.
-func (s *Store) migrateCopy(ctx context.Context) error {
-	provider, err := s.provider()
-	if err != nil {
-		return err
-	}
-	current, target, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
-	}
-	if current > target {
-		return fmt.Errorf("its schema has version %d and this program knows only up to %d: use the newer program",
-			current, target)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the schema from version %d to %d: %w", current, target, err)
 	}
 	return nil
 }

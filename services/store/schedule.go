@@ -49,7 +49,7 @@ func (s *Store) BeginBatch(ctx context.Context, b Batch, items []Item) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE batches SET state = $1, held = '', started_at = $2, schedule = $3
 			WHERE id = $4 AND state IN ('proposed', 'scheduled', 'interrupted') AND started_at IS NULL
-				AND cancel_requested = 0`,
+				AND NOT cancel_requested`,
 			string(b.State), toNullMillis(b.StartedAt), raw, b.ID)
 		if err != nil {
 			return fmt.Errorf("begin a batch: %w", err)
@@ -86,7 +86,7 @@ func (s *Store) HoldBatch(ctx context.Context, b Batch) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE batches SET state = 'interrupted', held = $1, schedule = $2
 			WHERE id = $3 AND (state = 'scheduled' OR state = 'interrupted' AND started_at IS NULL)
-				AND cancel_requested = 0`, string(b.Held), raw, b.ID)
+				AND NOT cancel_requested`, string(b.Held), raw, b.ID)
 		if err != nil {
 			return fmt.Errorf("hold a batch: %w", err)
 		}

@@ -40,7 +40,7 @@ func (s *Store) RewrapSecrets(
 
 func rewrapClusters(ctx context.Context, tx *sql.Tx, rewrap func(Cluster) (ClusterAccess, error)) (int, error) {
 	all, err := list(ctx, tx, "read the clusters", scanCluster,
-		`SELECT `+clusterColumns+` FROM clusters WHERE imported = 1 ORDER BY id`)
+		`SELECT `+clusterColumns+` FROM clusters WHERE imported ORDER BY id`)
 	if err != nil {
 		return 0, err
 	}

@@ -8,18 +8,14 @@ import (
 )
 
 // The table of login sessions is read with every request. It is written at
-// sign-in, at sign-out and sometimes in between. Its expiry is a Julian day. token
-// is not the browser's token, which is not stored, but a value that package web
-// derives from it.
-
-// sessionExpiry is the layout of times for SQLite's function julianday.
-const sessionExpiry = "2006-01-02T15:04:05.999"
+// sign-in, at sign-out and sometimes in between. token is not the browser's token,
+// which is not stored, but a value that package web derives from it.
 
 // FindSession returns the data of a login session that has not expired; found is
 // false if there is no such session.
 func (s *Store) FindSession(ctx context.Context, token string) (data []byte, found bool, err error) {
-	const query = `SELECT data FROM sessions WHERE token = $1 AND julianday('now') < expiry`
-	err = s.r.QueryRowContext(ctx, query, token).Scan(&data)
+	const query = `SELECT data FROM sessions WHERE token = $1 AND expiry > $2`
+	err = s.r.QueryRowContext(ctx, query, token, toMillis(time.Now())).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -29,8 +25,8 @@ func (s *Store) FindSession(ctx context.Context, token string) (data []byte, fou
 // InsertSession adds a login session.
 func (s *Store) InsertSession(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ($1, $2, julianday($3))`,
-			token, data, expiry.UTC().Format(sessionExpiry))
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ($1, $2, $3)`,
+			token, data, toMillis(expiry))
 		return err
 	})
 }
@@ -40,8 +36,8 @@ func (s *Store) InsertSession(ctx context.Context, token string, data []byte, ex
 // sign-out must not restore it.
 func (s *Store) UpdateSession(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE sessions SET data = $2, expiry = julianday($3) WHERE token = $1`,
-			token, data, expiry.UTC().Format(sessionExpiry))
+		_, err := tx.ExecContext(ctx, `UPDATE sessions SET data = $2, expiry = $3 WHERE token = $1`,
+			token, data, toMillis(expiry))
 		return err
 	})
 }
@@ -57,7 +53,7 @@ func (s *Store) DeleteSession(ctx context.Context, token string) error {
 // DeleteExpiredSessions deletes the login sessions that have expired.
 func (s *Store) DeleteExpiredSessions(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expiry < julianday('now')`)
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expiry <= $1`, toMillis(time.Now()))
 		return err
 	})
 }

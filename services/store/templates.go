@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"kube-node-manager/services"
@@ -43,26 +44,36 @@ const templateColumns = `id, kind, name, description, entries, clusters,
 
 const selectTemplates = `SELECT ` + templateColumns + ` FROM templates`
 
-// templateMatch is the condition of a query; $1 is the kind and $2 the pattern of
-// LIKE for the text.
-const templateMatch = ` WHERE ($1 = '' OR kind = $1)
-	AND ($2 = '' OR name LIKE $2 ESCAPE '\' OR description LIKE $2 ESCAPE '\'
-	OR EXISTS (SELECT 1 FROM json_each(entries) e
-		WHERE e.value ->> 'key' LIKE $2 ESCAPE '\' OR e.value ->> 'effect' LIKE $2 ESCAPE '\'
-		OR EXISTS (SELECT 1 FROM json_each(e.value, '$.values') v WHERE v.value LIKE $2 ESCAPE '\')))`
-
 // Templates returns the templates that match a query, by name, and their number
 // without the query's limit.
 func (s *Store) Templates(ctx context.Context, q TemplateQuery) (found []Template, total int, err error) {
-	const count = `SELECT count(*) FROM templates` + templateMatch
-	pattern := containing(q.Text)
-	if err := s.r.QueryRowContext(ctx, count, q.Kind, pattern).Scan(&total); err != nil {
-		return nil, 0, mapErr(fmt.Errorf("count templates: %w", err))
-	}
 	found, err = list(ctx, s.r, "read templates", scanTemplate,
-		selectTemplates+templateMatch+` ORDER BY name COLLATE NOCASE, kind, id LIMIT $3 OFFSET $4`,
-		q.Kind, pattern, cmp.Or(q.Limit, -1), q.Offset)
-	return found, total, err
+		selectTemplates+` WHERE ($1 = '' OR kind = $1) ORDER BY lower(name), kind, id`, q.Kind)
+	if err != nil {
+		return nil, 0, err
+	}
+	// There are few templates, and each engine would search in JSON in another way.
+	text := strings.ToLower(q.Text)
+	found = slices.DeleteFunc(found, func(t Template) bool { return !t.contains(text) })
+	total = len(found)
+	found = found[min(q.Offset, total):]
+	return found[:min(cmp.Or(q.Limit, total), len(found))], total, nil
+}
+
+// contains reports whether a text in lower case occurs in the name, the description, or a
+// key, an effect or a value of the entries.
+func (t Template) contains(text string) bool {
+	var entries []struct {
+		Key, Effect string
+		Values      []string
+	}
+	_ = json.Unmarshal(t.Entries, &entries) // what is no such list has nothing to search
+	words := []string{t.Name, t.Description}
+	for _, e := range entries {
+		words = append(words, e.Key, e.Effect)
+		words = append(words, e.Values...)
+	}
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(strings.ToLower(word), text) })
 }
 
 // Template returns a template of that kind, or CodeNotFound.
@@ -172,7 +183,7 @@ func (s *Store) updateTemplate(ctx context.Context, tx *sql.Tx, old, t Template)
 	}
 	changed, err := scanTemplate(tx.QueryRowContext(ctx, `UPDATE templates
 		SET name = $1, description = $2, entries = $3, clusters = $4,
-			updated_by = $5, updated_at = max($6, updated_at + 1)
+			updated_by = $5, updated_at = CASE WHEN $6 > updated_at THEN $6 ELSE updated_at + 1 END
 		WHERE kind = $7 AND id = $8 RETURNING `+templateColumns,
 		t.Name, t.Description, string(t.Entries), clusters, t.UpdatedBy, toMillis(t.UpdatedAt), t.Kind, t.ID))
 	if err != nil {
@@ -247,7 +258,7 @@ func (s *Store) noteImport(ctx context.Context, tx *sql.Tx, all []Template) erro
 }
 
 func (s *Store) saveTemplate(ctx context.Context, tx *sql.Tx, t Template, replace bool) (Saved, error) {
-	const sameName = selectTemplates + ` WHERE kind = $1 AND name = $2`
+	const sameName = selectTemplates + ` WHERE kind = $1 AND lower(name) = lower($2)`
 	old, err := scanTemplate(tx.QueryRowContext(ctx, sameName, t.Kind, t.Name))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -269,7 +280,7 @@ func useTemplate(ctx context.Context, tx *sql.Tx, id int64, at time.Time) error 
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE templates
-		SET uses = uses + 1, last_used_at = max($1, coalesce(last_used_at, $1)) WHERE id = $2`, toMillis(at), id)
+		SET uses = uses + 1, last_used_at = CASE WHEN last_used_at > $1 THEN last_used_at ELSE $1 END WHERE id = $2`, toMillis(at), id)
 	if err != nil {
 		return fmt.Errorf("count the use of template %d: %w", id, err)
 	}

@@ -207,5 +207,5 @@ func TestOpen_schemaBeforeTemplates(t *testing.T) {
 	require.Equal(t, "prod", b.Cluster)
 	require.Zero(t, b.TemplateID)
 	addTemplate(t, s, "labels", "a")
-	require.Equal(t, schema(t, openTest(t)), schema(t, s))
+	require.Equal(t, schema(t, openSQLite(t)), schema(t, s))
 }

@@ -104,7 +104,7 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte) (Token, error) {
 // first.
 func (s *Store) Tokens(ctx context.Context, user int64) ([]Token, error) {
 	return list(ctx, s.r, "read the tokens", scanToken,
-		selectTokens+`WHERE $1 IN (0, t.user_id) ORDER BY t.id`, user)
+		selectTokens+`WHERE t.user_id = $1 OR $1 = 0 ORDER BY t.id`, user)
 }
 
 // UseToken stores when a token was last used.
@@ -136,7 +136,7 @@ func (s *Store) RevokeTokens(ctx context.Context, user int64, ids []int64) (gone
 }
 
 func (s *Store) revokeToken(ctx context.Context, tx *sql.Tx, user, id int64) (Token, error) {
-	t, err := scanToken(tx.QueryRowContext(ctx, selectTokens+`WHERE t.id = $1 AND $2 IN (0, t.user_id)`, id, user))
+	t, err := scanToken(tx.QueryRowContext(ctx, selectTokens+`WHERE t.id = $1 AND (t.user_id = $2 OR $2 = 0)`, id, user))
 	if services.CodeOf(err) == services.CodeNotFound {
 		return Token{}, services.Wrap(err, services.CodeNotFound, "error_no_token", "ID", id)
 	}

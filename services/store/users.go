@@ -33,8 +33,8 @@ type User struct {
 
 const userColumns = `id, name, password_hash, issuer, subject, groups, role, disabled, auth_epoch,
 	created_at, last_login_at, language, theme, reset_at,
-	(SELECT json_group_array(json_object('Cluster', cluster, 'Label', label, 'Role', role) ORDER BY cluster, label)
-		FROM grants WHERE user_id = users.id),
+	(SELECT string_agg(cluster || '` + unitSeparator + `' || label || '` + unitSeparator + `' || role,
+		'` + recordSeparator + `' ORDER BY cluster, label) FROM grants WHERE user_id = users.id),
 	EXISTS (SELECT 1 FROM factors WHERE user_id = users.id)`
 
 func scanUser(row scanner) (User, error) {
@@ -44,7 +44,7 @@ func scanUser(row scanner) (User, error) {
 		login   sql.NullInt64
 		reset   sql.NullInt64
 		groups  []byte
-		grants  []byte
+		grants  sql.NullString
 	)
 	err := row.Scan(&u.ID, &u.Name, &u.PasswordHash, &u.Issuer, &u.Subject, &groups, &u.Role, &u.Disabled, &u.AuthEpoch,
 		&created, &login, &u.Language, &u.Theme, &reset, &grants, &u.Factor)
@@ -55,9 +55,7 @@ func scanUser(row scanner) (User, error) {
 	if err := readList(groups, &u.Groups); err != nil {
 		return User{}, fmt.Errorf("read the groups of a user: %w", err)
 	}
-	if err := readList(grants, &u.Grants); err != nil {
-		return User{}, fmt.Errorf("read the grants of a user: %w", err)
-	}
+	u.Grants = splitGrants(grants.String)
 	return u, nil
 }
 
@@ -91,7 +89,7 @@ func hasAdmin(ctx context.Context, q querier) (has bool, err error) {
 
 // UserByName returns the user of that name, in any case, or CodeNotFound.
 func (s *Store) UserByName(ctx context.Context, name string) (User, error) {
-	return scanUser(s.r.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE name = $1`, name))
+	return scanUser(s.r.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE lower(name) = lower($1)`, name))
 }
 
 // UserByID returns a user, or CodeNotFound.

@@ -36,7 +36,7 @@ func scanView(row scanner) (v View, err error) {
 // name.
 func (s *Store) Views(ctx context.Context, user int64) ([]View, error) {
 	return list(ctx, s.r, "read the saved views", scanView,
-		selectViews+` WHERE shared OR user_id = $1 ORDER BY shared, name COLLATE NOCASE, id`, user)
+		selectViews+` WHERE shared OR user_id = $1 ORDER BY shared, lower(name), id`, user)
 }
 
 // View returns one view, or CodeNotFound.
@@ -129,7 +129,7 @@ func (s *Store) UpdateView(
 			return err
 		}
 		changed, err = scanView(tx.QueryRowContext(ctx, `UPDATE views
-			SET name = $1, query = $2, shared = $3, updated_at = max($4, updated_at + 1)
+			SET name = $1, query = $2, shared = $3, updated_at = CASE WHEN $4 > updated_at THEN $4 ELSE updated_at + 1 END
 			WHERE id = $5 RETURNING `+viewColumns, v.Name, v.Query, v.Shared, toMillis(s.now()), v.ID))
 		if err != nil {
 			return viewTaken(err, v.Name)
@@ -199,8 +199,9 @@ func (s *Store) Searches(ctx context.Context, user int64) ([]string, error) {
 func (s *Store) KeepSearch(ctx context.Context, user int64, text string, keep int) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO searches (user_id, text, at)
-			VALUES ($1, $2, max($3, (SELECT coalesce(max(at), 0) + 1 FROM searches WHERE user_id = $1)))
-			ON CONFLICT DO UPDATE SET at = excluded.at`, user, text, toMillis(s.now()))
+			SELECT $1, $2, CASE WHEN $3 > latest THEN $3 ELSE latest + 1 END
+				FROM (SELECT coalesce(max(at), 0) AS latest FROM searches WHERE user_id = $1) AS own
+			WHERE TRUE ON CONFLICT (user_id, text) DO UPDATE SET at = excluded.at`, user, text, toMillis(s.now()))
 		if err != nil {
 			return fmt.Errorf("keep a search: %w", err)
 		}

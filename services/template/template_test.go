@@ -13,7 +13,7 @@ import (
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/operation"
-	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,7 +24,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func newTest(t testing.TB) (*Service, context.Context) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.Context(), t.TempDir(), log)
+	st, err := storetest.Open(t, t.Context(), t.TempDir(), log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close(context.WithoutCancel(t.Context()))) })
 	s := New(st, log)

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"kube-node-manager/services"
+)
+
+// Of the replicas that share a PostgreSQL database, one works at a time: it has the row of
+// leadership, which it renews before the time in it is over. Each replica that takes over
+// raises the token in the row. A write transaction locks the row and compares the token, so
+// a replica that has lost the leadership, for example because it was stopped for a while,
+// writes nothing more, whatever it believes. Times are those of the database.
+
+// Leader is the replica that works, and how the others reach it.
+type Leader struct {
+	Token       int64
+	Holder      string // its name
+	Address     string // where it takes the requests of the others
+	Secret      string // which they send with them
+	Certificate string // SHA-256 of what it shows them
+}
+
+// ErrNotLeading is the error of a write of a replica that has lost the leadership.
+var ErrNotLeading = errors.New("another replica has taken over")
+
+// lockLeadership lets one write transaction run at a time, and refuses those of a replica
+// that has lost the leadership.
+func (s *Store) lockLeadership(ctx context.Context, tx *sql.Tx) error {
+	var token int64
+	err := tx.QueryRowContext(ctx, `SELECT token FROM leadership WHERE id = 1 FOR UPDATE`).Scan(&token)
+	if err != nil {
+		return fmt.Errorf("begin a write transaction: %w", err)
+	}
+	own := s.token.Load()
+	if own != 0 && own != token {
+		return services.Wrap(ErrNotLeading, services.CodeUnavailable, "error_replica_lost")
+	}
+	return nil
+}
+
+// Lead makes this replica the one that works, for a time, if no other one is. It reports
+// whether it is.
+func (s *Store) Lead(ctx context.Context, me Leader, lasts time.Duration) (bool, error) {
+	var token int64
+	err := s.w.QueryRowContext(ctx, `UPDATE leadership SET token = token + 1, holder = $1, address = $2, secret = $3,
+			certificate = $4, held_until = clock_timestamp() + $5 * INTERVAL '1 millisecond'
+		WHERE id = 1 AND held_until < clock_timestamp() RETURNING token`,
+		me.Holder, me.Address, me.Secret, me.Certificate, lasts.Milliseconds()).Scan(&token)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("take the leadership: %w", err)
+	}
+	s.token.Store(token)
+	return true, nil
+}
+
+// KeepLead renews the leadership of this replica.
+//
+// Errors: ErrNotLeading if another replica has taken over.
+func (s *Store) KeepLead(ctx context.Context, lasts time.Duration) error {
+	result, err := s.w.ExecContext(ctx, `UPDATE leadership
+		SET held_until = clock_timestamp() + $2 * INTERVAL '1 millisecond' WHERE id = 1 AND token = $1`,
+		s.token.Load(), lasts.Milliseconds())
+	if err != nil {
+		return fmt.Errorf("renew the leadership: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(ErrNotLeading, err)
+	}
+	return nil
+}
+
+// EndLead ends the leadership of this replica, so that another one need not wait for its
+// end. It does nothing if another one has taken over.
+func (s *Store) EndLead(ctx context.Context) error {
+	_, err := s.w.ExecContext(ctx, `UPDATE leadership SET held_until = '-infinity', holder = ''
+		WHERE id = 1 AND token = $1`, s.token.Load())
+	if err != nil {
+		return fmt.Errorf("end the leadership: %w", err)
+	}
+	return nil
+}
+
+// Leader returns the replica that works; ok is false if none does.
+func (s *Store) Leader(ctx context.Context) (l Leader, ok bool, err error) {
+	err = s.r.QueryRowContext(ctx, `SELECT token, holder, address, secret, certificate,
+		held_until >= clock_timestamp() FROM leadership WHERE id = 1`).
+		Scan(&l.Token, &l.Holder, &l.Address, &l.Secret, &l.Certificate, &ok)
+	if err != nil {
+		return Leader{}, false, fmt.Errorf("read who leads: %w", err)
+	}
+	return l, ok, nil
+}
