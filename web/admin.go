@@ -27,9 +27,10 @@ type Admin struct {
 	audit    *audit.Service
 }
 
-// OpenAdmin opens the database in the directory data. The caller must close the Admin.
-func OpenAdmin(ctx context.Context, data string, log *slog.Logger) (*Admin, error) {
-	st, err := store.Open(ctx, data, log)
+// OpenAdmin opens the PostgreSQL database with an address, or, for "", the database in the
+// directory data. The caller must close the Admin.
+func OpenAdmin(ctx context.Context, address, data string, log *slog.Logger) (*Admin, error) {
+	st, err := openDatabase(ctx, address, data, log)
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func (a *testApp) addUser(t *testing.T, name, role string) (token string) {
 
 func (a *testApp) admin(t *testing.T, fn func(*Admin)) {
 	t.Helper()
-	ad, err := OpenAdmin(t.Context(), a.options.Data, slog.New(slog.DiscardHandler))
+	ad, err := OpenAdmin(t.Context(), a.options.Database, a.options.Data, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	fn(ad)
 	require.NoError(t, ad.Close(t.Context()))

@@ -26,6 +26,9 @@ type Options struct {
 	Listen string `help:"Address to listen on." default:"127.0.0.1:8080"`
 	Data   string `help:"Directory of the database; created if it does not exist." default:"./data"`
 
+	Database    string `help:"${help_database}" placeholder:"URL"`
+	ReplicaAddr string `help:"${help_replica_addr}" default:"127.0.0.1:0"`
+
 	Kubeconfig string   `help:"${help_kubeconfig}" placeholder:"FILES"`
 	Contexts   []string `name:"context" help:"Contexts of the kubeconfig to use; all by default." placeholder:"NAME"`
 
@@ -96,6 +99,10 @@ func OptionHelp() map[string]string {
 	help := map[string]string{
 		"help_kubeconfig": "Kubeconfig files, separated as in PATH. " +
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
+		"help_database": "PostgreSQL database in place of the file in --data, such as " +
+			"postgres://user:password@host/database. Several replicas of the program may share it. Needs --key-file or KNM_KEY.",
+		"help_replica_addr": "Address of this replica on which it takes the requests that the other replicas forward to it. " +
+			"They must reach it: in Kubernetes it is the IP of the pod, with a port.",
 		"help_key_file": "File with the key that encrypts the secrets in the database: 32 bytes in base64. " +
 			"Or its content in KNM_KEY. Default: a file in the data directory, which is created.",
 		"help_cluster_networks": "Networks in which the API servers of imported clusters, and Prometheus servers, may be. " +
@@ -132,7 +139,7 @@ func OptionHelp() map[string]string {
 // DefaultOptions returns the defaults of the command line.
 func DefaultOptions() Options {
 	return Options{
-		Listen: "127.0.0.1:8080", Data: "./data", LogFormat: "text",
+		Listen: "127.0.0.1:8080", Data: "./data", ReplicaAddr: "127.0.0.1:0", LogFormat: "text",
 		SessionLifetime: 12 * time.Hour, SessionIdle: 30 * time.Minute,
 		UserRate: 100, UserStreams: 64, GuardShare: 20, GuardNodes: 10,
 		Resume: true, SyncLimit: 5, SyncWait: 2 * time.Second,
@@ -168,6 +175,7 @@ func checkProtect(patterns []string) error {
 func (o *Options) Validate() error {
 	errs := []error{
 		o.checkListen(),
+		o.checkDatabase(),
 		checkHosts(o.AllowedHosts),
 		checkPublicURL(o.PublicURL),
 		o.checkTLS(),

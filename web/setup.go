@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -28,9 +29,7 @@ import (
 	"kube-node-manager/views/ui"
 )
 
-// setUp creates all parts of the program, from the database to the listener. It is one
-// straight line on purpose: each part depends only on those above it, and is stopped
-// before them.
+// setUp starts the program: alone on its database, or as one of several replicas.
 func (a *App) setUp(ctx context.Context) error {
 	a.options.warn(a.log)
 	ctx, err := a.startTracing(ctx)
@@ -44,6 +43,65 @@ func (a *App) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.options.Database != "" {
+		return a.setUpReplica(ctx, st)
+	}
+	if err := st.Claim(); err != nil {
+		return err
+	}
+	p, err := a.assemble(ctx, st, nil)
+	if err != nil {
+		return err
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	// The engine handles the batches of an earlier process before the first request, so
+	// that no page shows a batch as running that is not.
+	if err := p.engine.Start(ctx); err != nil {
+		return err
+	}
+	// Otherwise the server would wait for the event streams, which do not end by themselves.
+	if err := a.serveAll(ctx, p.routes, p.metrics.handler(), p.events.cancel); err != nil {
+		return err
+	}
+	p.run(ctx)
+	a.greet() // last: the program must be ready when the address is printed
+	return a.offerSetup(ctx, p.accounts)
+}
+
+// serveAll serves on the main address and, where they are set, on those for redirects,
+// metrics and profiles. ends is called when the shutdown of the main server begins.
+func (a *App) serveAll(ctx context.Context, routes, metrics http.Handler, ends func()) error {
+	a.server = a.newServer(ctx, routes)
+	if a.tls != nil {
+		a.server.TLSConfig = a.tls.config()
+	}
+	a.server.RegisterOnShutdown(ends)
+	a.serve("web server", a.listener, a.server)
+	if err := a.serveRedirects(ctx); err != nil {
+		return err
+	}
+	if err := a.serveMetrics(ctx, metrics); err != nil {
+		return err
+	}
+	return a.servePprof(ctx)
+}
+
+// program is the assembled program.
+type program struct {
+	*edge
+	routes http.Handler
+	engine *batch.Engine
+	events *hub
+	// run starts what works in the background, and makes the program ready.
+	run func(ctx context.Context)
+}
+
+// assemble creates all parts of the program that work on the database. It is one straight
+// line on purpose: each part depends only on those above it, and is stopped before them.
+// allow, if it is not nil, is asked before each change of a cluster.
+func (a *App) assemble(ctx context.Context, st *store.Store, allow func() error) (*program, error) {
 	e := &edge{options: &a.options, log: a.log, metrics: newMetrics(a.options.Version), store: st}
 	e.limits = newLimits(a.options.UserRate, time.Now)
 	e.metrics.watchStore(st)
@@ -54,10 +112,10 @@ func (a *App) setUp(ctx context.Context) error {
 
 	clusters, err := cluster.Load(cluster.Source{
 		Kubeconfig: a.options.Kubeconfig, Contexts: a.options.Contexts,
-		UserAgent: "kube-node-manager/" + a.options.Version,
+		UserAgent: "kube-node-manager/" + a.options.Version, Allow: allow,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.cleanups.push("close the connections to clusters", stopRest, withoutError(clusters.Close))
 	e.metrics.watchNow(ctx, a.log, clusters, st)
@@ -66,7 +124,7 @@ func (a *App) setUp(ctx context.Context) error {
 	e.accounts.UseKey(key)
 	a.inBackground(ctx, "write the refused sign-ins", e.accounts.Run)
 	if err := a.signOn(ctx, e); err != nil {
-		return err
+		return nil, err
 	}
 	fenced := cache.New(ctx)
 	a.cleanups.push("stop the reads of clusters", stopRest, withoutError(fenced.Close))
@@ -76,7 +134,7 @@ func (a *App) setUp(ctx context.Context) error {
 
 	protect, err := operation.NewProtection(a.options.Protect...)
 	if err != nil {
-		return fmt.Errorf("--protect: %w", err)
+		return nil, fmt.Errorf("--protect: %w", err)
 	}
 	templates := template.New(st, a.log)
 	held := rule.New(st, time.Now)
@@ -116,7 +174,7 @@ func (a *App) setUp(ctx context.Context) error {
 			events.NodesChanged(name)
 		},
 	}); err != nil {
-		return err
+		return nil, err
 	}
 	events.every = h
 	events.setRail(h.Rail)
@@ -136,41 +194,19 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	})))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.listen(ctx); err != nil {
-		return err
+	run := func(ctx context.Context) {
+		a.probe(ctx, clusters, nodes, engine)
+		a.inBackground(ctx, "stop following the kubeconfig files", func(ctx context.Context) { clusters.Follow(ctx, a.log) })
+		a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
+		a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
+		a.inBackground(ctx, "stop the schedule", engine.KeepSchedule)
+		a.inBackground(ctx, "stop the notifications", told.Run)
+		e.ready.Store(true)
+		a.cleanups.push("become unready", stopRest, withoutError(func() { e.ready.Store(false) }))
 	}
-	// The engine handles the batches of an earlier process before the first request, so
-	// that no page shows a batch as running that is not.
-	if err := engine.Start(ctx); err != nil {
-		return err
-	}
-	a.server = a.newServer(ctx, routes)
-	if a.tls != nil {
-		a.server.TLSConfig = a.tls.config()
-	}
-	// Otherwise the server would wait for the event streams, which do not end by themselves.
-	a.server.RegisterOnShutdown(events.cancel)
-	a.serve("web server", a.listener, a.server)
-	if err := a.serveRedirects(ctx); err != nil {
-		return err
-	}
-	if err := a.serveMetrics(ctx, e.metrics); err != nil {
-		return err
-	}
-	if err := a.servePprof(ctx); err != nil {
-		return err
-	}
-	a.probe(ctx, clusters, nodes, engine)
-	a.inBackground(ctx, "stop following the kubeconfig files", func(ctx context.Context) { clusters.Follow(ctx, a.log) })
-	a.inBackground(ctx, "stop the deletion of old records", auditLog.Run)
-	a.inBackground(ctx, "stop the checks of access", engine.CheckAccess)
-	a.inBackground(ctx, "stop the schedule", engine.KeepSchedule)
-	a.inBackground(ctx, "stop the notifications", told.Run)
-	e.ready.Store(true)
-	a.cleanups.push("become unready", stopRest, withoutError(func() { e.ready.Store(false) }))
-	return a.greet(ctx, e.accounts) // last: the program must be ready when the address is printed
+	return &program{edge: e, routes: routes, engine: engine, events: events, run: run}, nil
 }
 
 // withoutError returns fn as a clean-up step that cannot fail.
@@ -181,14 +217,23 @@ func withoutError(fn func()) func(context.Context) error {
 	}
 }
 
-// openStore opens the database and makes sure that no other server uses it.
+// openStore opens the database.
 func (a *App) openStore(ctx context.Context) (*store.Store, error) {
-	st, err := store.Open(ctx, a.options.Data, a.log)
+	st, err := openDatabase(ctx, a.options.Database, a.options.Data, a.log)
 	if err != nil {
 		return nil, err
 	}
 	a.cleanups.push("close the database", stopDatabase, st.Close)
-	return st, st.Claim()
+	return st, nil
+}
+
+// openDatabase opens the PostgreSQL database with an address, or, if there is none, the
+// SQLite database in a directory.
+func openDatabase(ctx context.Context, address, dir string, log *slog.Logger) (*store.Store, error) {
+	if address != "" {
+		return store.OpenPostgres(ctx, address, log)
+	}
+	return store.Open(ctx, dir, log)
 }
 
 // loadTLS reads the certificate, if there is one, and follows its files.
@@ -221,9 +266,9 @@ func (a *App) listen(ctx context.Context) error {
 }
 
 // serveMetrics serves the metrics on --metrics-addr, if it is set.
-func (a *App) serveMetrics(ctx context.Context, m *metrics) error {
+func (a *App) serveMetrics(ctx context.Context, metrics http.Handler) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", m.handler())
+	mux.Handle("GET /metrics", metrics)
 	return a.serveAlso(ctx, "metrics server", "--metrics-addr", a.options.MetricsAddr, mux)
 }
 
@@ -247,16 +292,19 @@ func (a *App) serveAlso(ctx context.Context, name, option, address string, h htt
 	return nil
 }
 
-// greet prints the address of the program and, if there is no administrator, the code to
-// create the first one. The code is not logged: logs are kept, and many people can read
-// them.
-func (a *App) greet(ctx context.Context, accounts *account.Service) error {
+// greet prints the address of the program.
+func (a *App) greet() {
+	a.log.Info("Listening", "address", a.addr(), "url", a.url(), "version", a.options.Version)
+	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
+}
+
+// offerSetup prints the code to create the first administrator, if there is none. The code
+// is not logged: logs are kept, and many people can read them.
+func (a *App) offerSetup(ctx context.Context, accounts *account.Service) error {
 	code, needed, err := accounts.SetupCode(ctx)
 	if err != nil {
 		return fmt.Errorf("create the set-up code: %w", err)
 	}
-	a.log.Info("Listening", "address", a.addr(), "url", a.url(), "version", a.options.Version)
-	_, _ = fmt.Fprintf(a.options.Output, "Kube Node Manager %s: %s\n", a.options.Version, a.url())
 	if needed {
 		a.setupCode = code
 		a.log.Info("There is no administrator yet; the code to create the first one is on standard output",
@@ -270,13 +318,20 @@ func (a *App) greet(ctx context.Context, accounts *account.Service) error {
 // inBackground runs fn in a goroutine. It adds a clean-up step that cancels the context of
 // fn and waits for its end.
 func (a *App) inBackground(ctx context.Context, cleanup string, fn func(ctx context.Context)) {
+	a.inBackgroundFor(ctx, cleanup, stopRest, fn)
+}
+
+// inBackgroundFor is inBackground for what may take longer to end.
+func (a *App) inBackgroundFor(
+	ctx context.Context, cleanup string, limit time.Duration, fn func(ctx context.Context),
+) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		fn(ctx)
 	}()
-	a.cleanups.push(cleanup, stopRest, func(context.Context) error {
+	a.cleanups.push(cleanup, limit, func(context.Context) error {
 		cancel()
 		<-ended
 		return nil

@@ -14,7 +14,7 @@ type restoreCmd struct {
 
 // Run puts a copy in the place of the database. The server must not run.
 func (c *restoreCmd) Run(ctx context.Context, s streams) error {
-	r, err := web.Restore(ctx, c.Data, c.File, s.log())
+	r, err := web.Restore(ctx, c.Database, c.Data, c.File, s.log())
 	if err != nil {
 		return err
 	}

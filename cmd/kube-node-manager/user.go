@@ -19,12 +19,13 @@ import (
 
 // dataFlag is the flag of the commands that work on the database.
 type dataFlag struct {
-	Data string `help:"Directory of the database." default:"./data"`
+	Data     string `help:"Directory of the database." default:"./data"`
+	Database string `help:"PostgreSQL database in place of the file in --data." placeholder:"URL"`
 }
 
 // open opens the database for fn.
 func (d dataFlag) open(ctx context.Context, s streams, fn func(*web.Admin) error) (err error) {
-	admin, err := web.OpenAdmin(ctx, d.Data, s.log())
+	admin, err := web.OpenAdmin(ctx, d.Database, d.Data, s.log())
 	if err != nil {
 		return err
 	}

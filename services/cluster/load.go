@@ -33,6 +33,9 @@ type Source struct {
 	Kubeconfig string   // list of files; "" means those of the environment
 	Contexts   []string // only these contexts; empty means all
 	UserAgent  string   // of the requests to the clusters
+	// Allow, if it is not nil, is asked before each change of a cluster. If it returns an
+	// error, nothing is sent.
+	Allow func() error
 }
 
 // Load returns the clusters of a source. It uses the first of these that there is:

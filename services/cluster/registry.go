@@ -228,6 +228,9 @@ func (r *Registry) newLink(s spec) *link {
 func (r *Registry) connect(l *link, s spec) (*kube.Client, error) {
 	config, err := s.config()
 	if err == nil {
+		if r.source.Allow != nil {
+			config.Wrap(kube.BeforeChange(r.source.Allow))
+		}
 		var client *kube.Client
 		client, err = kube.New(config, s.agent, func(began time.Time, err error) { l.record(began, r.now(), err) })
 		if err == nil {

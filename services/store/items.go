@@ -151,6 +151,9 @@ type itemCount struct {
 }
 
 func countItems(ctx context.Context, q rowsQuerier, batches ...string) (map[string]Counts, error) {
+	if len(batches) == 0 {
+		return map[string]Counts{}, nil
+	}
 	args := make([]any, len(batches))
 	for i, id := range batches {
 		args[i] = id

@@ -32,7 +32,7 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 // migratePostgres brings the schema of a PostgreSQL database up to date, one replica at a
 // time. A copy before it is the matter of those who run the database.
 func (s *Store) migratePostgres(ctx context.Context) error {
-	locker, err := gooselock.NewPostgresSessionLocker()
+	locker, err := gooselock.NewPostgresSessionLocker(gooselock.WithLockTimeout(1, 60))
 	if err != nil {
 		return fmt.Errorf("prepare the lock of the schema: %w", err)
 	}

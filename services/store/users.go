@@ -89,7 +89,11 @@ func hasAdmin(ctx context.Context, q querier) (has bool, err error) {
 
 // UserByName returns the user of that name, in any case, or CodeNotFound.
 func (s *Store) UserByName(ctx context.Context, name string) (User, error) {
-	return scanUser(s.r.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE lower(name) = lower($1)`, name))
+	u, err := scanUser(s.r.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE lower(name) = lower($1)`, name))
+	if isUnstorable(err) {
+		return User{}, services.Wrap(err, services.CodeNotFound, "error_not_found")
+	}
+	return u, err
 }
 
 // UserByID returns a user, or CodeNotFound.

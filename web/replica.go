@@ -1,0 +1,229 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"kube-node-manager/services"
+	"kube-node-manager/services/store"
+)
+
+// Replicas of the program share a PostgreSQL database. One of them works at a time: it has
+// the leadership, runs the batches of all clusters, and answers every request. The others
+// forward theirs to it and wait to take its place, so that any replica may be asked, and
+// none of them can show what is no longer true. See package store for why one that has
+// lost the leadership can change nothing more.
+
+// The leadership lasts leadFor after each renewal. The replica that works gives up
+// leadMargin before that, by its own clock, so that no other one works before it has
+// stopped. Another one takes over within leadFor and leadEvery.
+const (
+	leadFor    = 10 * time.Second
+	leadMargin = 2 * time.Second
+	leadEvery  = time.Second
+	leadWait   = 3 * time.Second // for one answer of the database
+)
+
+// errNotLeading is why a replica changes nothing.
+var errNotLeading = services.NewError(services.CodeUnavailable, "error_replica_lost")
+
+// replica is the program as one of several.
+type replica struct {
+	app   *App
+	store *store.Store
+	me    store.Leader
+	peers *peers
+
+	until atomic.Int64            // the time until which it may work, as time.Duration since began
+	began time.Time               // for its monotonic clock
+	now   atomic.Pointer[program] // while it works
+	local http.Handler            // what every replica answers itself
+}
+
+// setUpReplica starts the program as one of several replicas. It does not wait until one of
+// them works.
+func (a *App) setUpReplica(ctx context.Context, st *store.Store) error {
+	if a.options.KeyFile == "" && a.options.Key == "" {
+		return errors.New("--database: all replicas need the same key for the secrets in it; set --key-file or KNM_KEY")
+	}
+	r := &replica{app: a, store: st, began: time.Now()}
+	if err := r.setUp(ctx); err != nil {
+		return err
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	a.inBackgroundFor(ctx, "end the leadership", stopBatches+stopDatabase, r.run)
+	if err := a.serveAll(ctx, r, http.HandlerFunc(r.metrics), r.endStreams); err != nil {
+		return err
+	}
+	a.greet()
+	return nil
+}
+
+func (r *replica) setUp(ctx context.Context) (err error) {
+	r.peers, err = newPeers(ctx, r)
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name this replica: %w", err)
+	}
+	r.me = store.Leader{
+		Holder: fmt.Sprintf("%s/%d", host, os.Getpid()), Address: r.peers.address, Certificate: r.peers.fingerprint,
+		Secret: rand.Text(),
+	}
+	r.app.serve("replica server", r.peers.listener, r.app.newServer(ctx, r.peers))
+	r.local = r.localRoutes()
+	return nil
+}
+
+// run takes the leadership whenever it is free, and works while this replica has it.
+func (r *replica) run(ctx context.Context) {
+	for wait(ctx, leadEvery) {
+		taken, err := r.take(ctx)
+		if err != nil {
+			r.app.log.Warn("The leadership cannot be taken", "error", err)
+		}
+		if taken {
+			r.lead(ctx)
+		}
+	}
+}
+
+// wait waits for some time. It returns false if the context has ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (r *replica) take(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, leadWait)
+	defer cancel()
+	asked := time.Since(r.began)
+	taken, err := r.store.Lead(ctx, r.me, leadFor)
+	if taken {
+		r.extend(asked)
+	}
+	return taken, err
+}
+
+// extend lets this replica work for some time after it has asked for it.
+func (r *replica) extend(asked time.Duration) { r.until.Store(int64(asked + leadFor - leadMargin)) }
+
+// allowed returns an error if this replica must no longer work.
+func (r *replica) allowed() error {
+	if time.Since(r.began) >= time.Duration(r.until.Load()) {
+		return errNotLeading
+	}
+	return nil
+}
+
+// lead works until this replica loses the leadership, or the program stops.
+func (r *replica) lead(ctx context.Context) {
+	log := r.app.log
+	log.Info("This replica works now", "replica", r.me.Holder, "address", r.me.Address)
+	term := r.app.newTerm()
+	ready := make(chan error, 1)
+	go func() { ready <- r.begin(ctx, term) }()
+	r.keep(ctx, ready)
+	r.now.Store(nil)
+	r.until.Store(0)
+	// The end of ctx must not stop the clean-up.
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	err := errors.Join(term.cleanups.run(ending), r.store.EndLead(ending))
+	log.Info("This replica works no longer", "replica", r.me.Holder, "error", err)
+}
+
+// begin assembles the program and makes it answer requests.
+func (r *replica) begin(ctx context.Context, term *App) error {
+	p, err := term.assemble(ctx, r.store, r.allowed)
+	if err != nil {
+		return err
+	}
+	if err := p.engine.Start(ctx); err != nil {
+		return err
+	}
+	p.run(ctx)
+	if err := term.offerSetup(ctx, p.accounts); err != nil {
+		return err
+	}
+	r.now.Store(p)
+	return nil
+}
+
+// keep renews the leadership until it is lost, the program cannot begin, or ctx ends.
+func (r *replica) keep(ctx context.Context, ready <-chan error) {
+	begun := false
+	for r.allowed() == nil {
+		select {
+		case <-ctx.Done():
+			if !begun {
+				<-ready
+			}
+			return
+		case err := <-ready:
+			begun = true
+			if err != nil {
+				r.app.log.Error("The program cannot begin to work", "error", err)
+				return
+			}
+		case <-time.After(leadEvery):
+			r.renew(ctx)
+		}
+	}
+	if !begun {
+		<-ready
+	}
+}
+
+func (r *replica) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leadWait)
+	defer cancel()
+	asked := time.Since(r.began)
+	err := r.store.KeepLead(ctx, leadFor)
+	switch {
+	case err == nil:
+		r.extend(asked)
+	case errors.Is(err, store.ErrNotLeading):
+		r.until.Store(0)
+	default:
+		r.app.log.Warn("The leadership cannot be renewed", "error", err)
+	}
+}
+
+// working returns the program if this replica works, or else nil.
+func (r *replica) working() *program {
+	p := r.now.Load()
+	if p == nil || r.allowed() != nil {
+		return nil
+	}
+	return p
+}
+
+// endStreams ends the event streams, which do not end by themselves.
+func (r *replica) endStreams() {
+	if p := r.now.Load(); p != nil {
+		p.events.cancel()
+	}
+	r.peers.cancel()
+}
+
+// newTerm returns an App for the time during which a replica works.
+func (a *App) newTerm() *App {
+	return &App{
+		options: a.options, log: a.log, cleanups: &cleanups{log: a.log}, failed: a.failed, listener: a.listener, tls: a.tls,
+	}
+}
