@@ -101,8 +101,8 @@ func OptionHelp() map[string]string {
 			"Default: KUBECONFIG, the cluster in which the program runs, or ~/.kube/config.",
 		"help_database": "PostgreSQL database in place of the file in --data, such as " +
 			"postgres://user:password@host/database. Several replicas of the program may share it. Needs --key-file or KNM_KEY.",
-		"help_replica_addr": "Address of this replica on which it takes the requests that the other replicas forward to it. " +
-			"They must reach it: in Kubernetes it is the IP of the pod, with a port.",
+		"help_replica_addr": "Address of this replica on which it takes the requests that " +
+			"the other replicas forward to it. They must reach it: in Kubernetes it is the IP of the pod, with a port.",
 		"help_key_file": "File with the key that encrypts the secrets in the database: 32 bytes in base64. " +
 			"Or its content in KNM_KEY. Default: a file in the data directory, which is created.",
 		"help_cluster_networks": "Networks in which the API servers of imported clusters, and Prometheus servers, may be. " +

@@ -100,7 +100,7 @@ func allowed(role rbacv1.ClusterRole) (calls []string) {
 func TestReadme_settingsOfTheChart(t *testing.T) {
 	made := []string{
 		"listen", "data", "kubeconfig", "key-file", "public-url", "trusted-proxies", "tls-cert", "tls-key",
-		"insecure-http", "metrics-addr",
+		"insecure-http", "metrics-addr", "database", "replica-addr",
 	}
 	var want []string
 	for _, flag := range firstCells(t, "README.md", "Configuration") {

@@ -98,7 +98,8 @@ func TestStart_heldBatchIsResumedByAnother(t *testing.T) {
 	dir := t.TempDir()
 	p := startProcess(t, c.Kubeconfig, dir, usual)
 	v := p.atGate(t, p.rollout(t, c.Name, names, "canary", "1").ID)
-	_, err := p.store.Writer().ExecContext(t.Context(), "UPDATE users SET disabled = TRUE; UPDATE batches SET paused = FALSE")
+	_, err := p.store.Writer().ExecContext(t.Context(),
+		"UPDATE users SET disabled = TRUE; UPDATE batches SET paused = FALSE")
 	require.NoError(t, err)
 	p.stop()
 

@@ -320,7 +320,8 @@ func editClusters(
 		if err != nil {
 			return fmt.Errorf("encode the clusters in %s: %w", table, err)
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE `+table+` SET clusters = $1 WHERE id = $2`, string(raw), row.id); err != nil {
+		_, err = tx.ExecContext(ctx, `UPDATE `+table+` SET clusters = $1 WHERE id = $2`, string(raw), row.id)
+		if err != nil {
 			return err
 		}
 	}

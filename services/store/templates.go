@@ -280,7 +280,8 @@ func useTemplate(ctx context.Context, tx *sql.Tx, id int64, at time.Time) error 
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE templates
-		SET uses = uses + 1, last_used_at = CASE WHEN last_used_at > $1 THEN last_used_at ELSE $1 END WHERE id = $2`, toMillis(at), id)
+		SET uses = uses + 1, last_used_at = CASE WHEN last_used_at > $1 THEN last_used_at ELSE $1 END
+		WHERE id = $2`, toMillis(at), id)
 	if err != nil {
 		return fmt.Errorf("count the use of template %d: %w", id, err)
 	}

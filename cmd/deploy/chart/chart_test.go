@@ -95,7 +95,8 @@ func TestChart_refuses(t *testing.T) {
 		"image.repository=registry.example.com/knm":     "set the address with https",
 		needed + ",publicURL=http://nodes.example.com":  "set the address with https",
 		needed + ",publicURL=nodes.example.com":         "at '/publicURL'",
-		needed + ",replicas=2":                          "1, because the database is a file",
+		needed + ",replicas=2":                          "more than one needs PostgreSQL",
+		needed + ",database.secretName=db":              "all replicas need the same key",
 		needed + ",replicas=0":                          "at '/replicas'",
 		needed + ",settings.user-may-drain=true":        "invalid propertyName 'user-may-drain'",
 		needed + ",acces.write=false":                   "additional properties 'acces' not allowed",
@@ -156,14 +157,22 @@ func requireDescribed(t testing.TB, path string, s schema, values map[string]any
 	}
 }
 
-// With one pod there is no budget: it would block the drain of its node. What several
-// need is there for the version of the program that can be several.
+// Several pods share a PostgreSQL database, reach each other, and have no volume.
 func TestChart_replicated(t *testing.T) {
 	require.NotContains(t, rendered(t, needed), "PodDisruptionBudget")
-	files, err := newRelease(t, needed+",replicas=3").files(true)
+	shared := needed + ",replicas=3,database.secretName=db,encryptionKey.secretName=key"
+	files, err := newRelease(t, shared).files(true)
 	require.NoError(t, err)
 	require.Contains(t, files["kube-node-manager/templates/poddisruptionbudget.yaml"], "maxUnavailable: 1")
-	require.Contains(t, files["kube-node-manager/templates/statefulset.yaml"], "topology.kubernetes.io/zone")
+	pods := files["kube-node-manager/templates/statefulset.yaml"]
+	require.Contains(t, pods, "topology.kubernetes.io/zone")
+	require.Contains(t, pods, `value: "$(POD_IP):8081"`)
+	require.Less(t, strings.Index(pods, "name: POD_IP"), strings.Index(pods, "$(POD_IP)"), "it is known before its use")
+	require.Contains(t, pods, "name: KNM_DATABASE")
+	require.NotContains(t, pods, "volumeClaimTemplates")
+	policy := files["kube-node-manager/templates/networkpolicy.yaml"]
+	require.Equal(t, 2, strings.Count(policy, "port: replica"), "in and out")
+	require.Contains(t, policy, "port: 5432")
 }
 
 // The ingress serves the host and the path of the public address.

@@ -38,6 +38,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- if and .Values.ingress.enabled (not .Values.publicURL) -}}
 {{- fail "publicURL: needed for the ingress, which has its host and path" -}}
 {{- end -}}
+{{- if and (gt (int .Values.replicas) 1) (not .Values.database.secretName) -}}
+{{- fail "replicas: more than one needs PostgreSQL, see database.secretName; the database of a single pod is a file, which one process writes" -}}
+{{- end -}}
+{{- if and .Values.database.secretName (not .Values.encryptionKey.secretName) -}}
+{{- fail "encryptionKey.secretName: needed with database.secretName, because all replicas need the same key" -}}
+{{- end -}}
 {{- end }}
 
 {{- /* Settings that the chart makes itself, as flags without dashes. */ -}}
@@ -62,6 +68,9 @@ kubeconfig: /etc/kube-node-manager/kubeconfig/kubeconfig
 {{- end }}
 {{- if .Values.encryptionKey.secretName }}
 key-file: /etc/kube-node-manager/key/key
+{{- end }}
+{{- if .Values.database.secretName }}
+replica-addr: "$(POD_IP):8081"
 {{- end }}
 {{- if .Values.metrics.enabled }}
 metrics-addr: {{ printf ":%d" (int .Values.metrics.port) | quote }}
