@@ -137,7 +137,7 @@ func roomWords(ctx context.Context, r batch.Room) string {
 
 // hasPace reports whether a batch is making progress, so that its pace is known.
 func hasPace(v batch.View) bool {
-	return v.Gate == nil && v.Closed == nil && v.Full == nil && !paused(v) && !turning(v)
+	return v.Gate == nil && v.Closed == nil && v.Full == nil && v.Unstored == nil && !paused(v) && !turning(v)
 }
 
 // panelMark returns a value that changes whenever screen readers should be told.

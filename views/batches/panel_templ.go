@@ -192,7 +192,7 @@ func Panel(v View) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if !v.State.Ended() && v.Gate == nil && !waits(v.View) && v.State != "proposed" && !turning(v.View) && !full(v.View) {
+			if !v.State.Ended() && v.Gate == nil && !waits(v.View) && v.State != "proposed" && !turning(v.View) && !full(v.View) && v.Unstored == nil {
 				templ_7745c5c3_Err = atWork(v.View).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

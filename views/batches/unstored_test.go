@@ -2,6 +2,7 @@ package batches_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,6 +15,7 @@ import (
 // The panel says why results cannot be stored, as long as they cannot.
 func TestPanel_unstored(t *testing.T) {
 	v := viewstest.Batch(store.StateRunning)
+	v.Rate, v.Remaining = 2, time.Minute
 	v.Unstored = services.NewError(services.CodeUnavailable, "error_database_full")
 	for locale, want := range map[string]string{
 		"en": "The results of this batch cannot be stored now. The disk of the data directory is full. " +
@@ -22,6 +24,8 @@ func TestPanel_unstored(t *testing.T) {
 	} {
 		doc := viewstest.Document(t, viewstest.Render(t, locale, batches.Panel(v)))
 		require.Equal(t, want, viewstest.Squeezed(doc.Find("[data-unstored]")))
+		require.Empty(t, viewstest.Squeezed(doc.Find(".pace")), "how long it takes depends on the disk")
+		require.Zero(t, doc.Find(".at-work").Length())
 	}
 	v.State = store.StateSucceeded
 	doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(v)))
