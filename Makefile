@@ -17,11 +17,15 @@ PLANE_LD   = -s -w -X $(STAMP).gitVersion=$(K8S) -X $(STAMP).gitMajor=$(word 1,$
 # charts bring modules that the program does not need.
 DEPLOY := cmd/deploy
 
+# The packages whose tests open a store. Those of batches take minutes: most of them run on
+# PostgreSQL in "make soak" only.
+STORED := ./services/store ./services/account ./services/audit ./services/cluster ./services/notify ./services/rule ./services/saved ./services/template ./handlers
+
 # Tests run with so many control planes; each test that needs one leases it.
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin plugins image manifests packages release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler screenshots clean
+.PHONY: help build plugin plugins image manifests packages release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler postgres screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -84,9 +88,12 @@ $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 	@echo "== building kwok"
 	@cd $(PLANE) && go build -ldflags "-s -w" -o ../../$@ sigs.k8s.io/kwok/cmd/kwok
 
-test: lint plane chromium compiler ## run all tests, on a real control plane and in a real browser
+test: lint plane chromium compiler postgres ## run all tests, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m ./...
+	@echo "== testing the services on PostgreSQL"
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m $(STORED)
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -vet=off -ldflags=-w -parallel $(TEST_CLUSTERS) -timeout 30m -run 'Start|Persist|Restart|Undo|Retry|List|Histor|Report|Group|Schedule|Approve|Store' ./services/batch
 	@echo "== testing the image, the chart and the packages"
 	@$(BIN)/devcluster run --clusters 1 --nodes 3 -- sh -c 'cd $(DEPLOY) && go test -vet=off -ldflags=-w -timeout 30m ./...'
 
@@ -98,17 +105,22 @@ fuzz: ## fuzz everything that reads what people type, each reader for FUZZTIME (
 	@echo "== fuzzing"
 	@cmd/fuzz.sh
 
-soak: plane compiler fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains; try all of the fault suite
+soak: plane compiler postgres fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains; try all of the fault suite; kill replicas 30 times; run all tests of batches on PostgreSQL
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 120m -run 'TestDone_isVisibleWithAWatch' -v ./services/batch -rounds 1000
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestConditions_rightAfterKills' -v ./cmd/acceptance -rounds 30
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -count 1 -timeout 60m -parallel $(TEST_CLUSTERS) -run 'TestFaults' -v ./cmd/acceptance -faults
+	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestReplicas_killedAtAnyMoment' -v ./cmd/acceptance -rounds 30
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -count 1 -vet=off -timeout 60m -parallel $(TEST_CLUSTERS) ./services/batch
 
 screenshots: plane chromium ## recreate the pictures in the README
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update
 
 chromium: # the headless shell is enough, and takes half of the time; older Debians have the whole browser only
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "== installing chromium"; $(SUDO) apt-get update -qq; $(INSTALL) chromium-headless-shell fonts-noto-cjk >/dev/null || $(INSTALL) chromium fonts-noto-cjk >/dev/null; }
+
+postgres: # the tests start servers of their own
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "== installing PostgreSQL"; $(SUDO) apt-get update -qq; $(INSTALL) postgresql >/dev/null; }
 
 compiler: # the race detector needs a C compiler
 	@command -v gcc >/dev/null || { echo "== installing gcc"; $(SUDO) apt-get update -qq; $(INSTALL) gcc libc6-dev >/dev/null; }

@@ -40,6 +40,7 @@ type replica struct {
 	me    store.Leader
 	peers *peers
 
+	seen  time.Time               // when another replica was last known to work
 	until atomic.Int64            // the time until which it may work, as time.Duration since began
 	began time.Time               // for its monotonic clock
 	now   atomic.Pointer[program] // while it works
@@ -93,8 +94,26 @@ func (r *replica) run(ctx context.Context) {
 			r.app.log.Warn("The leadership cannot be taken", "error", err)
 		}
 		if taken {
+			r.peers.follow(0)
 			r.lead(ctx)
 		}
+		r.look(ctx)
+	}
+}
+
+// look finds out which replica works. Requests that were forwarded to one that no longer
+// does are given up: if it was stopped, it would never answer.
+func (r *replica) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leadWait)
+	defer cancel()
+	leader, ok, err := r.store.Leader(ctx)
+	if err == nil && ok {
+		r.seen = time.Now()
+		r.peers.follow(leader.Token)
+		return
+	}
+	if time.Since(r.seen) > leadFor {
+		r.peers.follow(0)
 	}
 }
 

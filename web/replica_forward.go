@@ -16,7 +16,7 @@ import (
 )
 
 // forwardWait is how long a request waits for a replica that works.
-const forwardWait = 15 * time.Second
+const forwardWait = 20 * time.Second
 
 // ServeHTTP answers a request if this replica works, and forwards it otherwise.
 func (r *replica) ServeHTTP(w http.ResponseWriter, req *http.Request) {

@@ -38,10 +38,13 @@ type peers struct {
 	listener    net.Listener
 	address     string
 	fingerprint string
-	stopping    context.Context // ends the forwarded event streams
+	stopping    context.Context // ends the forwarded requests, such as event streams
 	cancel      context.CancelFunc
 
 	mu        sync.Mutex
+	token     int64           // of the leadership of the replica to which requests are forwarded
+	sending   context.Context // of these requests
+	giveUp    context.CancelFunc
 	transport *http.Transport // for the replica with the certificate below
 	to        string
 }
@@ -60,6 +63,7 @@ func newPeers(ctx context.Context, r *replica) (*peers, error) {
 		listener: tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13}),
 	}
 	p.stopping, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	p.sending, p.giveUp = context.WithCancel(p.stopping)
 	r.app.cleanups.push("close the connections to other replicas", stopRest, withoutError(p.close))
 	return p, nil
 }
@@ -68,9 +72,23 @@ func (p *peers) close() {
 	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.giveUp()
 	if p.transport != nil {
 		p.transport.CloseIdleConnections()
 	}
+}
+
+// follow gives up the requests that were forwarded to a replica with another leadership. 0
+// means that no other replica works.
+func (p *peers) follow(token int64) context.Context {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if token != p.token {
+		p.giveUp()
+		p.sending, p.giveUp = context.WithCancel(p.stopping)
+		p.token = token
+	}
+	return p.sending
 }
 
 // ownCertificate returns a new certificate that nobody has signed.
@@ -126,7 +144,7 @@ var errIdle = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("the other re
 func (p *peers) send(w http.ResponseWriter, r *http.Request, leader store.Leader) (failed error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(p.stopping, cancel)()
+	defer context.AfterFunc(p.follow(leader.Token), cancel)()
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(&url.URL{Scheme: "https", Host: leader.Address})

@@ -95,20 +95,33 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 		ids = append(ids, b.ID)
 	}
 	ends := map[string]map[string]int{}
-	for i, id := range ids {
+	for _, id := range ids {
 		b := p.awaitBatch(t, id)
 		ends[id] = b.Counts
-		require.Equal(t, "succeeded", b.State, "batch %d, %s: %v", i, b.Operation, b.Counts)
-		require.Equal(t, killedNodes, b.Counts["succeeded"]+b.Counts["unchanged"], "%v", b.Counts)
-		seen := make([]string, len(b.Items))
-		for j, it := range b.Items {
-			require.Contains(t, []string{"succeeded", "unchanged"}, it.State)
-			require.NotNil(t, it.EndedAt)
-			seen[j] = it.Node
-		}
-		slices.Sort(seen)
-		require.Equal(t, names, seen, "every node once")
+		requireComplete(t, b, names)
 	}
+	want.requireOn(t, c, names)
+	p.auditAgrees(t, ends)
+}
+
+// requireComplete requires that a batch has done every node, once.
+func requireComplete(t testing.TB, b batchDoc, names []string) {
+	t.Helper()
+	require.Equal(t, "succeeded", b.State, "%s: %v", b.Operation, b.Counts)
+	require.Equal(t, len(names), b.Counts["succeeded"]+b.Counts["unchanged"], "%v", b.Counts)
+	seen := make([]string, len(b.Items))
+	for i, it := range b.Items {
+		require.Contains(t, []string{"succeeded", "unchanged"}, it.State)
+		require.NotNil(t, it.EndedAt)
+		seen[i] = it.Node
+	}
+	slices.Sort(seen)
+	require.Equal(t, names, seen, "every node once")
+}
+
+// requireOn requires that the nodes are as wanted.
+func (want wanted) requireOn(t testing.TB, c *kubetest.Cluster, names []string) {
+	t.Helper()
 	for _, name := range names {
 		n := c.Node(t, name)
 		got := wanted{
@@ -123,7 +136,6 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 		require.Equal(t, want, got, name)
 		require.Equal(t, want.reason != "", n.Spec.Unschedulable, name)
 	}
-	p.auditAgrees(t, ends)
 }
 
 // auditAgrees checks that the audit log has one line for the start and one for

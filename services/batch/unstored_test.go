@@ -10,6 +10,7 @@ import (
 	"kube-node-manager/services/batch"
 	"kube-node-manager/services/kube/kubetest"
 	"kube-node-manager/services/store"
+	"kube-node-manager/services/store/storetest"
 )
 
 // A batch whose results cannot be stored says why, counts nothing, and goes on by itself.
@@ -20,11 +21,11 @@ func TestBatch_saysWhyNothingIsStored(t *testing.T) {
 	held := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Hold: hold})
 	v := p.submit(t, c.Name, "cordon", names...)
 	held.WaitHits(t, 1)
-	_, err := p.store.Writer().ExecContext(t.Context(), `PRAGMA query_only = ON`)
-	require.NoError(t, err)
+	storetest.SetReadOnly(t, p.store, true)
 	close(hold)
-	now := batch.View{}
+	var now batch.View
 	require.Eventually(t, func() bool {
+		var err error
 		now, err = p.engine.View(as(t, services.RoleViewer), v.ID)
 		return err == nil && now.Unstored != nil
 	}, time.Minute, 10*time.Millisecond)
@@ -32,8 +33,7 @@ func TestBatch_saysWhyNothingIsStored(t *testing.T) {
 	require.Zero(t, now.Counts.Succeeded)
 	require.Equal(t, store.StateRunning, now.State)
 
-	_, err = p.store.Writer().ExecContext(t.Context(), `PRAGMA query_only = OFF`)
-	require.NoError(t, err)
+	storetest.SetReadOnly(t, p.store, false)
 	v = p.wait(t, v.ID)
 	require.Equal(t, batch.Counts{Succeeded: 3}, v.Counts)
 	require.Nil(t, v.Unstored)

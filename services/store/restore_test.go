@@ -15,7 +15,7 @@ import (
 // that has ended.
 func saved(t *testing.T) (file string) {
 	t.Helper()
-	s := openTest(t)
+	s := openSQLite(t)
 	addUser(t, s, "ada")
 	require.NoError(t, s.InsertSession(t.Context(), "token", []byte("x"), time.Now().Add(time.Hour)))
 	ended := time.Now()

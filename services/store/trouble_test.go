@@ -16,7 +16,7 @@ import (
 
 // What is wrong with the database or its disk has words for a person.
 func TestMapErr_troubles(t *testing.T) {
-	s := openTest(t)
+	s := openSQLite(t)
 	trouble := func(spoil, heal string) *services.Error {
 		_, err := s.Writer().ExecContext(t.Context(), spoil)
 		require.NoError(t, err)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5/stdlib"
+
 	"kube-node-manager/services/store"
 	"kube-node-manager/services/store/storetest/postgres"
 )
@@ -27,4 +29,20 @@ func Open(tb testing.TB, ctx context.Context, dir string, log *slog.Logger) (*st
 		return store.Open(ctx, dir, log)
 	}
 	return store.OpenPostgres(ctx, address.(string), log)
+}
+
+// SetReadOnly makes the database refuse every write of the store, or no longer.
+func SetReadOnly(tb testing.TB, st *store.Store, on bool) {
+	tb.Helper()
+	setting := "PRAGMA query_only = "
+	if _, isPostgres := st.Writer().Driver().(*stdlib.Driver); isPostgres {
+		setting = "SET default_transaction_read_only = "
+	}
+	value := "OFF"
+	if on {
+		value = "ON"
+	}
+	if _, err := st.Writer().ExecContext(tb.Context(), setting+value); err != nil {
+		tb.Fatalf("%s%s: %v", setting, value, err)
+	}
 }

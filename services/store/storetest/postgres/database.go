@@ -50,3 +50,13 @@ func execute(ctx context.Context, address, statement string) error {
 	_, err = db.ExecContext(ctx, statement)
 	return errors.Join(err, db.Close())
 }
+
+// Query returns the one text that a query finds in a database of the server.
+func (s *Server) Query(ctx context.Context, database, query string) (text string, err error) {
+	db, err := sql.Open("pgx", s.URL(database))
+	if err != nil {
+		return "", fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	err = db.QueryRowContext(ctx, query).Scan(&text)
+	return text, errors.Join(err, db.Close())
+}

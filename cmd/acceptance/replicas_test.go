@@ -1,0 +1,212 @@
+package acceptance
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"kube-node-manager/services/kube/kubetest"
+	"kube-node-manager/services/store/storetest/postgres"
+)
+
+const (
+	replicaDatabase    = "postgres"
+	replicaNodes       = 100
+	killedReplicaNodes = 500
+	outage             = 30 * time.Second
+)
+
+// replicas are programs that share a PostgreSQL database.
+type replicas struct {
+	server *postgres.Server
+	all    []*program
+}
+
+// startReplicas starts a database server and n replicas.
+func startReplicas(t *testing.T, path, kubeconfig string, n int, args ...string) *replicas {
+	t.Helper()
+	server, err := postgres.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	address := server.URL(replicaDatabase)
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	rs := &replicas{server: server}
+	_, err = command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--database", address)
+	require.NoError(t, err)
+	token, err := command(path, "", "user", "token", adminName, "--database", address)
+	require.NoError(t, err)
+	for range n {
+		p := emptyProgram(t, path, kubeconfig, append(args, "--database", address)...)
+		p.env = []string{"KNM_KEY=" + base64.StdEncoding.EncodeToString(key)}
+		p.Token = strings.TrimSpace(token)
+		p.start(t)
+		rs.all = append(rs.all, p)
+	}
+	return rs
+}
+
+// working returns the replica that works, which the database knows, and another one.
+func (rs *replicas) working(t *testing.T) (works, other *program) {
+	t.Helper()
+	var holder string
+	for end := time.Now().Add(patience); works == nil; time.Sleep(20 * time.Millisecond) {
+		require.True(t, time.Now().Before(end), "no replica works but %q", holder)
+		var err error
+		holder, err = rs.server.Query(t.Context(), replicaDatabase, "SELECT holder FROM leadership")
+		require.NoError(t, err)
+		for _, p := range rs.all {
+			if p.cmd != nil && strings.HasSuffix(holder, fmt.Sprintf("/%d", p.cmd.Process.Pid)) {
+				works = p
+			} else {
+				other = p
+			}
+		}
+	}
+	return works, other
+}
+
+// requireTruth requires that every replica shows which nodes are cordoned.
+func (rs *replicas) requireTruth(t *testing.T, cluster string, names []string, cordoned bool) {
+	t.Helper()
+	for _, p := range rs.all {
+		for name, got := range p.unschedulable(t, cluster) {
+			require.Equal(t, cordoned, got, name)
+		}
+	}
+}
+
+// Any replica may be asked, and when the one that works
+// is killed at any moment, another one takes over. No batch, item or line of the audit log
+// is lost or doubled, no replica shows a state from before a batch that has ended, and no
+// request waits longer than one may for a replica. Rounds are set by
+// -rounds.
+func TestReplicas_killedAtAnyMoment(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, killedReplicaNodes)
+	rs := startReplicas(t, releaseBuild.binary(t), c.Kubeconfig, 3)
+	var want wanted
+	ends := map[string]map[string]int{}
+	var longest time.Duration
+	for i := range *rounds {
+		form := mixed(i, &want)
+		form["node"] = names
+		form.Set("idempotency_key", fmt.Sprintf("key-%d", i))
+		works, other := rs.working(t)
+		var sent sync.WaitGroup
+		sent.Go(func() { other.attempt(context.WithoutCancel(t.Context()), c.Name, form) })
+		time.Sleep(mathrand.N(400 * time.Millisecond))
+		works.end(t, syscall.SIGKILL)
+		killed := time.Now()
+		var b batchDoc
+		other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
+		longest = max(longest, time.Since(killed))
+		sent.Wait()
+		require.NotContains(t, ends, b.ID)
+		works.start(t)
+		b = works.awaitBatch(t, b.ID)
+		ends[b.ID] = b.Counts
+		requireComplete(t, b, names)
+		rs.requireTruth(t, c.Name, names, want.reason != "")
+	}
+	want.requireOn(t, c, names)
+	rs.all[0].auditAgrees(t, ends)
+	t.Logf("%d replicas were killed; the longest request after that took %s", *rounds, longest.Round(time.Millisecond))
+}
+
+// A replica that was stopped for longer than its leadership and then goes on writes nothing
+// more, neither to a cluster nor to the database, and works as one of the others.
+func TestReplicas_stoppedWritesNothing(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, replicaNodes)
+	proxy := c.Proxy(t)
+	rs := startReplicas(t, raceBuild.binary(t), proxy.Kubeconfig(t, c.Name), 2)
+	works, other := rs.working(t)
+	slow := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: time.Second})
+	form := url.Values{"operation": {"label"}, "label": {"round=1"}, "node": names}
+	var b batchDoc
+	other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
+	slow.WaitHits(t, 5)
+	require.NoError(t, works.cmd.Process.Signal(syscall.SIGSTOP))
+	slow.Remove()
+
+	requireComplete(t, other.awaitBatch(t, b.ID), names)
+	form.Set("label", "round=2")
+	other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
+	done := other.awaitBatch(t, b.ID)
+	requireComplete(t, done, names)
+	before := versions(t, c, names)
+	const state = `SELECT md5(string_agg(x, '' ORDER BY x)) FROM (SELECT CAST(i AS TEXT) AS x FROM batch_items i
+		UNION ALL SELECT CAST(b AS TEXT) FROM batches b UNION ALL SELECT CAST(a AS TEXT) FROM audit a) AS every`
+	stored, err := rs.server.Query(t.Context(), replicaDatabase, state)
+	require.NoError(t, err)
+
+	require.NoError(t, works.cmd.Process.Signal(syscall.SIGCONT))
+	works.awaitLog("This replica works no longer")
+	require.Equal(t, done.Items, works.batch(t, b.ID).Items, "it answers, by asking the other one")
+	require.Equal(t, before, versions(t, c, names), "the nodes")
+	now, err := rs.server.Query(t.Context(), replicaDatabase, state)
+	require.NoError(t, err)
+	require.Equal(t, stored, now, "the database")
+}
+
+// versions returns the resource versions of nodes.
+func versions(t testing.TB, c *kubetest.Cluster, names []string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, name := range names {
+		all[name] = c.Node(t, name).ResourceVersion
+	}
+	return all
+}
+
+// When the database is away for half a minute, requests are told so, nothing is lost, and
+// the work goes on by itself when it is back.
+func TestReplicas_databaseOutage(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, replicaNodes)
+	proxy := c.Proxy(t)
+	rs := startReplicas(t, raceBuild.binary(t), proxy.Kubeconfig(t, c.Name), 2)
+	works, other := rs.working(t)
+	slow := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: time.Second})
+	form := url.Values{"operation": {"label"}, "label": {"round=1"}, "node": names}
+	var b batchDoc
+	other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
+	slow.WaitHits(t, 5)
+	for _, p := range rs.all {
+		require.Equal(t, b.ID, p.batch(t, b.ID).ID)
+	}
+	require.NoError(t, rs.server.Stop())
+	away := time.Now()
+	var asked errgroup.Group
+	for _, p := range []*program{works, other} {
+		asked.Go(func() error {
+			response, raw := p.call(t, http.MethodGet, "/batches/"+b.ID, "application/json", "", nil)
+			if response.StatusCode != http.StatusServiceUnavailable {
+				return fmt.Errorf("%s: %s", response.Status, raw)
+			}
+			return nil
+		})
+	}
+	require.NoError(t, asked.Wait(), "no replica can know the truth")
+	slow.Remove()
+	time.Sleep(time.Until(away.Add(outage)))
+	require.NoError(t, rs.server.Continue(t.Context()))
+
+	requireComplete(t, other.awaitBatch(t, b.ID), names)
+	wanted{label: "1"}.requireOn(t, c, names)
+	requireComplete(t, works.batch(t, b.ID), names)
+	works.auditAgrees(t, map[string]map[string]int{b.ID: other.batch(t, b.ID).Counts})
+}
