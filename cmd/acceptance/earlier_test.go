@@ -215,7 +215,8 @@ func sameError(at string, want, got any) bool {
 	return strings.HasSuffix(strings.ToLower(at), ".error") && ok && (want == "") == (text == "")
 }
 
-// compareReport compares a report row by row and column by column.
+// compareReport compares a report row by row and column by column. It may have more columns
+// now, after those that it had.
 func (e *earlier) compareReport(t *testing.T, path string, answer json.RawMessage) {
 	t.Helper()
 	var lines []string
@@ -226,7 +227,9 @@ func (e *earlier) compareReport(t *testing.T, path string, answer json.RawMessag
 	require.Len(t, got, len(want), path)
 	for i := range want {
 		require.Equal(t, want[i][2] == "", got[i][2] == "", path) // the wording of an error may change
-		require.Equal(t, slices.Delete(want[i], 2, 3), slices.Delete(got[i], 2, 3), path)
+		columns := len(want[i])
+		require.GreaterOrEqual(t, len(got[i]), columns, path)
+		require.Equal(t, slices.Delete(want[i], 2, 3), slices.Delete(got[i][:columns], 2, 3), path)
 	}
 }
 
