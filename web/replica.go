@@ -45,6 +45,7 @@ type replica struct {
 	began time.Time               // for its monotonic clock
 	now   atomic.Pointer[program] // while it works
 	local http.Handler            // what every replica answers itself
+	own   http.Handler            // the metrics of the process, for when it does not work
 }
 
 // setUpReplica starts the program as one of several replicas. It does not wait until one of
@@ -83,19 +84,20 @@ func (r *replica) setUp(ctx context.Context) (err error) {
 	}
 	r.app.serve("replica server", r.peers.listener, r.app.newServer(ctx, r.peers))
 	r.local = r.localRoutes()
+	r.own = newMetrics(r.app.options.Version).handler()
 	return nil
 }
 
 // run takes the leadership whenever it is free, and works while this replica has it.
 func (r *replica) run(ctx context.Context) {
 	for wait(ctx, leadEvery) {
-		taken, err := r.take(ctx)
+		leading, err := r.take(ctx)
 		if err != nil {
 			r.app.log.Warn("The leadership cannot be taken", "error", err)
 		}
-		if taken {
+		if leading != nil {
 			r.peers.follow(0)
-			r.lead(ctx)
+			r.lead(ctx, leading)
 		}
 		r.look(ctx)
 	}
@@ -127,15 +129,16 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (r *replica) take(ctx context.Context) (bool, error) {
+// take takes the leadership if it is free, or else returns nil.
+func (r *replica) take(ctx context.Context) (*store.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, leadWait)
 	defer cancel()
 	asked := time.Since(r.began)
-	taken, err := r.store.Lead(ctx, r.me, leadFor)
-	if taken {
+	leading, err := r.store.Lead(ctx, r.me, leadFor)
+	if leading != nil {
 		r.extend(asked)
 	}
-	return taken, err
+	return leading, err
 }
 
 // extend lets this replica work for some time after it has asked for it.
@@ -149,26 +152,42 @@ func (r *replica) allowed() error {
 	return nil
 }
 
+// term is the time for which a replica works.
+type term struct {
+	app   *App
+	store *store.Store
+	over  atomic.Bool
+}
+
 // lead works until this replica loses the leadership, or the program stops.
-func (r *replica) lead(ctx context.Context) {
+func (r *replica) lead(ctx context.Context, leading *store.Store) {
 	log := r.app.log
 	log.Info("This replica works now", "replica", r.me.Holder, "address", r.me.Address)
-	term := r.app.newTerm()
+	t := &term{app: r.app.newTerm(), store: leading}
 	ready := make(chan error, 1)
-	go func() { ready <- r.begin(ctx, term) }()
-	r.keep(ctx, ready)
+	go func() { ready <- r.begin(ctx, t) }()
+	r.keep(ctx, t, ready)
+	t.over.Store(true)
 	r.now.Store(nil)
 	r.until.Store(0)
 	// The end of ctx must not stop the clean-up.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	err := errors.Join(term.cleanups.run(ending), r.store.EndLead(ending))
+	err := errors.Join(t.app.cleanups.run(ending), leading.EndLead(ending))
 	log.Info("This replica works no longer", "replica", r.me.Holder, "error", err)
 }
 
 // begin assembles the program and makes it answer requests.
-func (r *replica) begin(ctx context.Context, term *App) error {
-	p, err := term.assemble(ctx, r.store, r.allowed)
+func (r *replica) begin(ctx context.Context, t *term) error {
+	// What a step that did not end in time still does after the term is refused, even when this
+	// replica works again.
+	allow := func() error {
+		if t.over.Load() {
+			return errNotLeading
+		}
+		return r.allowed()
+	}
+	p, err := t.app.assemble(ctx, t.store, allow)
 	if err != nil {
 		return err
 	}
@@ -176,7 +195,7 @@ func (r *replica) begin(ctx context.Context, term *App) error {
 		return err
 	}
 	p.run(ctx)
-	if err := term.offerSetup(ctx, p.accounts); err != nil {
+	if err := t.app.offerSetup(ctx, p.accounts); err != nil {
 		return err
 	}
 	r.now.Store(p)
@@ -184,7 +203,7 @@ func (r *replica) begin(ctx context.Context, term *App) error {
 }
 
 // keep renews the leadership until it is lost, the program cannot begin, or ctx ends.
-func (r *replica) keep(ctx context.Context, ready <-chan error) {
+func (r *replica) keep(ctx context.Context, t *term, ready <-chan error) {
 	begun := false
 	for r.allowed() == nil {
 		select {
@@ -200,7 +219,7 @@ func (r *replica) keep(ctx context.Context, ready <-chan error) {
 				return
 			}
 		case <-time.After(leadEvery):
-			r.renew(ctx)
+			r.renew(ctx, t.store)
 		}
 	}
 	if !begun {
@@ -208,11 +227,11 @@ func (r *replica) keep(ctx context.Context, ready <-chan error) {
 	}
 }
 
-func (r *replica) renew(ctx context.Context) {
+func (r *replica) renew(ctx context.Context, leading *store.Store) {
 	ctx, cancel := context.WithTimeout(ctx, leadWait)
 	defer cancel()
 	asked := time.Since(r.began)
-	err := r.store.KeepLead(ctx, leadFor)
+	err := leading.KeepLead(ctx, leadFor)
 	switch {
 	case err == nil:
 		r.extend(asked)

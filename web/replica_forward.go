@@ -53,7 +53,7 @@ func (r *replica) metrics(w http.ResponseWriter, req *http.Request) {
 		p.metrics.handler().ServeHTTP(w, req)
 		return
 	}
-	newMetrics(r.app.options.Version).handler().ServeHTTP(w, req)
+	r.own.ServeHTTP(w, req)
 }
 
 // forward sends a request to the replica that works, and its answer back. While none does,

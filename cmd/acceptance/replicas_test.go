@@ -3,6 +3,7 @@ package acceptance
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -209,4 +210,36 @@ func TestReplicas_databaseOutage(t *testing.T) {
 	wanted{label: "1"}.requireOn(t, c, names)
 	requireComplete(t, works.batch(t, b.ID), names)
 	works.auditAgrees(t, map[string]map[string]int{b.ID: other.batch(t, b.ID).Counts})
+}
+
+// Where a replica takes the requests of the others, it answers nobody who has not read its
+// secret in the database; and the secret does not lead past the sign-in.
+func TestReplicas_onlyTheOthersMayAsk(t *testing.T) {
+	rs := startReplicas(t, raceBuild.binary(t), emptyKubeconfig(t), 2)
+	rs.working(t)
+	ask := func(column string) string {
+		text, err := rs.server.Query(t.Context(), replicaDatabase, "SELECT "+column+" FROM leadership")
+		require.NoError(t, err)
+		return text
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
+	for secret, want := range map[string]int{
+		"": http.StatusForbidden, "guess": http.StatusForbidden, ask("secret"): http.StatusUnauthorized,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+ask("address")+"/audit", nil)
+		require.NoError(t, err)
+		r.Header.Set("Knm-Replica-Secret", secret)
+		r.Header.Set("Knm-Replica-Client", "10.1.2.3:4")
+		r.Header.Set("Accept", "application/json")
+		r.Host = "localhost"
+		require.Eventually(t, func() bool { // once it has begun to work
+			response, err := transport.RoundTrip(r)
+			if err != nil {
+				return false
+			}
+			_ = response.Body.Close()
+			return response.StatusCode == want
+		}, patience, 50*time.Millisecond, "with the secret %q", secret)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"kube-node-manager/services/change"
@@ -18,21 +20,34 @@ const selectItems = `SELECT ` + itemColumns + ` FROM batch_items `
 const itemsNotEnded = `state IN ('pending', 'running', 'waiting')`
 
 func insertItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO batch_items (batch_id, seq, node, uid, state, before, after)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`)
-	if err != nil {
-		return fmt.Errorf("prepare items: %w", err)
+	for chunk := range slices.Chunk(items, insertedAtOnce) {
+		if err := insertSome(ctx, tx, batch, chunk); err != nil {
+			return err
+		}
 	}
-	defer func() { _ = insert.Close() }()
+	return nil
+}
+
+// insertedAtOnce is how many items one statement inserts. A statement for each would take
+// seconds with a database at some distance.
+const insertedAtOnce = 200
+
+func insertSome(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
+	var rows []string
+	var args []any
 	for _, it := range items {
 		before, after, err := encodeStates(it)
 		if err != nil {
 			return err
 		}
-		_, err = insert.ExecContext(ctx, batch, it.Seq, it.Node, it.UID, string(it.State), before, after)
-		if err != nil {
-			return fmt.Errorf("insert item %s: %w", it.Node, err)
-		}
+		row := []any{batch, it.Seq, it.Node, it.UID, string(it.State), before, after}
+		rows = append(rows, "("+marksFrom(len(args)+1, len(row))+")")
+		args = append(args, row...)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO batch_items (batch_id, seq, node, uid, state, before, after)
+		VALUES `+strings.Join(rows, ", "), args...)
+	if err != nil {
+		return fmt.Errorf("insert items: %w", err)
 	}
 	return nil
 }

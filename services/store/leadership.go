@@ -28,46 +28,46 @@ type Leader struct {
 // ErrNotLeading is the error of a write of a replica that has lost the leadership.
 var ErrNotLeading = errors.New("another replica has taken over")
 
-// lockLeadership lets one write transaction run at a time, and refuses those of a replica
-// that has lost the leadership.
+// lockLeadership lets one write transaction run at a time, and refuses those for a
+// leadership that has been lost.
 func (s *Store) lockLeadership(ctx context.Context, tx *sql.Tx) error {
 	var token int64
 	err := tx.QueryRowContext(ctx, `SELECT token FROM leadership WHERE id = 1 FOR UPDATE`).Scan(&token)
 	if err != nil {
 		return fmt.Errorf("begin a write transaction: %w", err)
 	}
-	own := s.token.Load()
-	if own != 0 && own != token {
+	if s.token != 0 && s.token != token {
 		return services.Wrap(ErrNotLeading, services.CodeUnavailable, "error_replica_lost")
 	}
 	return nil
 }
 
-// Lead makes this replica the one that works, for a time, if no other one is. It reports
-// whether it is.
-func (s *Store) Lead(ctx context.Context, me Leader, lasts time.Duration) (bool, error) {
-	var token int64
+// Lead makes this replica the one that works, for a time, if no other one is. It returns a
+// view of the store whose writes are refused once the leadership is lost, even if this
+// replica leads again later; nil if another replica works. The view must not be closed.
+func (s *Store) Lead(ctx context.Context, me Leader, lasts time.Duration) (*Store, error) {
+	view := &Store{w: s.w, r: s.r, log: s.log, now: s.now}
+	view.engine = view.postgresEngine()
 	err := s.w.QueryRowContext(ctx, `UPDATE leadership SET token = token + 1, holder = $1, address = $2, secret = $3,
 			certificate = $4, held_until = clock_timestamp() + $5 * INTERVAL '1 millisecond'
 		WHERE id = 1 AND held_until < clock_timestamp() RETURNING token`,
-		me.Holder, me.Address, me.Secret, me.Certificate, lasts.Milliseconds()).Scan(&token)
+		me.Holder, me.Address, me.Secret, me.Certificate, lasts.Milliseconds()).Scan(&view.token)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("take the leadership: %w", err)
+		return nil, fmt.Errorf("take the leadership: %w", err)
 	}
-	s.token.Store(token)
-	return true, nil
+	return view, nil
 }
 
-// KeepLead renews the leadership of this replica.
+// KeepLead renews the leadership of a view that Lead has returned.
 //
 // Errors: ErrNotLeading if another replica has taken over.
 func (s *Store) KeepLead(ctx context.Context, lasts time.Duration) error {
 	result, err := s.w.ExecContext(ctx, `UPDATE leadership
 		SET held_until = clock_timestamp() + $2 * INTERVAL '1 millisecond' WHERE id = 1 AND token = $1`,
-		s.token.Load(), lasts.Milliseconds())
+		s.token, lasts.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("renew the leadership: %w", err)
 	}
@@ -77,11 +77,11 @@ func (s *Store) KeepLead(ctx context.Context, lasts time.Duration) error {
 	return nil
 }
 
-// EndLead ends the leadership of this replica, so that another one need not wait for its
-// end. It does nothing if another one has taken over.
+// EndLead ends the leadership of a view that Lead has returned, so that another replica need
+// not wait for its end. It does nothing if another one has taken over.
 func (s *Store) EndLead(ctx context.Context) error {
 	_, err := s.w.ExecContext(ctx, `UPDATE leadership SET held_until = '-infinity', holder = ''
-		WHERE id = 1 AND token = $1`, s.token.Load())
+		WHERE id = 1 AND token = $1`, s.token)
 	if err != nil {
 		return fmt.Errorf("end the leadership: %w", err)
 	}

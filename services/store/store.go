@@ -27,7 +27,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"kube-node-manager/services"
@@ -44,9 +43,9 @@ type Store struct {
 	log    *slog.Logger
 	now    func() time.Time // for audit entries
 
-	file  string       // of SQLite; "" for PostgreSQL
-	claim *os.File     // see Claim; nil if this program has no claim, and for PostgreSQL
-	token atomic.Int64 // of the leadership of this replica; 0 for none
+	file  string   // of SQLite; "" for PostgreSQL
+	claim *os.File // see Claim; nil if this program has no claim, and for PostgreSQL
+	token int64    // of the leadership that writes need; 0 for none, see Lead
 }
 
 // engine is what differs between the database engines in the queries.

@@ -95,10 +95,13 @@ func repeated(value any, n int) []any {
 func questions(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // marks returns the first n placeholders of a query.
-func marks(n int) string {
+func marks(n int) string { return marksFrom(1, n) }
+
+// marksFrom returns n placeholders of a query, from that of one of its arguments on.
+func marksFrom(first, n int) string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = placeholder(i + 1)
+		all[i] = placeholder(first + i)
 	}
 	return strings.Join(all, ", ")
 }
