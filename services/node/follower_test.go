@@ -85,7 +85,7 @@ func TestFollower_othersChanges(t *testing.T) {
 	group.Wait()
 	c.UpdateNode(t, names[0], cordon)
 	f.until(t, names[0], isCordoned)
-	require.Positive(t, f.changes.Load())
+	require.Eventually(t, func() bool { return f.changes.Load() > 0 }, time.Minute, time.Millisecond, "pages are told")
 	added := c.Nodes(t, 1)[0]
 	f.until(t, added, func(n *Node) bool { return n != nil && n.Status == StatusReady })
 	require.NoError(t, c.Client.CoreV1().Nodes().Delete(t.Context(), added, metav1.DeleteOptions{}))
