@@ -251,6 +251,20 @@ func (r *replica) working() *program {
 	return p
 }
 
+// beginning returns the program if this replica works. If it is about to, beginning waits for
+// it.
+func (r *replica) beginning(ctx context.Context) *program {
+	for {
+		p := r.working()
+		if p != nil || r.allowed() != nil || !wait(ctx, beginPause) {
+			return p
+		}
+	}
+}
+
+// beginPause is the pause between two looks at whether the program has begun to work.
+const beginPause = 20 * time.Millisecond
+
 // endStreams ends the event streams, which do not end by themselves.
 func (r *replica) endStreams() {
 	if p := r.now.Load(); p != nil {

@@ -119,7 +119,7 @@ func (p *peers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only other replicas may ask here", http.StatusForbidden)
 		return
 	}
-	program := p.replica.working()
+	program := p.replica.beginning(r.Context())
 	if program == nil {
 		// Nobody has read the request: the other replica may send it again.
 		w.Header().Set(headerSecret, "idle")
@@ -156,6 +156,11 @@ func (p *peers) send(w http.ResponseWriter, r *http.Request, leader store.Leader
 					out.Header[name] = values
 				}
 			}
+			// The body is not sent before it is read, so a replica that cannot take the request
+			// leaves it as it is.
+			if pr.In.Method == http.MethodPost {
+				out.Header.Set("Expect", "100-continue")
+			}
 			out.Header.Set(headerSecret, leader.Secret)
 			out.Header.Set(headerClient, pr.In.RemoteAddr)
 			out.Header.Del(headerTLS)
@@ -189,11 +194,12 @@ func (p *peers) transportTo(certificate string) *http.Transport {
 	}
 	p.to = certificate
 	p.transport = &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: leadWait}).DialContext,
-		TLSHandshakeTimeout: leadWait,
-		MaxIdleConnsPerHost: 100,
-		IdleConnTimeout:     idleTimeout,
-		DisableCompression:  true,
+		DialContext:           (&net.Dialer{Timeout: leadWait}).DialContext,
+		TLSHandshakeTimeout:   leadWait,
+		ExpectContinueTimeout: leadFor,
+		MaxIdleConnsPerHost:   100,
+		IdleConnTimeout:       idleTimeout,
+		DisableCompression:    true,
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13,
 			// Nobody has signed the certificate. It is the right one if its hash is the one in
