@@ -63,6 +63,20 @@ func TestLead(t *testing.T) {
 	require.Equal(t, "second", value)
 }
 
+// A command that needs the database for itself is refused while a replica works, and keeps
+// replicas from working.
+func TestClaim_onPostgres(t *testing.T) {
+	s := openShared(t)
+	leading, err := s.Lead(t.Context(), Leader{Holder: "a"}, time.Hour)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Claim(), "stop all of them first")
+	require.NoError(t, leading.EndLead(t.Context()))
+	require.NoError(t, s.Claim())
+	leading, err = s.Lead(t.Context(), Leader{Holder: "a"}, time.Hour)
+	require.NoError(t, err)
+	require.Nil(t, leading)
+}
+
 // A command beside the replicas needs no leadership.
 func TestLead_commandsWrite(t *testing.T) {
 	s := openShared(t)

@@ -17,8 +17,12 @@ var errLocked = errors.New("locked by another program")
 // database or add a row need no claim. The operating system releases the claim of
 // a program that crashes.
 //
-// Servers on one PostgreSQL database are replicas instead; see Lead.
+// Servers on one PostgreSQL database are replicas instead; see Lead. There, a command makes
+// sure with a claim that no replica works, and none begins to within a minute.
 func (s *Store) Claim() error {
+	if s.file == "" {
+		return s.claimLead()
+	}
 	f, err := lockFile(s.lockPath("serve.lock"))
 	if errors.Is(err, errLocked) {
 		return fmt.Errorf("another server runs on the data directory %s; "+
@@ -28,6 +32,19 @@ func (s *Store) Claim() error {
 		return fmt.Errorf("claim the data directory: %w", err)
 	}
 	s.claim = f
+	return nil
+}
+
+func (s *Store) claimLead() error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	leading, err := s.Lead(ctx, Leader{Holder: "a command"}, time.Minute)
+	if err != nil {
+		return err
+	}
+	if leading == nil {
+		return errors.New("a replica works on the database; stop all of them first")
+	}
 	return nil
 }
 
