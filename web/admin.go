@@ -153,7 +153,7 @@ func (a *Admin) Backup(ctx context.Context, file string) error {
 // text, of file or of the data directory; see seal.Load. It is an error while the server
 // runs, which has the current key.
 func (a *Admin) RotateKey(ctx context.Context, text, file, data, next string) (store.Rewrapped, error) {
-	if err := a.store.Claim(); err != nil {
+	if err := a.store.Claim(ctx); err != nil {
 		return store.Rewrapped{}, err
 	}
 	from, _, err := seal.Load(text, file, data)

@@ -46,7 +46,7 @@ func (a *App) setUp(ctx context.Context) error {
 	if a.options.Database != "" {
 		return a.setUpReplica(ctx, st)
 	}
-	if err := st.Claim(); err != nil {
+	if err := st.Claim(ctx); err != nil {
 		return err
 	}
 	p, err := a.assemble(ctx, st, nil)

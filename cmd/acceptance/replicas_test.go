@@ -127,24 +127,33 @@ func TestReplicas_killedAtAnyMoment(t *testing.T) {
 	t.Logf("%d replicas were killed; the longest request after that took %s", *rounds, longest.Round(time.Millisecond))
 }
 
-// A replica that was stopped for longer than its leadership and then goes on writes nothing
-// more, neither to a cluster nor to the database, and works as one of the others.
-func TestReplicas_stoppedWritesNothing(t *testing.T) {
-	c := lease(t)
-	names := c.Nodes(t, replicaNodes)
+// labelSlowly starts two replicas, and a batch that has begun when it returns. Its calls take
+// a second each until the fault is removed.
+func labelSlowly(t *testing.T, c *kubetest.Cluster, names []string) (*replicas, *kubetest.Injected, batchDoc) {
+	t.Helper()
 	proxy := c.Proxy(t)
 	rs := startReplicas(t, raceBuild.binary(t), proxy.Kubeconfig(t, c.Name), 2)
-	works, other := rs.working(t)
+	_, other := rs.working(t)
 	slow := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: time.Second})
 	form := url.Values{"operation": {"label"}, "label": {"round=1"}, "node": names}
 	var b batchDoc
 	other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
 	slow.WaitHits(t, 5)
+	return rs, slow, b
+}
+
+// A replica that was stopped for longer than its leadership and then goes on writes nothing
+// more, neither to a cluster nor to the database, and works as one of the others.
+func TestReplicas_stoppedWritesNothing(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, replicaNodes)
+	rs, slow, b := labelSlowly(t, c, names)
+	works, other := rs.working(t)
 	require.NoError(t, works.cmd.Process.Signal(syscall.SIGSTOP))
 	slow.Remove()
 
 	requireComplete(t, other.awaitBatch(t, b.ID), names)
-	form.Set("label", "round=2")
+	form := url.Values{"operation": {"label"}, "label": {"round=2"}, "node": names}
 	other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
 	done := other.awaitBatch(t, b.ID)
 	requireComplete(t, done, names)
@@ -178,14 +187,8 @@ func versions(t testing.TB, c *kubetest.Cluster, names []string) map[string]stri
 func TestReplicas_databaseOutage(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, replicaNodes)
-	proxy := c.Proxy(t)
-	rs := startReplicas(t, raceBuild.binary(t), proxy.Kubeconfig(t, c.Name), 2)
+	rs, slow, b := labelSlowly(t, c, names)
 	works, other := rs.working(t)
-	slow := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: time.Second})
-	form := url.Values{"operation": {"label"}, "label": {"round=1"}, "node": names}
-	var b batchDoc
-	other.request(t, http.MethodPost, "/clusters/"+url.PathEscape(c.Name)+"/batches", form, &b)
-	slow.WaitHits(t, 5)
 	for _, p := range rs.all {
 		require.Equal(t, b.ID, p.batch(t, b.ID).ID)
 	}

@@ -19,9 +19,9 @@ var errLocked = errors.New("locked by another program")
 //
 // Servers on one PostgreSQL database are replicas instead; see Lead. There, a command makes
 // sure with a claim that no replica works, and none begins to within a minute.
-func (s *Store) Claim() error {
+func (s *Store) Claim(ctx context.Context) error {
 	if s.file == "" {
-		return s.claimLead()
+		return s.claimLead(ctx)
 	}
 	f, err := lockFile(s.lockPath("serve.lock"))
 	if errors.Is(err, errLocked) {
@@ -35,8 +35,8 @@ func (s *Store) Claim() error {
 	return nil
 }
 
-func (s *Store) claimLead() error {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+func (s *Store) claimLead(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	leading, err := s.Lead(ctx, Leader{Holder: "a command"}, time.Minute)
 	if err != nil {

@@ -36,12 +36,11 @@ func (s *Store) migratePostgres(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare the lock of the schema: %w", err)
 	}
-	none := func(context.Context, int64) error { return nil }
-	return s.migrateAs(ctx, goose.DialectPostgres, "postgres", "restore a copy", none, goose.WithSessionLocker(locker))
+	return s.migrateAs(ctx, goose.DialectPostgres, "postgres", "restore a copy", nil, goose.WithSessionLocker(locker))
 }
 
-// migrateAs applies the migrations of one of the engines, after before was called with the
-// version of a database that is not empty. instead says what helps against a newer schema.
+// migrateAs applies the migrations of one of the engines. Before that it calls before, if it
+// is not nil, with the version of a database that is not empty. instead says what helps against a newer schema.
 func (s *Store) migrateAs(
 	ctx context.Context, dialect goose.Dialect, dir, instead string,
 	before func(ctx context.Context, version int64) error, options ...goose.ProviderOption,
@@ -63,7 +62,7 @@ func (s *Store) migrateAs(
 	case current == target:
 		return nil
 	}
-	if current > 0 {
+	if current > 0 && before != nil {
 		if err := before(ctx, current); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func Restore(ctx context.Context, dir, file string, log *slog.Logger) (r Restore
 		return Restored{}, err
 	}
 	present := &Store{file: filepath.Join(dir, fileName), log: log}
-	if err := present.Claim(); err != nil {
+	if err := present.Claim(ctx); err != nil {
 		return Restored{}, err
 	}
 	defer func() { err = errors.Join(err, present.closePools()) }()
@@ -102,8 +102,7 @@ func (s *Store) revive(ctx context.Context, name string) (r Restored, err error)
 	if err := s.checkCopy(ctx); err != nil {
 		return Restored{}, err
 	}
-	none := func(context.Context, int64) error { return nil }
-	if err := s.migrateAs(ctx, goose.DialectSQLite3, "sqlite", "take another copy", none); err != nil {
+	if err := s.migrateAs(ctx, goose.DialectSQLite3, "sqlite", "take another copy", nil); err != nil {
 		return Restored{}, err
 	}
 	if err := s.write(ctx, func(tx *sql.Tx) error { return s.settleCopy(ctx, tx, name, &r) }); err != nil {

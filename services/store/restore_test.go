@@ -167,7 +167,7 @@ func newer(t *testing.T, file string) string {
 func TestRestore_whileAServerRuns(t *testing.T) {
 	dir := t.TempDir()
 	s := openIn(t, dir)
-	require.NoError(t, s.Claim())
+	require.NoError(t, s.Claim(t.Context()))
 	_, err := Restore(context.WithoutCancel(t.Context()), dir, saved(t), quiet())
 	require.ErrorContains(t, err, "another server runs")
 }

@@ -233,11 +233,11 @@ func TestClaim_onlyOneServer(t *testing.T) {
 	dir := t.TempDir()
 	first, err := Open(t.Context(), dir, quiet())
 	require.NoError(t, err)
-	require.NoError(t, first.Claim())
+	require.NoError(t, first.Claim(t.Context()))
 	second := openIn(t, dir)
-	require.ErrorContains(t, second.Claim(), "another server runs")
+	require.ErrorContains(t, second.Claim(t.Context()), "another server runs")
 	require.NoError(t, first.Close(t.Context()))
-	require.NoError(t, second.Claim(), "closing releases the claim")
+	require.NoError(t, second.Claim(t.Context()), "closing releases the claim")
 }
 
 func TestOpen_cancelledWhileAnotherMigrates(t *testing.T) {
