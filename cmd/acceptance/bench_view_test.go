@@ -108,7 +108,7 @@ func inParallel(n int, do func(i int)) {
 }
 
 // timed returns how long a page takes, with all of its body.
-func (p *program) timed(b *testing.B, path string) time.Duration {
+func (p *program) timed(b testing.TB, path string) time.Duration {
 	b.Helper()
 	r, err := p.newRequest(b.Context(), http.MethodGet, path, nil)
 	require.NoError(b, err)

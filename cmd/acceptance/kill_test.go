@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kube-node-manager/services/kube/kubetest"
@@ -124,18 +125,29 @@ func (want wanted) requireOn(t testing.TB, c *kubetest.Cluster, names []string) 
 	t.Helper()
 	for _, name := range names {
 		n := c.Node(t, name)
-		got := wanted{
-			label: n.Labels["round"], extra: n.Labels["extra"],
-			reason: n.Annotations["kube-node-manager.io/cordon-reason"],
-		}
-		for _, taint := range n.Spec.Taints {
-			if taint.Key == "round" {
-				got.taint = taint.Value
-			}
-		}
-		require.Equal(t, want, got, name)
+		want.require(t, name, n.Labels, n.Spec.Taints, n.Annotations["kube-node-manager.io/cordon-reason"])
 		require.Equal(t, want.reason != "", n.Spec.Unschedulable, name)
 	}
+}
+
+// requireShown requires that a table shows the nodes as wanted.
+func (want wanted) requireShown(t testing.TB, table []nodeRow) {
+	t.Helper()
+	for _, n := range table {
+		want.require(t, n.Name, n.Labels, n.Taints, n.Reason)
+		require.Equal(t, want.reason != "", n.Unschedulable, n.Name)
+	}
+}
+
+func (want wanted) require(t testing.TB, name string, labels map[string]string, taints []corev1.Taint, reason string) {
+	t.Helper()
+	got := wanted{label: labels["round"], extra: labels["extra"], reason: reason}
+	for _, taint := range taints {
+		if taint.Key == "round" {
+			got.taint = taint.Value
+		}
+	}
+	require.Equal(t, want, got, name)
 }
 
 // auditAgrees checks that the audit log has one line for the start and one for

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"kube-node-manager/handlers/openapi/openapitest"
 	"kube-node-manager/services/kube/kubetest"
@@ -126,6 +127,7 @@ type (
 		Roles                         []string
 		Version                       string
 		Labels                        map[string]string
+		Taints                        []corev1.Taint
 		Reason, ReasonBy              string
 		ReasonSince                   *time.Time
 	}
@@ -219,6 +221,14 @@ type event struct{ Name, Data string }
 // follow opens an event stream until the stream or the test ends.
 func (p *program) follow(t testing.TB, query string) <-chan event {
 	t.Helper()
+	events, end := p.stream(t, query)
+	t.Cleanup(end)
+	return events
+}
+
+// stream opens an event stream; the channel is closed at its end.
+func (p *program) stream(t testing.TB, query string) (received <-chan event, end func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r, err := p.newRequest(ctx, http.MethodGet, "/events?"+query, nil)
 	require.NoError(t, err)
@@ -232,13 +242,12 @@ func (p *program) follow(t testing.TB, query string) <-chan event {
 		defer close(events)
 		readEvents(response.Body, events)
 	}()
-	t.Cleanup(func() {
+	return events, func() {
 		cancel()
 		<-done
 		_ = response.Body.Close()
 		transport.CloseIdleConnections()
-	})
-	return events
+	}
 }
 
 func readEvents(body io.Reader, events chan<- event) {
