@@ -16,11 +16,26 @@ type batchJSON struct {
 	Items   []itemJSON `json:"items,omitempty"`
 	// Unstored says why the results of a running batch cannot be stored now.
 	Unstored string `json:"unstored,omitempty"`
+	// Outage says that a running batch waits for the API server.
+	Outage *outageJSON `json:"outage,omitempty"`
 	// Schedule is of a batch that waits or has waited for its time, or is bound to windows.
 	Schedule *scheduleJSON `json:"schedule,omitempty"`
 	// Approval is of a batch that needs a second person.
 	Approval *approvalJSON `json:"approval,omitempty"`
 	batch.Successors
+}
+
+// outageJSON is an API server that does not answer; Error is a sentence.
+type outageJSON struct {
+	batch.Outage
+	Error string `json:"error"`
+}
+
+func newOutageJSON(ctx context.Context, o *batch.Outage) *outageJSON {
+	if o == nil {
+		return nil
+	}
+	return &outageJSON{Outage: *o, Error: ui.ErrorText(ctx, o.Why)}
 }
 
 // itemJSON is one node of a batch; Error is a sentence, "" without one.
@@ -49,7 +64,7 @@ func newListedBatchJSON(ctx context.Context, v batch.View) batchJSON {
 	}
 	return batchJSON{
 		View: v, Unstored: unstored, RetryOf: orNull(v.RetryOf), UndoOf: orNull(v.UndoOf), Group: batch.GroupOf(v.ID),
-		Schedule: newScheduleJSON(ctx, v.Batch), Approval: newApprovalJSON(v.Batch),
+		Outage: newOutageJSON(ctx, v.Outage), Schedule: newScheduleJSON(ctx, v.Batch), Approval: newApprovalJSON(v.Batch),
 	}
 }
 

@@ -48,6 +48,8 @@ type View struct {
 	Telling int           `json:"conditionsLeft,omitempty"`
 	Elapsed time.Duration `json:"-"`
 	Drain   *Drain        `json:"drain,omitempty"` // of a running drain
+	// Outage says that it waits for the API server; nil while that answers.
+	Outage *Outage `json:"-"`
 	// Unstored says why its results cannot be stored now; nil while they can.
 	Unstored *services.Error `json:"-"`
 }

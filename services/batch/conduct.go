@@ -68,7 +68,13 @@ func (r *run) conductPart(c operation.Conductor, items []Item) {
 		}
 	}
 	host.all = maps.Clone(host.items)
-	err := c.Conduct(r.pace.take, r.span.In(r.pace.calls), r.client, host, targets)
+	conduct := func() error {
+		return c.Conduct(r.pace.take, r.span.In(r.pace.calls), r.client, host, targets)
+	}
+	err := conduct()
+	for kube.FaultOf(err).Away && r.awaitServer(err) { // it has failed before it has begun
+		err = conduct()
+	}
 	if err == nil {
 		return
 	}
@@ -140,6 +146,9 @@ func (h *drainHost) Take(seq int) error { return h.run.leases.take(h.all[seq]) }
 func (h *drainHost) Context(ctx context.Context, seq int) context.Context {
 	return h.spans[seq].In(ctx)
 }
+
+// AwaitServer is drain.Host's.
+func (h *drainHost) AwaitServer(failed error) bool { return h.run.awaitServer(failed) }
 
 // Lost is drain.Host's.
 func (h *drainHost) Lost(seq int) error { return h.run.leases.lost(h.all[seq]) }

@@ -65,6 +65,8 @@ type Options struct {
 	HealthEvery time.Duration
 	// LeaseFor is how long the lease of a node is valid, unless it is renewed; 0 for 10 min.
 	LeaseFor time.Duration
+	// OutageFor is how long a batch waits for an API server that does not answer; 0 for 10 min.
+	OutageFor time.Duration
 	// Words returns a text in English, for the events of a cluster; nil uses its ID.
 	Words func(store.Text) string
 }

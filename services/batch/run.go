@@ -32,10 +32,11 @@ type run struct {
 	asks    *services.Error  // see View.Asks; set before the run is launched
 	sponsor sponsor          // set before the run is launched
 	leases  *leases          // on the nodes that it works on
-	begin   *baseline        // the cluster before the first wave; nil unless its rules demand health
-	open    map[string]int   // items that had not ended when the run began, by node
-	done    chan struct{}    // closed when the batch's end is stored
-	span    trace.Span       // set when the run is launched
+	server  server
+	begin   *baseline      // the cluster before the first wave; nil unless its rules demand health
+	open    map[string]int // items that had not ended when the run began, by node
+	done    chan struct{}  // closed when the batch's end is stored
+	span    trace.Span     // set when the run is launched
 
 	mu      sync.Mutex
 	batch   Batch           // its state and times change; what it was asked for does not
@@ -204,6 +205,7 @@ func (r *run) beginFree(free []Item, workers *sync.WaitGroup) (leased []Item, go
 			if r.pace.waitWhilePaused() != nil {
 				return nil, false
 			}
+			r.server.wait(r.pace.take)
 			ready, held := r.takeLeases(chunk)
 			leased = append(leased, held...)
 			if len(ready) == 0 {

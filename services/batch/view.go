@@ -209,7 +209,7 @@ func (r *run) view() View {
 	v.Paused, v.Gate = r.pace.present()
 	v.Closed = r.pace.untilOpen()
 	v.Asks, v.Full = r.asks, r.waitsForRoom()
-	v.Unstored = r.whyUnstored()
+	v.Unstored, v.Outage = r.whyUnstored(), r.server.seen()
 	v.Leases = r.leases.waiting()
 	if v.Drain != nil {
 		r.leases.correct(v.Drain.Nodes)

@@ -23,14 +23,21 @@ func (c *Client) doubt(ctx context.Context, err error) error {
 		return err
 	}
 	doubted := *e
-	doubted.fault.Retry = true
+	doubted.fault.Retry, doubted.fault.Away = true, true
 	return &doubted
 }
 
-// ready reports whether the API server says that it is ready. The program asks in its own
-// name.
-func (c *Client) ready(ctx context.Context) bool {
+// ready reports whether the API server says that it is ready.
+func (c *Client) ready(ctx context.Context) bool { return c.askReady(ctx) == nil }
+
+// Answers reports whether there is an API server that is ready, or refuses to say so.
+func (c *Client) Answers(ctx context.Context) bool {
+	return !FaultOf(Explain(c.askReady(ctx), "get /readyz")).Away
+}
+
+// askReady asks the API server whether it is ready, in the name of the program.
+func (c *Client) askReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, personKey{}, nil), readyTimeout)
 	defer cancel()
-	return c.reads.Discovery().RESTClient().Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error() == nil
+	return c.reads.Discovery().RESTClient().Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error()
 }

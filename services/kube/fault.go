@@ -21,6 +21,7 @@ type Fault struct {
 	After     time.Duration // how long the server asks to wait before a retry; 0 if it does not say
 	Throttled bool          // the server is busy: make fewer calls to the whole cluster
 	Unknown   bool          // the write may have taken effect
+	Away      bool          // perhaps no API server is there at all; Answers tells
 }
 
 // callError is a domain error with its fault.
@@ -97,11 +98,11 @@ func explainStatus(err error, s metav1.Status, call string) error {
 	case http.StatusTooManyRequests:
 		return wrap(services.CodeUnavailable, "error_cluster_busy", Fault{Retry: true, Throttled: true, After: after})
 	case http.StatusServiceUnavailable:
-		fault := Fault{Retry: true, Throttled: true, After: after, Unknown: true}
+		fault := Fault{Retry: true, Throttled: true, After: after, Unknown: true, Away: true}
 		return wrap(services.CodeUnavailable, "error_cluster_busy", fault)
 	}
 	if s.Code >= http.StatusInternalServerError {
-		fault := Fault{Retry: true, After: after, Unknown: true}
+		fault := Fault{Retry: true, After: after, Unknown: true, Away: true}
 		return wrap(services.CodeUnavailable, "error_cluster_fault", fault, "Message", s.Message)
 	}
 	return wrap(services.CodeInvalid, "error_cluster_refused", Fault{}, "Message", s.Message)
@@ -129,14 +130,15 @@ func explainTransport(err error) error {
 	case errors.Is(err, context.Canceled):
 		return wrap(services.CodeTimeout, "error_call_cancelled", Fault{Unknown: true})
 	case errors.Is(err, context.DeadlineExceeded):
-		return wrap(services.CodeTimeout, "error_cluster_timeout", Fault{Retry: true, Unknown: true})
+		return wrap(services.CodeTimeout, "error_cluster_timeout", Fault{Retry: true, Unknown: true, Away: true})
 	case errors.As(err, &certificate), errors.As(err, &hostname):
 		return wrap(services.CodeUnavailable, "error_cluster_certificate", Fault{})
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return wrap(services.CodeUnavailable, "error_cluster_unreachable", Fault{Retry: true}, "Address", address(op))
+		fault := Fault{Retry: true, Away: true}
+		return wrap(services.CodeUnavailable, "error_cluster_unreachable", fault, "Address", address(op))
 	}
-	return wrap(services.CodeUnavailable, "error_cluster_cut", Fault{Retry: true, Unknown: true})
+	return wrap(services.CodeUnavailable, "error_cluster_cut", Fault{Retry: true, Unknown: true, Away: true})
 }
 
 // argsOf returns the values of an error's placeholders as key-value pairs.

@@ -137,8 +137,11 @@ func roomWords(ctx context.Context, r batch.Room) string {
 
 // hasPace reports whether a batch is making progress, so that its pace is known.
 func hasPace(v batch.View) bool {
-	return v.Gate == nil && v.Closed == nil && v.Full == nil && v.Unstored == nil && !paused(v) && !turning(v)
+	return v.Gate == nil && v.Closed == nil && v.Full == nil && !stalled(v) && !paused(v) && !turning(v)
 }
+
+// stalled reports whether nothing goes on until the database or the API server works again.
+func stalled(v batch.View) bool { return v.Unstored != nil || v.Outage != nil }
 
 // panelMark returns a value that changes whenever screen readers should be told.
 func panelMark(v batch.View) string {

@@ -50,9 +50,28 @@ func (d *conductor) cordonedOrNot(n *nodeState, err error) {
 	case kube.FaultOf(err).Retry && n.tries+1 < cordonTries:
 		n.tries++
 		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, n.cordonWait.Step()))
+	case kube.FaultOf(err).Away:
+		d.awaitServer(n, err)
 	default:
 		d.fail(n, err)
 	}
+}
+
+// awaitServer gives a node up that cannot be cordoned, unless the API server has been away:
+// then its cordon is tried anew.
+func (d *conductor) awaitServer(n *nodeState, failed error) {
+	d.flying++
+	go func() {
+		back := d.host.AwaitServer(failed)
+		d.results <- func() {
+			switch {
+			case back || d.take.Err() != nil:
+				n.phase, n.tries, n.retry = phaseNew, 0, d.now
+			default:
+				d.fail(n, failed)
+			}
+		}
+	}()
 }
 
 // startNodes begins to drain queued nodes, in order.

@@ -11,13 +11,16 @@ import (
 )
 
 // Host is the batch that a drain is conducted for. Seq is the number of a node
-// in the batch. Its methods must not block, but for Take.
+// in the batch. Its methods must not block, but for Take and AwaitServer.
 type Host interface {
 	// Context returns the context of a call for a node, from any goroutine.
 	Context(ctx context.Context, seq int) context.Context
 	// Take is called before a node is cordoned, from any goroutine. It returns a HeldError
 	// if somebody else has to leave the node first; then it is called again.
 	Take(seq int) error
+	// AwaitServer is called from any goroutine after calls have failed for now. It waits while
+	// the API server does not answer, and reports whether it is back after such a wait.
+	AwaitServer(failed error) bool
 	// Lost returns an error if somebody else has taken the node since.
 	Lost(seq int) error
 	// Progress tells how a node is getting on.
