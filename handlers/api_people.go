@@ -5,6 +5,7 @@ import (
 
 	"kube-node-manager/handlers/openapi"
 	"kube-node-manager/services"
+	"kube-node-manager/views/ui"
 )
 
 func userRoutes() []apiRoute {
@@ -112,13 +113,25 @@ func profileRoutes() []apiRoute {
 		},
 		{
 			method: "POST", path: "/profile/tokens/{token}/revoke", group: "profile", name: "revokeToken",
-			summary: "Revoke one of one's own tokens.", answers: ok(revokedJSON{}),
+			summary: "Revoke one of one's own tokens; with a token only itself, which is `this`.", answers: ok(revokedJSON{}),
 		},
 		{
 			method: "POST", path: "/profile/signout", group: "profile", name: "signOutEverywhere",
 			summary: "End all of one's own sessions.", answers: ok(signedOutJSON{}),
 		},
 	}
+}
+
+func terminalRoutes() []apiRoute {
+	return []apiRoute{{
+		method: "POST", path: ui.RedeemURL, group: "profile", name: "redeemTerminal", public: true,
+		summary: "Get the token that a person has allowed in the browser. The answer is the only one that has it.",
+		form: []apiField{
+			textField("code", "The code of `/authorize`, which works once."),
+			textField("code_verifier", "The secret whose SHA-256 was the `code_challenge`."),
+		},
+		answers: map[int]any{http.StatusCreated: terminalTokenJSON{}},
+	}}
 }
 
 func factorRoutes() []apiRoute {

@@ -50,6 +50,7 @@ func apiRoutes() []apiRoute {
 		clusterRoutes(), clusterChangeRoutes(), ruleRoutes(), nodeRoutes(), batchRoutes(), controlRoutes(), approvalRoutes(),
 		templateRoutes(),
 		templateFileRoutes(), auditRoutes(), userRoutes(), userTokenRoutes(), profileRoutes(), factorRoutes(),
+		terminalRoutes(),
 		viewRoutes(), programRoutes(), hookRoutes(),
 	} {
 		routes = append(routes, group...)

@@ -37,6 +37,7 @@ type accountKeeper interface {
 	Tokens(ctx context.Context, user string) ([]account.Token, error)
 	CreateToken(ctx context.Context, user string, n account.NewToken) (token string, err error)
 	RevokeTokens(ctx context.Context, ids ...int64) ([]account.Token, error)
+	AllowTerminal(ctx context.Context, r account.TerminalRequest) (code string, err error)
 	ChangePassword(ctx context.Context, current, password string) (u account.User, tokens int, err error)
 	OwnFactor(ctx context.Context) (account.Factor, error)
 	NewFactor(ctx context.Context, password, host string) (account.Enrolment, error)

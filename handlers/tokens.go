@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +43,12 @@ func readToken(r *http.Request) (people.TokenForm, account.NewToken, error) {
 	}
 	life, err := readLife(form.Expires)
 	return form, account.NewToken{Label: form.Label, Life: life, ReadOnly: form.ReadOnly, Clusters: form.Clusters}, err
+}
+
+// suggestedToken returns the form of a terminal's token with what the terminal suggests.
+func suggestedToken(q url.Values, label string) people.TokenForm {
+	return people.NewTerminalForm(
+		cmp.Or(q.Get("label"), label), q.Get("expires"), q.Get("read_only") == "1", q["cluster"])
 }
 
 // readLife reads how long a token is to be valid; 0 means forever.
@@ -98,8 +106,14 @@ func (h *Handlers) ProfileTokenRevoke(w http.ResponseWriter, r *http.Request) er
 	return h.revoke(w, r, ui.ProfileURL)
 }
 
+// thisToken stands for the token of the request itself, which may not know its id.
+const thisToken = "this"
+
 func (h *Handlers) revoke(w http.ResponseWriter, r *http.Request, back string) error {
 	id, err := strconv.ParseInt(pathParam(r, "token"), 10, 64)
+	if pathParam(r, "token") == thisToken {
+		id, err = services.ActorFrom(r.Context()).TokenID, nil
+	}
 	if err != nil || id <= 0 {
 		return services.NewError(services.CodeNotFound, "error_no_token", "ID", pathParam(r, "token"))
 	}

@@ -57,6 +57,7 @@ type Actor struct {
 	RequestID string
 	Drains    bool // users may drain, not only administrators (--users-may-drain)
 	Token     bool // the request has a bearer token in place of a login session
+	TokenID   int64
 	FactorDue bool // they must add a second factor before anything else
 }
 

@@ -42,6 +42,11 @@ func (a edgeAccounts) RefuseSignOn(ctx context.Context, cause error) error {
 	return a.Service.RefuseSignOn(withClient(ctx), cause)
 }
 
+// RedeemTerminal calls account.Service.RedeemTerminal.
+func (a edgeAccounts) RedeemTerminal(ctx context.Context, code, verifier string) (account.TerminalToken, error) {
+	return a.Service.RedeemTerminal(withClient(ctx), code, verifier)
+}
+
 // CreateFirst calls account.Service.CreateFirst.
 func (a edgeAccounts) CreateFirst(ctx context.Context, code, name, password string) (account.User, error) {
 	return a.Service.CreateFirst(withClient(ctx), code, name, password)

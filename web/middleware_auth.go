@@ -33,7 +33,6 @@ func (e *edge) authenticate(next http.Handler) http.Handler {
 		if u.ID != 0 {
 			actor := u.Actor(i.clientIP, i.id)
 			actor.Drains = e.options.UsersMayDrain
-			_, actor.Token = bearer(r)
 			actor.FactorDue = !actor.Token && e.options.SecondFactor.due(u)
 			r = r.WithContext(services.WithActor(r.Context(), actor))
 		}

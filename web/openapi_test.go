@@ -67,6 +67,7 @@ func pages() map[string]bool {
 		"GET /users/new": true, "GET /users/{user}/delete": true,
 		"GET /users/{user}/{verb:access|password|disable|enable|signout|remove-factor|tokens}": true,
 		"GET /profile/{verb:password|tokens|signout}":                                          true,
+		"GET /authorize": true, "POST /authorize": true, "GET /authorize/done": true,
 		"GET /views/menu": true, "GET /suggest": true,
 		"GET /views/{id}/{verb:edit|delete}": true, "GET /searches/forget": true,
 		"GET /templates/{kind}/{id}/delete":    true,

@@ -93,6 +93,7 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.With(e.limitLogins()).Get(ui.OIDCCallbackURL, do(oidc.Finish))
 			}
 			r.With(e.requireSetup).Post("/logout", do(logout.Submit))
+			r.With(e.limitLogins()).Post(ui.RedeemURL, do(handlers.NewRedeem(accounts).Submit))
 		})
 
 		// What is left to do before the rest, for who must have a second factor.
@@ -216,6 +217,9 @@ func (e *edge) router(h *handlers.Handlers, events handlerFunc) (http.Handler, e
 				r.Post("/profile/tokens/{token}/revoke", do(h.ProfileTokenRevoke))
 				r.Post("/profile/sessions/{session}/end", do(h.ProfileSessionEnd))
 				r.Post("/profile/signout", do(h.ProfileSignOut))
+				r.Get(ui.AuthorizeURL, do(h.AuthorizeShow))
+				r.Post(ui.AuthorizeURL, do(h.AuthorizeSubmit))
+				r.Get(ui.AuthorizeDoneURL, do(h.AuthorizeDone))
 				r.Get("/profile/{verb:password|tokens|signout}", do(h.ProfilePosted))
 				r.Get("/templates/{kind}", do(h.TemplatesList))
 				r.Get("/templates/{kind}/new", do(h.TemplatesNew))

@@ -96,6 +96,7 @@ func public() map[string]bool {
 		"GET /healthz": true, "GET /readyz": true, "GET /version": true, "GET /metrics": true, "GET /static/*": true,
 		"GET /setup": true, "POST /setup": true, "GET /login": true, "POST /login": true, "POST /logout": true,
 		"POST /preferences": true, "GET /login/code": true, "POST /login/code": true,
+		"POST /authorize/token": true,
 	}
 }
 

@@ -29,13 +29,14 @@ type User struct {
 	Factor   bool                     // has a second factor
 	Local    bool                     // has a password that is kept here
 	Provider bool                     // signs in at an identity provider, which may ask for one itself
+	Token    int64                    // id of the bearer token of the request; 0 without one
 }
 
 // Actor returns the user as the actor of a request that came from address.
 func (u User) Actor(address, requestID string) services.Actor {
 	return services.Actor{
 		ID: u.ID, Name: u.Name, Groups: u.Groups, Role: u.Role, Clusters: u.Clusters, Address: address,
-		RequestID: requestID,
+		RequestID: requestID, Token: u.Token != 0, TokenID: u.Token,
 	}
 }
 
@@ -56,6 +57,7 @@ type Service struct {
 	near, far *backOff // of a name from one network, and of a name from everywhere
 	refusals  *refusals
 	uses      *uses
+	terminals terminals
 
 	directory   Directory // nil without one
 	key         seal.Key  // of the secrets of second factors

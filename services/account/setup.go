@@ -35,8 +35,7 @@ func (s *Service) SetupCode(ctx context.Context) (code string, needed bool, err 
 	if err != nil || has || s.noPasswords {
 		return "", false, err
 	}
-	text := rand.Text()
-	code = strings.Join([]string{text[:5], text[5:10], text[10:15], text[15:20]}, "-") // 100 bits
+	code = groupCode(rand.Text())
 	value := hashCode(code) + " " + strconv.FormatInt(s.now().Add(SetupCodeLife).Unix(), 10)
 	if err := s.store.PutSetting(ctx, setupSetting, value); err != nil {
 		return "", false, err

@@ -54,9 +54,17 @@ func (s *Service) CreateToken(ctx context.Context, user string, n NewToken) (tok
 	if u.Disabled {
 		return "", services.NewError(services.CodeConflict, "error_user_disabled", "Name", u.Name)
 	}
+	token, _, err = s.addToken(ctx, u.ID, u.Name, n)
+	return token, err
+}
+
+// addToken creates a token that was checked.
+func (s *Service) addToken(
+	ctx context.Context, user int64, name string, n NewToken,
+) (token string, row store.Token, err error) {
 	token = TokenPrefix + rand.Text()
-	row := store.Token{
-		UserID: u.ID, Name: n.Label, Hash: hashToken(token), CreatedAt: s.now(), ReadOnly: n.ReadOnly, Clusters: n.Clusters,
+	row = store.Token{
+		UserID: user, Name: n.Label, Hash: hashToken(token), CreatedAt: s.now(), ReadOnly: n.ReadOnly, Clusters: n.Clusters,
 	}
 	if n.Life > 0 {
 		end := row.CreatedAt.Add(n.Life)
@@ -64,10 +72,10 @@ func (s *Service) CreateToken(ctx context.Context, user string, n NewToken) (tok
 	}
 	_, err = s.store.InsertToken(ctx, row)
 	if err != nil {
-		return "", err
+		return "", store.Token{}, err
 	}
-	s.log.InfoContext(ctx, "Created a token", "user", u.Name, "token", n.Label)
-	return token, nil
+	s.log.InfoContext(ctx, "Created a token", "user", name, "token", n.Label)
+	return token, row, nil
 }
 
 // check refuses what is wrong with a new token, and brings the rest into the form in
@@ -107,7 +115,7 @@ func (s *Service) Tokens(ctx context.Context, user string) ([]Token, error) {
 }
 
 // RevokeTokens revokes either all of the given tokens or none, and returns them. Who is
-// no administrator revokes their own.
+// no administrator revokes their own; with a token in place of a session, that one only.
 //
 // Errors: CodeForbidden; CodeNotFound names an id that no token of theirs has.
 func (s *Service) RevokeTokens(ctx context.Context, ids ...int64) ([]Token, error) {
@@ -120,7 +128,7 @@ func (s *Service) RevokeTokens(ctx context.Context, ids ...int64) ([]Token, erro
 	case actor.May(services.PermitUsers):
 	case actor.ID == 0:
 		return nil, actor.Require(services.PermitUsers)
-	case actor.Token:
+	case actor.Token && !slices.Equal(ids, []int64{actor.TokenID}):
 		return nil, services.NewError(services.CodeForbidden, "error_needs_session")
 	}
 	revoked, err := s.store.RevokeTokens(ctx, owner, ids)
@@ -163,6 +171,7 @@ func (s *Service) ByToken(ctx context.Context, token string) (User, error) {
 		return User{}, err
 	}
 	s.recordUse(ctx, t)
+	u.Token = t.ID
 	return s.limit(u, t), nil
 }
 

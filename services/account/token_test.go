@@ -24,6 +24,8 @@ func TestTokens(t *testing.T) {
 
 	got, err := s.ByToken(t.Context(), token)
 	require.NoError(t, err)
+	require.NotZero(t, got.Token)
+	u.Token = got.Token
 	require.Equal(t, u, got)
 	c.add(4 * time.Minute)
 	_, err = s.ByToken(t.Context(), token)

@@ -72,7 +72,20 @@ func peoplePages() map[string]templ.Component {
 	provided, refusedProfile := profile, profile
 	provided.User, provided.Tokens.Tokens = elsewhere, nil
 	refusedProfile.Problem = wrong
+	ask := people.TerminalView{
+		Host: "host<&>", User: "grace<&>", Redirect: "http://127.0.0.1:1/callback", State: "a&b", Challenge: "x",
+		Clusters: []string{viewstest.OddCluster}, Form: people.NewTerminalForm("kubectl", "14", true, nil),
+	}
+	askCode := ask
+	askCode.Redirect, askCode.Form.Problem = "", wrong
 	return map[string]templ.Component{
+		"terminal":         people.TerminalPage(ask),
+		"terminal again":   people.TerminalPage(askCode),
+		"terminal back":    people.TerminalBack(ask.Redirect+"?code=x&state=y", true),
+		"terminal denied":  people.TerminalBack(ask.Redirect+"?error=access_denied", false),
+		"terminal code":    people.TerminalCode("AAAAA-BBBBB"),
+		"terminal done":    people.TerminalDone(true),
+		"nothing allowed":  people.TerminalDone(false),
 		"users":            people.UsersPage(f, list),
 		"no user matches":  people.UsersPage(f, people.UsersView{Total: 3, Find: "x"}),
 		"new":              people.NewPage(f, access),

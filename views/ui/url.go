@@ -39,6 +39,10 @@ const (
 	ForgetURL   = "/searches/forget"
 	SuggestURL  = "/suggest" // what may be typed in the search of nodes
 
+	AuthorizeURL     = "/authorize"       // where a person lets a terminal have a token
+	AuthorizeDoneURL = "/authorize/done"  // what they see when it has it
+	RedeemURL        = "/authorize/token" // where the terminal gets it
+
 	OIDCURL         = "/login/oidc" // where a sign-in at the identity provider begins
 	OIDCCallbackURL = "/login/oidc/callback"
 )
