@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The environment variables.
@@ -32,6 +33,8 @@ type store struct {
 	Server  string            `json:"server"`            // of the last sign-in
 	Cluster string            `json:"cluster,omitempty"` // that was given with it
 	Tokens  map[string]string `json:"tokens"`            // by server: each goes to its own only
+	// Expires are the ends of the tokens that a browser has brought, by server.
+	Expires map[string]time.Time `json:"expires,omitempty"`
 }
 
 // storePath returns the path of the file.
@@ -48,7 +51,7 @@ func (a *app) storePath() (string, error) {
 }
 
 func (a *app) readStore() (store, error) {
-	s := store{Tokens: map[string]string{}}
+	s := store{Tokens: map[string]string{}, Expires: map[string]time.Time{}}
 	path, err := a.storePath()
 	if err != nil {
 		return s, err
@@ -65,6 +68,9 @@ func (a *app) readStore() (store, error) {
 	}
 	if s.Tokens == nil {
 		s.Tokens = map[string]string{}
+	}
+	if s.Expires == nil {
+		s.Expires = map[string]time.Time{}
 	}
 	return s, nil
 }
@@ -115,20 +121,27 @@ func first(texts ...string) string {
 	return ""
 }
 
+// chooseServer returns the server of flags, environment and the stored sign-in, in this
+// order, and what is stored.
+func (a *app) chooseServer() (server string, kept store, err error) {
+	kept, err = a.readStore()
+	if err != nil {
+		return "", kept, err
+	}
+	server = strings.TrimRight(first(a.server, a.env(envServer), kept.Server), "/")
+	if server == "" {
+		return "", kept, refuse("no server: sign in with kubectl node_mgr login https://…, or set %s", envServer)
+	}
+	return server, kept, checkServer(server, a.insecure)
+}
+
 // connect makes the client from flags, environment and the stored sign-in, in this order.
 func (a *app) connect() error {
 	if a.client != nil {
 		return nil
 	}
-	kept, err := a.readStore()
+	server, kept, err := a.chooseServer()
 	if err != nil {
-		return err
-	}
-	server := strings.TrimRight(first(a.server, a.env(envServer), kept.Server), "/")
-	if server == "" {
-		return refuse("no server: sign in with kubectl node_mgr login --server https://…, or set %s", envServer)
-	}
-	if err := checkServer(server, a.insecure); err != nil {
 		return err
 	}
 	token, err := a.givenToken()

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/term"
@@ -26,6 +27,7 @@ func main() {
 	s := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv}
 	s.asks = term.IsTerminal(int(os.Stdin.Fd()))
 	s.redraws = term.IsTerminal(int(os.Stdout.Fd()))
+	s.open = func(address string) error { return openBrowser(runtime.GOOS, s.env, address) }
 	s.width = func() int {
 		width, _, err := term.GetSize(int(os.Stdout.Fd()))
 		if err != nil {
@@ -41,9 +43,10 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
-	asks     bool       // in is a terminal: somebody can answer
-	redraws  bool       // out is a terminal: lines can be replaced
-	width    func() int // of that terminal, in columns
+	asks     bool                       // in is a terminal: somebody can answer
+	redraws  bool                       // out is a terminal: lines can be replaced
+	width    func() int                 // of that terminal, in columns
+	open     func(address string) error // shows a page in the browser
 }
 
 // run executes the command line and returns the exit code.
