@@ -199,12 +199,14 @@
 
   // --- the table: one load at a time; a change during a load causes another one ---
   let loading = 0, missed = false;
-  function busy(by) {
+  function busy(by, elt) {
     loading = Math.max(0, loading + by);
     $("#nodes")?.setAttribute("aria-busy", String(loading > 0));
-    if (loading || !missed) return;
+    if (loading) return;
+    const rest = $("#load-usage"); // its first request was dropped if it met another load
+    if (missed) setTimeout(() => htmx.trigger(body, "nodes-changed"));
+    else if (rest && rest !== elt) htmx.trigger(rest, "again");
     missed = false;
-    setTimeout(() => htmx.trigger(body, "nodes-changed"));
   }
   on("nodes-changed", () => { missed ||= loading > 0; }, true);
   on("htmx:beforeSend", (e) => {
@@ -212,13 +214,16 @@
     if (e.detail.requestConfig.verb !== "get") $("#flash")?.replaceChildren();
   });
   // HTMX sets up the new #reload only when it settles, 20 ms after the swap.
-  on("htmx:afterRequest", (e) => { if (e.detail.target?.id === "nodes") setTimeout(busy, 60, -1); });
+  on("htmx:afterRequest", (e) => { // an error has #flash as its target, where the request had the table
+    if (e.detail.requestConfig?.target?.id === "nodes") setTimeout(busy, 60, -1, e.detail.elt);
+  });
   on("htmx:configRequest", (e) => { // leave empty filters out of the address
     const data = e.detail.formData;
     if (e.target.id === "find") for (const [name, value] of [...data]) if (value === "") data.delete(name);
   });
   on("htmx:sendError htmx:timeout", (e) => {
-    if (e.detail.elt.id !== "reload") $("#flash")?.replaceChildren($("#offline").content.cloneNode(true));
+    const { verb, headers } = e.detail.requestConfig, what = verb === "get" ? "#offline" : "#offline-sent";
+    if (!headers["X-Background"]) $("#flash")?.replaceChildren($(what).content.cloneNode(true));
   });
   // Tick new rows at once, not when HTMX settles: a click in between would not deselect them.
   on("htmx:afterSwap", (e) => { if (e.target.id === "nodes") showSelection(); });

@@ -4,7 +4,7 @@
 (() => {
   const on = (type, handler) => document.addEventListener(type, handler);
   const all = (selector) => document.querySelectorAll(selector);
-  const grouped = (n) => Math.floor(n).toLocaleString("en-US");
+  const body = document.body, grouped = (n) => Math.floor(n).toLocaleString("en-US");
 
   // --- the table: a reload changes only what differs (hx-swap="morph:…"). What the person
   // has changed stays: open menus, ticks, and texts in fields. ---
@@ -58,8 +58,35 @@
     e.detail.xhr.addEventListener("loadend", () => stop(wait)); // after success, failure or cancellation
   });
 
+  // --- loads that the page makes by itself: one that fails is made again, and what #flash
+  // says of it goes when one succeeds. What #flash says to the person's own action stays. ---
+  const unasked = (e) => e.detail.requestConfig?.headers["X-Background"] === "1";
+  const passes = (status) => status === 0 || status === 429 || status >= 500;
+  const flash = document.getElementById("flash"), later = new Map();
+  let failures = 0;
+  on("htmx:beforeSwap", (e) => {
+    if (!flash || e.detail.target !== flash) return;
+    const passing = unasked(e) && passes(e.detail.xhr.status);
+    if (passing && flash.textContent.trim() && !flash.hasAttribute("data-passing")) e.detail.shouldSwap = false;
+    else flash.toggleAttribute("data-passing", passing);
+  });
+  on("htmx:afterRequest", (e) => {
+    if (!unasked(e) || !e.detail.successful) return;
+    failures = 0;
+    if (flash?.hasAttribute("data-passing")) flash.replaceChildren();
+    flash?.removeAttribute("data-passing");
+  });
+  function again(e) {
+    if (!unasked(e) || !passes(e.detail.xhr.status)) return;
+    const { elt, requestConfig: { triggeringEvent: by } } = e.detail, own = !by || by.type === "again";
+    const who = own ? elt : by.type, repeat = () => htmx.trigger(own ? elt : body, own ? "again" : by.type);
+    clearTimeout(later.get(who));
+    later.set(who, setTimeout(repeat, Math.min(30, 2 ** failures++) * 1000 * (0.75 + Math.random() / 2)));
+  }
+  for (const type of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) on(type, again);
+
   // --- relative times, by the server's clock and with the server's texts ---
-  const body = document.body, words = body.dataset.ago.split("|");
+  const words = body.dataset.ago.split("|");
   const skew = Date.now() - Date.parse(body.dataset.now);
   const since = (t) => (Date.now() - skew - Date.parse(t.dateTime)) / 1000;
   function write(t, text) {

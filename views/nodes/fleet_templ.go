@@ -860,7 +860,7 @@ func fleetRoom(v FleetView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 66, "\" hx-trigger=\"load\" hx-target=\"#fleet-room\" hx-select=\"#fleet-room\" hx-ext=\"morph\" hx-swap=\"morph:outerHTML\"></div><noscript><a href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 66, "\" hx-trigger=\"load, again\" hx-target=\"#fleet-room\" hx-select=\"#fleet-room\" hx-ext=\"morph\" hx-swap=\"morph:outerHTML\"></div><noscript><a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -138,7 +138,7 @@ func resources(v View) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" hx-trigger=\"load\" hx-target=\"#resources\" hx-select=\"#resources\" hx-ext=\"morph\" hx-swap=\"morph:outerHTML\"></div><noscript><a href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" hx-trigger=\"load, again\" hx-target=\"#resources\" hx-select=\"#resources\" hx-ext=\"morph\" hx-swap=\"morph:outerHTML\"></div><noscript><a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
