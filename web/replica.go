@@ -44,6 +44,7 @@ type replica struct {
 	until atomic.Int64            // the time until which it may work, as time.Duration since began
 	began time.Time               // for its monotonic clock
 	now   atomic.Pointer[program] // while it works
+	edge  *edge                   // of this replica, whether it works or not
 	local http.Handler            // what every replica answers itself
 	own   http.Handler            // the metrics of the process, for when it does not work
 }
@@ -83,8 +84,12 @@ func (r *replica) setUp(ctx context.Context) (err error) {
 		Secret: rand.Text(),
 	}
 	r.app.serve("replica server", r.peers.listener, r.app.newServer(ctx, r.peers))
+	r.edge = &edge{
+		options: &r.app.options, log: r.app.log, metrics: newMetrics(r.app.options.Version), store: r.store,
+	}
+	r.edge.ready.Store(true)
 	r.local = r.localRoutes()
-	r.own = newMetrics(r.app.options.Version).handler()
+	r.own = r.edge.metrics.handler()
 	return nil
 }
 

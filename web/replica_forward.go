@@ -12,7 +12,6 @@ import (
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
 	"kube-node-manager/static"
-	"kube-node-manager/views/ui"
 )
 
 // forwardWait is how long a request waits for a replica that works.
@@ -37,8 +36,7 @@ func (r *replica) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // localRoutes returns the routes that every replica answers itself.
 func (r *replica) localRoutes() http.Handler {
-	e := &edge{options: &r.app.options, log: r.app.log, metrics: newMetrics(r.app.options.Version), store: r.store}
-	e.ready.Store(true)
+	e := r.edge
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", e.handle(e.healthz))
 	mux.Handle("GET /readyz", e.handle(e.readyz))
@@ -79,8 +77,9 @@ func (r *replica) forward(w http.ResponseWriter, req *http.Request) {
 		if err != nil {
 			r.app.log.Debug("A request cannot be forwarded", "path", shortPath(req), "error", err)
 		}
-		if body.read || maySent(req, err) || !wait(ctx, forwardAgain) {
-			r.unavailable(w, req)
+		sent := maySent(req, err)
+		if body.read || sent || !wait(ctx, forwardAgain) {
+			r.unavailable(w, req, sent)
 			return
 		}
 	}
@@ -115,24 +114,35 @@ func (b *onceBody) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (b *onceBody) Close() error { return nil }
 
-// unavailable answers that no replica works.
-func (r *replica) unavailable(w http.ResponseWriter, req *http.Request) {
+// unavailable answers that no replica works. Where the request may have been carried out
+// nevertheless, the answer says so.
+func (r *replica) unavailable(w http.ResponseWriter, req *http.Request, sent bool) {
 	if req.Context().Err() != nil {
 		return // nobody waits for the answer
 	}
-	w.Header().Set("Retry-After", "5")
+	text := "error_replica_none"
+	if sent {
+		text = "error_replica_cut"
+	} else {
+		w.Header().Set("Retry-After", "5")
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	prefer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		p := ui.NewProblem(req.Context(), services.NewError(services.CodeUnavailable, "error_replica_none"))
-		p.Status = http.StatusServiceUnavailable
-		var err error
-		if handlers.WantsJSON(req) {
-			err = handlers.WriteProblem(w, p.Status, p)
-		} else {
-			err = handlers.Render(w, req, p.Status, ui.BareError(*p))
-		}
-		if err != nil {
-			r.app.log.Error("Could not show an error", "error", err)
-		}
-	})).ServeHTTP(w, req)
+	r.refuse(text).ServeHTTP(w, req)
 }
+
+// refuse returns the handler that answers each request with a text. A page that could not be
+// shown is asked for again by the browser.
+func (r *replica) refuse(text string) http.Handler {
+	answer := r.edge.handle(func(w http.ResponseWriter, req *http.Request) error {
+		if req.Method == http.MethodGet && !handlers.IsHTMX(req) && !handlers.WantsJSON(req) {
+			w.Header().Set("Refresh", refreshAfter)
+		}
+		return &statusError{
+			status: http.StatusServiceUnavailable, err: services.NewError(services.CodeUnavailable, text), quiet: true,
+		}
+	})
+	return belowBase(r.app.options.base())(r.edge.secure(prefer(answer)))
+}
+
+// refreshAfter is the pause, in seconds, before a browser asks for a page again.
+const refreshAfter = "5"
