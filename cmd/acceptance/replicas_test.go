@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,7 +51,7 @@ func startReplicas(t *testing.T, path, kubeconfig string, n int, args ...string)
 	token, err := command(path, "", "user", "token", adminName, "--database", address)
 	require.NoError(t, err)
 	for range n {
-		p := emptyProgram(t, path, kubeconfig, append(args, "--database", address)...)
+		p := emptyProgram(t, path, kubeconfig, slices.Concat(args, []string{"--database", address, "--listen", fixedAddress(t)})...)
 		p.env = []string{"KNM_KEY=" + base64.StdEncoding.EncodeToString(key)}
 		p.Token = strings.TrimSpace(token)
 		p.start(t)
@@ -83,8 +84,9 @@ func (rs *replicas) working(t *testing.T) (works, other *program) {
 func (rs *replicas) requireTruth(t *testing.T, cluster string, names []string, cordoned bool) {
 	t.Helper()
 	for _, p := range rs.all {
-		for name, got := range p.unschedulable(t, cluster) {
-			require.Equal(t, cordoned, got, name)
+		shown := p.unschedulable(t, cluster)
+		for _, name := range names {
+			require.Equal(t, cordoned, shown[name], name)
 		}
 	}
 }
@@ -96,8 +98,10 @@ func (rs *replicas) requireTruth(t *testing.T, cluster string, names []string, c
 // -rounds.
 func TestReplicas_killedAtAnyMoment(t *testing.T) {
 	c := lease(t)
+	proxy := c.Proxy(t)
 	names := c.Nodes(t, killedReplicaNodes)
-	rs := startReplicas(t, releaseBuild.binary(t), c.Kubeconfig, 3)
+	rs := startReplicas(t, releaseBuild.binary(t), proxy.Kubeconfig(t, c.Name), 3)
+	o := rs.watch(t, c, names)
 	var want wanted
 	ends := map[string]map[string]int{}
 	var longest time.Duration
@@ -108,7 +112,14 @@ func TestReplicas_killedAtAnyMoment(t *testing.T) {
 		works, other := rs.working(t)
 		var sent sync.WaitGroup
 		sent.Go(func() { other.attempt(context.WithoutCancel(t.Context()), c.Name, form) })
+		if i%2 == 1 { // it is killed while the batch runs and people look at it
+			slow := proxy.Inject(kubetest.Fault{Verb: "patch", Resource: "nodes", Delay: 200 * time.Millisecond})
+			sent.Wait()
+			o.follow(other.history(t, "")[0])
+			slow.Remove()
+		}
 		time.Sleep(mathrand.N(400 * time.Millisecond))
+		o.send()
 		works.end(t, syscall.SIGKILL)
 		killed := time.Now()
 		var b batchDoc
@@ -121,10 +132,14 @@ func TestReplicas_killedAtAnyMoment(t *testing.T) {
 		ends[b.ID] = b.Counts
 		requireComplete(t, b, names)
 		rs.requireTruth(t, c.Name, names, want.reason != "")
+		o.requireTruth(want, names, b)
+		o.requireAnswer()
 	}
 	want.requireOn(t, c, names)
+	require.LessOrEqual(t, o.addEnds(rs.all[0], ends), *rounds)
 	rs.all[0].auditAgrees(t, ends)
-	t.Logf("%d replicas were killed; the longest request after that took %s", *rounds, longest.Round(time.Millisecond))
+	t.Logf("%d replicas were killed; the longest request after that took %s; what was sent at that moment was answered %v",
+		*rounds, longest.Round(time.Millisecond), o.answers)
 }
 
 // labelSlowly starts two replicas, and a batch that has begun when it returns. Its calls take
