@@ -136,11 +136,11 @@ func TestTable(t *testing.T) {
 	require.Zero(t, doc.Find("#nodes").Length(), "the fragment goes inside")
 	require.Equal(t, 4, doc.Find(".strip svg rect").Length())
 	require.Contains(t, viewstest.Squeezed(doc.Find(".pager")), "101–106 of 206")
-	require.Zero(t, doc.Find(`[hx-trigger="load"]`).Length())
+	require.Zero(t, doc.Find(`[hx-trigger^="load"]`).Length())
 
 	v := changedNodes(func(v *nodes.ListView) { v.Loading, v.Page.Usage = true, nil })
 	doc = viewstest.Document(t, viewstest.Render(t, "en", nodes.Table(v)))
-	require.Contains(t, doc.Find(`[hx-trigger="load"]`).AttrOr("hx-get", ""), "usage=1")
+	require.Contains(t, doc.Find(`[hx-trigger^="load"]`).AttrOr("hx-get", ""), "usage=1")
 	require.Equal(t, 3*len(sampleNodes()), doc.Find("td .wait").Length())
 
 	v.Loading = false
