@@ -44,7 +44,8 @@ const watchReloads = `(() => {
 })()`
 
 // markedRows is what the table shows of what batches change, by node.
-const markedRows = `Object.fromEntries([...document.querySelectorAll("#nodes tr[data-node]")].map((r) => [r.dataset.node, [
+const markedRows = `Object.fromEntries([...document.querySelectorAll("#nodes tr[data-node]")].map((r) => [
+	r.dataset.node, [
 	r.querySelector(".status .st > span:not(.word)").textContent,
 	r.querySelector(".why .reason")?.textContent ?? "",
 	...[...r.querySelectorAll("a.chip.more")].flatMap((a) => a.title.split("\n"))

@@ -51,7 +51,8 @@ func startReplicas(t *testing.T, path, kubeconfig string, n int, args ...string)
 	token, err := command(path, "", "user", "token", adminName, "--database", address)
 	require.NoError(t, err)
 	for range n {
-		p := emptyProgram(t, path, kubeconfig, slices.Concat(args, []string{"--database", address, "--listen", fixedAddress(t)})...)
+		own := []string{"--database", address, "--listen", fixedAddress(t)}
+		p := emptyProgram(t, path, kubeconfig, slices.Concat(args, own)...)
 		p.env = []string{"KNM_KEY=" + base64.StdEncoding.EncodeToString(key)}
 		p.Token = strings.TrimSpace(token)
 		p.start(t)
