@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -157,22 +158,39 @@ func (r *replica) allowed() error {
 	return nil
 }
 
-// term is the time for which a replica works.
+// term is the time for which a replica works. Once something was not allowed, it is over: who
+// has asked does not ask again.
 type term struct {
 	app   *App
 	store *store.Store
-	over  atomic.Bool
+	over  chan struct{}
+	end   func() // closes over; may be called again
+}
+
+func newTerm(a *App, leading *store.Store) *term {
+	t := &term{app: a.newTerm(), store: leading, over: make(chan struct{})}
+	t.end = sync.OnceFunc(func() { close(t.over) })
+	return t
+}
+
+func (t *term) isOver() bool {
+	select {
+	case <-t.over:
+		return true
+	default:
+		return false
+	}
 }
 
 // lead works until this replica loses the leadership, or the program stops.
 func (r *replica) lead(ctx context.Context, leading *store.Store) {
 	log := r.app.log
 	log.Info("This replica works now", "replica", r.me.Holder, "address", r.me.Address)
-	t := &term{app: r.app.newTerm(), store: leading}
+	t := newTerm(r.app, leading)
 	ready := make(chan error, 1)
 	go func() { ready <- r.begin(ctx, t) }()
 	r.keep(ctx, t, ready)
-	t.over.Store(true)
+	t.end()
 	r.now.Store(nil)
 	r.until.Store(0)
 	// The end of ctx must not stop the clean-up.
@@ -187,10 +205,11 @@ func (r *replica) begin(ctx context.Context, t *term) error {
 	// What a step that did not end in time still does after the term is refused, even when this
 	// replica works again.
 	allow := func() error {
-		if t.over.Load() {
+		if t.isOver() || r.allowed() != nil {
+			t.end()
 			return errNotLeading
 		}
-		return r.allowed()
+		return nil
 	}
 	p, err := t.app.assemble(ctx, t.store, allow)
 	if err != nil {
@@ -207,16 +226,17 @@ func (r *replica) begin(ctx context.Context, t *term) error {
 	return nil
 }
 
-// keep renews the leadership until it is lost, the program cannot begin, or ctx ends.
+// keep renews the leadership until the term is over, the program cannot begin, or ctx ends.
 func (r *replica) keep(ctx context.Context, t *term, ready <-chan error) {
 	begun := false
-	for r.allowed() == nil {
+	for !t.isOver() && r.allowed() == nil {
 		select {
 		case <-ctx.Done():
 			if !begun {
 				<-ready
 			}
 			return
+		case <-t.over:
 		case err := <-ready:
 			begun = true
 			if err != nil {

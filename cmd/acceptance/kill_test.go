@@ -105,10 +105,20 @@ func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 	p.auditAgrees(t, ends)
 }
 
+// firstError returns why the first node that has failed did, "" if none has.
+func (b batchDoc) firstError() string {
+	for _, it := range b.Items {
+		if it.Error != "" {
+			return it.Error
+		}
+	}
+	return ""
+}
+
 // requireComplete requires that a batch has done every node, once.
 func requireComplete(t testing.TB, b batchDoc, names []string) {
 	t.Helper()
-	require.Equal(t, "succeeded", b.State, "%s: %v", b.Operation, b.Counts)
+	require.Equal(t, "succeeded", b.State, "%s: %v: %s", b.Operation, b.Counts, b.firstError())
 	require.Equal(t, len(names), b.Counts["succeeded"]+b.Counts["unchanged"], "%v", b.Counts)
 	seen := make([]string, len(b.Items))
 	for i, it := range b.Items {

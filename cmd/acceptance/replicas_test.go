@@ -188,6 +188,28 @@ func TestReplicas_stoppedWritesNothing(t *testing.T) {
 	require.Equal(t, stored, now, "the database")
 }
 
+// almostLost is a time after which a replica must no longer work, though no other one may yet.
+const almostLost = 8800 * time.Millisecond
+
+// A replica that was stopped until just before another one may work fails no node: it leaves
+// what it was at to whichever works next.
+func TestReplicas_stoppedForAMoment(t *testing.T) {
+	c := lease(t)
+	names := c.Nodes(t, 2*replicaNodes)
+	rs, slow, b := labelSlowly(t, c, names)
+	works, _ := rs.working(t)
+	require.NoError(t, works.cmd.Process.Signal(syscall.SIGSTOP))
+	time.Sleep(almostLost)
+	require.NoError(t, works.cmd.Process.Signal(syscall.SIGCONT))
+	works.awaitLog("This replica works no longer")
+	slow.Remove()
+
+	_, other := rs.working(t)
+	requireComplete(t, other.awaitBatch(t, b.ID), names)
+	wanted{label: "1"}.requireOn(t, c, names)
+	works.auditAgrees(t, map[string]map[string]int{b.ID: other.batch(t, b.ID).Counts})
+}
+
 // versions returns the resource versions of nodes.
 func versions(t testing.TB, c *kubetest.Cluster, names []string) map[string]string {
 	t.Helper()
