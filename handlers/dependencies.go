@@ -105,7 +105,7 @@ type batchEngine interface {
 	SubmitAll(ctx context.Context, requests []batch.Request) ([]batch.View, error)
 	PreviewAll(ctx context.Context, requests []batch.Request) (parts []batch.Part, digest string, err error)
 	Group(ctx context.Context, id string) ([]batch.View, error)
-	On(cluster, node string) (id, operation string)
+	On(cluster, node string) *batch.Work
 	Actors(ctx context.Context, cluster string, n *node.Node) ([]node.Actor, error)
 	Wait(ctx context.Context, id string, d time.Duration) (batch.View, error)
 	SyncWait(v batch.View) time.Duration

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kube-node-manager/services"
+	"kube-node-manager/services/batch"
 	"kube-node-manager/services/node"
 	"kube-node-manager/services/store"
 	"kube-node-manager/views/nodes"
@@ -75,12 +76,12 @@ func (h *Handlers) NodesList(w http.ResponseWriter, r *http.Request) error {
 }
 
 // workOn returns the running batches that have nodes.
-func (h *Handlers) workOn(page []*node.Node) map[node.Ref]nodes.Work {
-	work := map[node.Ref]nodes.Work{}
+func (h *Handlers) workOn(page []*node.Node) map[node.Ref]*batch.Work {
+	work := map[node.Ref]*batch.Work{}
 	for _, n := range page {
-		id, operation := h.Batches.On(n.Cluster, n.Name)
-		if id != "" {
-			work[n.Ref()] = nodes.Work{Batch: id, Operation: operation}
+		on := h.Batches.On(n.Cluster, n.Name)
+		if on != nil {
+			work[n.Ref()] = on
 		}
 	}
 	return work

@@ -153,6 +153,7 @@ func TestLeases_ofOthersAreWaitedFor(t *testing.T) {
 			})
 			require.Equal(t, nodes[0], now.Leases[0].Node)
 			require.Equal(t, nmo, now.Leases[0].Holder)
+			require.Equal(t, nmo, p.engine.On(c.Name, nodes[0]).Lease.Holder)
 			require.WithinDuration(t, theirs.Spec.RenewTime.Add(time.Hour), now.Leases[0].Until, time.Second)
 			if operation == "drain" {
 				require.Equal(t, drain.PhaseHeld, now.Drain.Nodes[0].Phase)

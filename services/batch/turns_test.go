@@ -37,8 +37,7 @@ func TestTurns_secondBatchWaitsWhereTheFirstIs(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return slices.Contains(view(third.ID).WaitsFor, second.ID)
 	}, time.Minute, 5*time.Millisecond)
-	id, operation := p.engine.On(c.Name, names[5])
-	require.Equal(t, []string{first.ID, "cordon"}, []string{id, operation})
+	require.Equal(t, &batch.Work{Batch: first.ID, Operation: "cordon"}, p.engine.On(c.Name, names[5]))
 	close(hold)
 	require.Equal(t, store.StateSucceeded, p.wait(t, first.ID).State)
 	v = p.wait(t, second.ID)

@@ -73,14 +73,19 @@ func (e *Engine) Running(scope services.Scope) []View {
 	return views
 }
 
-// On returns the id and the operation of the running batch that works on a node, or has
-// it next; "" for none.
-func (e *Engine) On(cluster, node string) (id, operation string) {
+// Work is a running batch that works on a node, or has it next.
+type Work struct {
+	Batch, Operation string
+	Lease            *LeaseWait // what it waits for; nil for nothing
+}
+
+// On returns the running batch that works on a node, or has it next; nil for none.
+func (e *Engine) On(cluster, node string) *Work {
 	r := e.turns.first(cluster, node)
 	if r == nil {
-		return "", ""
+		return nil
 	}
-	return r.batch.ID, r.batch.Operation
+	return &Work{Batch: r.batch.ID, Operation: r.batch.Operation, Lease: r.leases.waitOf(node)}
 }
 
 // Interrupted returns the batches that wait to be resumed in clusters that the actor

@@ -100,6 +100,8 @@ func gateClock(ctx context.Context, g *batch.Gate) string {
 // goOnWord returns the text of the button that continues a batch.
 func goOnWord(ctx context.Context, v batch.View) string {
 	switch {
+	case refusedAgain(v):
+		return ui.T(ctx, "do_check_again")
 	case v.Schedule != nil && v.StartedAt == nil:
 		return ui.T(ctx, "do_start_now")
 	case waits(v) || v.Closed != nil && !v.Paused:

@@ -93,7 +93,7 @@ func groupGoOnWord(ctx context.Context, g Group) string {
 
 func cancellable(m View) bool { return !m.State.Ended() }
 
-func resumable(m View) bool { return mayGoOn(m) && m.Asks == nil }
+func resumable(m View) bool { return mayGoOn(m) && m.Asks == nil && !refusedAgain(m.View) }
 
 // groupTitle returns a group in one line: "Cordon · 12 nodes in 2 clusters".
 func groupTitle(ctx context.Context, g Group) string {

@@ -490,7 +490,7 @@ func controls(v View) templ.Component {
 				ctx = templ.InitializeContext(ctx)
 				return nil
 			})
-			templ_7745c5c3_Err = control(v.ID, "resume", "btn primary small", goOnWord(ctx, v.View)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var18), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = control(v.ID, "resume", goOnClass(v.View), goOnWord(ctx, v.View)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var18), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

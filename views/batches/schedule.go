@@ -29,6 +29,11 @@ func waitsUntil(ctx context.Context, v batch.View) (at *time.Time, word string) 
 // heldNote says why a batch that was to begin waits for a person.
 func heldNote(ctx context.Context, v batch.View) string {
 	text := ui.T(ctx, "interrupted_held_"+string(v.Held), "User", v.By)
+	if refusedAgain(v) {
+		return strings.Join([]string{
+			ui.T(ctx, "interrupted_held_refused"), ui.Text(ctx, *v.Schedule.Why), refusedAdvice(ctx, v.Schedule.Why.ID),
+		}, " ")
+	}
 	if v.Schedule == nil || v.Schedule.Why == nil {
 		return text
 	}
@@ -41,3 +46,37 @@ func heldNote(ctx context.Context, v batch.View) string {
 
 // waits reports whether a batch waits for its time.
 func waits(v batch.View) bool { return v.State == store.StateScheduled }
+
+// refusedOption returns the name of the option of a drain that an error is about, if nobody
+// can choose it on the page of the batch.
+func refusedOption(why string) string {
+	switch why {
+	case "error_force", "error_delete_emptydir", "error_restart_first":
+		return "opt_" + strings.TrimPrefix(why, "error_")
+	default:
+		return ""
+	}
+}
+
+// refusedAgain reports whether a batch that is held cannot start as it is, whoever wants it.
+func refusedAgain(v batch.View) bool {
+	return v.Held == store.HoldPlan && v.Schedule != nil && v.Schedule.Why != nil &&
+		refusedOption(v.Schedule.Why.ID) != ""
+}
+
+// refusedAdvice says what to do about a refusal.
+func refusedAdvice(ctx context.Context, why string) string {
+	id := "held_refused_with"
+	if why == "error_restart_first" {
+		id = "held_refused_without"
+	}
+	return ui.T(ctx, id, "Option", ui.T(ctx, refusedOption(why)))
+}
+
+// goOnClass returns the class of the button that continues a batch.
+func goOnClass(v batch.View) string {
+	if refusedAgain(v) {
+		return "btn small"
+	}
+	return "btn primary small"
+}

@@ -50,6 +50,25 @@ func TestPanel_held(t *testing.T) {
 	}
 }
 
+// What would be refused is not offered: the page says what to do instead.
+func TestPanel_heldByWhatNobodyCanAgreeTo(t *testing.T) {
+	v := scheduled()
+	v.State, v.Held = store.StateInterrupted, store.HoldPlan
+	for why, says := range map[string]string{
+		"error_force":           "anew with the option “Evict pods without a controller”",
+		"error_delete_emptydir": "anew with the option “Delete emptyDir data”",
+		"error_restart_first":   "anew without the option “Restart first where an eviction would interrupt”",
+	} {
+		v.Schedule.Why = &store.Text{ID: why, Args: map[string]any{"Count": 2, "Calls": "patch deployments"}}
+		doc := viewstest.Document(t, viewstest.Render(t, "en", batches.Panel(v)))
+		require.Contains(t, viewstest.Squeezed(doc.Find(".note")), says)
+		require.Equal(t, "Check again", viewstest.Squeezed(doc.Find("#batch-resume")))
+		require.False(t, doc.Find("#batch-resume").HasClass("primary"))
+		require.NotRegexp(t, `held_|opt_|error_`, viewstest.Squeezed(viewstest.Document(
+			t, viewstest.Render(t, "zh-CN", batches.Panel(v))).Find(".note")))
+	}
+}
+
 func TestPanel_restsBetweenWindows(t *testing.T) {
 	v := viewstest.Batch(store.StateRunning)
 	until := time.Date(2026, 12, 5, 20, 0, 0, 0, time.UTC)

@@ -18,21 +18,18 @@ type ListView struct {
 	Cluster        string   // "" for all
 	Clusters       []Member // of the table of all clusters: those that the user sees
 	Page           node.Page
-	Columns        []string          // keys of the chosen columns; none for the usual ones
-	Servers        map[string]string // versions of the API servers, by cluster
-	Work           map[node.Ref]Work // the batches that work on nodes of the page
-	Loading        bool              // the columns that need pods come later
-	Problem        *ui.Problem       // shown instead of the table, when the nodes cannot be read
-	MayChange      bool              // the user may change nodes
+	Columns        []string                 // keys of the chosen columns; none for the usual ones
+	Servers        map[string]string        // versions of the API servers, by cluster
+	Work           map[node.Ref]*batch.Work // the batches that work on nodes of the page
+	Loading        bool                     // the columns that need pods come later
+	Problem        *ui.Problem              // shown instead of the table, when the nodes cannot be read
+	MayChange      bool                     // the user may change nodes
 	MayDrain       bool
 	IdempotencyKey string         // of the form
 	Apply          *ApplyTemplate // the template for which nodes are selected, usually nil
 	Saved          SavedMenuView
 	Now            time.Time
 }
-
-// Work is a running batch that has a node.
-type Work struct{ Batch, Operation string }
 
 // Member is a cluster of the table of all clusters.
 type Member struct {
