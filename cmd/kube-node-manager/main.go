@@ -47,13 +47,14 @@ type streams struct {
 type cli struct {
 	Version kong.VersionFlag `help:"Show the version." env:"-"`
 
-	Serve      serveCmd   `cmd:"" default:"withargs" help:"Serve the pages (this is the default)."`
-	User       userCmd    `cmd:"" help:"Manage users and create tokens, also while the program runs."`
-	Token      tokenCmd   `cmd:"" help:"List and revoke tokens, also while the program runs."`
-	Backup     backupCmd  `cmd:"" help:"Write a copy of the database to a new file, also while the program runs."`
-	Restore    restoreCmd `cmd:"" help:"Replace the database by a copy of it; the server must not run."`
-	RotateKey  rotateCmd  `cmd:"" help:"Encrypt the credentials of imported clusters under another key."`
-	VersionCmd versionCmd `cmd:"" name:"version" help:"Show the version."`
+	Serve      serveCmd      `cmd:"" default:"withargs" help:"Serve the pages (this is the default)."`
+	User       userCmd       `cmd:"" help:"Manage users and create tokens, also while the program runs."`
+	Token      tokenCmd      `cmd:"" help:"List and revoke tokens, also while the program runs."`
+	Backup     backupCmd     `cmd:"" help:"Write a copy of the database to a new file, also while the program runs."`
+	Restore    restoreCmd    `cmd:"" help:"Replace the database by a copy of it; the server must not run."`
+	RotateKey  rotateCmd     `cmd:"" help:"Encrypt the credentials of imported clusters under another key."`
+	Completion completionCmd `cmd:"" help:"Print the completion for a shell."`
+	VersionCmd versionCmd    `cmd:"" name:"version" help:"Show the version."`
 }
 
 type serveCmd struct {
@@ -99,6 +100,12 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)
+	if completes(args) {
+		if err := complete(ctx, parser, args, s); err != nil {
+			return exitUsage // the shell shows nothing
+		}
+		return 0
+	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		return complain(s, exitUsage, err.Error()+" (see --help)")
