@@ -38,9 +38,9 @@ plugin: ## build the kubectl plugin into bin/
 	@echo "== building the kubectl plugin"
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-node_mgr ./cmd/kubectl-node_mgr
 
-plugins: ## build the kubectl plugin for all platforms, and its krew manifest, into bin/plugin; PLUGIN_URL=… is where they are published
+plugins: ## build the kubectl plugin for all platforms, with licences, checksums and its krew manifest, into bin/plugin; PLUGIN_URL=… is where they are published
 	@echo "== building the kubectl plugin for all platforms"
-	@PLUGIN_URL="$(PLUGIN_URL)" cmd/plugins.sh
+	@cd $(DEPLOY) && go run ./release -plugins -url "$(PLUGIN_URL)"
 
 image: ## build the container image into bin/image, without a container engine; PUSH=HOST/REPOSITORY pushes it
 	@echo "== building the container image for linux/amd64 and linux/arm64"

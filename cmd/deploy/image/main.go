@@ -15,30 +15,15 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 
 	"kube-node-manager/cmd/deploy/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "image:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("image", run) }
 
 func run(ctx context.Context, args []string) error {
-	set := flag.NewFlagSet("image", flag.ExitOnError)
-	source := set.String("source", "../..", "`directory` of the program's module")
-	out := set.String("out", "../../bin/image", "`directory` to write, which is replaced")
+	set, source, out := program.Flags("image", "../../bin/image")
 	push := set.String("push", "", "repository to push to, as in HOST/`REPOSITORY`; the version is the tag")
 	rootfs := set.String("rootfs", "", "write the files of the image to this `directory`, and no image")
 	arch := set.String("arch", runtime.GOARCH, "`architecture` for -rootfs")

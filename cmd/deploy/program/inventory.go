@@ -18,10 +18,13 @@ import (
 // Inventory lists what is in something, as CycloneDX: the programs by name, their modules,
 // the standard library, and more. Modules and their versions are read from the programs.
 func Inventory(o Origin, kind cdx.ComponentType, programs map[string][]byte, more ...cdx.Component) ([]byte, error) {
-	bom := cdx.NewBOM()
+	bom, name := cdx.NewBOM(), Server
+	if _, ok := programs[Server]; !ok {
+		name = Plugin
+	}
 	bom.Metadata = &cdx.Metadata{
 		Timestamp: o.Created.Format(time.RFC3339),
-		Component: &cdx.Component{Type: kind, Name: Server, Version: o.Version},
+		Component: &cdx.Component{Type: kind, Name: name, Version: o.Version},
 	}
 	var components []cdx.Component
 	modules := map[string]*debug.Module{}

@@ -36,8 +36,8 @@ type text struct {
 type texts map[string]*text
 
 // Licences returns the texts of the licences of all that is in the commands: the modules
-// whose packages are compiled into them for the platform, Go, and the scripts and fonts of
-// the pages. A module without a licence is an error, because it could not be passed on.
+// whose packages are compiled into them for the platform, Go, and for the server the
+// scripts and fonts of the pages. A module without a licence is an error, because it could not be passed on.
 func Licences(ctx context.Context, source string, p Platform, commands ...string) ([]byte, error) {
 	all := texts{}
 	if err := all.addGo(ctx); err != nil {
@@ -52,10 +52,10 @@ func Licences(ctx context.Context, source string, p Platform, commands ...string
 			return nil, err
 		}
 	}
-	if err := all.addVendored(filepath.Join(source, "static")); err != nil {
-		return nil, err
+	if slices.Contains(commands, Server) {
+		err = all.addVendored(filepath.Join(source, "static"))
 	}
-	return all.write(), nil
+	return all.write(), err
 }
 
 // module is one of those that Go lists.

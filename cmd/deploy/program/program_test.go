@@ -29,7 +29,7 @@ func TestOrigin_time(t *testing.T) {
 }
 
 func TestLicences_everyVendoredFile(t *testing.T) {
-	all, err := Licences(t.Context(), source, Platform{"linux", runtime.GOARCH}, Plugin)
+	all, err := Licences(t.Context(), source, Platform{"linux", runtime.GOARCH}, Server)
 	require.NoError(t, err)
 	for _, dir := range []string{"vendor", "fonts"} {
 		files, err := os.ReadDir(filepath.Join(source, "static", dir))
@@ -40,8 +40,14 @@ func TestLicences_everyVendoredFile(t *testing.T) {
 		}
 	}
 	require.Contains(t, string(all), "\nGo "+strings.TrimPrefix(runtime.Version(), "go")+"\n")
+	require.Contains(t, string(all), "\nmodernc.org/sqlite v")
+
+	all, err = Licences(t.Context(), source, Platform{"windows", "amd64"}, Plugin)
+	require.NoError(t, err)
 	require.Contains(t, string(all), "\ngithub.com/spf13/cobra v")
+	require.Contains(t, string(all), "\ngithub.com/inconshreveable/mousetrap v", "on Windows only")
 	require.NotContains(t, string(all), "\nmodernc.org/sqlite ", "the plugin has no database")
+	require.NotContains(t, string(all), "\nhtmx\n", "and no pages")
 }
 
 // Code that a module has copied from elsewhere keeps its own licence, and a text that many

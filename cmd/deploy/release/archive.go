@@ -37,8 +37,10 @@ func (b *builder) archived(made *built) ([]file, error) {
 		file{program.LicencesName, 0o644, made.licences},
 		file{program.Server + ".cdx.json", 0o644, made.sbom},
 	)
-	for shell, content := range made.completions {
-		files = append(files, file{"completions/" + program.Plugin + "." + shell, 0o644, content})
+	for command, scripts := range made.completions {
+		for shell, content := range scripts {
+			files = append(files, file{"completions/" + command + "." + shell, 0o644, content})
+		}
 	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
 	return files, nil
@@ -72,13 +74,18 @@ func (b *builder) documents(dir string) ([]file, error) {
 }
 
 // writeArchive writes the archive of a platform.
-func (b *builder) writeArchive(dir string, made *built) (err error) {
+func (b *builder) writeArchive(dir string, made *built) error {
 	files, err := b.archived(made)
 	if err != nil {
 		return err
 	}
 	name := b.name(made.platform)
-	out, err := os.Create(filepath.Join(dir, name+".tar.gz"))
+	return b.pack(filepath.Join(dir, name+".tar.gz"), name, files)
+}
+
+// pack writes files into an archive, below a directory in it.
+func (b *builder) pack(name, below string, files []file) (err error) {
+	out, err := os.Create(name)
 	if err != nil {
 		return err
 	}
@@ -89,7 +96,7 @@ func (b *builder) writeArchive(dir string, made *built) (err error) {
 	}
 	archive := tar.NewWriter(packed)
 	for _, f := range files {
-		if err := b.add(archive, name+"/"+f.path, f); err != nil {
+		if err := b.add(archive, path.Join(below, f.path), f); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,8 @@ type builder struct {
 	origin program.Origin
 	source string // directory of the program's module
 
+	compiled map[string][]byte // by command and platform
+
 	// For tests: replaces program.Compile.
 	compile func(ctx context.Context, command string, p program.Platform) ([]byte, error)
 }
@@ -29,8 +31,8 @@ type built struct {
 	programs map[string][]byte // by command
 	sbom     []byte
 	licences []byte
-	// completions are those of the plugin, by shell.
-	completions map[string][]byte
+	// completions are what the commands print, by command and shell.
+	completions map[string]map[string][]byte
 }
 
 // build replaces a directory by one with the release.
@@ -81,10 +83,14 @@ func (b *builder) name(p program.Platform) string {
 }
 
 func (b *builder) make(ctx context.Context, p program.Platform) (*built, error) {
-	made := &built{platform: p, programs: map[string][]byte{}}
+	made := &built{platform: p, programs: map[string][]byte{}, completions: map[string]map[string][]byte{}}
 	var err error
 	for _, command := range []string{program.Server, program.Plugin} {
 		made.programs[command], err = b.program(ctx, command, p)
+		if err != nil {
+			return nil, err
+		}
+		made.completions[command], err = b.completions(ctx, command)
 		if err != nil {
 			return nil, err
 		}
@@ -94,25 +100,35 @@ func (b *builder) make(ctx context.Context, p program.Platform) (*built, error) 
 		return nil, err
 	}
 	made.licences, err = program.Licences(ctx, b.source, p, program.Server, program.Plugin)
-	if err != nil {
-		return nil, err
-	}
-	made.completions, err = b.completions(ctx)
 	return made, err
 }
 
 func (b *builder) program(ctx context.Context, command string, p program.Platform) ([]byte, error) {
-	if b.compile != nil {
-		return b.compile(ctx, command, p)
+	key := command + " " + p.String()
+	if made, ok := b.compiled[key]; ok {
+		return made, nil
 	}
-	return program.Compile(ctx, b.source, command, b.origin.Version, p)
+	compile := b.compile
+	if compile == nil {
+		compile = func(ctx context.Context, command string, p program.Platform) ([]byte, error) {
+			return program.Compile(ctx, b.source, command, b.origin.Version, p)
+		}
+	}
+	made, err := compile(ctx, command, p)
+	if err != nil {
+		return nil, err
+	}
+	if b.compiled == nil {
+		b.compiled = map[string][]byte{}
+	}
+	b.compiled[key] = made
+	return made, nil
 }
 
-// completions returns what the plugin prints for each shell. It is the same on every
+// completions returns what a command prints for each shell. It is the same on every
 // platform, so that of this machine says it.
-func (b *builder) completions(ctx context.Context) (map[string][]byte, error) {
-	own := program.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}
-	plugin, err := b.program(ctx, program.Plugin, own)
+func (b *builder) completions(ctx context.Context, command string) (map[string][]byte, error) {
+	made, err := b.program(ctx, command, program.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	if err != nil {
 		return nil, err
 	}
@@ -121,15 +137,15 @@ func (b *builder) completions(ctx context.Context) (map[string][]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, program.Plugin)
-	if err := os.WriteFile(path, plugin, 0o700); err != nil {
+	path := filepath.Join(dir, command)
+	if err := os.WriteFile(path, made, 0o700); err != nil {
 		return nil, err
 	}
 	printed := map[string][]byte{}
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		printed[shell], err = exec.CommandContext(ctx, path, "completion", shell).Output()
 		if err != nil {
-			return nil, fmt.Errorf("completion of the plugin for %s: %w", shell, err)
+			return nil, fmt.Errorf("completion of %s for %s: %w", command, shell, err)
 		}
 	}
 	return printed, nil

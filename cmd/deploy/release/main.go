@@ -3,42 +3,42 @@
 // parts as CycloneDX, and the checksums of all. The same commit and version of Go make the
 // same bytes.
 //
-//	release            writes bin/release
-//	release -out DIR
+//	release                     writes bin/release
+//	release -plugins -url URL   writes bin/plugin: the plugin for more platforms, and its manifest
+//	                            for krew; URL is where the archives are published
+//
+// Both take -out DIR.
 package main
 
 import (
+	"cmp"
 	"context"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"kube-node-manager/cmd/deploy/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "release:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("release", run) }
 
 func run(ctx context.Context, args []string) error {
-	set := flag.NewFlagSet("release", flag.ExitOnError)
-	source := set.String("source", "../..", "`directory` of the program's module")
-	out := set.String("out", "../../bin/release", "`directory` to write, which is replaced")
+	set, source, out := program.Flags("release", "")
+	plugins := set.Bool("plugins", false, "write the kubectl plugin for all platforms")
+	url := set.String("url", unpublished, "`address` where the archives of the plugin are published")
 	_ = set.Parse(args) // It exits on errors.
 	origin, err := program.ReadOrigin(ctx, *source)
 	if err != nil {
 		return err
 	}
 	b := builder{origin: origin, source: *source}
-	if err := b.build(ctx, *out); err != nil {
+	if *plugins {
+		*out = cmp.Or(*out, "../../bin/plugin")
+		err = b.plugins(ctx, *out, cmp.Or(*url, unpublished))
+	} else {
+		*out = cmp.Or(*out, "../../bin/release")
+		err = b.build(ctx, *out)
+	}
+	if err != nil {
 		return err
 	}
 	return list(*out)

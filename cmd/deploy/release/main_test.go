@@ -182,7 +182,8 @@ func TestArchive_hasWhatPeopleNeed(t *testing.T) {
 		dir := unpackArchive(t, p)
 		for _, name := range []string{
 			"LICENSE", "README.md", "README.zh-CN.md", "docs/CHANGELOG.md", "docs/administration.md",
-			"kubectl_complete-node_mgr", "completions/kubectl-node_mgr.zsh", "completions/kubectl-node_mgr.fish",
+			"kubectl_complete-node_mgr", "completions/kube-node-manager.fish",
+			"completions/kubectl-node_mgr.zsh", "completions/kubectl-node_mgr.fish",
 			program.LicencesName, "kube-node-manager.cdx.json",
 		} {
 			require.FileExists(t, filepath.Join(dir, name))

@@ -132,7 +132,7 @@ func (b *builder) serverPackage(format string, made *built) (*nfpm.Info, []file,
 		file{"/usr/lib/systemd/system/kube-node-manager.service", 0o644, unit},
 		file{path.Join(configDir, "kube-node-manager.env"), 0o600, settings},
 	)
-	return info, contents, err
+	return info, append(contents, installedCompletions(format, program.Server, made)...), err
 }
 
 // packaged returns the path of a file that only packages need.
@@ -147,19 +147,26 @@ func (b *builder) pluginPackage(format string, made *built) (*nfpm.Info, []file,
 	if err != nil {
 		return nil, nil, err
 	}
-	zsh := "/usr/share/zsh/vendor-completions"
-	if format == "rpm" {
-		zsh = "/usr/share/zsh/site-functions"
-	}
 	contents, err := b.passedOn(info.Name, format, made)
 	contents = append(contents,
 		file{"/usr/bin/" + program.Plugin, 0o755, made.programs[program.Plugin]},
 		file{"/usr/bin/" + path.Base(completeSource), 0o755, complete},
-		file{"/usr/share/bash-completion/completions/" + program.Plugin, 0o644, made.completions["bash"]},
-		file{zsh + "/_" + program.Plugin, 0o644, made.completions["zsh"]},
-		file{"/usr/share/fish/vendor_completions.d/" + program.Plugin + ".fish", 0o644, made.completions["fish"]},
 	)
-	return info, contents, err
+	return info, append(contents, installedCompletions(format, program.Plugin, made)...), err
+}
+
+// installedCompletions returns the completions of a command where shells find them.
+func installedCompletions(format, command string, made *built) []file {
+	zsh := "/usr/share/zsh/vendor-completions"
+	if format == "rpm" {
+		zsh = "/usr/share/zsh/site-functions"
+	}
+	scripts := made.completions[command]
+	return []file{
+		{"/usr/share/bash-completion/completions/" + command, 0o644, scripts["bash"]},
+		{zsh + "/_" + command, 0o644, scripts["zsh"]},
+		{"/usr/share/fish/vendor_completions.d/" + command + ".fish", 0o644, scripts["fish"]},
+	}
 }
 
 // passedOn returns the documents of a package: those for people, licences and parts.

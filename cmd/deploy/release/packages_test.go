@@ -42,6 +42,9 @@ func serverFiles() map[string]packed {
 		"/usr/lib/systemd/system/kube-node-manager.service": {0o644, "root/root"},
 		"/etc/kube-node-manager":                            {0o750, "root/kube-node-manager"},
 		"/etc/kube-node-manager/kube-node-manager.env":      {0o600, "root/root"},
+
+		"/usr/share/bash-completion/completions/kube-node-manager":    {0o644, "root/root"},
+		"/usr/share/fish/vendor_completions.d/kube-node-manager.fish": {0o644, "root/root"},
 	}
 }
 
@@ -96,6 +99,7 @@ func TestDeb_contents(t *testing.T) {
 	for _, name := range []string{"copyright", "README.md", "THIRD-PARTY-LICENSES.txt", "docs/configuration.md"} {
 		require.Contains(t, files, "/usr/share/doc/kube-node-manager/"+name)
 	}
+	require.Contains(t, files, "/usr/share/zsh/vendor-completions/_kube-node-manager")
 	settings := output(t, "dpkg-deb", "--info", path, "conffiles")
 	require.Equal(t, "/etc/kube-node-manager/kube-node-manager.env\n", settings)
 
