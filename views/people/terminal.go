@@ -44,8 +44,11 @@ func NewTerminalForm(label, days string, readOnly bool, clusters []string) Token
 // fields returns what the form sends back without showing it.
 func (v TerminalView) fields() [][2]string {
 	return [][2]string{
-		{"redirect_uri", v.Redirect}, {"state", v.State}, {"code_challenge", v.Challenge},
-		{"code_challenge_method", "S256"}, {"host", v.Host},
+		{"redirect_uri", v.Redirect},
+		{"state", v.State},
+		{"code_challenge", v.Challenge},
+		{"code_challenge_method", "S256"},
+		{"host", v.Host},
 	}
 }
 

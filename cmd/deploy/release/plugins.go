@@ -93,8 +93,10 @@ func (b *builder) pluginFiles(ctx context.Context, p program.Platform) ([]file, 
 		name += ".exe"
 	}
 	files := []file{
-		{"LICENSE", 0o644, own}, {program.LicencesName, 0o644, others},
-		{name, 0o755, made}, {program.Plugin + ".cdx.json", 0o644, parts},
+		{"LICENSE", 0o644, own},
+		{program.LicencesName, 0o644, others},
+		{name, 0o755, made},
+		{program.Plugin + ".cdx.json", 0o644, parts},
 	}
 	if p.OS == "windows" { // it is a shell script
 		return files, nil
