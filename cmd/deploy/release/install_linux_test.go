@@ -97,13 +97,19 @@ func (m *machine) install(packages ...string) string {
 	m.t.Helper()
 	args := []string{"dpkg", "--install"}
 	for _, file := range packages {
-		content, err := os.ReadFile(file)
-		require.NoError(m.t, err)
-		name := filepath.Join("/root", filepath.Base(file))
-		require.NoError(m.t, os.WriteFile(m.path(name), content, 0o600))
-		args = append(args, name)
+		args = append(args, m.copy(file))
 	}
 	return m.run(args...)
+}
+
+// copy puts a file of this process on the machine, and returns its path there.
+func (m *machine) copy(file string) string {
+	m.t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(m.t, err)
+	name := filepath.Join("/root", filepath.Base(file))
+	require.NoError(m.t, os.WriteFile(m.path(name), content, 0o600))
+	return name
 }
 
 // unit returns the settings of a section of the unit by name.
@@ -258,12 +264,7 @@ func TestDeb_upgradeAndRemoval(t *testing.T) {
 	m.install(deb(t, "kube-node-manager"))
 	m.setting("KNM_PUBLIC_URL", "https://nodes.example.com")
 	m.run("install", "--directory", "--owner="+service, "--mode=0700", stateDir)
-	b := testBuilder(t, "v3.0.1")
-	made, err := b.make(t.Context(), own)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	require.NoError(t, b.writePackages(dir, made))
-	text := m.install(filepath.Join(dir, fmt.Sprintf("kube-node-manager_3.0.1_%s.deb", own.Arch)))
+	text := m.run("dpkg", "--install", m.newer())
 	require.NotContains(t, text, "systemctl enable", "only a first installation needs a decision")
 	require.Equal(t, "kube-node-manager v3.0.1\n", m.run("kube-node-manager", "--version"))
 	settings := m.run("cat", "/etc/kube-node-manager/kube-node-manager.env")
