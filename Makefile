@@ -3,8 +3,11 @@
 
 VERSION := $(shell cat VERSION)
 BIN     := bin
-SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-INSTALL := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq
+INSTALL := cmd/install.sh
+
+# The compiler spends a fifth of its time on collecting garbage. Below this limit it does not;
+# docs/architecture.md has figures.
+COMPILE := GOGC=off GOMEMLIMIT=2GiB go build
 
 # The control plane for demo, tests and benchmarks is a module of its own. Its
 # version is stamped into it: clients refuse a server that does not say one.
@@ -25,18 +28,18 @@ STORED := ./services/store ./services/account ./services/audit ./services/cluste
 TEST_CLUSTERS := 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin plugins image manifests packages release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler postgres screenshots clean
+.PHONY: help build plugin plugins image manifests packages release sbom vulns generate lint test bench fuzz soak demo run plane chromium compiler postgres nspawn screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 build: ## build the program into bin/
 	@echo "== building the program"
-	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
+	@CGO_ENABLED=0 $(COMPILE) -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kube-node-manager ./cmd/kube-node-manager
 
 plugin: ## build the kubectl plugin into bin/
 	@echo "== building the kubectl plugin"
-	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-node_mgr ./cmd/kubectl-node_mgr
+	@CGO_ENABLED=0 $(COMPILE) -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-node_mgr ./cmd/kubectl-node_mgr
 
 plugins: ## build the kubectl plugin for all platforms, with licences, checksums and its krew manifest, into bin/plugin; PLUGIN_URL=… is where they are published
 	@echo "== building the kubectl plugin for all platforms"
@@ -82,13 +85,13 @@ plane: $(BIN)/devcluster $(BIN)/devcluster-kwok ## build the control plane (abou
 
 $(BIN)/devcluster: $(shell find $(PLANE) -name '*.go' -o -name '*.yaml' -o -name 'go.*')
 	@echo "== building the control plane (about ten minutes the first time)"
-	@cd $(PLANE) && go build -ldflags "$(PLANE_LD)" -o ../../$@ .
+	@cd $(PLANE) && $(COMPILE) -ldflags "$(PLANE_LD)" -o ../../$@ .
 
 $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 	@echo "== building kwok"
-	@cd $(PLANE) && go build -ldflags "-s -w" -o ../../$@ sigs.k8s.io/kwok/cmd/kwok
+	@cd $(PLANE) && $(COMPILE) -ldflags "-s -w" -o ../../$@ sigs.k8s.io/kwok/cmd/kwok
 
-test: lint plane chromium compiler postgres ## run all tests, on a real control plane and in a real browser
+test: lint plane chromium compiler postgres nspawn ## run all tests, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m ./...
 	@echo "== testing the services on PostgreSQL"
@@ -118,13 +121,16 @@ screenshots: plane chromium ## recreate the pictures in the README
 	@$(BIN)/devcluster run --names prod-cluster,staging --nodes 60,12 --not-ready 1,0 --cordoned 2,0 --workloads -- go test -count 1 -run TestBrowser_screenshots ./cmd/acceptance -update
 
 chromium: # the headless shell is enough, and takes half of the time; older Debians have the whole browser only
-	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "== installing chromium"; $(SUDO) apt-get update -qq; $(INSTALL) chromium-headless-shell fonts-noto-cjk >/dev/null || $(INSTALL) chromium fonts-noto-cjk >/dev/null; }
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || $(INSTALL) chromium-headless-shell fonts-noto-cjk || $(INSTALL) chromium fonts-noto-cjk
 
 postgres: # the tests start servers of their own
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "== installing PostgreSQL"; $(SUDO) apt-get update -qq; $(INSTALL) postgresql >/dev/null; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || $(INSTALL) postgresql
 
 compiler: # the race detector needs a C compiler
-	@command -v gcc >/dev/null || { echo "== installing gcc"; $(SUDO) apt-get update -qq; $(INSTALL) gcc libc6-dev >/dev/null; }
+	@command -v gcc >/dev/null || $(INSTALL) gcc libc6-dev
+
+nspawn: # systemd-nspawn boots a copy of the machine, on which the package is installed
+	@command -v systemd-nspawn >/dev/null || $(INSTALL) systemd-container
 
 clean: ## remove all build output
 	@rm -rf $(BIN)
