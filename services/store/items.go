@@ -20,7 +20,7 @@ const selectItems = `SELECT ` + itemColumns + ` FROM batch_items `
 const itemsNotEnded = `state IN ('pending', 'running', 'waiting')`
 
 func insertItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
-	for chunk := range slices.Chunk(items, insertedAtOnce) {
+	for chunk := range slices.Chunk(items, itemsAtOnce) {
 		if err := insertSome(ctx, tx, batch, chunk); err != nil {
 			return err
 		}
@@ -28,9 +28,9 @@ func insertItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) er
 	return nil
 }
 
-// insertedAtOnce is how many items one statement inserts. A statement for each would take
+// itemsAtOnce is how many items one statement writes. A statement for each would take
 // seconds with a database at some distance.
-const insertedAtOnce = 200
+const itemsAtOnce = 200
 
 func insertSome(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
 	var rows []string
@@ -58,37 +58,65 @@ func (s *Store) UpdateItems(ctx context.Context, batch string, items []Item) err
 }
 
 func updateItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
-	update, err := tx.PrepareContext(ctx, `UPDATE batch_items
-		SET uid = $1, state = $2, error_code = $3, error = $4, unknown = $5, attempts = $6,
-			before = $7, after = $8, started_at = $9, ended_at = $10
-		WHERE batch_id = $11 AND seq = $12`)
-	if err != nil {
-		return fmt.Errorf("prepare items: %w", err)
-	}
-	defer func() { _ = update.Close() }()
-	for _, it := range items {
-		if err := updateItem(ctx, update, batch, it); err != nil {
+	for chunk := range slices.Chunk(items, itemsAtOnce) {
+		if err := updateSome(ctx, tx, batch, chunk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func updateItem(ctx context.Context, update *sql.Stmt, batch string, it Item) error {
+// updatedTypes are those of the values of an updated item, from which PostgreSQL takes the
+// types of the parameters.
+var updatedTypes = []string{
+	"BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BOOLEAN", "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT",
+}
+
+// updateSome updates items with one statement. Both engines name the columns of VALUES
+// column1, column2 and so on.
+func updateSome(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
+	rows, args := []string{}, []any{batch}
+	for _, it := range items {
+		row, err := updatedValues(it)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, "("+castFrom(len(args)+1, updatedTypes)+")")
+		args = append(args, row...)
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE batch_items
+		SET uid = v.column2, state = v.column3, error_code = v.column4, error = v.column5, unknown = v.column6,
+			attempts = v.column7, before = v.column8, after = v.column9, started_at = v.column10, ended_at = v.column11
+		FROM (VALUES `+strings.Join(rows, ", ")+`) AS v
+		WHERE batch_id = $1 AND seq = v.column1`, args...)
+	if err != nil {
+		return fmt.Errorf("update items: %w", err)
+	}
+	return nil
+}
+
+func updatedValues(it Item) ([]any, error) {
 	text, err := encodeText(it.Error)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	before, after, err := encodeStates(it)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = update.ExecContext(ctx, it.UID, string(it.State), it.ErrorCode, text, it.Unknown, it.Attempts,
-		before, after, toNullMillis(it.StartedAt), toNullMillis(it.EndedAt), batch, it.Seq)
-	if err != nil {
-		return fmt.Errorf("update item %s: %w", it.Node, err)
+	return []any{
+		it.Seq, it.UID, string(it.State), it.ErrorCode, text, it.Unknown, it.Attempts, before, after,
+		toNullMillis(it.StartedAt), toNullMillis(it.EndedAt),
+	}, nil
+}
+
+// castFrom returns parameters with types, numbered from first.
+func castFrom(first int, types []string) string {
+	casts := make([]string, len(types))
+	for i, name := range types {
+		casts[i] = fmt.Sprintf("CAST($%d AS %s)", first+i, name)
 	}
-	return nil
+	return strings.Join(casts, ", ")
 }
 
 // EndOpenItems ends every item of a batch that has not ended, with the given state
