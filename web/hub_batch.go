@@ -17,6 +17,10 @@ func (h *hub) sendChanged() {
 	h.mu.Unlock()
 	groups := map[string]bool{}
 	for id := range changed {
+		if batch.IsGroup(id) {
+			groups[id] = true
+			continue
+		}
 		h.sendBatch(id)
 		h.tellOwner(id)
 		groups[batch.GroupOf(id)] = true
@@ -40,6 +44,7 @@ func (h *hub) sendGroupTo(followers []*viewer, id string) {
 		members, err := h.batches.Group(services.WithActor(h.ctx, v.actor), id)
 		if err != nil {
 			h.log.Error("Could not read the progress of a group", "group", id, "error", err)
+			h.sendAgain(id, err)
 			continue
 		}
 		panel := h.render(batches.GroupPanel(batches.NewGroup(members, v.actor)), v)
@@ -85,11 +90,23 @@ func (h *hub) sendBatchTo(followers []*viewer, id string) {
 	state, err := h.batches.View(h.ctx, id)
 	if err != nil {
 		h.log.Error("Could not read the progress of a batch", "batch", id, "error", err)
+		h.sendAgain(id, err)
 		return
 	}
 	panels := panels{hub: h, batch: state, rendered: map[panelVariant]string{}}
 	for _, v := range followers {
 		h.sendPanel(v, panels.of(v), state.State.Ended())
+	}
+}
+
+// againAfter is the pause before a state that could not be read is read again.
+const againAfter = time.Second
+
+// sendAgain sends the state of a batch or a group later: nobody else may tell of a batch
+// that has ended.
+func (h *hub) sendAgain(id string, err error) {
+	if services.CodeOf(err) != services.CodeNotFound {
+		time.AfterFunc(againAfter, func() { h.BatchChanged("", id) })
 	}
 }
 

@@ -27,6 +27,7 @@ func (h *hub) tellOwner(id string) {
 	state, err := h.batches.View(h.ctx, id)
 	if err != nil {
 		h.log.Error("Could not read a batch of which somebody is told", "batch", id, "error", err)
+		h.sendAgain(id, err)
 		return
 	}
 	for _, v := range owners {

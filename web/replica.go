@@ -41,13 +41,14 @@ type replica struct {
 	me    store.Leader
 	peers *peers
 
-	seen  time.Time               // when another replica was last known to work
-	until atomic.Int64            // the time until which it may work, as time.Duration since began
-	began time.Time               // for its monotonic clock
-	now   atomic.Pointer[program] // while it works
-	edge  *edge                   // of this replica, whether it works or not
-	local http.Handler            // what every replica answers itself
-	own   http.Handler            // the metrics of the process, for when it does not work
+	seen  time.Time                      // when another replica was last known to work
+	until atomic.Int64                   // the time until which it may work, as time.Duration since began
+	began time.Time                      // for its monotonic clock
+	now   atomic.Pointer[program]        // while it works
+	fault atomic.Pointer[services.Error] // of the database, why this replica cannot work
+	edge  *edge                          // of this replica, whether it works or not
+	local http.Handler                   // what every replica answers itself
+	own   http.Handler                   // the metrics of the process, for when it does not work
 }
 
 // setUpReplica starts the program as one of several replicas. It does not wait until one of
@@ -141,6 +142,7 @@ func (r *replica) take(ctx context.Context) (*store.Store, error) {
 	defer cancel()
 	asked := time.Since(r.began)
 	leading, err := r.store.Lead(ctx, r.me, leadFor)
+	r.note(err)
 	if leading != nil {
 		r.extend(asked)
 	}
@@ -257,6 +259,7 @@ func (r *replica) renew(ctx context.Context, leading *store.Store) {
 	defer cancel()
 	asked := time.Since(r.began)
 	err := leading.KeepLead(ctx, leadFor)
+	r.note(err)
 	switch {
 	case err == nil:
 		r.extend(asked)
@@ -264,6 +267,14 @@ func (r *replica) renew(ctx context.Context, leading *store.Store) {
 		r.until.Store(0)
 	default:
 		r.app.log.Warn("The leadership cannot be renewed", "error", err)
+	}
+}
+
+// note keeps what is wrong with the database, for those who ask a replica that cannot work.
+func (r *replica) note(err error) {
+	r.fault.Store(nil)
+	if services.CodeOf(err) == services.CodeUnavailable {
+		r.fault.Store(services.AsError(err))
 	}
 }
 

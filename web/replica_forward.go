@@ -114,31 +114,39 @@ func (b *onceBody) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (b *onceBody) Close() error { return nil }
 
-// unavailable answers that no replica works. Where the request may have been carried out
+// whyNone returns why no replica works.
+func (r *replica) whyNone() *services.Error {
+	if fault := r.fault.Load(); fault != nil {
+		return fault
+	}
+	return services.NewError(services.CodeUnavailable, "error_replica_none")
+}
+
+// unavailable answers that no replica works, and why. Where the request may have been carried out
 // nevertheless, the answer says so.
 func (r *replica) unavailable(w http.ResponseWriter, req *http.Request, sent bool) {
 	if req.Context().Err() != nil {
 		return // nobody waits for the answer
 	}
-	text := "error_replica_none"
+	why := r.whyNone()
 	if sent {
-		text = "error_replica_cut"
+		why = services.NewError(services.CodeUnavailable, "error_replica_cut")
 	} else {
 		w.Header().Set("Retry-After", "5")
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	r.refuse(text).ServeHTTP(w, req)
+	r.refuse(why).ServeHTTP(w, req)
 }
 
-// refuse returns the handler that answers each request with a text. A page that could not be
+// refuse returns the handler that answers each request with an error. A page that could not be
 // shown is asked for again by the browser.
-func (r *replica) refuse(text string) http.Handler {
+func (r *replica) refuse(why *services.Error) http.Handler {
 	answer := r.edge.handle(func(w http.ResponseWriter, req *http.Request) error {
 		if req.Method == http.MethodGet && !handlers.IsHTMX(req) && !handlers.WantsJSON(req) {
 			w.Header().Set("Refresh", refreshAfter)
 		}
 		return &statusError{
-			status: http.StatusServiceUnavailable, err: services.NewError(services.CodeUnavailable, text), quiet: true,
+			status: http.StatusServiceUnavailable, err: why, quiet: true,
 		}
 	})
 	return belowBase(r.app.options.base())(r.edge.secure(prefer(answer)))

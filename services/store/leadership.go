@@ -56,7 +56,7 @@ func (s *Store) Lead(ctx context.Context, me Leader, lasts time.Duration) (*Stor
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("take the leadership: %w", err)
+		return nil, mapErr(unanswered(fmt.Errorf("take the leadership: %w", err)))
 	}
 	return view, nil
 }
@@ -69,7 +69,7 @@ func (s *Store) KeepLead(ctx context.Context, lasts time.Duration) error {
 		SET held_until = clock_timestamp() + $2 * INTERVAL '1 millisecond' WHERE id = 1 AND token = $1`,
 		s.token, lasts.Milliseconds())
 	if err != nil {
-		return fmt.Errorf("renew the leadership: %w", err)
+		return mapErr(unanswered(fmt.Errorf("renew the leadership: %w", err)))
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
 		return errors.Join(ErrNotLeading, err)
@@ -94,7 +94,16 @@ func (s *Store) Leader(ctx context.Context) (l Leader, ok bool, err error) {
 		held_until >= clock_timestamp() FROM leadership WHERE id = 1`).
 		Scan(&l.Token, &l.Holder, &l.Address, &l.Secret, &l.Certificate, &ok)
 	if err != nil {
-		return Leader{}, false, fmt.Errorf("read who leads: %w", err)
+		return Leader{}, false, mapErr(unanswered(fmt.Errorf("read who leads: %w", err)))
 	}
 	return l, ok, nil
+}
+
+// unanswered returns the error of a question about the leadership whose time was over
+// as that of a server that does not answer: nobody waits as long as for other queries.
+func unanswered(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return services.Wrap(err, services.CodeUnavailable, silent)
+	}
+	return err
 }

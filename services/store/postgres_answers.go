@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// A network may lose a connection and tell neither end. Without a limit, whoever waits for
+// an answer then waits until the operating system gives up, which takes a quarter of an hour.
+const (
+	// answerTime is how long the server may take for an answer. It is longer than a write
+	// waits for a lock.
+	answerTime = 15 * time.Second
+	// pingTime is how long an idle connection may take to show that it works, and
+	// idleAtMost how long one may be idle before it has to.
+	pingTime   = 2 * time.Second
+	idleAtMost = time.Second
+)
+
+// errSilent means that the server has not answered in time. It is not a timeout in the sense
+// of package net, so the driver closes the connection.
+var errSilent = errors.New("the database server has not answered in time")
+
+// patience is how long the connections of a store wait for an answer, as time.Duration; 0
+// for without end, as while the schema is migrated.
+type patience struct{ atomic.Int64 }
+
+// limit is a hook of the driver: it limits how long a new connection waits for an answer.
+func (p *patience) limit(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	return &patientConn{Conn: conn, patience: p}, nil
+}
+
+// patientConn is a connection to the server. The driver only reads from it to receive an
+// answer.
+type patientConn struct {
+	net.Conn
+	patience *patience
+
+	mu    sync.Mutex
+	bound bool // the driver has set a deadline, because the context of the query has ended
+}
+
+// SetDeadline implements net.Conn.
+func (c *patientConn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound = !t.IsZero()
+	return c.Conn.SetDeadline(t)
+}
+
+// Read implements net.Conn.
+func (c *patientConn) Read(b []byte) (int, error) {
+	limited, err := c.expect()
+	if err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	timeout, isNet := errors.AsType[net.Error](err)
+	if limited && isNet && timeout.Timeout() && !c.isBound() {
+		return n, errors.Join(errSilent, c.Close())
+	}
+	return n, err
+}
+
+// expect sets the time until which an answer is expected, unless the driver has set one.
+func (c *patientConn) expect() (limited bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wait := time.Duration(c.patience.Load())
+	if c.bound || wait == 0 {
+		return false, nil
+	}
+	return true, c.SetReadDeadline(time.Now().Add(wait))
+}
+
+func (c *patientConn) isBound() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bound
+}
+
+// hasNews reports whether the server has said something while nobody has asked, for example
+// that it has ended the connection.
+func (c *patientConn) hasNews() bool {
+	below := c.Conn
+	if secure, ok := below.(*tls.Conn); ok {
+		below = secure.NetConn()
+	}
+	return hasNews(below)
+}
+
+// pingIdle is a hook of the driver, which pings a connection before it uses it if this
+// returns true. The ping of the driver may take as long as the query; pingIdle tries with a
+// limit of its own, and closes the connection if that fails. The query then gets another one.
+func pingIdle(ctx context.Context, p stdlib.ShouldPingParams) bool {
+	conn, ok := p.Conn.PgConn().Conn().(*patientConn)
+	if p.IdleDuration <= idleAtMost && ok && !conn.hasNews() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	if err := p.Conn.Ping(ctx); err != nil {
+		_ = p.Conn.Close(ctx) // it is of no use, whatever this returns
+	}
+	return p.Conn.IsClosed()
+}
