@@ -52,6 +52,7 @@ type cli struct {
 	Token      tokenCmd      `cmd:"" help:"List and revoke tokens, also while the program runs."`
 	Backup     backupCmd     `cmd:"" help:"Write a copy of the database to a new file, also while the program runs."`
 	Restore    restoreCmd    `cmd:"" help:"Replace the database by a copy of it; the server must not run."`
+	CopyDB     copyCmd       `cmd:"" name:"copy-database" help:"Copy the database to PostgreSQL; no server may run."`
 	RotateKey  rotateCmd     `cmd:"" help:"Encrypt the credentials of imported clusters under another key."`
 	Completion completionCmd `cmd:"" help:"Print the completion for a shell."`
 	VersionCmd versionCmd    `cmd:"" name:"version" help:"Show the version."`

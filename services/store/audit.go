@@ -84,6 +84,7 @@ const (
 	ActionAuditExport Action = "audit.export"
 	ActionBackup      Action = "backup"
 	ActionRestore     Action = "restore"
+	ActionCopy        Action = "copy" // of a SQLite database to PostgreSQL
 	ActionRetention   Action = "retention"
 )
 
@@ -100,7 +101,7 @@ func Actions() []Action {
 		ActionClusterDisable, ActionClusterEnable, ActionClusterDelete, ActionClusterRotate,
 		ActionClusterRules,
 		ActionHookCreate, ActionHookUpdate, ActionHookEnable, ActionHookDisable, ActionHookTest, ActionHookDelete,
-		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup, ActionRestore,
+		ActionNodesExport, ActionBatchExport, ActionAuditExport, ActionBackup, ActionRestore, ActionCopy,
 		ActionLogin, ActionLoginFailed, ActionLogout, ActionSetup,
 		ActionUserCreate, ActionUserPassword, ActionUserDisable, ActionUserEnable,
 		ActionUserRole, ActionUserGrants, ActionUserSignOut, ActionUserDelete,
