@@ -108,11 +108,12 @@ fuzz: ## fuzz everything that reads what people type, each reader for FUZZTIME (
 	@echo "== fuzzing"
 	@cmd/fuzz.sh
 
-soak: plane chromium compiler postgres fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains; try all of the fault suite; kill replicas 30 times below open pages; run all tests of batches on PostgreSQL; and load the program for half an hour on SQLite and on PostgreSQL
+soak: plane chromium compiler postgres fuzz ## fuzz; run 300 cordons and 300 uncordons with a slow node controller, and 10,000 batches beside a lagging watch; kill the program 30 times during drains; try all of the fault suite with both database engines; kill replicas 30 times below open pages; run all tests of batches on PostgreSQL; and load the program for half an hour on SQLite and on PostgreSQL
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 60m -run 'TestDone_meansTheEndStateBehind' ./services/batch -rounds 300
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -race -count 1 -timeout 120m -run 'TestDone_isVisibleWithAWatch' -v ./services/batch -rounds 1000
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestConditions_rightAfterKills' -v ./cmd/acceptance -rounds 30
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -count 1 -timeout 60m -parallel $(TEST_CLUSTERS) -run 'TestFaults' -v ./cmd/acceptance -faults
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -count 1 -timeout 60m -parallel $(TEST_CLUSTERS) -run 'TestFaults' -v ./cmd/acceptance -faults
 	@$(BIN)/devcluster run --clusters 1 --nodes 0 -- go test -count 1 -timeout 60m -run 'TestReplicas_killedAtAnyMoment' -v ./cmd/acceptance -rounds 30
 	@$(BIN)/devcluster run --clusters 2 --nodes 0 -- go test -count 1 -timeout 60m -parallel 2 -run 'TestSteady' -v ./cmd/acceptance -steady 30m
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -count 1 -vet=off -timeout 60m -parallel $(TEST_CLUSTERS) ./services/batch

@@ -131,7 +131,7 @@ func startReleased(b testing.TB, kubeconfig string, args ...string) *program {
 	path := releaseBuild.binary(b)
 	p := emptyProgram(b, path, kubeconfig, args...)
 	var err error
-	p.Token, err = addAdministrator(path, p.Data)
+	p.Token, err = addAdministrator(path, "--data", p.Data)
 	require.NoError(b, err)
 	p.start(b)
 	return p

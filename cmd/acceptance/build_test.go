@@ -77,7 +77,7 @@ func copySeed(t testing.TB, data string) (token string) {
 	path := raceBuild.binary(t)
 	seed.once.Do(func() {
 		seed.data = filepath.Join(raceBuild.dir, "data")
-		seed.token, seed.err = addAdministrator(path, seed.data)
+		seed.token, seed.err = addAdministrator(path, "--data", seed.data)
 	})
 	require.NoError(t, seed.err)
 	files, err := os.ReadDir(seed.data)

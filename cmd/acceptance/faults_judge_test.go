@@ -31,6 +31,7 @@ type figures struct {
 	calls   int            // to the API server
 	foreign int            // changes of the other program
 	checks  int
+	cases   int // that were tried to their end, and have not failed
 }
 
 // add adds the figures of one case.
@@ -48,6 +49,7 @@ func (f *figures) add(of *figures) {
 	f.calls += of.calls
 	f.foreign += of.foreign
 	f.checks += of.checks
+	f.cases += of.cases
 }
 
 // check is one check that counts.
@@ -73,6 +75,7 @@ func (s *scene) judge() {
 	s.judgeTable()
 	s.judgeCalls()
 	s.judgePage()
+	s.judgeProgram()
 	for _, i := range s.injected {
 		s.figures.faults += i.Hits()
 	}
@@ -214,6 +217,19 @@ func (s *scene) judgePage() {
 			s.check(strings.Contains(text, it.Error), "the page does not say of %s: %q", it.Node, it.Error)
 		}
 	}
+}
+
+// judgeProgram: the program runs on, whatever happens to it.
+func (s *scene) judgeProgram() {
+	s.Helper()
+	select {
+	case err := <-s.program.exited:
+		s.program.exited <- err // for the end of the test
+		s.check(false, "the program has ended: %v", err)
+	default:
+		s.check(true, "the program runs")
+	}
+	s.check(!strings.Contains(s.program.log(s), "panic"), "nothing panics")
 }
 
 // spares reports whether the i-th node of a batch is to be done all the same.

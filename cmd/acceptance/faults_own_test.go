@@ -31,12 +31,25 @@ func (s *scene) database() string { return filepath.Join(s.program.Data, databas
 
 // smallDisk puts the data directory on a disk of its own.
 func smallDisk(s *scene) {
-	err := syscall.Mount("tmpfs", s.program.Data, "tmpfs", 0, "size=24m,mode=0700")
+	mount(s, s.program.Data, "size=24m,mode=0700")
+}
+
+// mount mounts a small disk until the end of the test.
+func mount(s *scene, dir, options string) {
+	s.Helper()
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options)
 	if errors.Is(err, syscall.EPERM) {
 		s.Skip("NOT TESTED: this fault needs a disk of its own, and this user may not mount one")
 	}
 	require.NoError(s, err)
-	s.Cleanup(func() { _ = syscall.Unmount(s.program.Data, syscall.MNT_DETACH) })
+	s.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// noise returns bytes that mean nothing, the same in every run.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // never fails
+	return b
 }
 
 // holdAll holds the patches of all nodes until the returned function is called, and starts
@@ -185,10 +198,7 @@ func (s *scene) overwrite() {
 		require.NoError(s, err)
 		info, err := file.Stat()
 		require.NoError(s, err)
-		noise := rand.NewChaCha8([32]byte{1})
-		_, err = file.Seek(4096, io.SeekStart)
-		require.NoError(s, err)
-		_, err = io.CopyN(file, noise, max(0, info.Size()-4096))
+		_, err = file.WriteAt(noise(int(max(0, info.Size()-4096))), 4096)
 		require.NoError(s, err)
 		require.NoError(s, file.Close())
 	}
@@ -204,7 +214,7 @@ func killOften(s *scene) {
 		s.figures.faults++
 		s.program.start(s)
 		if s.program.batch(s, s.batch.ID).State == "interrupted" {
-			s.program.request(s, http.MethodPost, "/batches/"+s.batch.ID+"/resume", url.Values{}, nil)
+			s.resume()
 		}
 	}
 }

@@ -2,9 +2,11 @@ package acceptance
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"kube-node-manager/services/kube/kubetest"
+	"kube-node-manager/services/store/storetest/postgres"
 )
 
 const (
@@ -36,6 +39,10 @@ type scene struct {
 	proxy     *kubetest.Proxy
 	program   *program
 	server    *kubetest.APIServer // of a fault that restarts it
+	postgres  *postgres.Server    // of a fault of the database server
+	wire      *wire               // to it, of a fault of the network
+	disk      string              // of a database on a disk of its own
+	small     string              // address of that database
 	names     []string
 	pods      map[string][]corev1.Pod // that a drain has to evict, by node
 	neighbour *neighbour
@@ -66,13 +73,30 @@ func newScene(t testing.TB, c *kubetest.Cluster, f fault, d deed) *scene {
 		f.place(s)
 	}
 	var err error
-	s.program.Token, err = addAdministrator(s.program.path, s.program.Data)
+	s.program.Token, err = addAdministrator(s.program.path, s.useDatabase()...)
 	require.NoError(t, err)
 	s.program.start(t)
 	s.table() // as the page that somebody has open
 	s.neighbour = startNeighbour(t.Context(), c.Client, s.names)
 	t.Cleanup(func() { s.neighbour.stop() })
 	return s
+}
+
+// useDatabase has the program use a database of the engine of the suite, and returns the
+// options for that.
+func (s *scene) useDatabase() []string {
+	s.Helper()
+	if engineOfSuite() == onSQLite {
+		return []string{"--data", s.program.Data}
+	}
+	place := s.fault.database
+	if place == nil {
+		place = func(s *scene) string { return postgres.Database(s) }
+	}
+	options := []string{"--database", place(s)}
+	s.program.args = append(s.program.args, options...)
+	s.program.env = append(slices.Clone(s.program.env), newKey())
+	return options
 }
 
 // runPods starts the pods that a drain has to evict.
@@ -130,10 +154,19 @@ func (s *scene) await() {
 	}
 	for end := time.Now().Add(longest); s.batch.EndedAt == nil && time.Now().Before(end); {
 		s.batch = s.program.batch(s, s.batch.ID)
+		if s.batch.State == "interrupted" && s.fault.kills > 0 {
+			s.resume()
+		}
 		if s.batch.EndedAt == nil {
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
+}
+
+// resume resumes a batch as a person does who finds it interrupted.
+func (s *scene) resume() {
+	s.Helper()
+	s.program.request(s, http.MethodPost, "/batches/"+s.batch.ID+"/resume", url.Values{}, nil)
 }
 
 // state returns the true state of a node, past the program: "" if there is no such node.
@@ -205,7 +238,21 @@ func (s *scene) table() map[string]*corev1.Node {
 // page returns the text of a page of the program.
 func (s *scene) page(path string) (status int, text string) {
 	s.Helper()
-	response, raw := s.program.call(s, http.MethodGet, path, "text/html", "", nil)
+	return s.pageIn("en", path)
+}
+
+// pageIn returns the text of a page in a language.
+func (s *scene) pageIn(language, path string) (status int, text string) {
+	s.Helper()
+	r, err := s.program.newRequest(s.Context(), http.MethodGet, path, nil)
+	require.NoError(s, err)
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Accept-Language", language)
+	response, err := s.program.client.Do(r)
+	require.NoError(s, err)
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(s, err)
 	return response.StatusCode, string(raw)
 }
 

@@ -2,12 +2,15 @@ package acceptance
 
 import (
 	"net/http"
+	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/rest"
 
 	"kube-node-manager/services/kube/kubetest"
+	"kube-node-manager/services/store/storetest/postgres"
 )
 
 // fault is one row of the fault suite. Zero values mean: tried with every operation, and
@@ -16,10 +19,11 @@ type fault struct {
 	name  string
 	means string // what a person sees of it, for docs/reliability.md
 
+	on    string         // the database engine that it is tried with; "" for both
 	only  []string       // the operations that it is tried with
 	fails []int          // the nodes, by number, that may fail
 	words *regexp.Regexp // which the reason of every failure has
-	kills int            // how often the program is killed
+	kills int            // how often the program is killed, or has to stop its work
 	stays bool           // the fault outlasts the batch: a retry cannot work
 	blind bool           // the table cannot be read any more
 
@@ -27,9 +31,10 @@ type fault struct {
 	upstream func(s *scene) *rest.Config // the API server and the account of the program
 	args     []string                    // further options of the program
 	env      []string
-	pods     []kubetest.PodOption // of the pods of a drain
-	place    func(s *scene)       // prepares the data directory
-	strike   func(s *scene)       // starts the batch, and does to it what the fault is
+	pods     []kubetest.PodOption  // of the pods of a drain
+	place    func(s *scene)        // prepares the data directory
+	database func(s *scene) string // prepares the PostgreSQL database, and returns its address
+	strike   func(s *scene)        // starts the batch, and does to it what the fault is
 }
 
 // The nodes of a batch. The first meets a fault for as long as it lasts; for the second and
@@ -43,7 +48,25 @@ func says(text string) *regexp.Regexp { return regexp.MustCompile("(?i)" + text)
 
 // faultTable is the fault suite.
 func faultTable() []fault {
-	return append(append(callFaults(), planeFaults()...), ownFaults()...)
+	return slices.Concat(callFaults(), planeFaults(), sqliteFaults(), postgresFaults(), ownFaults())
+}
+
+// The database engines. The suite runs with the one that the environment has.
+const (
+	onSQLite   = "SQLite"
+	onPostgres = "PostgreSQL"
+)
+
+func engineOfSuite() string {
+	if os.Getenv(postgres.Variable) == "" {
+		return onSQLite
+	}
+	return onPostgres
+}
+
+// faultsOn are the faults that are tried with a database engine.
+func faultsOn(engine string) []fault {
+	return slices.DeleteFunc(faultTable(), func(f fault) bool { return f.on != "" && f.on != engine })
 }
 
 // callFaults are those of single calls to the API server.
@@ -157,42 +180,48 @@ func planeFaults() []fault {
 	}
 }
 
-// ownFaults are those of the program itself.
-func ownFaults() []fault {
+// sqliteFaults are those of a database in the data directory.
+func sqliteFaults() []fault {
 	return []fault{
 		{
 			name: "full disk",
 			means: "New batches are refused with the reason. A batch that runs waits until its results can be stored, " +
 				"its page says why, and it then goes on by itself.",
-			only: []string{"cordon", "drain"}, place: smallDisk, strike: fillDisk,
+			on: onSQLite, only: []string{"cordon", "drain"}, place: smallDisk, strike: fillDisk,
 		},
 		{
 			name:  "read-only data directory",
 			means: "The program does not start, and says why. It starts as soon as it may write.",
-			only:  []string{"label"}, place: smallDisk, strike: forbidWrites,
+			on:    onSQLite, only: []string{"label"}, place: smallDisk, strike: forbidWrites,
 		},
 		{
 			name: "locked database",
 			means: "New batches are refused with the reason. A batch that runs waits until its results can be stored, " +
 				"its page says why, and it then goes on by itself.",
-			only: []string{"taint", "drain"}, strike: lockDatabase,
+			on: onSQLite, only: []string{"taint", "drain"}, strike: lockDatabase,
 		},
 		{
 			name: "corrupted database",
 			means: "Requests fail with the reason, which also says to restore a backup. The program does not start with " +
 				"such a file, and says why; with a backup it does.",
-			only: []string{"annotate"}, strike: corruptDatabase,
+			on: onSQLite, only: []string{"annotate"}, strike: corruptDatabase,
 		},
+		{
+			name:  "two programs on one SQLite",
+			means: "The second does not start, and says why. The first is not disturbed.",
+			on:    onSQLite, only: []string{"uncordon"}, strike: startTwice,
+		},
+	}
+}
+
+// ownFaults are those of the program itself.
+func ownFaults() []fault {
+	return []fault{
 		{
 			name: "kill -9 at random",
 			means: "The next process goes on with the batch; a drain waits for somebody to resume it. No node is lost, " +
 				"and none is changed by two processes.",
 			only: []string{"cordon", "uncordon", "drain", "label", "taint", "annotate"}, strike: killOften, kills: killsOfSuite,
-		},
-		{
-			name:  "two programs on one SQLite",
-			means: "The second does not start, and says why. The first is not disturbed.",
-			only:  []string{"uncordon"}, strike: startTwice,
 		},
 		{
 			name:  "memory limit",

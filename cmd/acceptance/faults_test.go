@@ -22,7 +22,7 @@ func (c faultCase) title() string { return c.name + "/" + c.operation }
 // faultCases are all cases of the suite, in the order of the table.
 func faultCases() []faultCase {
 	var cases []faultCase
-	for _, f := range faultTable() {
+	for _, f := range faultsOn(engineOfSuite()) {
 		if f.words == nil {
 			f.words = anyWords
 		}
@@ -38,7 +38,7 @@ func faultCases() []faultCase {
 // shortForm has each fault once, and over all of them every operation several times.
 func shortForm(cases []faultCase) []faultCase {
 	var short []faultCase
-	for i, f := range faultTable() {
+	for i, f := range faultsOn(engineOfSuite()) {
 		of := slices.DeleteFunc(slices.Clone(cases), func(c faultCase) bool { return c.name != f.name })
 		short = append(short, of[i%len(of)])
 	}
@@ -85,5 +85,8 @@ func (a *account) run(t *testing.T, cluster *kubetest.Cluster, c faultCase) {
 	s.await()
 	s.judge()
 	s.retry()
+	if !t.Failed() {
+		s.figures.cases = 1
+	}
 	a.of(c.name).add(s.figures)
 }

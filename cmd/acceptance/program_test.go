@@ -41,13 +41,14 @@ const (
 	patience      = time.Minute // for what takes up to a second on an idle machine
 )
 
-// addAdministrator creates the administrator and returns a token.
-func addAdministrator(path, data string) (token string, err error) {
-	_, err = command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--data", data)
-	if err != nil {
+// addAdministrator creates the administrator and returns a token. database are the options
+// with the database, "--data" and a directory, or "--database" and an address.
+func addAdministrator(path string, database ...string) (token string, err error) {
+	add := append([]string{"user", "add", adminName, "--role", "admin"}, database...)
+	if _, err = command(path, adminPassword+"\n", add...); err != nil {
 		return "", err
 	}
-	token, err = command(path, "", "user", "token", adminName, "--data", data)
+	token, err = command(path, "", append([]string{"user", "token", adminName}, database...)...)
 	return strings.TrimSpace(token), err
 }
 

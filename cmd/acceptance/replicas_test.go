@@ -43,22 +43,26 @@ func startReplicas(t *testing.T, path, kubeconfig string, n int, args ...string)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	address := server.URL(replicaDatabase)
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
+	key := newKey()
 	rs := &replicas{server: server}
-	_, err = command(path, adminPassword+"\n", "user", "add", adminName, "--role", "admin", "--database", address)
-	require.NoError(t, err)
-	token, err := command(path, "", "user", "token", adminName, "--database", address)
+	token, err := addAdministrator(path, "--database", address)
 	require.NoError(t, err)
 	for range n {
 		own := []string{"--database", address, "--listen", fixedAddress(t)}
 		p := emptyProgram(t, path, kubeconfig, slices.Concat(args, own)...)
-		p.env = []string{"KNM_KEY=" + base64.StdEncoding.EncodeToString(key)}
-		p.Token = strings.TrimSpace(token)
+		p.env = []string{key}
+		p.Token = token
 		p.start(t)
 		rs.all = append(rs.all, p)
 	}
 	return rs
+}
+
+// newKey returns a new key for the secrets in the database, for the environment.
+func newKey() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return "KNM_KEY=" + base64.StdEncoding.EncodeToString(key)
 }
 
 // working returns the replica that works, which the database knows, and another one.

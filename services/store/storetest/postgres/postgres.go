@@ -25,14 +25,16 @@ const owner = "postgres"
 type Server struct {
 	dir      string // of the data
 	programs string
+	settings []string // of the server, such as "max_connections=20"
 	port     int
 	user     *syscall.Credential // nil for our own: the programs refuse to run as root
 	cmd      *exec.Cmd
 	ended    chan error
 }
 
-// Start creates a server in a new directory and starts it.
-func Start(ctx context.Context) (*Server, error) {
+// Start creates a server in a new directory and starts it. The settings, such as
+// "max_connections=20", are in place of those that tests have.
+func Start(ctx context.Context, settings ...string) (*Server, error) {
 	programs, err := find()
 	if err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{programs: programs, port: port, user: credential}
+	s := &Server{programs: programs, settings: settings, port: port, user: credential}
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.dir))
 	}
@@ -119,6 +121,9 @@ func (s *Server) Continue(ctx context.Context) error {
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=500",
 	}
 	out := &bytes.Buffer{}
+	for _, setting := range s.settings {
+		settings = append(settings, "-c", setting)
+	}
 	s.cmd = s.command(context.WithoutCancel(ctx), "postgres", settings...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	if err := s.cmd.Start(); err != nil {
