@@ -77,7 +77,7 @@ func (r *replica) forward(w http.ResponseWriter, req *http.Request) {
 		if err != nil {
 			r.app.log.Debug("A request cannot be forwarded", "path", shortPath(req), "error", err)
 		}
-		sent := maySent(req, err)
+		sent := maySent(req, body.read, err)
 		if body.read || sent || !wait(ctx, forwardAgain) {
 			r.unavailable(w, req, sent)
 			return
@@ -88,10 +88,13 @@ func (r *replica) forward(w http.ResponseWriter, req *http.Request) {
 // forwardAgain is the pause before a request is tried again.
 const forwardAgain = 200 * time.Millisecond
 
-// maySent reports whether a request that may change something may have reached the other
-// replica.
-func maySent(req *http.Request, err error) bool {
+// maySent reports whether a request that may change something may have been carried out by
+// the other replica, which does nothing before it has asked for the body.
+func maySent(req *http.Request, bodyRead bool, err error) bool {
 	if err == nil || req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return false
+	}
+	if req.ContentLength != 0 && !bodyRead {
 		return false
 	}
 	operation, ok := errors.AsType[*net.OpError](err)

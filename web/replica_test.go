@@ -1,9 +1,11 @@
 package web
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,4 +53,16 @@ func TestReplica_unavailable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A request is sent again unless it may have been carried out.
+func TestReplica_maySent(t *testing.T) {
+	get := httptest.NewRequest(http.MethodGet, "/", nil)
+	form := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("a=b"))
+	button := httptest.NewRequest(http.MethodPost, "/", nil)
+	require.False(t, maySent(get, false, io.EOF))
+	require.False(t, maySent(form, false, io.EOF), "nobody has read the form")
+	require.True(t, maySent(form, true, io.EOF))
+	require.True(t, maySent(button, false, io.EOF), "there is nothing to read")
+	require.False(t, maySent(button, false, errIdle))
 }
