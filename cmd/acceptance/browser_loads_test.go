@@ -114,10 +114,11 @@ func TestBrowser_loadsThatFail(t *testing.T) {
 	x.untilRows("Ready", names...)
 	const note = `document.querySelector("#flash").textContent.trim()`
 
-	f.fail("table", 2)
+	f.fail("table", 1000)
 	f.fail("pods", 2)
 	p.submit(t, c.Name, "cordon", names...)
 	x.until(note + `=== "no table"`)
+	f.fail("table", 0)
 	x.untilRows("Ready,SchedulingDisabled", names...)
 	x.settled()
 	x.until(note + ` === ""`)

@@ -76,15 +76,15 @@ func TestExplain_answers(t *testing.T) {
 		},
 		"server error": {
 			status(500, "etcd", 0), services.CodeUnavailable, "error_cluster_fault",
-			Fault{Retry: true, Unknown: true},
+			Fault{Retry: true, Away: true, Unknown: true},
 		},
 		"gateway timeout": {
 			status(504, "timeout", 1), services.CodeUnavailable, "error_cluster_fault",
-			Fault{Retry: true, Unknown: true, After: time.Second},
+			Fault{Retry: true, Away: true, Unknown: true, After: time.Second},
 		},
 		"unavailable": {
 			status(503, "starting", 1), services.CodeUnavailable, "error_cluster_busy",
-			Fault{Retry: true, Throttled: true, Unknown: true, After: time.Second},
+			Fault{Retry: true, Away: true, Throttled: true, Unknown: true, After: time.Second},
 		},
 	})
 }
@@ -93,7 +93,7 @@ func TestExplain_noAnswer(t *testing.T) {
 	checkExplained(t, map[string]explained{
 		"deadline": {
 			fmt.Errorf("patch: %w", context.DeadlineExceeded), services.CodeTimeout, "error_cluster_timeout",
-			Fault{Retry: true, Unknown: true},
+			Fault{Retry: true, Away: true, Unknown: true},
 		},
 		"cancelled": {
 			fmt.Errorf("patch: %w", context.Canceled), services.CodeTimeout, "error_call_cancelled",
@@ -102,11 +102,11 @@ func TestExplain_noAnswer(t *testing.T) {
 		"no connection": {
 			&net.OpError{Op: "dial", Err: errors.New("refused")},
 			services.CodeUnavailable, "error_cluster_unreachable",
-			Fault{Retry: true},
+			Fault{Retry: true, Away: true},
 		},
 		"cut connection": {
 			io.ErrUnexpectedEOF, services.CodeUnavailable, "error_cluster_cut",
-			Fault{Retry: true, Unknown: true},
+			Fault{Retry: true, Away: true, Unknown: true},
 		},
 	})
 }
