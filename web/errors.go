@@ -11,6 +11,7 @@ import (
 
 	"kube-node-manager/handlers"
 	"kube-node-manager/services"
+	"kube-node-manager/services/store"
 	"kube-node-manager/views/ui"
 )
 
@@ -55,6 +56,9 @@ func (e *edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == statusClientClosed {
 		w.WriteHeader(status)
 		return
+	}
+	if errors.Is(err, store.ErrNotLeading) {
+		refresh(w, r) // another replica can show it
 	}
 	if err := e.answer(w, r, status, err); err != nil {
 		e.log.ErrorContext(r.Context(), "Could not show an error", "error", err)

@@ -112,6 +112,17 @@ func TestFail_chinese(t *testing.T) {
 	require.Contains(t, got.body, "此地址没有页面。")
 }
 
+// A page that was lost with the leadership of its replica is asked for again.
+func TestFail_notLeading(t *testing.T) {
+	e := testEdge(t, io.Discard)
+	require.Equal(t, refreshAfter, serveError(t, e, returns(errNotLeading)).header.Get("Refresh"))
+	got := serveError(t, e, returns(errNotLeading), "Accept", "application/json")
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Empty(t, got.header.Get("Refresh"))
+	got = serveError(t, e, returns(services.NewError(services.CodeUnavailable, "error_busy")))
+	require.Empty(t, got.header.Get("Refresh"))
+}
+
 func TestFail_afterPartOfTheResponse(t *testing.T) {
 	var log logBuffer
 	got := serveError(t, testEdge(t, &log), func(w http.ResponseWriter, _ *http.Request) error {

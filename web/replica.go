@@ -32,7 +32,7 @@ const (
 )
 
 // errNotLeading is why a replica changes nothing.
-var errNotLeading = services.NewError(services.CodeUnavailable, "error_replica_lost")
+var errNotLeading = services.Wrap(store.ErrNotLeading, services.CodeUnavailable, "error_replica_lost")
 
 // replica is the program as one of several.
 type replica struct {

@@ -145,9 +145,7 @@ func (r *replica) unavailable(w http.ResponseWriter, req *http.Request, sent boo
 // shown is asked for again by the browser.
 func (r *replica) refuse(why *services.Error) http.Handler {
 	answer := r.edge.handle(func(w http.ResponseWriter, req *http.Request) error {
-		if req.Method == http.MethodGet && !handlers.IsHTMX(req) && !handlers.WantsJSON(req) {
-			w.Header().Set("Refresh", refreshAfter)
-		}
+		refresh(w, req)
 		return &statusError{
 			status: http.StatusServiceUnavailable, err: why, quiet: true,
 		}
@@ -157,3 +155,10 @@ func (r *replica) refuse(why *services.Error) http.Handler {
 
 // refreshAfter is the pause, in seconds, before a browser asks for a page again.
 const refreshAfter = "5"
+
+// refresh has the browser ask again for a page that could not be shown.
+func refresh(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && !handlers.IsHTMX(r) && !handlers.WantsJSON(r) {
+		w.Header().Set("Refresh", refreshAfter)
+	}
+}

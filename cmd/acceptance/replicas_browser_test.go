@@ -121,7 +121,7 @@ func (o *onlookers) open(b *browser, p *program, query string) *tab {
 func (o *onlookers) tab(b *browser, p *program) *tab {
 	o.t.Helper()
 	x := b.tab(p)
-	x.expect("net::ERR_", "503", "htmx:sendError")
+	x.expect("net::ERR_", "503", "htmx:sendError", "htmx:timeout")
 	return x.signIn()
 }
 

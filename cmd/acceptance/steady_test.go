@@ -55,12 +55,7 @@ func (l *steadyLoad) run(form url.Values, names []string) []nodeRow {
 	form["node"] = names
 	var b batchDoc
 	l.program().request(l, http.MethodPost, "/clusters/"+l.cluster.Name+"/batches", form, &b)
-	events, end := l.program().stream(l, url.Values{"batch": {b.ID}}.Encode())
-	defer end()
-	for name := ""; name != "done"; {
-		e, open := next(l, events)
-		require.True(l, open, "the stream of batch %s ends after %q", b.ID, name)
-		name = e.Name
+	for !l.followed(b.ID) {
 	}
 	prefix := names[0][:len(names[0])-len("-0000.test")]
 	list := l.program().nodes(l, l.cluster.Name, url.Values{"size": {"200"}, "q": {prefix}}.Encode())
@@ -70,6 +65,20 @@ func (l *steadyLoad) run(form url.Values, names []string) []nodeRow {
 	defer l.mu.Unlock()
 	l.ends[b.ID] = b.Counts
 	return list.Items
+}
+
+// followed follows a batch until its last event. It reports false if the stream ended before,
+// as it does when another replica takes over.
+func (l *steadyLoad) followed(id string) bool {
+	l.Helper()
+	events, end := l.program().stream(l, url.Values{"batch": {id}}.Encode())
+	defer end()
+	for {
+		e, open := next(l, events)
+		if !open || e.Name == "done" {
+			return open
+		}
+	}
 }
 
 // change runs batches of all kinds but drains, one after the other. None of them may remove
@@ -105,15 +114,15 @@ func (l *steadyLoad) drain(names []string, namespace string) {
 func (l *steadyLoad) watch() {
 	for l.goesOn() {
 		events, end := l.program().stream(l, url.Values{"cluster": {l.cluster.Name}}.Encode())
-		for changes := 0; changes < 3 && l.goesOn(); {
+		for changes, open := 0, true; open && changes < 3 && l.goesOn(); {
+			var e event
 			select {
-			case e, open := <-events:
-				require.True(l, open)
-				if e.Name == "nodes" {
-					changes++
-					l.look(nodesPath(l.cluster.Name) + "?size=50")
-				}
+			case e, open = <-events:
 			case <-time.After(time.Second):
+			}
+			if e.Name == "nodes" {
+				changes++
+				l.look(nodesPath(l.cluster.Name) + "?size=50")
 			}
 		}
 		end()
