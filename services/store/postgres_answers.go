@@ -38,14 +38,17 @@ func (p *patience) limit(_ context.Context, _ *pgconn.Config, conn net.Conn) (ne
 	return &patientConn{Conn: conn, patience: p}, nil
 }
 
-// patientConn is a connection to the server. The driver only reads from it to receive an
-// answer.
+// patientConn is a connection to the server. The driver may also read while it has asked
+// nothing: while a write is slow it reads in the background, and that goes on until the next
+// answer. Such a read may wait without end.
 type patientConn struct {
 	net.Conn
 	patience *patience
 
 	mu    sync.Mutex
-	bound bool // the driver has set a deadline, because the context of the query has ended
+	bound bool      // the driver has set a deadline, because the context of the query has ended
+	asked bool      // and the server has said nothing since
+	until time.Time // when an answer is due
 }
 
 // SetDeadline implements net.Conn.
@@ -56,35 +59,64 @@ func (c *patientConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// Read implements net.Conn.
-func (c *patientConn) Read(b []byte) (int, error) {
-	limited, err := c.expect()
-	if err != nil {
+// Write implements net.Conn.
+func (c *patientConn) Write(b []byte) (int, error) {
+	if err := c.expect(); err != nil {
 		return 0, err
 	}
-	n, err := c.Conn.Read(b)
-	timeout, isNet := errors.AsType[net.Error](err)
-	if limited && isNet && timeout.Timeout() && !c.isBound() {
-		return n, errors.Join(errSilent, c.Close())
-	}
-	return n, err
+	return c.Conn.Write(b)
 }
 
-// expect sets the time until which an answer is expected, unless the driver has set one.
-func (c *patientConn) expect() (limited bool, err error) {
+// expect sets the time until which an answer is expected, unless the driver has set one. It
+// also holds for a read that has begun.
+func (c *patientConn) expect() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wait := time.Duration(c.patience.Load())
 	if c.bound || wait == 0 {
-		return false, nil
+		return nil
 	}
-	return true, c.SetReadDeadline(time.Now().Add(wait))
+	c.asked, c.until = true, time.Now().Add(wait)
+	return c.SetReadDeadline(c.until)
 }
 
-func (c *patientConn) isBound() bool {
+// Read implements net.Conn.
+func (c *patientConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		timeout, isNet := errors.AsType[net.Error](err)
+		if n > 0 || !isNet || !timeout.Timeout() {
+			c.answered()
+			return n, err
+		}
+		waits, err := c.late(err)
+		if !waits {
+			return 0, err
+		}
+	}
+}
+
+func (c *patientConn) answered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.bound
+	c.asked = false
+}
+
+// late decides what a read does whose time is over: it waits on if no answer is due yet, or
+// returns an error.
+func (c *patientConn) late(timeout error) (waits bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.bound:
+		return false, timeout
+	case !c.asked:
+		return true, c.SetReadDeadline(time.Time{})
+	case time.Now().Before(c.until):
+		return true, nil
+	default:
+		return false, errors.Join(errSilent, c.Close())
+	}
 }
 
 // hasNews reports whether the server has said something while nobody has asked, for example

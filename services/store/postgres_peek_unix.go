@@ -18,11 +18,10 @@ func hasNews(conn net.Conn) (news bool) {
 	if err != nil {
 		return true
 	}
-	err = access.Read(func(fd uintptr) bool {
+	err = access.Control(func(fd uintptr) { // unlike Read, it does not wait for a read that has begun
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		news = err != syscall.EAGAIN && err != syscall.EINTR
-		return true
 	})
 	return news || err != nil
 }
