@@ -58,12 +58,27 @@ func (s *Store) UpdateItems(ctx context.Context, batch string, items []Item) err
 }
 
 func updateItems(ctx context.Context, tx *sql.Tx, batch string, items []Item) error {
-	for chunk := range slices.Chunk(items, itemsAtOnce) {
+	for chunk := range slices.Chunk(latest(items), itemsAtOnce) {
 		if err := updateSome(ctx, tx, batch, chunk); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// latest returns the last state of each item: one statement may not set a row twice.
+func latest(items []Item) []Item {
+	last := make(map[int]int, len(items))
+	for i, it := range items {
+		last[it.Seq] = i
+	}
+	var kept []Item
+	for i, it := range items {
+		if last[it.Seq] == i {
+			kept = append(kept, it)
+		}
+	}
+	return kept
 }
 
 // updatedTypes are those of the values of an updated item, from which PostgreSQL takes the
