@@ -170,7 +170,7 @@ type term struct {
 }
 
 func newTerm(a *App, leading *store.Store) *term {
-	t := &term{app: a.newTerm(), store: leading, over: make(chan struct{})}
+	t := &term{app: a.forTerm(), store: leading, over: make(chan struct{})}
 	t.end = sync.OnceFunc(func() { close(t.over) })
 	return t
 }
@@ -309,8 +309,8 @@ func (r *replica) endStreams() {
 	r.peers.cancel()
 }
 
-// newTerm returns an App for the time during which a replica works.
-func (a *App) newTerm() *App {
+// forTerm returns an App for the time during which a replica works.
+func (a *App) forTerm() *App {
 	return &App{
 		options: a.options, log: a.log, cleanups: &cleanups{log: a.log}, failed: a.failed, listener: a.listener, tls: a.tls,
 	}
