@@ -17,9 +17,10 @@ import (
 
 // watchTables records every table that arrives in the page: whether the page
 // knew of the end of the batch when it requested the table, and what the table
-// showed.
+// showed. The first is kept with the request, because HTMX may send the next
+// request while the table of the last one still settles.
 const watchTables = `(() => {
-	let answered = false, ended = false;
+	let answered = false;
 	window.tables = [];
 	document.addEventListener("htmx:beforeOnLoad", (e) => {
 		answered ||= e.detail.requestConfig.verb === "post" && e.detail.xhr.status === 200;
@@ -27,10 +28,11 @@ const watchTables = `(() => {
 	document.addEventListener("htmx:beforeRequest", (e) => {
 		const state = document.querySelector("#progress [data-batch]")?.dataset.state ?? "running";
 		const open = state === "running" || state === "interrupted"; // interrupted until a restarted program resumes it
-		if (e.detail.target.id === "nodes") ended = answered || !open;
+		if (e.detail.target.id === "nodes") e.detail.requestConfig.afterTheEnd = answered || !open;
 	});
 	document.addEventListener("htmx:afterSettle", (e) => {
-		if (e.target.id === "nodes") window.tables.push({ ended, rows: ` + statusOf + ` });
+		if (e.target.id !== "nodes") return;
+		window.tables.push({ ended: e.detail.requestConfig.afterTheEnd, rows: ` + statusOf + ` });
 	});
 	return null;
 })()`

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,9 +49,15 @@ type patientConn struct {
 
 	mu    sync.Mutex
 	bound bool      // the driver has set a deadline, because the context of the query has ended
-	asked bool      // and the server has said nothing since
-	until time.Time // when an answer is due
+	asked bool      // and the server has not said since that it is ready for the next query
+	until time.Time // when more of the answer is due
+	tail  []byte    // of what the server has said: as long as the start of readyForQuery and its state
 }
+
+// readyForQuery is how the last message of an answer begins: its kind and its length. One
+// byte follows, the state of the transaction.
+// https://www.postgresql.org/docs/current/protocol-message-formats.html
+var readyForQuery = []byte{'Z', 0, 0, 0, 5}
 
 // SetDeadline implements net.Conn.
 func (c *patientConn) SetDeadline(t time.Time) error {
@@ -86,7 +94,7 @@ func (c *patientConn) Read(b []byte) (int, error) {
 		n, err := c.Conn.Read(b)
 		timeout, isNet := errors.AsType[net.Error](err)
 		if n > 0 || !isNet || !timeout.Timeout() {
-			c.answered()
+			c.heard(b[:n])
 			return n, err
 		}
 		waits, err := c.late(err)
@@ -96,10 +104,18 @@ func (c *patientConn) Read(b []byte) (int, error) {
 	}
 }
 
-func (c *patientConn) answered() {
+// heard notes what the server has said: the end of its answer, or a part, after which the
+// rest may take as long again.
+func (c *patientConn) heard(said []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asked = false
+	length := len(readyForQuery) + 1
+	c.tail = append(c.tail, said[max(0, len(said)-length):]...)
+	c.tail = slices.Delete(c.tail, 0, max(0, len(c.tail)-length))
+	if bytes.HasPrefix(c.tail, readyForQuery) {
+		c.asked = false
+	}
+	c.until = time.Now().Add(time.Duration(c.patience.Load()))
 }
 
 // late decides what a read does whose time is over: it waits on if no answer is due yet, or
@@ -113,7 +129,7 @@ func (c *patientConn) late(timeout error) (waits bool, err error) {
 	case !c.asked:
 		return true, c.SetReadDeadline(time.Time{})
 	case time.Now().Before(c.until):
-		return true, nil
+		return true, c.SetReadDeadline(c.until)
 	default:
 		return false, errors.Join(errSilent, c.Close())
 	}

@@ -15,37 +15,95 @@ import (
 	"kube-node-manager/services"
 )
 
-// dialSilent returns a connection to a server that never answers.
-func dialSilent(t *testing.T, wait time.Duration) net.Conn {
+// dialServer returns a connection that waits so long for each answer, and the end of the
+// server, which says only what the test does.
+func dialServer(t *testing.T, wait time.Duration) (conn, server net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	conn, err := net.Dial("tcp", l.Addr().String())
+	below, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
+	server, err = l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	p := &patience{}
 	p.Store(int64(wait))
-	limited, err := p.limit(t.Context(), nil, conn)
+	conn, err = p.limit(t.Context(), nil, below)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = limited.Close() })
-	return limited
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn, server
 }
 
-// Nobody waits without end for a server that does not answer, and it has words for a person.
+// say lets an end of a connection say something, which the other one reads.
+func say(t *testing.T, from, to net.Conn, what string) {
+	t.Helper()
+	_, err := from.Write([]byte(what))
+	require.NoError(t, err)
+	_, err = io.ReadFull(to, make([]byte, len(what)))
+	require.NoError(t, err)
+}
+
+// Nobody waits without end for a server that does not answer, or stops in the middle of an
+// answer, and it has words for a person.
 func TestPatientConn_silentServer(t *testing.T) {
-	conn := dialSilent(t, 20*time.Millisecond)
-	_, err := conn.Read(make([]byte, 1))
-	require.ErrorIs(t, err, errSilent)
-	var timeout net.Error
-	require.NotErrorAs(t, err, &timeout, "the driver would keep the connection")
-	require.Equal(t, "error_database_silent", services.AsError(mapErr(err)).Text)
-	_, err = conn.Read(make([]byte, 1))
-	require.ErrorIs(t, err, net.ErrClosed)
+	for name, said := range map[string]string{
+		"nothing":     "",
+		"a part":      "T\x00\x00",
+		"nearly all":  "C\x00\x00\x00\x0dSELECT 1\x00Z\x00\x00\x00\x05",
+		"not the end": "Z\x00\x00\x00\x05IT",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, server := dialServer(t, 20*time.Millisecond)
+			say(t, conn, server, "Q")
+			say(t, server, conn, said)
+			_, err := conn.Read(make([]byte, 1))
+			require.ErrorIs(t, err, errSilent)
+			var timeout net.Error
+			require.NotErrorAs(t, err, &timeout, "the driver would keep the connection")
+			require.Equal(t, "error_database_silent", services.AsError(mapErr(err)).Text)
+			_, err = conn.Read(make([]byte, 1))
+			require.ErrorIs(t, err, net.ErrClosed)
+		})
+	}
+}
+
+// A server that nobody has asked is not silent, before the first question and between two
+// of them, however its last answer was divided.
+func TestPatientConn_nothingAsked(t *testing.T) {
+	const limit = 20 * time.Millisecond
+	conn, server := dialServer(t, limit)
+	waits := func() {
+		t.Helper()
+		read := make(chan error, 1)
+		go func() {
+			_, err := conn.Read(make([]byte, 1))
+			read <- err
+		}()
+		select {
+		case err := <-read:
+			require.NoError(t, err)
+			t.Fatal("the read has not waited")
+		case <-time.After(5 * limit):
+		}
+		_, err := server.Write([]byte("N"))
+		require.NoError(t, err)
+		require.NoError(t, <-read)
+	}
+	waits()
+	for _, parts := range [][]string{{"Z\x00\x00\x00\x05I"}, {"T", "Z\x00", "\x00\x00\x05", "T"}} {
+		say(t, conn, server, "Q")
+		for _, part := range parts {
+			say(t, server, conn, part)
+		}
+		waits()
+	}
 }
 
 // The end of a query's context is told as such: the driver then sets a deadline.
 func TestPatientConn_endOfAQuery(t *testing.T) {
-	conn := dialSilent(t, time.Hour)
+	conn, server := dialServer(t, time.Hour)
+	say(t, conn, server, "Q")
 	require.NoError(t, conn.SetDeadline(time.Now()))
 	_, err := conn.Read(make([]byte, 1))
 	require.NotErrorIs(t, err, errSilent)
