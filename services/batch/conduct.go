@@ -148,7 +148,15 @@ func (h *drainHost) Context(ctx context.Context, seq int) context.Context {
 }
 
 // AwaitServer is drain.Host's.
-func (h *drainHost) AwaitServer(failed error) bool { return h.run.awaitServer(failed) }
+func (h *drainHost) AwaitServer(failed error) (back bool, err error) {
+	if h.run.awaitServer(failed) {
+		return true, nil
+	}
+	if h.run.server.isHopeless() {
+		return false, failed
+	}
+	return false, nil
+}
 
 // Lost is drain.Host's.
 func (h *drainHost) Lost(seq int) error { return h.run.leases.lost(h.all[seq]) }

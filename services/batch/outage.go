@@ -13,11 +13,9 @@ const (
 	// outageFor is how long a batch waits for an API server that does not answer: longer than
 	// the upgrade or the restart of a single one takes.
 	outageFor = 10 * time.Minute
-	// doubtAfter is how many tries of a node fail before the API server is asked whether it is
-	// there.
-	doubtAfter = 3
-	firstAsk   = time.Second // the waits between two such questions
-	longAsk    = 5 * time.Second
+	// The waits between two questions whether it is back.
+	firstAsk = time.Second
+	longAsk  = 5 * time.Second
 )
 
 // Outage is what a View says of an API server that does not answer.
@@ -118,6 +116,13 @@ func (s *server) giveUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hopeless = true
+}
+
+// isHopeless reports whether the API server was waited for in vain.
+func (s *server) isHopeless() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hopeless
 }
 
 // answers notes that the API server answers. It reports whether it did not before.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	policyv1 "k8s.io/api/policy/v1"
 
 	"kube-node-manager/services"
 	"kube-node-manager/services/batch"
@@ -85,6 +86,56 @@ func TestOutage_lastsTooLong(t *testing.T) {
 		if it.State == store.ItemFailed {
 			require.Equal(t, "error_cluster_busy", it.Error.ID)
 		}
+	}
+}
+
+// waiting starts a drain whose pods wait for a budget, so that it asks the API server for
+// little, and returns how the budget is relaxed.
+func waiting(t *testing.T, c *kubetest.Cluster, p *process, options ...string) (v batch.View, relax func()) {
+	t.Helper()
+	nodes, ns := c.Nodes(t, 1), c.Namespace(t)
+	c.Deployment(t, ns, "cart", 2)
+	c.Budget(t, ns, "cart", 2)
+	c.Nodes(t, 1) // can take the pods
+	v, err := p.drain(t, c.Name, nodes, options...)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		v, err = p.engine.View(as(t, services.RoleViewer), v.ID)
+		return err == nil && v.Drain != nil && v.Drain.Blocked == 2
+	}, time.Minute, 20*time.Millisecond)
+	return v, func() {
+		c.UpdateBudget(t, ns, "cart", func(b *policyv1.PodDisruptionBudget) { b.Spec.MinAvailable.IntVal = 1 })
+	}
+}
+
+// A drain that only waits notices an API server that has gone silent, and that costs no node
+// its time.
+func TestOutage_ofADrainThatWaits(t *testing.T) {
+	const limit = 20 * time.Second
+	c, proxy, p := behind(t, usual)
+	v, relax := waiting(t, c, p, "timeout", "20")
+	hold := make(chan struct{})
+	silent := proxy.Inject(kubetest.Fault{Hold: hold})
+	require.Equal(t, "error_cluster_timeout", p.awaitOutage(t, v.ID).Why.Text)
+	time.Sleep(limit)
+	relax()
+	silent.Remove()
+	close(hold)
+	require.Equal(t, batch.Counts{Succeeded: 1}, p.wait(t, v.ID).Counts)
+}
+
+// The nodes of a drain fail when the API server was waited for in vain, and say why.
+func TestOutage_ofADrainLastsTooLong(t *testing.T) {
+	impatient := usual
+	impatient.OutageFor = 3 * time.Second
+	c, proxy, p := behind(t, impatient)
+	v, relax := waiting(t, c, p)
+	proxy.Inject(kubetest.Fault{Code: http.StatusServiceUnavailable})
+	relax() // now it is not the budget that keeps the pods
+	v = p.wait(t, v.ID)
+	require.Equal(t, batch.Counts{Failed: 1}, v.Counts)
+	for _, it := range p.items(t, v.ID) {
+		require.Equal(t, "error_cluster_busy", it.Error.ID)
 	}
 }
 

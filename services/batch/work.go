@@ -71,7 +71,7 @@ func (r *run) try(calls context.Context, it *Item) (operation.Result, error) {
 			it.Unknown = true
 			r.behind.Note(it.Node, "") // what became of it has to be read
 		}
-		if fault.Away && tries >= doubtAfter && r.awaitServer(err) {
+		if fault.Away && r.awaitServer(err) {
 			tries, wait = 0, kube.NewBackoff(firstWait, longWait)
 		}
 		if !fault.Retry || tries == maxTries || !r.mayTryAgain(max(fault.After, wait.Step())) {

@@ -17,7 +17,7 @@ func (d *conductor) attend(n *nodeState) {
 		return
 	}
 	d.survey(n)
-	if n.phase == phaseVerifying {
+	if n.phase == phaseVerifying || d.doubted {
 		return
 	}
 	if timeout := d.world.options.timeout(); timeout > 0 {
@@ -223,7 +223,8 @@ func (d *conductor) verified(n *nodeState, pods []corev1.Pod, err error) {
 	n.phase = phaseDraining
 	if err != nil {
 		n.tries++
-		if d.take.Err() == nil && (!kube.FaultOf(err).Retry || n.tries > podTries) {
+		given := !kube.FaultOf(err).Retry || n.tries > podTries && !d.doubted
+		if given && d.take.Err() == nil {
 			d.fail(n, err)
 			return
 		}

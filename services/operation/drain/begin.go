@@ -11,7 +11,7 @@ import (
 // cordonAll cordons every node before the first pod moves: a pod that leaves one
 // of them must not land on the next.
 func (d *conductor) cordonAll() {
-	if d.host.Paused() {
+	if d.halted() {
 		return
 	}
 	for _, n := range d.nodes {
@@ -47,31 +47,12 @@ func (d *conductor) cordonedOrNot(n *nodeState, err error) {
 		n.phase, n.held, n.retry = phaseNew, true, d.now.Add(held.Again)
 	case d.take.Err() != nil:
 		n.phase = phaseNew
-	case kube.FaultOf(err).Retry && n.tries+1 < cordonTries:
+	case kube.FaultOf(err).Retry && (n.tries+1 < cordonTries || d.doubted):
 		n.tries++
 		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, n.cordonWait.Step()))
-	case kube.FaultOf(err).Away:
-		d.awaitServer(n, err)
 	default:
 		d.fail(n, err)
 	}
-}
-
-// awaitServer gives a node up that cannot be cordoned, unless the API server has been away:
-// then its cordon is tried anew.
-func (d *conductor) awaitServer(n *nodeState, failed error) {
-	d.flying++
-	go func() {
-		back := d.host.AwaitServer(failed)
-		d.results <- func() {
-			switch {
-			case back || d.take.Err() != nil:
-				n.phase, n.tries, n.retry = phaseNew, 0, d.now
-			default:
-				d.fail(n, failed)
-			}
-		}
-	}()
 }
 
 // startNodes begins to drain queued nodes, in order.
@@ -93,7 +74,7 @@ func (d *conductor) startNodes() {
 		d.begun = true
 		d.host.Cordoned()
 	}
-	if d.host.Paused() {
+	if d.halted() {
 		return
 	}
 	for _, n := range d.nodes {

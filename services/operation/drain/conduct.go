@@ -44,6 +44,8 @@ type conductor struct {
 	now      time.Time
 	next     time.Time // when to look again, at the latest
 	begun    bool      // every node has been cordoned that will be
+	answered time.Time // when the API server has last been heard of
+	doubted  bool      // it is being asked whether it is there, or waited for
 
 	calls   context.Context // ends a moment after ctx
 	take    context.Context // ends when nothing more may be begun
@@ -131,6 +133,7 @@ func (d *conductor) await() {
 	case fn := <-d.results:
 		d.accept(fn)
 	case <-d.changed:
+		d.answered = time.Now()
 	case <-d.host.Nudge():
 	case <-timer.C:
 		return
@@ -168,7 +171,10 @@ func (d *conductor) call(fn func(ctx context.Context) error, then func(err error
 		began := time.Now()
 		err := fn(d.calls)
 		d.cluster.Limiter().Release(time.Since(began), kube.FaultOf(err))
-		d.results <- func() { then(err) }
+		d.results <- func() {
+			then(err)
+			d.heard(err)
+		}
 	}()
 	return true
 }
@@ -210,12 +216,13 @@ func (d *conductor) stopAll() {
 // step looks at everything once and begins what can be begun.
 func (d *conductor) step() {
 	now := time.Now()
-	if d.host.Paused() && !d.now.IsZero() {
+	if d.halted() && !d.now.IsZero() {
 		for _, n := range d.nodes {
 			n.deadline = n.deadline.Add(now.Sub(d.now)) // a pause costs no node its time
 		}
 	}
 	d.now, d.next = now, now.Add(time.Second)
+	d.listen()
 	d.world.now = d.cluster.Now()
 	list, known := d.watch.Budgets()
 	d.guards = newBudgets(list, known)

@@ -32,7 +32,7 @@ func triesOf(err error) int {
 // evictSome begins the evictions that can be begun now. Pods of a higher order wait until
 // those of the lowest are gone.
 func (d *conductor) evictSome(n *nodeState) {
-	if d.host.Paused() {
+	if d.halted() {
 		return
 	}
 	volumes := false // one pod with volumes at a time: they are detached one by one
@@ -154,7 +154,7 @@ func (d *conductor) evictedOrNot(n *nodeState, p *podState, outcome kube.Evictio
 		n.broken = services.Wrap(err, services.CodeConflict, "error_pod_two_budgets", "Pod", p.key())
 	case d.take.Err() != nil:
 		p.enter(podTodo, d.now)
-	case kube.FaultOf(err).Retry && p.tries+1 < triesOf(err):
+	case kube.FaultOf(err).Retry && (p.tries+1 < triesOf(err) || d.doubted):
 		p.refuse(podTodo, d.now, "", firstRetry)
 		p.failed = err
 		p.next = later(p.next, d.now.Add(kube.FaultOf(err).After))

@@ -18,9 +18,10 @@ type Host interface {
 	// Take is called before a node is cordoned, from any goroutine. It returns a HeldError
 	// if somebody else has to leave the node first; then it is called again.
 	Take(seq int) error
-	// AwaitServer is called from any goroutine after calls have failed for now. It waits while
-	// the API server does not answer, and reports whether it is back after such a wait.
-	AwaitServer(failed error) bool
+	// AwaitServer is called from any goroutine when the API server may be away, as an error
+	// says. It waits while the API server does not answer, and reports whether it is back after
+	// such a wait. It returns the error if it has waited in vain.
+	AwaitServer(failed error) (back bool, err error)
 	// Lost returns an error if somebody else has taken the node since.
 	Lost(seq int) error
 	// Progress tells how a node is getting on.

@@ -83,7 +83,7 @@ func (d *conductor) restart(p *podState) {
 		d.restartGone(r)
 	case kube.RestartMark(seen.Spec.Template.Annotations) != kube.RestartMark(p.pod.Annotations):
 		r.goneSince, r.err = time.Time{}, rolloutError(seen)
-	case d.host.Paused():
+	case d.halted():
 	case d.now.Before(r.next):
 		d.due(r.next)
 	case r.times >= maxRestarts:
@@ -154,7 +154,7 @@ func (d *conductor) restartedOrNot(r *restart, written bool, err error) {
 		}
 	case d.take.Err() != nil, services.CodeOf(err) == services.CodeNotFound:
 		r.next = d.now.Add(firstRetry)
-	case kube.FaultOf(err).Retry && r.tries < podTries:
+	case kube.FaultOf(err).Retry && (r.tries < podTries || d.doubted):
 		r.tries++
 		r.next = later(d.now.Add(r.wait.Step()), d.now.Add(kube.FaultOf(err).After))
 	default:
