@@ -287,7 +287,7 @@ func TestProgress(t *testing.T) {
 	p.show(b)
 	want := `[###############---------------] 2 of 4 nodes: 1 succeeded, 1 failed, 2 running; 3 pods left, 9 evicted
 waits for batches that have some of its nodes: b0
-waits for room: at most 2 nodes of pool gpu may be out of service; 2 are now, 3 would be
+waits for room: of the nodes of pool gpu, at most 2 may be out of service; now 2, then 3
 waits for the lease of c, which nhc holds
 waits for budget shop/web (2 healthy, 2 needed): 2 pods, such as shop/w1, on a, b, for 2m0s
 waits until ci/job on a has completed
@@ -342,7 +342,7 @@ func TestPlan_drain(t *testing.T) {
   protected: zone (--confirm CLUSTER)
   NoExecute evicts 2 pods at once, without regard to budgets (--confirm-pods 2)
   others at work on a: karpenter (--others)
-  limit: at most 1 nodes of the cluster may be out of service; 1 are now, 2 would be: refused (--exceed CLUSTER)
+  limit: of the nodes of the cluster, at most 1 may be out of service; now 1, then 2: refused (--exceed CLUSTER)
   a second person has to approve it
 1 to change, 0 unchanged, 0 not possible
 `, out.String())

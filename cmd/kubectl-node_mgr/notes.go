@@ -57,8 +57,8 @@ func (p plan) limitNotes() []string {
 
 // text returns a limit in words.
 func (r room) text() string {
-	return fmt.Sprintf("at most %d nodes of %s may be out of service; %d are now, %d would be", r.Max,
-		partOf(r.Kind, r.Name), r.Now, r.After)
+	return fmt.Sprintf("of the nodes of %s, at most %d may be out of service; now %d, then %d",
+		partOf(r.Kind, r.Name), r.Max, r.Now, r.After)
 }
 
 // partOf returns a part of the cluster in words.
