@@ -16,7 +16,7 @@ import (
 func BenchmarkConditionsCordon(b *testing.B) {
 	c := kubetest.Acquire(b)
 	c.Nodes(b, benchNodes)
-	p := startReleased(b, c.Kubeconfig)
+	p := startProgram(b, c.Kubeconfig)
 	p.withAndWithout(b, c.Name, func() time.Duration {
 		perSecond, _ := p.timedBatch(b, c.Name, url.Values{"operation": {"cordon"}},
 			func(n nodeRow) bool { return n.Unschedulable })
@@ -30,7 +30,7 @@ func BenchmarkConditionsDrain(b *testing.B) {
 	c := kubetest.Acquire(b)
 	victims := c.Nodes(b, drainNodes)
 	proxy := c.Proxy(b)
-	p := startReleased(b, proxy.Kubeconfig(b, c.Name))
+	p := startProgram(b, proxy.Kubeconfig(b, c.Name))
 	p.withAndWithout(b, c.Name, func() time.Duration {
 		return contest(b, c, proxy, victims, func() { p.drainAll(b, c.Name, victims) }).took
 	})

@@ -31,7 +31,7 @@ func BenchmarkDrain(b *testing.B) {
 	victims := c.Nodes(b, drainNodes)
 	proxy := c.Proxy(b)
 	kubeconfig := proxy.Kubeconfig(b, c.Name)
-	p := startReleased(b, kubeconfig)
+	p := startProgram(b, kubeconfig)
 	for b.Loop() {
 		theirs := contest(b, c, proxy, victims, func() { kubectlDrain(b, c, kubeconfig, victims) })
 		ours := contest(b, c, proxy, victims, func() { p.drainAll(b, c.Name, victims) })

@@ -79,7 +79,7 @@ func BenchmarkTaint(b *testing.B) {
 func compare(b *testing.B, k contender) {
 	c := kubetest.Acquire(b)
 	names := c.Nodes(b, benchNodes)
-	p := startReleased(b, c.Kubeconfig)
+	p := startProgram(b, c.Kubeconfig)
 	raw := plainClient{c: c, uids: uidsOf(b, c, names)}
 	for b.Loop() {
 		var rounds []round
@@ -124,18 +124,6 @@ func median[R any](rounds []R, of func(R) float64) float64 {
 }
 
 func rate(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
-
-// startReleased runs the program as it is released.
-func startReleased(b testing.TB, kubeconfig string, args ...string) *program {
-	b.Helper()
-	path := releaseBuild.binary(b)
-	p := emptyProgram(b, path, kubeconfig, args...)
-	var err error
-	p.Token, err = addAdministrator(path, "--data", p.Data)
-	require.NoError(b, err)
-	p.start(b)
-	return p
-}
 
 func uidsOf(b *testing.B, c *kubetest.Cluster, names []string) map[string]types.UID {
 	b.Helper()

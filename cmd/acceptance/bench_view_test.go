@@ -38,7 +38,7 @@ func BenchmarkView(b *testing.B) {
 	names := crowd(b, c)
 	proxy := c.Proxy(b)
 	for b.Loop() {
-		p := startReleased(b, proxy.Kubeconfig(b, c.Name), "--user-streams", "0")
+		p := startProgram(b, proxy.Kubeconfig(b, c.Name), "--user-streams", "0")
 		table := nodesPath(c.Name)
 		began := time.Now()
 		p.timed(b, table)

@@ -20,7 +20,7 @@ import (
 // prints about creating the first administrator.
 func startFirst(t testing.TB, kubeconfig string) (*program, string) {
 	t.Helper()
-	p := emptyProgram(t, raceBuild.binary(t), kubeconfig)
+	p := emptyProgram(t, releaseBuild.binary(t), kubeconfig)
 	p.start(t)
 	return p, p.said.line(t, 1)
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The binaries of the program. Most tests use the first; the second is the
-// program as it is released, for figures and for tests that start it often.
+// The binaries of the program. Most tests use it as it is released. With the race detector
+// it takes several times as long for everything, so only those tests use that which have
+// all of its parts at work at once: under a load, and with replicas.
 var (
-	raceBuild    = build{flags: []string{"-race"}}
 	releaseBuild = build{env: []string{"CGO_ENABLED=0"}}
+	raceBuild    = build{flags: []string{"-race"}}
 )
 
 // build is one binary. It is built when a test first needs it.
@@ -74,9 +75,9 @@ var seed struct {
 // copySeed fills an empty data directory and returns the administrator's token.
 func copySeed(t testing.TB, data string) (token string) {
 	t.Helper()
-	path := raceBuild.binary(t)
+	path := releaseBuild.binary(t)
 	seed.once.Do(func() {
-		seed.data = filepath.Join(raceBuild.dir, "data")
+		seed.data = filepath.Join(releaseBuild.dir, "data")
 		seed.token, seed.err = addAdministrator(path, "--data", seed.data)
 	})
 	require.NoError(t, seed.err)

@@ -50,7 +50,7 @@ func TestChart_findsItsCluster(t *testing.T) {
 	if out, err := try.CombinedOutput(); err != nil {
 		t.Skipf("NOT TESTED: this machine does not allow to mount files for one process: %s", out)
 	}
-	p := emptyProgram(t, raceBuild.binary(t), "")
+	p := emptyProgram(t, releaseBuild.binary(t), "")
 	p.Token = copySeed(t, p.Data)
 	p.args = append(slices.Clone(inPod[1:]), append([]string{p.path}, withoutKubeconfig(p.args)...)...)
 	p.path, p.env = inPod[0], environment

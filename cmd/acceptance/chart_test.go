@@ -48,7 +48,7 @@ var chartProgram struct {
 func renderChart(t testing.TB, namespace string, values ...string) string {
 	t.Helper()
 	chartProgram.once.Do(func() {
-		chartProgram.path = filepath.Join(filepath.Dir(raceBuild.binary(t)), "chart")
+		chartProgram.path = filepath.Join(filepath.Dir(releaseBuild.binary(t)), "chart")
 		cmd := exec.Command("go", "build", "-ldflags=-w", "-o", chartProgram.path, "./chart")
 		cmd.Dir = "../deploy"
 		out, err := cmd.CombinedOutput()

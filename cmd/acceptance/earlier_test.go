@@ -71,7 +71,7 @@ func startEarlier(t *testing.T) *earlier {
 	c := lease(t)
 	production := kubetest.WriteKubeconfig(t, earlierCluster, c.Config())
 	staging := kubetest.WriteKubeconfig(t, "staging", c.Config())
-	p := emptyProgram(t, raceBuild.binary(t), production+string(os.PathListSeparator)+staging,
+	p := emptyProgram(t, releaseBuild.binary(t), production+string(os.PathListSeparator)+staging,
 		"--resume=false", "--users-may-drain", "--retain-batches", "0", "--retain-audit", "0")
 	database := filepath.Join(p.Data, "kube-node-manager.db")
 	require.NoError(t, os.WriteFile(database, unpack(t, earlierDatabase), 0o600))

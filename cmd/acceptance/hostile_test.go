@@ -185,7 +185,7 @@ func fileForm(t testing.TB, document string) (body []byte, kind string) {
 // multiplies its memory.
 func TestHostile_documentsCostNoMemory(t *testing.T) {
 	c := lease(t)
-	p := startReleased(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig)
 	posts := hostilePosts(t, c.Name)
 	// One post of each kind brings the program to its working size: what it has
 	// loaded once it keeps.

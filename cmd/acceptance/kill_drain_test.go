@@ -125,7 +125,7 @@ func TestConditions_rightAfterKills(t *testing.T) {
 	names, ns := c.Nodes(t, 8), c.Namespace(t)
 	c.Nodes(t, 4) // take the pods
 	c.Deployment(t, ns, "web", 40)
-	p := startReleased(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig)
 	for range *rounds {
 		form := url.Values{"operation": {"drain"}, "node": names, "wave_size": {"2"}, "timeout": {"60"}, "reason": {"kernel"}}
 		if rand.N(4) == 0 {
@@ -193,7 +193,7 @@ func (p *program) finishInterrupted(t testing.TB, id string) {
 func TestConditions_followKubectl(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
-	p := startReleased(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig)
 	b, _ := p.submit(t, c.Name, "drain", names...)
 	require.Equal(t, "succeeded", p.awaitBatch(t, b.ID).State)
 	require.Equal(t, "Drained MaintenanceInProgress", lifecycle(c.Node(t, names[0])))

@@ -72,7 +72,7 @@ func (p *program) attempt(ctx context.Context, cluster string, form url.Values) 
 func TestLaw4_killedFiftyTimesInMixedBatches(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, killedNodes)
-	p := startReleased(t, c.Kubeconfig) // fifty starts with the race detector would take minutes
+	p := startProgram(t, c.Kubeconfig)
 	var want wanted
 	var ids []string
 	for i := range kills {
@@ -204,7 +204,7 @@ func TestDrain_killedKeepsItsCount(t *testing.T) {
 	c.Deployment(t, ns, "web", 5, kubetest.OnNodes(node))
 	c.Deployment(t, ns, "cart", 1, kubetest.OnNodes(node))
 	c.Budget(t, ns, "cart", 1) // keeps the drain from ending
-	p := startReleased(t, c.Kubeconfig)
+	p := startProgram(t, c.Kubeconfig)
 	b, _ := p.submit(t, c.Name, "drain", node)
 	require.Eventually(t, func() bool {
 		return p.evictedPods(t, b.ID) == 5

@@ -99,7 +99,7 @@ type apiDocument struct {
 // program.
 func newProgram(t testing.TB, kubeconfig string, args ...string) *program {
 	t.Helper()
-	p := emptyProgram(t, raceBuild.binary(t), kubeconfig, args...)
+	p := emptyProgram(t, releaseBuild.binary(t), kubeconfig, args...)
 	p.Token = copySeed(t, p.Data)
 	return p
 }

@@ -27,7 +27,7 @@ func readDocument(t testing.TB, path string) string {
 
 // The table of settings in the README equals the output of the program.
 func TestReadme_settings(t *testing.T) {
-	cmd := exec.Command(raceBuild.binary(t), "serve", "--help")
+	cmd := exec.Command(releaseBuild.binary(t), "serve", "--help")
 	cmd.Env = append(os.Environ(), "COLUMNS=1000")
 	help, err := cmd.Output()
 	require.NoError(t, err)

@@ -37,7 +37,7 @@ func TestSecrets_areKeptNowhere(t *testing.T) {
 	c := lease(t)
 	names := c.Nodes(t, 2)
 	imported := c.User(t, kubetest.ReadingRules()...)
-	p := emptyProgram(t, raceBuild.binary(t), c.Kubeconfig, "--log-level", "debug", onLoopback)
+	p := emptyProgram(t, releaseBuild.binary(t), c.Kubeconfig, "--log-level", "debug", onLoopback)
 	p.start(t)
 	_, code, _ := strings.Cut(p.said.line(t, 1), "code: ")
 	secrets := map[string]string{

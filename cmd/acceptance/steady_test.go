@@ -176,12 +176,24 @@ func TestSteady(t *testing.T) {
 	profile := []string{"--pprof-addr", "127.0.0.1:0", "--user-streams", "0"}
 	t.Run("SQLite", func(t *testing.T) {
 		c := lease(t)
-		testSteady(t, c, []*program{startReleased(t, c.Kubeconfig, profile...)})
+		p := emptyProgram(t, steadyBuild().binary(t), c.Kubeconfig, profile...)
+		p.Token = copySeed(t, p.Data)
+		p.start(t)
+		testSteady(t, c, []*program{p})
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		c := lease(t)
-		testSteady(t, c, startReplicas(t, releaseBuild.binary(t), c.Kubeconfig, 2, profile...).all)
+		testSteady(t, c, startReplicas(t, steadyBuild().binary(t), c.Kubeconfig, 2, profile...).all)
 	})
+}
+
+// steadyBuild returns the program as it is released if the load is long enough to judge
+// its memory, else the one with the race detector.
+func steadyBuild() *build {
+	if *steady > workingSize {
+		return &releaseBuild
+	}
+	return &raceBuild
 }
 
 func testSteady(t *testing.T, c *kubetest.Cluster, programs []*program) {
