@@ -2,9 +2,11 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -39,6 +41,8 @@ type sessions struct {
 	idle    time.Duration
 	now     func() time.Time
 	ended   func() // called when a login session has ended
+	log     *slog.Logger
+	touches atomic.Int64 // Unix time before which no session is touched; see touch
 
 	cancel  context.CancelFunc
 	cleaned chan struct{}
@@ -52,7 +56,8 @@ func newSessions(
 	fail func(http.ResponseWriter, *http.Request, error),
 ) *sessions {
 	s := &sessions{
-		rows: sessionRows{st}, idle: o.SessionIdle, now: o.clock(), ended: func() {}, cleaned: make(chan struct{}),
+		rows: sessionRows{st}, idle: o.SessionIdle, now: o.clock(), ended: func() {}, log: log,
+		cleaned: make(chan struct{}),
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -176,15 +181,31 @@ func (s *sessions) user(ctx context.Context, users userReader, byPerson bool) (a
 	return u, nil
 }
 
-// touch updates the time of the last request. It bypasses the manager, which would store
+// touch updates the time of the last request. A database that cannot be written keeps nobody
+// from reading: touch then leaves it alone for a while, because each try may wait for a lock.
+func (s *sessions) touch(ctx context.Context) error {
+	now := s.now()
+	if now.Unix() < s.touches.Load() {
+		return nil
+	}
+	err := s.storeSeen(ctx, now)
+	if services.CodeOf(err) != services.CodeUnavailable || errors.Is(err, store.ErrNotLeading) {
+		return err
+	}
+	s.touches.Store(now.Add(touchEvery).Unix())
+	s.log.WarnContext(ctx, "Could not store that a login session is in use", "error", err)
+	return nil
+}
+
+// storeSeen stores the time of the last request. It bypasses the manager, which would store
 // the session at the end of the request and set the cookie again. By then, another
 // request of the browser may have signed out or in.
-func (s *sessions) touch(ctx context.Context) error {
+func (s *sessions) storeSeen(ctx context.Context, now time.Time) error {
 	values := map[string]any{}
 	for _, key := range s.manager.Keys(ctx) {
 		values[key] = s.manager.Get(ctx, key)
 	}
-	values[keySeen] = s.now().Unix()
+	values[keySeen] = now.Unix()
 	deadline := s.manager.Deadline(ctx)
 	data, err := s.manager.Codec.Encode(deadline, values)
 	if err != nil {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -166,6 +167,26 @@ func TestSession_expiredRowsAreDeleted(t *testing.T) {
 	require.Equal(t, 1, x.rows())
 	require.NoError(t, x.store.DeleteExpiredSessions(t.Context()))
 	require.Zero(t, x.rows())
+}
+
+// Who has signed in can read on when the database cannot be written, and the session lasts
+// as soon as it can be again.
+func TestSession_databaseCannotBeWritten(t *testing.T) {
+	x := newSessionTest(t)
+	_, token := x.ask("/in", "")
+	forbid := func(on int) {
+		_, err := x.store.Writer().ExecContext(t.Context(), fmt.Sprintf("PRAGMA query_only = %d", on))
+		require.NoError(t, err)
+	}
+	forbid(1)
+	x.clock.add(20 * time.Minute)
+	require.True(t, x.valid(token))
+	require.True(t, x.valid(token))
+	forbid(0)
+	x.clock.add(5 * time.Minute)
+	require.True(t, x.valid(token))
+	x.clock.add(20 * time.Minute)
+	require.True(t, x.valid(token), "the time of the last request was stored")
 }
 
 // Requests that a page sends by itself do not restart the idle time. Those that change
