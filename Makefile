@@ -24,6 +24,9 @@ DEPLOY := cmd/deploy
 # PostgreSQL in "make soak" only.
 STORED := ./services/store ./services/account ./services/audit ./services/cluster ./services/notify ./services/rule ./services/saved ./services/template ./handlers
 
+# The packages whose tests take longest, in this order: they begin first.
+LONG := ./cmd/acceptance ./services/batch ./web ./services/store ./services/operation
+
 # Tests run with so many control planes; each test that needs one leases it.
 TEST_CLUSTERS := 6
 
@@ -93,7 +96,7 @@ $(BIN)/devcluster-kwok: $(PLANE)/go.mod
 
 test: lint plane chromium compiler postgres nspawn ## run all tests, on a real control plane and in a real browser
 	@echo "== testing on a control plane with $(TEST_CLUSTERS) clusters"
-	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m ./...
+	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go test -race -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m $(LONG) ./...
 	@echo "== testing the services on PostgreSQL"
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -vet=off -ldflags=-w -p 4 -parallel $(TEST_CLUSTERS) -timeout 30m $(STORED)
 	@$(BIN)/devcluster run --clusters $(TEST_CLUSTERS) --nodes 0 -- go run ./cmd/devpostgres go test -vet=off -ldflags=-w -parallel $(TEST_CLUSTERS) -timeout 30m -run 'Start|Restart|Histor|Report|Retry' ./services/batch

@@ -5,7 +5,11 @@
   const { base, user, now } = document.body.dataset;
   if (!user || !("Notification" in window) || !isSecureContext) return;
   const attempt = (fn) => { try { return fn(); } catch { return null; } }; // storage may be full or forbidden
-  const own = `knm ${base} told ${user}`, known = own + " known", skew = Date.now() - Date.parse(now);
+  const own = `knm ${base} told ${user}`, known = own + " known";
+  // How far this clock is ahead of the server's. The page was written when its answer began to
+  // come in; what has ended while it loaded is not told again.
+  const began = performance.getEntriesByType("navigation")[0]?.responseStart ?? performance.now();
+  const skew = performance.timeOrigin + began - Date.parse(now);
   const asked = () => attempt(() => localStorage.getItem(own)) === "1";
   const wanted = () => asked() && Notification.permission === "granted";
 

@@ -166,11 +166,9 @@ func callFaults() []fault {
 func planeFaults() []fault {
 	return []fault{
 		{
-			name: "API server restart",
-			means: "Calls are repeated for about ten seconds. Nodes that fail can be retried as soon as the API server " +
-				"is back; a drain goes on.",
+			name:     "API server restart",
+			means:    "The batch waits until the API server is back.",
 			ownPlane: true, upstream: ownServer, strike: restartServer,
-			fails: anyNode, words: says("connection|EOF|refused|http2"),
 		},
 		{
 			name:     "etcd pause of 10 s",
