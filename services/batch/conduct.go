@@ -131,7 +131,7 @@ func (r *run) recall() {
 }
 
 // drainHost is the run as a drain sees it. Its methods are called by one
-// goroutine, but for Take and Context.
+// goroutine, but for Take, Context and AwaitServer.
 type drainHost struct {
 	run   *run
 	items map[int]Item // that have not ended

@@ -223,8 +223,7 @@ func (d *conductor) verified(n *nodeState, pods []corev1.Pod, err error) {
 	n.phase = phaseDraining
 	if err != nil {
 		n.tries++
-		given := !kube.FaultOf(err).Retry || n.tries > podTries && !d.doubted
-		if given && d.take.Err() == nil {
+		if d.take.Err() == nil && !d.again(err, n.tries <= podTries) {
 			d.fail(n, err)
 			return
 		}

@@ -16,6 +16,12 @@ const silence = 10 * time.Second
 // paused, or the API server may be away.
 func (d *conductor) halted() bool { return d.doubted || d.host.Paused() }
 
+// again reports whether a call that has failed is made again: the error may pass, and there
+// are tries left. While the API server may be away, none of them counts.
+func (d *conductor) again(err error, left bool) bool {
+	return kube.FaultOf(err).Retry && (left || d.doubted)
+}
+
 // heard notes that the API server has answered a call, or has not.
 func (d *conductor) heard(err error) {
 	if kube.FaultOf(err).Away {

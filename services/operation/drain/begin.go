@@ -47,7 +47,7 @@ func (d *conductor) cordonedOrNot(n *nodeState, err error) {
 		n.phase, n.held, n.retry = phaseNew, true, d.now.Add(held.Again)
 	case d.take.Err() != nil:
 		n.phase = phaseNew
-	case kube.FaultOf(err).Retry && (n.tries+1 < cordonTries || d.doubted):
+	case d.again(err, n.tries+1 < cordonTries):
 		n.tries++
 		n.phase, n.retry = phaseNew, d.now.Add(max(kube.FaultOf(err).After, n.cordonWait.Step()))
 	default:

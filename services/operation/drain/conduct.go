@@ -172,7 +172,7 @@ func (d *conductor) call(fn func(ctx context.Context) error, then func(err error
 		err := fn(d.calls)
 		d.cluster.Limiter().Release(time.Since(began), kube.FaultOf(err))
 		d.results <- func() {
-			then(err)
+			then(err) // first: its own error does not make its last try one that does not count
 			d.heard(err)
 		}
 	}()

@@ -154,7 +154,7 @@ func (d *conductor) evictedOrNot(n *nodeState, p *podState, outcome kube.Evictio
 		n.broken = services.Wrap(err, services.CodeConflict, "error_pod_two_budgets", "Pod", p.key())
 	case d.take.Err() != nil:
 		p.enter(podTodo, d.now)
-	case kube.FaultOf(err).Retry && (p.tries+1 < triesOf(err) || d.doubted):
+	case d.again(err, p.tries+1 < triesOf(err)):
 		p.refuse(podTodo, d.now, "", firstRetry)
 		p.failed = err
 		p.next = later(p.next, d.now.Add(kube.FaultOf(err).After))

@@ -154,7 +154,7 @@ func (d *conductor) restartedOrNot(r *restart, written bool, err error) {
 		}
 	case d.take.Err() != nil, services.CodeOf(err) == services.CodeNotFound:
 		r.next = d.now.Add(firstRetry)
-	case kube.FaultOf(err).Retry && (r.tries < podTries || d.doubted):
+	case d.again(err, r.tries < podTries):
 		r.tries++
 		r.next = later(d.now.Add(r.wait.Step()), d.now.Add(kube.FaultOf(err).After))
 	default:
