@@ -24,6 +24,16 @@ func (c credentials) config() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c.certificate}, MinVersion: tls.VersionTLS12}
 }
 
+// clientConfig returns the configuration of a client that trusts the certificate.
+func (c credentials) clientConfig(t testing.TB) *tls.Config {
+	t.Helper()
+	parsed, err := x509.ParseCertificate(c.certificate.Certificate[0])
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
 // newCredentials returns a certificate for 127.0.0.1 and a file with it.
 func newCredentials(t testing.TB) (credentials, string) {
 	t.Helper()

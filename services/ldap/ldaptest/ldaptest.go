@@ -63,14 +63,25 @@ func (s *Server) Listen(t testing.TB, withTLS bool) string {
 	if withTLS {
 		scheme, options = "ldaps://", []gldap.Option{gldap.WithTLSConfig(s.tls.config())}
 	}
-	ended := make(chan error, 1)
+	url, ended := scheme+address, make(chan error, 1)
 	go func() { ended <- server.Run(address, options...) }()
 	t.Cleanup(func() {
+		s.await(t, url)
 		require.NoError(t, server.Stop())
 		require.NoError(t, <-ended)
 	})
 	require.Eventually(t, server.Ready, time.Minute, time.Millisecond)
-	return scheme + address
+	return url
+}
+
+// await returns when the server has accepted all connections: gldap counts them as it does,
+// which must not happen while it stops.
+func (s *Server) await(t testing.TB, url string) {
+	t.Helper()
+	c, err := ldap.DialURL(url, ldap.DialWithTLSConfig(s.tls.clientConfig(t)))
+	require.NoError(t, err)
+	require.NoError(t, c.UnauthenticatedBind(SearcherDN))
+	require.NoError(t, c.Close())
 }
 
 func freeAddress(t testing.TB) string {
