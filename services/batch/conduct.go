@@ -78,8 +78,12 @@ func (r *run) conductPart(c operation.Conductor, items []Item) {
 	if err == nil {
 		return
 	}
+	outcome := drain.Outcome{Err: err}
+	if stopped := r.pace.stopped(); stopped != nil {
+		outcome = drain.Outcome{Cancelled: true, Err: stopped} // it was cut short, whatever the call said
+	}
 	for _, seq := range slices.Sorted(maps.Keys(host.items)) {
-		host.End(seq, drain.Outcome{Err: err})
+		host.End(seq, outcome)
 	}
 }
 

@@ -26,7 +26,7 @@ func (r *run) work(it Item) {
 	span := r.traceItem(it)
 	defer func() { endItemTrace(span, it) }()
 	result, err := r.try(span.In(r.pace.calls), &it)
-	if err != nil && leavesRest(r.pace.stopped()) && r.pace.calls.Err() != nil {
+	if err != nil && leavesRest(r.pace.stopped()) && r.isCutShort(err) {
 		return // it stays marked as running; the next process takes it up
 	}
 	now := r.engine.now()
@@ -42,6 +42,12 @@ func (r *run) work(it Item) {
 	}
 	r.reportEnd(it)
 	r.ledger.end(it)
+}
+
+// isCutShort reports whether a run that ends is why a node has failed: its call was called off,
+// or would have been made again.
+func (r *run) isCutShort(err error) bool {
+	return r.pace.calls.Err() != nil || kube.FaultOf(err).Retry
 }
 
 // try applies the operation until it works or trying again makes no sense. The
@@ -130,7 +136,7 @@ func (r *run) fail(it *Item, err error) {
 	if _, aside := errors.AsType[*operation.SkipError](err); aside {
 		it.State = store.ItemSkipped
 	}
-	if errors.Is(r.pace.stopped(), errCancelled) && (kube.FaultOf(err).Retry || r.pace.calls.Err() != nil) {
+	if errors.Is(r.pace.stopped(), errCancelled) && r.isCutShort(err) {
 		it.State = store.ItemCancelled // it was not refused: it was cut short
 	}
 	if !it.Unknown {

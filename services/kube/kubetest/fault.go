@@ -30,6 +30,7 @@ type Fault struct {
 	Resource  string
 	Namespace string
 	Name      string
+	Path      string
 	Skip      int // Do not affect the first so many calls.
 	Times     int // Stop after so many calls; 0 means never.
 

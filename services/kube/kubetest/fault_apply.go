@@ -20,7 +20,8 @@ func (i *Injected) affects(r *Request) bool {
 	f := &i.fault
 	if !r.matches(f.Verb, f.Resource) ||
 		(f.Namespace != "" && f.Namespace != r.Namespace) ||
-		(f.Name != "" && f.Name != r.Name) {
+		(f.Name != "" && f.Name != r.Name) ||
+		(f.Path != "" && f.Path != r.Path) {
 		return false
 	}
 	i.seen++
