@@ -278,7 +278,7 @@ func lockTables(s *scene) {
 	db := s.administrator()
 	tx, err := db.BeginTx(s.Context(), nil)
 	require.NoError(s, err)
-	_, err = tx.ExecContext(s.Context(), "LOCK TABLE batches, batch_items, leadership IN ACCESS EXCLUSIVE MODE")
+	_, err = tx.ExecContext(s.Context(), "LOCK TABLE batches, batch_items, leadership, leadership_term IN ACCESS EXCLUSIVE MODE")
 	require.NoError(s, err)
 	began := time.Now()
 	release()

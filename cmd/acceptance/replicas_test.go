@@ -65,6 +65,10 @@ func newKey() string {
 	return "KNM_KEY=" + base64.StdEncoding.EncodeToString(key)
 }
 
+// workingHolder asks for the name of the replica that works; it is empty for none.
+const workingHolder = `SELECT coalesce(max(holder), '') FROM leadership JOIN leadership_term USING (id)
+	WHERE held_until >= clock_timestamp()`
+
 // working returns the replica that works, which the database knows, and another one.
 func (rs *replicas) working(t *testing.T) (works, other *program) {
 	t.Helper()
@@ -72,7 +76,7 @@ func (rs *replicas) working(t *testing.T) (works, other *program) {
 	for end := time.Now().Add(patience); works == nil; time.Sleep(20 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), "no replica works but %q", holder)
 		var err error
-		holder, err = rs.server.Query(t.Context(), replicaDatabase, "SELECT holder FROM leadership")
+		holder, err = rs.server.Query(t.Context(), replicaDatabase, workingHolder)
 		require.NoError(t, err)
 		for _, p := range rs.all {
 			if p.cmd != nil && strings.HasSuffix(holder, fmt.Sprintf("/%d", p.cmd.Process.Pid)) {

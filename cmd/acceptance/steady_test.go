@@ -1,10 +1,12 @@
 package acceptance
 
 import (
+	"encoding/json"
 	"flag"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,8 +55,7 @@ func (l *steadyLoad) goesOn() bool { return time.Now().Before(l.until) && !l.Fai
 func (l *steadyLoad) run(form url.Values, names []string) []nodeRow {
 	l.Helper()
 	form["node"] = names
-	var b batchDoc
-	l.program().request(l, http.MethodPost, "/clusters/"+l.cluster.Name+"/batches", form, &b)
+	b := l.submit(form)
 	for !l.followed(b.ID) {
 	}
 	prefix := names[0][:len(names[0])-len("-0000.test")]
@@ -65,6 +66,22 @@ func (l *steadyLoad) run(form url.Values, names []string) []nodeRow {
 	defer l.mu.Unlock()
 	l.ends[b.ID] = b.Counts
 	return list.Items
+}
+
+// submit starts a batch. The program refuses a plan of somebody who has several in progress.
+func (l *steadyLoad) submit(form url.Values) (b batchDoc) {
+	l.Helper()
+	path := "/clusters/" + l.cluster.Name + "/batches"
+	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
+		answer, raw := l.program().call(l, http.MethodPost, path, "application/json", formKind,
+			strings.NewReader(form.Encode()))
+		if answer.StatusCode == http.StatusTooManyRequests && time.Now().Before(end) {
+			continue
+		}
+		require.Less(l, answer.StatusCode, 300, "%s", raw)
+		require.NoError(l, json.Unmarshal(raw, &b))
+		return b
+	}
 }
 
 // followed follows a batch until its last event. It reports false if the stream ended before,

@@ -165,7 +165,10 @@ func checkKeys(ctx context.Context, q rowsQuerier, fits func(id string) error) e
 }
 
 // seeded are the tables that have a row from the begin.
-var seeded = []string{"audit_retention", "leadership", "goose_db_version"}
+var seeded = append([]string{"audit_retention"}, notCopied...)
+
+// notCopied are the tables of PostgreSQL that a SQLite database has not, or that are its own.
+var notCopied = []string{"leadership", "leadership_term", "goose_db_version"}
 
 // checkEmpty returns an error if a PostgreSQL database has anything that a copy would meet.
 func checkEmpty(ctx context.Context, address string) (err error) {

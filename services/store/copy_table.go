@@ -59,7 +59,7 @@ func requireAll(ctx context.Context, to *sql.Tx, copied []string) error {
 		return err
 	}
 	for _, table := range all {
-		if !slices.Contains(copied, table) && table != "leadership" && table != "goose_db_version" {
+		if !slices.Contains(copied, table) && !slices.Contains(notCopied, table) {
 			return fmt.Errorf("the table %s of the PostgreSQL database is not in the SQLite database", table)
 		}
 	}

@@ -11,10 +11,12 @@ import (
 )
 
 // Of the replicas that share a PostgreSQL database, one works at a time: it has the row of
-// leadership, which it renews before the time in it is over. Each replica that takes over
-// raises the token in the row. A write transaction locks the row and compares the token, so
-// a replica that has lost the leadership, for example because it was stopped for a while,
-// writes nothing more, whatever it believes. Times are those of the database.
+// leadership, and renews its term before the time in that is over. Each replica that takes
+// over raises the token in both rows. A write transaction locks the row of leadership and
+// compares the token, so a replica that has lost the leadership, for example because it was
+// stopped for a while, writes nothing more, whatever it believes. The term has a row and a
+// connection of its own: however many writes wait, and however long one takes, the renewal
+// does not wait for them. Times are those of the database.
 
 // Leader is the replica that works, and how the others reach it.
 type Leader struct {
@@ -46,26 +48,55 @@ func (s *Store) lockLeadership(ctx context.Context, tx *sql.Tx) error {
 // view of the store whose writes are refused once the leadership is lost, even if this
 // replica leads again later; nil if another replica works. The view must not be closed.
 func (s *Store) Lead(ctx context.Context, me Leader, lasts time.Duration) (*Store, error) {
-	view := &Store{w: s.w, r: s.r, log: s.log, now: s.now}
-	view.engine = view.postgresEngine()
-	err := s.w.QueryRowContext(ctx, `UPDATE leadership SET token = token + 1, holder = $1, address = $2, secret = $3,
-			certificate = $4, held_until = clock_timestamp() + $5 * INTERVAL '1 millisecond'
-		WHERE id = 1 AND held_until < clock_timestamp() RETURNING token`,
-		me.Holder, me.Address, me.Secret, me.Certificate, lasts.Milliseconds()).Scan(&view.token)
+	token, err := s.takeLead(ctx, me, lasts)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, mapErr(unanswered(fmt.Errorf("take the leadership: %w", err)))
 	}
+	view := &Store{w: s.w, r: s.r, l: s.l, log: s.log, now: s.now, token: token}
+	view.engine = view.postgresEngine()
 	return view, nil
+}
+
+// takeLead takes the leadership and returns its token. The error is sql.ErrNoRows if another
+// replica has it.
+func (s *Store) takeLead(ctx context.Context, me Leader, lasts time.Duration) (token int64, err error) {
+	// Most of the time somebody has it, and then nothing is locked.
+	const over = "id = 1 AND held_until < clock_timestamp()"
+	if err := s.l.QueryRowContext(ctx, "SELECT token FROM leadership_term WHERE "+over).Scan(&token); err != nil {
+		return 0, err
+	}
+	tx, err := s.l.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	// First, as a write transaction does: what the one before still writes is waited for.
+	if err := s.lockLeadership(ctx, tx); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, `UPDATE leadership_term
+		SET token = token + 1, held_until = clock_timestamp() + $1 * INTERVAL '1 millisecond'
+		WHERE `+over+` RETURNING token`, lasts.Milliseconds()).Scan(&token)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE leadership
+		SET token = $1, holder = $2, address = $3, secret = $4, certificate = $5 WHERE id = 1`,
+		token, me.Holder, me.Address, me.Secret, me.Certificate)
+	if err != nil {
+		return 0, err
+	}
+	return token, tx.Commit()
 }
 
 // KeepLead renews the leadership of a view that Lead has returned.
 //
 // Errors: ErrNotLeading if another replica has taken over.
 func (s *Store) KeepLead(ctx context.Context, lasts time.Duration) error {
-	result, err := s.w.ExecContext(ctx, `UPDATE leadership
+	result, err := s.l.ExecContext(ctx, `UPDATE leadership_term
 		SET held_until = clock_timestamp() + $2 * INTERVAL '1 millisecond' WHERE id = 1 AND token = $1`,
 		s.token, lasts.Milliseconds())
 	if err != nil {
@@ -80,7 +111,7 @@ func (s *Store) KeepLead(ctx context.Context, lasts time.Duration) error {
 // EndLead ends the leadership of a view that Lead has returned, so that another replica need
 // not wait for its end. It does nothing if another one has taken over.
 func (s *Store) EndLead(ctx context.Context) error {
-	_, err := s.w.ExecContext(ctx, `UPDATE leadership SET held_until = '-infinity', holder = ''
+	_, err := s.l.ExecContext(ctx, `UPDATE leadership_term SET held_until = '-infinity'
 		WHERE id = 1 AND token = $1`, s.token)
 	if err != nil {
 		return fmt.Errorf("end the leadership: %w", err)
@@ -90,8 +121,8 @@ func (s *Store) EndLead(ctx context.Context) error {
 
 // Leader returns the replica that works; ok is false if none does.
 func (s *Store) Leader(ctx context.Context) (l Leader, ok bool, err error) {
-	err = s.r.QueryRowContext(ctx, `SELECT token, holder, address, secret, certificate,
-		held_until >= clock_timestamp() FROM leadership WHERE id = 1`).
+	err = s.r.QueryRowContext(ctx, `SELECT l.token, l.holder, l.address, l.secret, l.certificate,
+		t.held_until >= clock_timestamp() FROM leadership l JOIN leadership_term t ON t.id = l.id WHERE l.id = 1`).
 		Scan(&l.Token, &l.Holder, &l.Address, &l.Secret, &l.Certificate, &ok)
 	if err != nil {
 		return Leader{}, false, mapErr(unanswered(fmt.Errorf("read who leads: %w", err)))

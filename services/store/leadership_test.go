@@ -1,9 +1,14 @@
 package store
 
 import (
+	"context"
+	"database/sql"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"kube-node-manager/services"
@@ -61,6 +66,78 @@ func TestLead(t *testing.T) {
 	value, err := again.Setting(t.Context(), "by")
 	require.NoError(t, err)
 	require.Equal(t, "second", value)
+}
+
+// The renewal waits neither for a write that takes long nor for those that wait for it.
+func TestKeepLead_besideWrites(t *testing.T) {
+	s := openShared(t)
+	leading, err := s.Lead(t.Context(), Leader{Holder: "a"}, time.Hour)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, leading.write(ctx, func(*sql.Tx) error {
+		return leading.KeepLead(ctx, time.Hour)
+	}))
+}
+
+// A replica that takes over waits for what the one before still writes.
+func TestLead_waitsForTheLastWrite(t *testing.T) {
+	s := openShared(t)
+	first, err := s.Lead(t.Context(), Leader{Holder: "a"}, -time.Second) // it is over at once
+	require.NoError(t, err)
+	var second *Store
+	var taken sync.WaitGroup
+	require.NoError(t, first.write(t.Context(), func(*sql.Tx) error {
+		taken.Go(func() { second, err = s.Lead(t.Context(), Leader{Holder: "b"}, time.Hour) })
+		require.Eventually(t, func() bool {
+			const asks = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE NOT granted)"
+			var waits bool
+			return s.r.QueryRowContext(t.Context(), asks).Scan(&waits) == nil && waits
+		}, time.Minute, 10*time.Millisecond)
+		return nil
+	}))
+	taken.Wait()
+	require.NoError(t, err)
+	require.NotNil(t, second)
+	require.ErrorIs(t, first.PutSetting(t.Context(), "by", "first"), ErrNotLeading)
+}
+
+// A program of an earlier version that works on the database keeps the leadership until it is
+// over, and cannot take it again.
+func TestLead_afterAnEarlierVersion(t *testing.T) {
+	server, err := postgres.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	config, err := pgx.ParseConfig(server.URL("postgres"))
+	require.NoError(t, err)
+	old := &Store{w: openPool(config, 1, nil), log: quiet()}
+	provider, err := old.provider(goose.DialectPostgres, "postgres")
+	require.NoError(t, err)
+	_, err = provider.UpTo(t.Context(), 20)
+	require.NoError(t, err)
+	const takes = `UPDATE leadership SET token = token + 1, holder = 'old', held_until = clock_timestamp() + INTERVAL '1 hour'
+		WHERE held_until < clock_timestamp()`
+	_, err = old.w.ExecContext(t.Context(), takes)
+	require.NoError(t, err)
+
+	s, err := OpenPostgres(t.Context(), server.URL("postgres"), quiet())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close(t.Context())) })
+	leader, ok, err := s.Leader(t.Context())
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, Leader{Token: 1, Holder: "old"}, leader)
+	leading, err := s.Lead(t.Context(), Leader{Holder: "new"}, time.Hour)
+	require.NoError(t, err)
+	require.Nil(t, leading)
+	_, err = s.w.ExecContext(t.Context(), "UPDATE leadership_term SET held_until = '-infinity'")
+	require.NoError(t, err)
+	_, err = old.w.ExecContext(t.Context(), takes)
+	require.Error(t, err)
+	leading, err = s.Lead(t.Context(), Leader{Holder: "new"}, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), leading.token)
+	require.NoError(t, old.w.Close())
 }
 
 // A command that needs the database for itself is refused while a replica works, and keeps

@@ -57,6 +57,9 @@ func OpenPostgres(ctx context.Context, address string, log *slog.Logger) (*Store
 	s.r = openPool(config, readers, map[string]string{
 		"lock_timeout": lockTimeout, "default_transaction_read_only": "on",
 	})
+	s.l = openPool(config, 1, map[string]string{
+		"lock_timeout": lockTimeout, "idle_in_transaction_session_timeout": idleTimeout,
+	})
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s on %s: %w", config.Database, config.Host, err), s.closePools())
 	}

@@ -9,7 +9,7 @@
 // program share; see Open and OpenPostgres. All queries are the same for both, except for
 // what the type engine has.
 //
-// There are two connection pools. Writes use one connection, and one write transaction
+// There are two connection pools, and one more for the leadership. Writes use one connection, and one write transaction
 // runs at a time: in SQLite it takes the write lock when it begins; with several writers,
 // or with transactions that begin with a read, most of them would end in SQLITE_BUSY. In
 // PostgreSQL it locks the row of leadership, also against the other replicas. Reads have
@@ -40,6 +40,7 @@ type Store struct {
 	engine engine
 	w      *sql.DB // for writes; has one connection
 	r      *sql.DB // for reads
+	l      *sql.DB // for the leadership; has one connection, and is nil for SQLite
 	log    *slog.Logger
 	now    func() time.Time // for audit entries
 
@@ -77,7 +78,7 @@ func (s *Store) Close(ctx context.Context) error {
 
 func (s *Store) closePools() error {
 	var errs []error
-	for _, pool := range []*sql.DB{s.r, s.w} {
+	for _, pool := range []*sql.DB{s.r, s.w, s.l} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}
