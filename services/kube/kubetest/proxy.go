@@ -242,7 +242,9 @@ func readBody(r *http.Request, request *Request) {
 		panic(http.ErrAbortHandler) // The client is gone.
 	}
 	request.Body = body
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	// As client-go does: a call that meets the end of a connection is sent by the next one.
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
 }
 
 // begin records a call and returns the fault that affects it, if any.

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -317,4 +318,24 @@ func TestProxySlowList(t *testing.T) {
 	list, err := set.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 2)
+}
+
+// The API server ends the connection of a client that it does not know. Calls that meet that
+// are answered all the same, as without a proxy.
+func TestProxyUnknownClient(t *testing.T) {
+	config := rest.AnonymousClientConfig(kubetest.Acquire(t).Proxy(t).Config())
+	config.BearerToken = "nobody's"
+	set := client(t, config)
+	var calls sync.WaitGroup
+	errs := make([]error, 200)
+	for i := range errs {
+		calls.Go(func() {
+			_, errs[i] = set.CoreV1().Nodes().Patch(
+				t.Context(), "a", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
+		})
+	}
+	calls.Wait()
+	for _, err := range errs {
+		require.True(t, apierrors.IsUnauthorized(err), "%v", err)
+	}
 }
