@@ -278,7 +278,8 @@ func lockTables(s *scene) {
 	db := s.administrator()
 	tx, err := db.BeginTx(s.Context(), nil)
 	require.NoError(s, err)
-	_, err = tx.ExecContext(s.Context(), "LOCK TABLE batches, batch_items, leadership, leadership_term IN ACCESS EXCLUSIVE MODE")
+	const tables = "batches, batch_items, leadership, leadership_term"
+	_, err = tx.ExecContext(s.Context(), "LOCK TABLE "+tables+" IN ACCESS EXCLUSIVE MODE")
 	require.NoError(s, err)
 	began := time.Now()
 	release()

@@ -30,11 +30,10 @@ type Leader struct {
 // ErrNotLeading is the error of a write of a replica that has lost the leadership.
 var ErrNotLeading = errors.New("another replica has taken over")
 
-// lockLeadership lets one write transaction run at a time, and refuses those for a
-// leadership that has been lost.
-func (s *Store) lockLeadership(ctx context.Context, tx *sql.Tx) error {
-	var token int64
-	err := tx.QueryRowContext(ctx, `SELECT token FROM leadership WHERE id = 1 FOR UPDATE`).Scan(&token)
+// enterLeading lets one write transaction run at a time, and refuses those for a leadership
+// that has been lost.
+func (s *Store) enterLeading(ctx context.Context, tx *sql.Tx) error {
+	token, err := lockLeadership(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("begin a write transaction: %w", err)
 	}
@@ -42,6 +41,13 @@ func (s *Store) lockLeadership(ctx context.Context, tx *sql.Tx) error {
 		return services.Wrap(ErrNotLeading, services.CodeUnavailable, "error_replica_lost")
 	}
 	return nil
+}
+
+// lockLeadership locks the row of leadership until the end of a transaction, and returns its
+// token.
+func lockLeadership(ctx context.Context, tx *sql.Tx) (token int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT token FROM leadership WHERE id = 1 FOR UPDATE`).Scan(&token)
+	return token, err
 }
 
 // Lead makes this replica the one that works, for a time, if no other one is. It returns a
@@ -74,17 +80,19 @@ func (s *Store) takeLead(ctx context.Context, me Leader, lasts time.Duration) (t
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	// First, as a write transaction does: what the one before still writes is waited for.
-	if err := s.lockLeadership(ctx, tx); err != nil {
+	token, err = lockLeadership(ctx, tx)
+	if err != nil {
 		return 0, err
 	}
+	token++
 	err = tx.QueryRowContext(ctx, `UPDATE leadership_term
-		SET token = token + 1, held_until = clock_timestamp() + $1 * INTERVAL '1 millisecond'
-		WHERE `+over+` RETURNING token`, lasts.Milliseconds()).Scan(&token)
+		SET token = $1, held_until = clock_timestamp() + $2 * INTERVAL '1 millisecond'
+		WHERE `+over+` RETURNING token`, token, lasts.Milliseconds()).Scan(&token)
 	if err != nil {
 		return 0, err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE leadership
-		SET token = $1, holder = $2, address = $3, secret = $4, certificate = $5 WHERE id = 1`,
+		SET token = $1, holder = $2, address = $3, secret = $4, certificate = $5, held_until = 'infinity' WHERE id = 1`,
 		token, me.Holder, me.Address, me.Secret, me.Certificate)
 	if err != nil {
 		return 0, err

@@ -102,9 +102,9 @@ func TestLead_waitsForTheLastWrite(t *testing.T) {
 	require.ErrorIs(t, first.PutSetting(t.Context(), "by", "first"), ErrNotLeading)
 }
 
-// A program of an earlier version that works on the database keeps the leadership until it is
-// over, and cannot take it again.
-func TestLead_afterAnEarlierVersion(t *testing.T) {
+// A program of an earlier version works until one of this version takes over. Then it writes
+// nothing more, forwards its requests, and cannot take the leadership again.
+func TestLead_besideAnEarlierVersion(t *testing.T) {
 	server, err := postgres.Start(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
@@ -115,10 +115,19 @@ func TestLead_afterAnEarlierVersion(t *testing.T) {
 	require.NoError(t, err)
 	_, err = provider.UpTo(t.Context(), 20)
 	require.NoError(t, err)
-	const takes = `UPDATE leadership SET token = token + 1, holder = 'old', held_until = clock_timestamp() + INTERVAL '1 hour'
-		WHERE held_until < clock_timestamp()`
-	_, err = old.w.ExecContext(t.Context(), takes)
-	require.NoError(t, err)
+	change := func(query string) int64 {
+		result, err := old.w.ExecContext(t.Context(), query)
+		require.NoError(t, err)
+		n, err := result.RowsAffected()
+		require.NoError(t, err)
+		return n
+	}
+	const (
+		takes = `UPDATE leadership SET token = token + 1, holder = 'old', held_until = clock_timestamp() + INTERVAL '1 hour'
+			WHERE held_until < clock_timestamp()`
+		renews = `UPDATE leadership SET held_until = clock_timestamp() + INTERVAL '1 hour' WHERE token = 2`
+	)
+	require.Equal(t, int64(1), change(takes))
 
 	s, err := OpenPostgres(t.Context(), server.URL("postgres"), quiet())
 	require.NoError(t, err)
@@ -129,14 +138,20 @@ func TestLead_afterAnEarlierVersion(t *testing.T) {
 	require.Equal(t, Leader{Token: 1, Holder: "old"}, leader)
 	leading, err := s.Lead(t.Context(), Leader{Holder: "new"}, time.Hour)
 	require.NoError(t, err)
-	require.Nil(t, leading)
-	_, err = s.w.ExecContext(t.Context(), "UPDATE leadership_term SET held_until = '-infinity'")
-	require.NoError(t, err)
-	_, err = old.w.ExecContext(t.Context(), takes)
-	require.Error(t, err)
+	require.Nil(t, leading, "its time is not over")
+
+	change("UPDATE leadership SET held_until = '-infinity'; UPDATE leadership_term SET held_until = '-infinity'")
+	require.Equal(t, int64(1), change(takes), "another one of the earlier version")
+	require.Equal(t, int64(1), change(renews))
 	leading, err = s.Lead(t.Context(), Leader{Holder: "new"}, time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, int64(2), leading.token)
+	require.Equal(t, int64(3), leading.token, "no earlier one has this token")
+	require.Zero(t, change(renews))
+	require.Zero(t, change(takes))
+	leads, err := list(t.Context(), old.w, "read who leads", scanString,
+		"SELECT holder FROM leadership WHERE held_until >= clock_timestamp()")
+	require.NoError(t, err)
+	require.Equal(t, []string{"new"}, leads)
 	require.NoError(t, old.w.Close())
 }
 

@@ -31,7 +31,7 @@ func (s *Store) postgresEngine() engine {
 	return engine{
 		like:        "ILIKE",
 		nextCluster: `SELECT nextval(pg_get_serial_sequence('clusters', 'id'))`,
-		enter:       s.lockLeadership,
+		enter:       s.enterLeading,
 	}
 }
 

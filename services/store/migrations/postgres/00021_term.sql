@@ -10,5 +10,5 @@ CREATE TABLE leadership_term (
 
 INSERT INTO leadership_term (id, token, held_until) SELECT id, token, held_until FROM leadership;
 
--- Without this column a program of an earlier version cannot take the leadership.
-ALTER TABLE leadership DROP COLUMN held_until;
+-- Programs of an earlier version read leadership.held_until. One that knows the term sets it to
+-- infinity: they cannot take the leadership any more, and forward their requests.
