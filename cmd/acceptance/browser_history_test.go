@@ -79,6 +79,13 @@ func TestBrowser_history(t *testing.T) {
 	x.at("/batches")
 	x.until(rows(uncordoned.ID, cordoned.ID))
 	x.accessible("the history of a node")
+
+	x.do(chromedp.EmulateViewport(390, 844))
+	for _, path := range []string{"/batches", "/audit"} {
+		x.open(path)
+		require.Equal(t, []any{}, value[any](x, `[...document.querySelectorAll(".find select")]
+			.filter((s) => !s.checkVisibility()).map((s) => s.name)`), "a phone has all filters of %s", path)
+	}
 }
 
 // A batch is printed completely, without controls.
