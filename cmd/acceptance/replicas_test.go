@@ -66,8 +66,8 @@ func newKey() string {
 }
 
 // workingHolder asks for the name of the replica that works; it is empty for none.
-const workingHolder = `SELECT coalesce(max(holder), '') FROM leadership JOIN leadership_term USING (id)
-	WHERE held_until >= clock_timestamp()`
+const workingHolder = `SELECT coalesce(max(holder), '') FROM leadership l JOIN leadership_term t ON t.id = l.id
+	WHERE t.held_until >= clock_timestamp()`
 
 // working returns the replica that works, which the database knows, and another one.
 func (rs *replicas) working(t *testing.T) (works, other *program) {
